@@ -1,0 +1,27 @@
+"""The mistakes a user can make in, exceptions with a remedy out."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["ConfigError", "DataError", "SpectrafitError", "nearest"]
+
+
+class SpectrafitError(Exception):
+    """Base of every error a user can cause; the message says where, what was found, what is needed, what to do."""
+
+
+class ConfigError(SpectrafitError):
+    """Something in a TOML file or an argument is wrong."""
+
+
+class DataError(SpectrafitError):
+    """Something in an input file is wrong."""
+
+
+def nearest(name: str, known: Iterable[str], *, most: int = 3) -> str:
+    """Return ``"; did you mean 'a' or 'b'?"`` for the known names closest to `name`, or an empty string."""
+    lowered = {k.lower(): k for k in known}
+    found = difflib.get_close_matches(name.lower(), lowered, n=most, cutoff=0.55)
+    return f"; did you mean {' or '.join(repr(lowered[f]) for f in found)}?" if found else ""
