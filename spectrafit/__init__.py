@@ -1,0 +1,97 @@
+"""From simulated neutrino-electron scattering in ROOT ntuples to a limit on the muon-neutrino magnetic moment.
+
+The whole analysis is a dozen lines, and each line is a command of the same name::
+
+    import spectrafit as sf
+
+    analysis = sf.load("fits/nova_nd_fhc.toml")
+    templates = sf.build(analysis)
+    model = sf.assemble(analysis, templates)
+    best = sf.fit(model)
+    limit = sf.upper_limit(model, level=0.90)
+    sf.report("results/nova_nd_fhc", analysis, templates, model, best, limit)
+
+The rooms are `spectrafit.physics` (cross sections), `spectrafit.events` (ntuples), `spectrafit.templates`
+(histograms), `spectrafit.inference` (fits and limits), `spectrafit.interop` and `spectrafit.report`. Importing this
+package loads none of them: a name is looked up when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from spectrafit.errors import ConfigError, DataError, SpectrafitError
+
+if TYPE_CHECKING:
+    from spectrafit.config import Analysis, SampleSet, load, load_samples
+    from spectrafit.events.generate import generate
+    from spectrafit.events.inspect import inspect
+    from spectrafit.events.write import reweight
+    from spectrafit.inference.fit import FitResult, Profile, fit, profile
+    from spectrafit.inference.limits import Limit, upper_limit
+    from spectrafit.inference.model import Model, assemble
+    from spectrafit.report.write import write as report
+    from spectrafit.templates.build import build
+    from spectrafit.templates.store import Templates
+
+__version__ = version("spectrafit-numm")
+
+_HOME = {
+    "Analysis": "config",
+    "FitResult": "inference.fit",
+    "Limit": "inference.limits",
+    "Model": "inference.model",
+    "Profile": "inference.fit",
+    "SampleSet": "config",
+    "Templates": "templates.store",
+    "assemble": "inference.model",
+    "build": "templates.build",
+    "fit": "inference.fit",
+    "generate": "events.generate",
+    "inspect": "events.inspect",
+    "load": "config",
+    "load_samples": "config",
+    "profile": "inference.fit",
+    "report": "report.write:write",
+    "reweight": "events.write",
+    "upper_limit": "inference.limits",
+}
+
+__all__ = [
+    "Analysis",
+    "ConfigError",
+    "DataError",
+    "FitResult",
+    "Limit",
+    "Model",
+    "Profile",
+    "SampleSet",
+    "SpectrafitError",
+    "Templates",
+    "assemble",
+    "build",
+    "fit",
+    "generate",
+    "inspect",
+    "load",
+    "load_samples",
+    "profile",
+    "report",
+    "reweight",
+    "upper_limit",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the room a public name lives in when the name is first used."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _HOME[name].partition(":")
+    return getattr(import_module(f"{__name__}.{module}"), attribute or name)
+
+
+def __dir__() -> list[str]:
+    """List the public names, loaded or not."""
+    return sorted([*globals(), *_HOME])

@@ -1,0 +1,305 @@
+"""The keys of `fits/*.toml` as frozen structs: regions, coupling, systematics, data, fit and limit options."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from msgspec import field
+
+from spectrafit.config.samples import Flavour, Keys, Sample, SampleSet
+
+__all__ = [
+    "Analysis",
+    "Axis",
+    "Correlation",
+    "CountsSample",
+    "Coupling",
+    "Covariance",
+    "FitOptions",
+    "FluxUncertainty",
+    "LimitOptions",
+    "Norm",
+    "Normalise",
+    "Region",
+    "Shift",
+    "ShiftedSample",
+    "Systematic",
+    "Universes",
+    "Weight",
+    "chosen",
+]
+
+
+def chosen(patterns: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the `names` that match any of the `patterns` (shell globs), in the order of `names`."""
+    return tuple(n for n in names if any(fnmatchcase(n, p) for p in patterns))
+
+
+class Axis(Keys, frozen=True, kw_only=True):
+    """One axis of a region: an observable (`t_reco`, `t_theta2_reco`, ... or any column) and its bin edges.
+
+    Either `edges` (strictly increasing), or `bins` and `range`, with `log = true` for logarithmic spacing.
+    """
+
+    observable: str
+    edges: tuple[float, ...] = ()
+    bins: int = 0
+    range: tuple[float, ...] = ()
+    log: bool = False
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse edges that do not increase and axes given twice or not at all."""
+        if bool(self.edges) == bool(self.bins):
+            raise ValueError(f"axis {self.observable!r}: give either edges, or bins and range")
+        if self.bins and (self.bins < 1 or len(self.range) != 2):
+            raise ValueError(f"axis {self.observable!r}: bins >= 1 needs range = [low, high]")
+        values = self.edges or self.range
+        if len(values) < 2 or not all(math.isfinite(v) for v in values):
+            raise ValueError(f"axis {self.observable!r}: needs at least two finite edges, found {values}")
+        for low, high in itertools.pairwise(values):
+            if not low < high:
+                raise ValueError(f"axis {self.observable!r}: edges must increase, found {low} before {high}")
+        if self.log and values[0] <= 0:
+            raise ValueError(f"axis {self.observable!r}: a logarithmic axis needs a lower edge > 0, found {values[0]}")
+
+
+class Region(Keys, frozen=True, kw_only=True):
+    """One N-dimensional histogram: its axes and a `cut`; regions of one analysis share no event."""
+
+    name: str
+    axes: tuple[Axis, ...]
+    cut: str = ""
+    samples: tuple[str, ...] = ("*",)
+
+
+class _Effect(Keys, frozen=True, kw_only=True):
+    """What every systematic says: its parameter's name and where it acts.
+
+    `samples` and `regions` are names or globs. `powers` is "all", or "sm" to leave the coupling's templates alone.
+    `shape = "shape"` takes out the change of each sample's total, `"norm"` keeps nothing else. `group` is for impacts.
+    """
+
+    name: str
+    samples: tuple[str, ...] = ("*",)
+    regions: tuple[str, ...] = ("*",)
+    powers: Literal["all", "sm"] = "all"
+    shape: Literal["both", "shape", "norm"] = "both"
+    group: str = ""
+
+
+class Norm(_Effect, frozen=True, kw_only=True, tag="norm", tag_field="kind"):
+    """A normalisation: `sigma` is the fractional uncertainty; `free = true` has no constraint."""
+
+    sigma: float = 0.0
+    constraint: Literal["log-normal", "gaussian"] = "log-normal"
+    free: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a width that is not positive, unless the normalisation is free."""
+        if not self.free and not 0 < self.sigma < math.inf:
+            raise ValueError(f"norm {self.name!r}: needs sigma > 0, or free = true; found sigma = {self.sigma}")
+
+
+class Weight(_Effect, frozen=True, kw_only=True, tag="weight", tag_field="kind"):
+    """Weight branches for a set of shifts in sigma.
+
+    `weights` are expressions, one per element of `sigmas`: the `ratio` to the nominal weight, or absolute weights.
+    A jagged knob array is taken by `array`: one expression of a branch with an entry per element of `sigmas`.
+    One sigma only: symmetrised by mirroring, T(-s) = 2 T(0) - T(+s).
+    """
+
+    sigmas: tuple[float, ...] = (-1.0, 1.0)
+    weights: tuple[str, ...] = ()
+    array: str = ""
+    ratio: bool = True
+    interpolation: Literal["code4p", "code4", "spline"] = "code4p"
+    smooth: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse anything but one weight per shift, or one array."""
+        if bool(self.weights) == bool(self.array):
+            raise ValueError(f"weight {self.name!r}: give either weights or array")
+        if self.weights and len(self.weights) != len(self.sigmas):
+            raise ValueError(
+                f"weight {self.name!r}: {len(self.weights)} weights for {len(self.sigmas)} sigmas {list(self.sigmas)}"
+            )
+        if len(set(self.sigmas)) != len(self.sigmas) or 0.0 in self.sigmas:
+            raise ValueError(f"weight {self.name!r}: sigmas must differ and not be 0, found {list(self.sigmas)}")
+
+
+class Shift(_Effect, frozen=True, kw_only=True, tag="shift", tag_field="kind"):
+    """A reconstructed column shifted by one sigma: x -> x (1 + scale) + offset; observables and cuts follow.
+
+    `smear` is the relative width of an extra Gaussian added for +1 sigma (one-sided, mirrored).
+    """
+
+    column: str = "t_reco"
+    scale: float = 0.0
+    offset: float = 0.0
+    smear: float = 0.0
+    interpolation: Literal["code4p", "code4", "spline"] = "code4p"
+    smooth: bool = False
+
+
+class Universes(_Effect, frozen=True, kw_only=True, tag="universes", tag_field="kind"):
+    """Multisim weights: one `branch` with U weights per event, or U `branches`; becomes principal components."""
+
+    branch: str = ""
+    branches: tuple[str, ...] = ()
+    ratio: bool = True
+    variance: float = 0.999
+
+
+class ShiftedSample(_Effect, frozen=True, kw_only=True, tag="sample", tag_field="kind"):
+    """A systematically shifted ntuple set: which sample stands for which, at `+1` (and `-1`) sigma."""
+
+    up: dict[str, str] = field(default_factory=dict)
+    down: dict[str, str] = field(default_factory=dict)
+    interpolation: Literal["code4p", "code4", "spline"] = "code4p"
+    smooth: bool = False
+
+
+class Covariance(_Effect, frozen=True, kw_only=True, tag="covariance", tag_field="kind"):
+    """A covariance over the bins of one region from a file: `.csv`, `.npy` or `file.root:name`."""
+
+    file: str = ""
+    fractional: bool = True
+    variance: float = 0.999
+
+
+class FluxUncertainty(_Effect, frozen=True, kw_only=True, tag="flux", tag_field="kind"):
+    """The flux tables' fractional uncertainties, one weight per energy bin and flavour; made principal components.
+
+    `correlation` is the correlation between any two energy bins of one flavour, `flavours` between flavours;
+    `covariance` names a file with the full matrix instead.
+    """
+
+    correlation: float = 1.0
+    flavours: float = 1.0
+    covariance: str = ""
+    variance: float = 0.999
+
+
+Systematic = Norm | Weight | Shift | Universes | ShiftedSample | Covariance | FluxUncertainty
+
+
+class CountsSample(Keys, frozen=True, kw_only=True):
+    """A sample known only as expected events: `counts` per region, a number per bin in C order, at the analysis POT."""
+
+    name: str
+    counts: dict[str, tuple[float, ...]]
+    errors: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    role: Literal["background"] = "background"
+    title: str = ""
+
+
+class Normalise(Keys, frozen=True, kw_only=True):
+    """Scale samples together so that their Standard Model expectation in a region's bins is `expected` events."""
+
+    samples: tuple[str, ...]
+    region: str
+    expected: float
+
+
+class Correlation(Keys, frozen=True, kw_only=True):
+    """Prior correlation between two constrained parameters."""
+
+    parameters: tuple[str, ...]
+    value: float
+
+
+class Coupling(Keys, frozen=True, kw_only=True):
+    """The fitted coupling; `carriers` are the flavours that have it, `fixed` holds other flavours' values.
+
+    Values are in the coupling's reported unit (mu_B for the magnetic moment).
+    """
+
+    name: str
+    carriers: tuple[Flavour, ...] = ()
+    fixed: dict[Flavour, float] = field(default_factory=dict)
+
+
+class FitOptions(Keys, frozen=True, kw_only=True):
+    """How the likelihood is made and fitted."""
+
+    terms: Literal["shape+norm", "shape", "norm"] = "shape+norm"
+    statistic: Literal["poisson", "dembinski-abdelmotteleb", "gaussian", "neyman-pearson"] = "poisson"
+    mc_statistics: Literal["barlow-beeston-lite", "none"] = "barlow-beeston-lite"
+    zero_bins: Literal["error", "drop", "floor"] = "error"
+    floor: float = 1e-6
+    minos: bool = False
+    correlations: tuple[Correlation, ...] = ()
+
+
+class LimitOptions(Keys, frozen=True, kw_only=True):
+    """How the limit is drawn from the likelihood."""
+
+    level: float = 0.90
+    method: Literal["profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu"] = "profile"
+    sides: Literal["one", "two"] = "one"
+    ensemble: Literal["profiled", "prior"] = "profiled"
+    toys: int = 2000
+    seed: int = 1
+
+
+class Analysis(Keys, frozen=True, kw_only=True):
+    """Everything `fits/*.toml` says, with its sample sets loaded.
+
+    `pot` is the exposure of the expectation, one number or one per sample set (keyed by the stem of its TOML).
+    `sin2_theta_w` and `sm_xsec` say the Standard Model cross section of the expectation; without `sin2_theta_w` it is
+    the value each sample was generated with. `sample_sets` and `path` are filled by `load`, never by the file.
+    """
+
+    samples: str | tuple[str, ...]
+    regions: tuple[Region, ...]
+    pot: float | dict[str, float]
+    title: str = ""
+    coupling: str | Coupling = "magnetic_moment"
+    sin2_theta_w: float | None = None
+    sm_xsec: Literal["tree", "effective", "bks"] = "tree"
+    systematics: tuple[Systematic, ...] = ()
+    counts: tuple[CountsSample, ...] = ()
+    normalise: tuple[Normalise, ...] = ()
+    data: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    fit: FitOptions = field(default_factory=FitOptions)
+    limit: LimitOptions = field(default_factory=LimitOptions)
+    sample_sets: tuple[SampleSet, ...] = ()
+    path: str = ""
+
+    @property
+    def coupling_options(self) -> Coupling:
+        """The coupling as a table, whether the file gave a name or a table."""
+        return self.coupling if isinstance(self.coupling, Coupling) else Coupling(name=self.coupling)
+
+    @property
+    def nominal(self) -> tuple[tuple[SampleSet, Sample], ...]:
+        """The samples that make the expectation and the data: all but the shifted stand-ins of `sample` systematics."""
+        shifted = {
+            name
+            for systematic in self.systematics
+            if isinstance(systematic, ShiftedSample)
+            for name in (*systematic.up.values(), *systematic.down.values())
+        }
+        used = [pattern for region in self.regions for pattern in region.samples]
+        return tuple(
+            (sample_set, sample)
+            for sample_set in self.sample_sets
+            for sample in sample_set.samples
+            if sample.name not in shifted and chosen(tuple(used), (sample.name,))
+        )
+
+    def sample(self, name: str) -> tuple[SampleSet, Sample]:
+        """Return the sample called `name` and its set; KeyError if there is none."""
+        for sample_set in self.sample_sets:
+            for sample in sample_set.samples:
+                if sample.name == name:
+                    return sample_set, sample
+        raise KeyError(name)
+
+    def exposure(self, sample_set: SampleSet) -> float:
+        """Return the analysis POT for the samples of one set."""
+        return self.pot[sample_set.name] if isinstance(self.pot, dict) else self.pot

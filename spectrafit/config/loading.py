@@ -1,0 +1,268 @@
+"""A TOML file in, a checked `Analysis` or `SampleSet` out; every mistake is a ConfigError that names file and key."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from spectrafit.config.analysis import Analysis, ShiftedSample, chosen
+from spectrafit.config.samples import SampleSet
+from spectrafit.errors import ConfigError, nearest
+from spectrafit.physics.couplings import COUPLINGS
+
+__all__ = ["digest", "load", "load_samples", "schema"]
+
+T = TypeVar("T", Analysis, SampleSet)
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<at>\$.*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
+
+
+def load(path: str | Path, *, overrides: Sequence[str] = ()) -> Analysis:
+    """Read an analysis and its sample sets, and check that what they say fits together.
+
+    Parameters
+    ----------
+    path : path of a `fits/*.toml`.
+    overrides : `key=value` settings laid over the file, keys as in the file (`fit.terms=shape`).
+
+    Raises
+    ------
+    ConfigError
+        For anything that is not understood, with file, key, what was found and what is needed.
+    """
+    analysis = _read(Path(path), Analysis, overrides)
+    sets = (analysis.samples,) if isinstance(analysis.samples, str) else analysis.samples
+    loaded = tuple(load_samples(Path(analysis.path).parent / name) for name in sets)
+    analysis = msgspec.structs.replace(analysis, sample_sets=loaded)
+    _check(analysis, Path(path))
+    return analysis
+
+
+def load_samples(path: str | Path) -> SampleSet:
+    """Read a sample set. Raises ConfigError as `load` does."""
+    sample_set = _read(Path(path), SampleSet, ())
+    names = [sample.name for sample in sample_set.samples]
+    _refuse_twins(f"{path}: $.samples", "sample", names)
+    for index, sample in enumerate(sample_set.samples):
+        where = f"{path}: $.samples[{index}]"
+        if not sample.files:
+            raise ConfigError(
+                f"{where}: {sample.name!r} has no files; say where its ntuples are, or are to be generated"
+            )
+        if sample.response is True and sample_set.response is None:
+            raise ConfigError(f"{where}.response: true takes the set's [response], and there is none")
+        if sample.generate is not None:
+            if sample.generate.flavour not in sample_set.flux:
+                known = ", ".join(sample_set.flux) or "none"
+                raise ConfigError(
+                    f"{where}.generate.flavour: no flux for {sample.generate.flavour!r}; [flux] has {known}"
+                )
+            if sample_set.detector is None:
+                raise ConfigError(f"{path}: generating {sample.name!r} needs [detector] with electrons and origin")
+    return sample_set
+
+
+def digest(analysis: Analysis) -> str:
+    """Return the SHA-256 of all that the analysis and its sample sets say; where the files lie does not count."""
+    sets = tuple(msgspec.structs.replace(s, path=s.name) for s in analysis.sample_sets)
+    content = msgspec.structs.replace(analysis, path="", sample_sets=sets)
+    return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
+
+
+def schema(kind: type[Analysis] | type[SampleSet]) -> dict[str, Any]:
+    """Return the JSON Schema of a TOML file, for editors that complete and check as one types."""
+    found = msgspec.json.schema(kind)
+    properties = found["$defs"][kind.__name__]["properties"]
+    for internal in ("path", "sample_sets"):
+        properties.pop(internal, None)
+    return found
+
+
+def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> T:
+    try:
+        raw = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        near = nearest(path.name, (p.name for p in path.parent.glob("*.toml")))
+        raise ConfigError(f"{path}: no such file{near}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    for text in overrides:
+        _override(raw, text)
+    for internal in ("path", "sample_sets"):
+        if internal in raw:
+            raise ConfigError(f"{path}: $.{internal}: unknown key")
+    try:
+        value = msgspec.convert(raw, kind, strict=True)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(str(error), raw, kind)}") from None
+    return msgspec.structs.replace(value, path=str(path.resolve()))
+
+
+def _override(raw: dict[str, Any], text: str) -> None:
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text!r}: needs key=value, e.g. fit.terms=shape")
+    try:
+        parsed = tomllib.loads(f"x = {value}")["x"]
+    except tomllib.TOMLDecodeError:
+        parsed = value
+    *parents, last = key.strip().split(".")
+    node: Any = raw
+    for index, part in enumerate([*parents, last]):
+        if isinstance(node, list):
+            if not part.isdigit() or int(part) >= len(node):
+                raise ConfigError(f"--set {text!r}: {part!r} is not an index below {len(node)}")
+            position: Any = int(part)
+        elif isinstance(node, dict):
+            position = part
+        else:
+            raise ConfigError(f"--set {text!r}: {'.'.join([*parents, last][:index])} is a value, not a table")
+        if index == len(parents):
+            node[position] = parsed
+        elif isinstance(node, list):
+            node = node[position]
+        else:
+            node = node.setdefault(position, {})
+
+
+def _explain(message: str, raw: Any, kind: type) -> str:
+    found = _AT.match(message)
+    what, at = (found["what"], found["at"] or "$") if found else (message, "$")
+    unknown = _UNKNOWN.match(what)
+    if unknown:
+        return f"{at}.{unknown['key']}: unknown key{nearest(unknown['key'], _keys_at(at, raw, kind))}"
+    value = _value_at(at, raw)
+    shown = "" if value is None or isinstance(value, dict | list) else f"; found {value!r}"
+    return f"{at}: {what}{shown}"
+
+
+def _tokens(at: str) -> list[str]:
+    return [name or index for name, index in re.findall(r"\.([^.\[\]]+)|\[([^\]]*)\]", at)]
+
+
+def _value_at(at: str, raw: Any) -> Any:
+    for token in _tokens(at):
+        if isinstance(raw, list) and token.isdigit() and int(token) < len(raw):
+            raw = raw[int(token)]
+        elif isinstance(raw, dict) and token in raw:
+            raw = raw[token]
+        else:
+            return None
+    return raw
+
+
+def _keys_at(at: str, raw: Any, kind: type) -> list[str]:
+    """Names allowed at a path: walk the types beside the data, which picks the member of a tagged union."""
+    types: list[Any] = [msgspec.inspect.type_info(kind)]
+    for token in _tokens(at):
+        raw = raw[int(token)] if isinstance(raw, list) else raw.get(token) if isinstance(raw, dict) else None
+        types = [t for parent in types for t in _inside(parent, token)]
+    return [
+        field.encode_name
+        for t in types
+        if isinstance(t, msgspec.inspect.StructType)
+        and (not isinstance(raw, dict) or t.tag is None or raw.get("kind") == t.tag)
+        for field in t.fields
+        if field.encode_name not in ("path", "sample_sets")
+    ]
+
+
+def _inside(info: Any, token: str) -> list[Any]:
+    inspect = msgspec.inspect
+    if isinstance(info, inspect.StructType):
+        inner = [f.type for f in info.fields if f.encode_name == token]
+    elif isinstance(info, inspect.VarTupleType):
+        inner = [info.item_type]
+    elif isinstance(info, inspect.DictType):
+        inner = [info.value_type]
+    else:
+        inner = []
+    return [member for t in inner for member in (t.types if isinstance(t, inspect.UnionType) else (t,))]
+
+
+def _refuse_twins(where: str, what: str, names: Iterable[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ConfigError(f"{where}: two are called {name!r}; every {what} needs its own name")
+        seen.add(name)
+
+
+def _check(analysis: Analysis, path: Path) -> None:
+    in_sets = tuple(sample.name for s in analysis.sample_sets for sample in s.samples)
+    samples = (*in_sets, *(c.name for c in analysis.counts))
+    regions = tuple(r.name for r in analysis.regions)
+    if not regions:
+        raise ConfigError(f"{path}: $.regions: an analysis needs at least one region")
+    _refuse_twins(f"{path}: $.samples", "sample", samples)
+    _refuse_twins(f"{path}: $.regions", "region", regions)
+
+    def known(where: str, what: str, names: Iterable[str], among: tuple[str, ...]) -> None:
+        for name in names:
+            if not chosen((name,), among):
+                listed = ", ".join(among) or "none"
+                raise ConfigError(
+                    f"{path}: {where}: {name!r} names no {what}{nearest(name, among)} (there are: {listed})"
+                )
+
+    name = analysis.coupling_options.name
+    if name not in COUPLINGS:
+        raise ConfigError(
+            f"{path}: $.coupling: no coupling {name!r}{nearest(name, COUPLINGS)} (there are: {', '.join(COUPLINGS)})"
+        )
+    for index, region in enumerate(analysis.regions):
+        known(f"$.regions[{index}].samples", "sample", region.samples, samples)
+    for index, systematic in enumerate(analysis.systematics):
+        where = f"$.systematics[{index}]"
+        known(f"{where}.samples", "sample", systematic.samples, samples)
+        known(f"{where}.regions", "region", systematic.regions, regions)
+        if isinstance(systematic, ShiftedSample):
+            for key, variant in (("up", systematic.up), ("down", systematic.down)):
+                known(f"{where}.{key}", "sample", (*variant, *variant.values()), in_sets)
+    bins = {r.name: _bins(r.axes) for r in analysis.regions}
+    listed = [
+        (f"$.counts[{i}].{key}", c_key)
+        for i, c in enumerate(analysis.counts)
+        for key, c_key in (("counts", c.counts), ("errors", c.errors))
+    ]
+    for where, numbers in [("$.data", analysis.data), *listed]:
+        known(where, "region", numbers, regions)
+        for region_name, values in numbers.items():
+            if len(values) != bins[region_name]:
+                raise ConfigError(f"{path}: {where}.{region_name}: {len(values)} numbers for {bins[region_name]} bins")
+    for index, normalise in enumerate(analysis.normalise):
+        known(f"$.normalise[{index}].region", "region", (normalise.region,), regions)
+        known(f"$.normalise[{index}].samples", "sample", normalise.samples, samples)
+    for index, correlation in enumerate(analysis.fit.correlations):
+        known(
+            f"$.fit.correlations[{index}]",
+            "systematic",
+            correlation.parameters,
+            tuple(s.name for s in analysis.systematics),
+        )
+        if len(correlation.parameters) != 2 or not -1 < correlation.value < 1:
+            raise ConfigError(f"{path}: $.fit.correlations[{index}]: needs two parameters and -1 < value < 1")
+    if isinstance(analysis.pot, dict):
+        sets = tuple(s.name for s in analysis.sample_sets)
+        known("$.pot", "sample set", analysis.pot, sets)
+        missing = [s for s in sets if s not in analysis.pot]
+        if missing:
+            raise ConfigError(f"{path}: $.pot: no exposure for sample set {missing[0]!r}")
+    exposures = analysis.pot.values() if isinstance(analysis.pot, dict) else (analysis.pot,)
+    if not all(0 < pot < float("inf") for pot in exposures):
+        raise ConfigError(f"{path}: $.pot: an exposure must be positive and finite, found {analysis.pot}")
+
+
+def _bins(axes: Sequence[Any]) -> int:
+    total = 1
+    for axis in axes:
+        total *= len(axis.edges) - 1 if axis.edges else axis.bins
+    return total

@@ -1,0 +1,184 @@
+"""The keys of `samples/*.toml` as frozen structs: which files, which branch is which quantity, roles, exposure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct, field
+
+__all__ = [
+    "Column",
+    "Detector",
+    "Flavour",
+    "Friend",
+    "Keys",
+    "PotSource",
+    "Recipe",
+    "Response",
+    "Role",
+    "Sample",
+    "SampleSet",
+    "Unit",
+]
+
+Unit = Literal["GeV", "MeV", "keV", "rad", "mrad", "deg", "cos", "1"]
+Role = Literal["signal", "background", "data"]
+Flavour = Literal["nue", "nuebar", "numu", "numubar", "nutau", "nutaubar"]
+
+
+class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What every table of a TOML file shares: immutable, named keys only, unknown keys refused."""
+
+
+class Column(Keys, frozen=True, kw_only=True):
+    """Where a quantity comes from: a `branch`, or an `expression` of branches in ROOT's spelling; and its `unit`."""
+
+    branch: str = ""
+    expression: str = ""
+    unit: Unit = "GeV"
+
+
+class PotSource(Keys, frozen=True, kw_only=True):
+    """Where a sample's protons on target come from, one of three ways.
+
+    A `histogram` kept in the files (its sum); a `branch` (its sum over the entries of `tree`); or, for a generator's
+    file, the POT equivalent entries / (flux x cross section x targets):
+
+    Attributes
+    ----------
+    flux : float
+        Integral of the generator's flux, neutrinos / m^2 / 10^6 POT.
+    cross_section : float
+        Flux-averaged cross section of everything the generator made, cm^2 per target.
+    targets : float
+        Targets (electrons, nucleons) in the fiducial volume.
+    entries : int
+        Events the generator made, when the files hold a selected part of them; 0 = as many as the files hold.
+    """
+
+    histogram: str = ""
+    branch: str = ""
+    tree: str = ""
+    flux: float = 0.0
+    cross_section: float = 0.0
+    targets: float = 0.0
+    entries: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a table that says none or more than one of the three ways."""
+        generated = [self.flux > 0, self.cross_section > 0, self.targets > 0]
+        ways = [bool(self.histogram), bool(self.branch), any(generated)]
+        if sum(ways) != 1 or (any(generated) and not all(generated)):
+            raise ValueError("pot: give one of histogram, branch, or flux with cross_section and targets")
+
+
+class Response(Keys, frozen=True, kw_only=True):
+    """Parametric detector response, applied to true (t, theta); see `spectrafit.events.response` for the formulas.
+
+    Attributes
+    ----------
+    energy_stochastic, energy_constant : float
+        sigma(T)/T = a / sqrt(T / GeV) + b.
+    energy_scale : float
+        Reconstructed over true energy, mean.
+    angle_constant, angle_stochastic : float
+        Core width per projection, rad: c0 + c1 / (T / GeV).
+    angle_tail_fraction, angle_tail_scale : float
+        A fraction of the events has its width multiplied by the scale: the non-Gaussian tail.
+    threshold : float
+        Lowest reconstructed T kept, GeV.
+    efficiency : float
+        Plateau of the selection efficiency.
+    efficiency_turn_on, efficiency_width : float
+        The efficiency is plateau / (1 + exp(-(T - turn_on) / width)), T true, GeV; width 0 = flat.
+    seed : int
+        Key of the counter-based random numbers: entry i of a sample is smeared the same way everywhere.
+    """
+
+    energy_stochastic: float = 0.0
+    energy_constant: float = 0.0
+    energy_scale: float = 1.0
+    angle_constant: float = 0.0
+    angle_stochastic: float = 0.0
+    angle_tail_fraction: float = 0.0
+    angle_tail_scale: float = 1.0
+    threshold: float = 0.0
+    efficiency: float = 1.0
+    efficiency_turn_on: float = 0.0
+    efficiency_width: float = 0.0
+    seed: int = 0
+
+
+class Recipe(Keys, frozen=True, kw_only=True):
+    """How `spectrafit generate` makes a sample: nu-e elastic events of one flavour, on the set's flux and detector."""
+
+    flavour: Flavour
+    events: int
+    coupling: str = ""
+    kappa: float = 0.0
+
+
+class Friend(Keys, frozen=True, kw_only=True):
+    """A tree aligned entry by entry with the sample's: same number of files, entry counts checked per file."""
+
+    files: str | tuple[str, ...]
+    tree: str = ""
+    match: str = ""
+
+
+class Sample(Keys, frozen=True, kw_only=True):
+    """One kind of events: which files, which branch or expression is which quantity in which unit, role and exposure.
+
+    `columns` maps canonical names (`pdg`, `e_nu`, `t`, `theta`, `t_reco`, `theta_reco`, `weight`) and any name of your
+    own to a branch name, a number or a `Column`; it is laid over the preset's. `selection` is a cut on branches and
+    columns. Files are paths, globs, `file.root:tree`, or URLs, relative to the sample set's TOML.
+    """
+
+    name: str
+    role: Role
+    title: str = ""
+    files: str | tuple[str, ...] = ()
+    tree: str = ""
+    preset: str = "native"
+    columns: dict[str, str | float | Column] = field(default_factory=dict)
+    friends: tuple[Friend, ...] = ()
+    selection: str = ""
+    pot: float | PotSource | None = None
+    response: Response | bool | None = None
+    sin2_theta_w: float | None = None
+    on_bad: Literal["error", "drop"] = "error"
+    generate: Recipe | None = None
+
+
+class Detector(Keys, frozen=True, kw_only=True):
+    """The target: electrons in the fiducial volume, and where that number comes from."""
+
+    electrons: float
+    origin: str
+
+
+class SampleSet(Keys, frozen=True, kw_only=True):
+    """Everything `samples/*.toml` says: the samples, and what a recipe or a truth-only ntuple needs besides.
+
+    `sin2_theta_w` is the value the events were generated with; `flux` maps a flavour to a table file.
+    """
+
+    samples: tuple[Sample, ...]
+    title: str = ""
+    sin2_theta_w: float = 0.23863
+    seed: int = 1
+    detector: Detector | None = None
+    flux: dict[Flavour, str] = field(default_factory=dict)
+    response: Response | None = None
+    path: str = ""
+
+    @property
+    def name(self) -> str:
+        """The stem of the TOML this set was loaded from."""
+        return Path(self.path).stem
+
+    @property
+    def folder(self) -> Path:
+        """The folder relative file names start from."""
+        return Path(self.path).parent
