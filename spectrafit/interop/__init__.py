@@ -1,0 +1,1 @@
+"""Our nouns in, other tools' files out, and back: ROOT histograms here."""

@@ -1,0 +1,96 @@
+"""`Templates` in, a ROOT file of TH1D, TH2D or TH3D out: one per region, sample and power of kappa."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import boost_histogram as bh
+import numpy as np
+import uproot
+
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.templates.store import RegionBins, Templates
+
+__all__ = ["histogram_names", "write"]
+
+# ROOT has no histogram of more dimensions that uproot writes.
+MOST_AXES = 3
+
+
+def histogram_names(templates: Templates) -> dict[str, tuple[str, str | None, int]]:
+    """Return the name in the file of every template, with the region, sample and power it stands for.
+
+    Names are `REGION/SAMPLE/sm` for the Standard Model and `REGION/SAMPLE/kappaN` for the coefficient of kappa^N, in
+    events at the analysis exposure; the sample `total` (sample None here) is the sum of all.
+    """
+    powers = ["sm", *(f"kappa{p}" for p in range(1, 1 + templates.powers))]
+    return {
+        f"{region.name}/{sample or 'total'}/{word}": (region.name, sample, power)
+        for region in templates.regions
+        for sample in (*templates.samples, None)
+        for power, word in enumerate(powers)
+    }
+
+
+def write(path: str | os.PathLike[str], templates: Templates) -> Path:
+    """Write the nominal templates with their MC variances (as Sumw2), and the data if there are any.
+
+    Parameters
+    ----------
+    path : path of the ROOT file; an existing one is replaced once the new one is whole.
+    templates : the templates; see `histogram_names` for how they are called in the file.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ConfigError
+        A region has more than three axes.
+    DataError
+        The file cannot be written; nothing is left behind.
+    """
+    target = Path(path)
+    for region in templates.regions:
+        if len(region.axes) > MOST_AXES:
+            raise ConfigError(
+                f"{target}: region {region.name!r} has {len(region.axes)} axes, ROOT histograms have {MOST_AXES} at "
+                f"most; write a projection instead: templates.projection({region.name!r}, {region.observables[0]!r})"
+            )
+    titles = dict(zip(templates.samples, templates.titles, strict=True))
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+            staged = Path(folder) / target.name
+            with uproot.recreate(staged) as file:
+                for name, (region_name, sample, power) in histogram_names(templates).items():
+                    title = titles[sample] if sample else "all samples"
+                    histogram = templates.histogram(sample, region_name, power)
+                    file[name] = _labelled(histogram, templates.region(region_name), f"{title}, kappa^{power}")
+                if templates.data is not None:
+                    for region in templates.regions:
+                        file[f"{region.name}/data"] = _labelled(_observed(templates.data, region), region, "data")
+            staged.replace(target)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error.strerror or error}); nothing was left there") from error
+    return target
+
+
+def _labelled(histogram: bh.Histogram[Any], region: RegionBins, title: str) -> bh.Histogram[Any]:
+    # uproot takes a histogram's title and axis titles from these attributes.
+    named: Any = histogram
+    named.title = title
+    for axis, label in zip(named.axes, region.labels, strict=True):
+        axis.label = label
+    return histogram
+
+
+def _observed(data: np.ndarray[Any, np.dtype[np.float64]], region: RegionBins) -> bh.Histogram[Any]:
+    histogram = bh.Histogram(*region.axes, storage=bh.storage.Double())
+    histogram.view()[...] = data[region.bins].reshape(region.shape)
+    return histogram
