@@ -1,0 +1,145 @@
+"""True t and theta in, reconstructed ones and the selection efficiency out: a parametric detector response.
+
+The same function smears the events of `spectrafit.events.generate` and, while reading, those of truth-only ntuples.
+For a true kinetic energy T in GeV and a true angle theta:
+
+* energy: T_reco = s T (1 + (a / sqrt(T) + b) n), n standard normal, not below 0;
+* angle: the direction is tilted by a Gaussian offset in each of the two projections perpendicular to it, of width
+  c0 + c1 / T, in a fraction f of the events multiplied by the tail's scale (the two share that choice). The composition
+  is exact geometry, not the small-angle sum: theta_reco is the angle between the beam and n + dx e1 + dy e2, where n
+  is the true direction and (n, e1, e2) are orthonormal;
+* efficiency: plateau / (1 + exp(-(T - T0) / w)) in the true T, and 0 where T_reco is below the threshold.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from spectrafit.config import Response
+from spectrafit.errors import ConfigError
+from spectrafit.random import normals, stream_key, uniform
+
+__all__ = ["apply", "check", "stream"]
+
+Array = npt.NDArray[np.float64]
+
+
+def check(response: Response, *, where: str = "[response]") -> None:
+    """Refuse a response whose numbers have no meaning.
+
+    Raises
+    ------
+    ConfigError
+        A width, threshold or fraction is negative or not finite, or a fraction is above 1.
+    """
+    for name in (
+        "energy_stochastic",
+        "energy_constant",
+        "energy_scale",
+        "angle_constant",
+        "angle_stochastic",
+        "angle_tail_fraction",
+        "angle_tail_scale",
+        "threshold",
+        "efficiency",
+        "efficiency_width",
+    ):
+        value = getattr(response, name)
+        top = 1.0 if name in ("angle_tail_fraction", "efficiency") else math.inf
+        if not (0.0 <= value <= top and math.isfinite(value)):
+            limits = "between 0 and 1" if top == 1.0 else "finite and >= 0"
+            raise ConfigError(f"{where}: {name} = {value} must be {limits}; correct it in the sample set")
+    if not math.isfinite(response.efficiency_turn_on):
+        raise ConfigError(f"{where}: efficiency_turn_on = {response.efficiency_turn_on} must be finite; correct it")
+
+
+def apply(
+    response: Response,
+    t: npt.ArrayLike,
+    theta: npt.ArrayLike,
+    *,
+    key: npt.NDArray[np.uint64],
+    first: int,
+) -> tuple[Array, Array, Array]:
+    """Smear true energies and angles and give each event its efficiency.
+
+    Parameters
+    ----------
+    response : Response
+        The parameters; an all-default response returns its input and efficiency 1.
+    t, theta : (N,) array_like
+        True electron kinetic energy, GeV, and angle to the neutrino, rad. NaN in gives NaN out and efficiency 0;
+        T <= 0 gives T_reco 0, theta unchanged and efficiency 0.
+    key : (2,) uint64 array
+        Stream of random numbers, `spectrafit.random.stream_key(response.seed, <sample name>)`.
+    first : int
+        Number within the sample of entry 0: entry i is smeared by the numbers at index `first` + i.
+
+    Returns
+    -------
+    t_reco, theta_reco, efficiency : (N,) float64 arrays
+        GeV, rad in [0, pi], and in [0, 1].
+    """
+    t, theta = np.ascontiguousarray(t, dtype=np.float64), np.ascontiguousarray(theta, dtype=np.float64)
+    if t.ndim != 1 or t.shape != theta.shape:
+        raise ValueError(f"t and theta must be arrays of one length, got shapes {t.shape} and {theta.shape}")
+    t_reco, theta_reco, efficiency = np.empty(t.size), np.empty(t.size), np.empty(t.size)
+    _smear(t, theta, _pack(response), key, first, t_reco, theta_reco, efficiency)
+    return t_reco, theta_reco, efficiency
+
+
+def stream(response: Response, sample: str) -> npt.NDArray[np.uint64]:
+    """Return the key under which the entries of `sample` are smeared."""
+    return stream_key(response.seed, "response", sample)
+
+
+def _pack(response: Response) -> Array:
+    """Return the parameters in the order of `_smear`."""
+    return np.array(
+        [
+            response.energy_scale,
+            response.energy_stochastic,
+            response.energy_constant,
+            response.angle_constant,
+            response.angle_stochastic,
+            response.angle_tail_fraction,
+            response.angle_tail_scale,
+            response.threshold,
+            response.efficiency,
+            response.efficiency_turn_on,
+            response.efficiency_width,
+        ]
+    )
+
+
+@njit(cache=True, nogil=True)
+def _smear(t: Any, theta: Any, p: Any, key: Any, first: int, t_reco: Any, theta_reco: Any, efficiency: Any) -> None:
+    scale, stochastic, constant, c0, c1, tail_fraction, tail_scale, threshold, plateau, turn_on, width = p
+    for i in range(t.size):
+        true = t[i]
+        if not true > 0.0:
+            t_reco[i] = 0.0 if true <= 0.0 else math.nan
+            theta_reco[i] = theta[i]
+            efficiency[i] = 0.0
+            continue
+        along, across, energy, _ = normals(key, first + i, 0)
+        seen = max(0.0, scale * true * (1.0 + (stochastic / math.sqrt(true) + constant) * energy))
+        t_reco[i] = seen
+        tilt = c0 + c1 / true
+        if tail_fraction > 0.0 and uniform(key, first + i, 1) < tail_fraction:
+            tilt *= tail_scale
+        if tilt > 0.0:
+            dx, dy = tilt * along, tilt * across
+            sine, cosine = math.sin(theta[i]), math.cos(theta[i])
+            theta_reco[i] = math.atan2(math.hypot(sine + dx * cosine, dy), cosine - dx * sine)
+        else:
+            theta_reco[i] = theta[i]
+        value = plateau
+        if width > 0.0:
+            value /= 1.0 + math.exp(-(true - turn_on) / width)
+        efficiency[i] = value if seen >= threshold else 0.0

@@ -1,0 +1,154 @@
+"""A key and a counter in, random numbers out: number (index, draw) of a stream is the same everywhere.
+
+The generator is Philox4x64-10 (Salmon et al., SC'11, doi:10.1145/2063384.2063405), bit for bit that of
+`numpy.random.Philox`. A stream is a 128-bit `key`; within it `index` counts entries or toys and `draw` the numbers an
+entry needs, so entry i gets the same numbers whatever came before it, however the work was cut and however many workers
+there are. Integers and uniforms are identical on every machine; normals and Poisson counts up to the last bit of its
+`log` and `cos`.
+
+The functions are numba kernels on scalars, to be called from other kernels; `key` is the (2,) uint64 array of
+`stream_key`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+__all__ = ["block", "normal", "normals", "poisson", "stream_key", "uniform", "uniforms"]
+
+_M0 = np.uint64(0xD2E7470EE14C6C93)
+_M1 = np.uint64(0xCA5A826395121157)
+_W0 = np.uint64(0x9E3779B97F4A7C15)
+_W1 = np.uint64(0xBB67AE8584CAA73B)
+_ZERO = np.uint64(0)
+_LOW = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+_ROUNDS = 10
+# A uniform is the middle of one of 2^52 cells, so that neither 0 nor 1 is ever drawn and log(u) is finite.
+_CELL = 2.0**-52
+_SHIFT = np.uint64(12)
+
+
+def stream_key(*parts: str | int) -> npt.NDArray[np.uint64]:
+    """Hash names and numbers into the key of a stream.
+
+    Parameters
+    ----------
+    *parts : str or int
+        What makes the stream unique, e.g. a seed, the purpose and a sample's name. Their order and type count.
+
+    Returns
+    -------
+    (2,) uint64 array
+    """
+    text = "\0".join(f"{type(part).__name__}:{part}" for part in parts)
+    return np.frombuffer(hashlib.blake2b(text.encode(), digest_size=16).digest(), dtype="<u8").astype(np.uint64)
+
+
+@njit(cache=True, nogil=True)
+def _high(a: Any, b: Any) -> Any:
+    """Return the upper 64 bits of the 128-bit product of two uint64; LLVM makes one multiplication of it."""
+    a0, a1, b0, b1 = a & _LOW, a >> _HALF, b & _LOW, b >> _HALF
+    middle = a1 * b0 + ((a0 * b0) >> _HALF)
+    other = a0 * b1 + (middle & _LOW)
+    return a1 * b1 + (middle >> _HALF) + (other >> _HALF)
+
+
+@njit(cache=True, nogil=True)
+def block(key: Any, index: int, draw: int, trial: int) -> tuple[Any, Any, Any, Any]:
+    """Return the four uint64 words of Philox at counter (trial, draw, index, 0).
+
+    `numpy.random.Philox(key=key, counter=[trial, draw, index, 0] - 1).random_raw(4)` gives the same (numpy counts
+    up before it draws).
+    """
+    x0, x1, x2, x3 = np.uint64(trial), np.uint64(draw), np.uint64(index), _ZERO
+    k0, k1 = np.uint64(key[0]), np.uint64(key[1])
+    for _ in range(_ROUNDS):
+        x0, x1, x2, x3 = _high(_M1, x2) ^ x1 ^ k0, _M1 * x2, _high(_M0, x0) ^ x3 ^ k1, _M0 * x0
+        k0 += _W0
+        k1 += _W1
+    return x0, x1, x2, x3
+
+
+@njit(cache=True, nogil=True)
+def _open(word: Any) -> Any:
+    """Map a uint64 to the open interval (0, 1)."""
+    return (np.float64(word >> _SHIFT) + 0.5) * _CELL
+
+
+@njit(cache=True, nogil=True)
+def uniforms(key: Any, index: int, draw: int) -> tuple[float, float, float, float]:
+    """Return four independent uniforms on (0, 1), 0 and 1 excluded."""
+    a, b, c, d = block(key, index, draw, 0)
+    return _open(a), _open(b), _open(c), _open(d)
+
+
+@njit(cache=True, nogil=True)
+def uniform(key: Any, index: int, draw: int) -> Any:
+    """Return one uniform on (0, 1): the first of `uniforms`."""
+    return _open(block(key, index, draw, 0)[0])
+
+
+@njit(cache=True, nogil=True)
+def normals(key: Any, index: int, draw: int) -> tuple[float, float, float, float]:
+    """Return four independent standard normals (Box and Muller, Ann. Math. Stat. 29, 610)."""
+    a, b, c, d = uniforms(key, index, draw)
+    r, s = math.sqrt(-2.0 * math.log(a)), math.sqrt(-2.0 * math.log(c))
+    u, v = 2.0 * math.pi * b, 2.0 * math.pi * d
+    return r * math.cos(u), r * math.sin(u), s * math.cos(v), s * math.sin(v)
+
+
+@njit(cache=True, nogil=True)
+def normal(key: Any, index: int, draw: int) -> float:
+    """Return one standard normal: the first of `normals`."""
+    a, b, _, _ = uniforms(key, index, draw)
+    return math.sqrt(-2.0 * math.log(a)) * math.cos(2.0 * math.pi * b)
+
+
+@njit(cache=True, nogil=True)
+def poisson(key: Any, index: int, draw: int, mean: float) -> float:
+    """Return a Poisson count of the given mean as a float; 0 for mean 0, NaN for a negative or NaN mean.
+
+    Below a mean of 10 the cumulative is inverted from one uniform; above, Hormann's transformed rejection (PTRS,
+    Insurance: Math. and Economics 12, 39 (1993)), whose k-th trial is at counter word `trial` = k.
+    """
+    if not mean >= 0.0:
+        return math.nan
+    if mean == 0.0:
+        return 0.0
+    if mean < 10.0:
+        u = uniform(key, index, draw)
+        probability = math.exp(-mean)
+        total = probability
+        count = 0.0
+        # The last term that changes the sum ends the search: u is at most 1 - 2^-53.
+        while u > total and total < total + probability * mean / (count + 1.0):
+            count += 1.0
+            probability *= mean / count
+            total += probability
+        return count
+    b = 0.931 + 2.53 * math.sqrt(mean)
+    a = -0.059 + 0.02483 * b
+    inverse_alpha = 1.1239 + 1.1328 / (b - 3.4)
+    accept = 0.9277 - 3.6224 / (b - 2.0)
+    log_mean = math.log(mean)
+    trial = 0
+    while True:
+        x, y, _, _ = block(key, index, draw, trial)
+        trial += 1
+        u, v = _open(x) - 0.5, _open(y)
+        inside = 0.5 - abs(u)
+        count = math.floor((2.0 * a / inside + b) * u + mean + 0.43)
+        if inside >= 0.07 and v <= accept:
+            return float(count)
+        if count < 0 or (inside < 0.013 and v > inside):
+            continue
+        hat = math.log(v) + math.log(inverse_alpha) - math.log(a / (inside * inside) + b)
+        if hat <= count * log_mean - mean - math.lgamma(count + 1.0):
+            return float(count)
