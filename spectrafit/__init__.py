@@ -19,7 +19,6 @@ package loads none of them: a name is looked up when it is first used.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from spectrafit.errors import ConfigError, DataError, SpectrafitError
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
     from spectrafit.templates.store import Templates
-
-__version__ = version("spectrafit-numm")
 
 _HOME = {
     "Analysis": "config",
@@ -86,6 +83,9 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import the room a public name lives in when the name is first used."""
+    if name == "__version__":
+        # importlib.metadata costs as much as everything else here together.
+        return import_module("importlib.metadata").version("spectrafit-numm")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     module, _, attribute = _HOME[name].partition(":")
