@@ -1,0 +1,47 @@
+"""Python arithmetic on floats in; compiled scalar functions and ufuncs out.
+
+Two decorators over numba, so that flags and types are said once. A compiled function keeps its own source file's date
+in the cache, not those of the functions it calls: after editing a module that others compile against, delete
+the `__pycache__` beside it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from numba import njit, vectorize
+
+__all__ = ["scalar", "ufunc"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def scalar(function: F) -> F:
+    """Compile a function of numbers, for other compiled code to call; division by zero gives inf or NaN as in numpy."""
+    compiled: F = njit(error_model="numpy")(function)
+    return compiled
+
+
+def ufunc(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a cached numba ufunc of one signature from a scalar function, built at its first call.
+
+    numba keeps the compiled loop body on disk but builds the loop around it anew in every process, 20 ms each: done
+    at import, thirty of them would cost every worker more than half a second for the three it uses. The answer is an
+    ordinary function (it pickles by name) that takes scalars, numpy arrays and awkward arrays and answers in kind.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.cache
+        def build() -> Callable[..., Any]:
+            made: Callable[..., Any] = vectorize([signature], cache=True)(function)
+            return made
+
+        @functools.wraps(function)
+        def call(*arguments: Any, **options: Any) -> Any:
+            return build()(*arguments, **options)
+
+        return call
+
+    return decorate
