@@ -1,0 +1,143 @@
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+import tomllib
+
+from spectrafit.config import Analysis, SampleSet, chosen, digest, load, load_samples, schema
+from spectrafit.errors import ConfigError
+
+SAMPLES = """
+[[samples]]
+name = "numu"
+role = "signal"
+files = "numu.root"
+
+[[samples]]
+name = "other"
+role = "background"
+files = "other.root"
+"""
+FIT = """
+samples = "set.toml"
+pot = 3.62e20
+
+[[regions]]
+name = "nd"
+axes = [{ observable = "t_reco", edges = [0.3, 0.6, 0.9] }]
+
+[[systematics]]
+kind = "norm"
+name = "flux"
+samples = ["numu"]
+sigma = 0.1
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path):
+    def write(fit: str = FIT, samples: str = SAMPLES) -> Path:
+        (tmp_path / "set.toml").write_text(samples)
+        (tmp_path / "fit.toml").write_text(fit)
+        return tmp_path / "fit.toml"
+
+    return write
+
+
+def test_a_file_becomes_an_analysis_with_its_samples(write) -> None:
+    analysis = load(write())
+    assert [s.name for s in analysis.sample_sets[0].samples] == ["numu", "other"]
+    assert analysis.regions[0].axes[0].edges == (0.3, 0.6, 0.9)
+    assert analysis.coupling_options.name == "magnetic_moment"
+    assert analysis.exposure(analysis.sample_sets[0]) == 3.62e20
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("sigma = 0.1", "sigmma = 0.1", r"\$\.systematics\[0\]\.sigmma: unknown key; did you mean 'sigma'"),
+        ("pot = 3.62e20", "pott = 3.62e20", r"\$\.pott: unknown key; did you mean 'pot'"),
+        ("observable", "observible", r"\$\.regions\[0\]\.axes\[0\]\.observible: unknown key; did you mean 'observable'"),
+        ("0.6, 0.9", "0.9, 0.6", r"edges must increase, found 0\.9 before 0\.6"),
+        ('["numu"]', '["nuum"]', r"\$\.systematics\[0\]\.samples: 'nuum' names no sample; did you mean 'numu'"),
+        ('"norm"', '"nrm"', r"\$\.systematics\[0\]\.kind: Invalid value 'nrm'"),
+        ("sigma = 0.1", 'sigma = "a"', r"\$\.systematics\[0\]\.sigma: Expected `float`, got `str`; found 'a'"),
+        ("sigma = 0.1", "sigma = 0.0", r"needs sigma > 0, or free = true"),
+        ("pot = 3.62e20", "pot = -1.0", r"\$\.pot: an exposure must be positive"),
+        ("pot = 3.62e20", "pot = {sett = 1.0}", r"\$\.pot: 'sett' names no sample set; did you mean 'set'"),
+        ("pot = 3.62e20", "pot = 1.0\ndata = {nd = [1.0]}", r"\$\.data\.nd: 1 numbers for 2 bins"),
+        ("pot = 3.62e20", 'pot = 1.0\ncoupling = "magnetic"', r"no coupling 'magnetic'; did you mean 'magnetic_moment'"),
+        ("pot = 3.62e20", 'pot = 1.0\npath = "x"', r"\$\.path: unknown key"),
+        ('"set.toml"', '"sett.toml"', r"sett\.toml: no such file; did you mean 'set\.toml'"),
+        ("pot = 3.62e20", "pot = ", r"not valid TOML"),
+        ("[[regions]]", "[[regionss]]", r"unknown key; did you mean 'regions'"),
+    ],
+)
+def test_mistakes_name_file_key_and_remedy(write, old: str, new: str, expected: str) -> None:
+    path = write(FIT.replace(old, new))
+    with pytest.raises(ConfigError, match=expected) as raised:
+        load(path)
+    assert ".toml" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('name = "other"', 'name = "numu"', "two are called 'numu'"),
+        ('files = "other.root"', "", "has no files"),
+        ('files = "other.root"', 'files = "x.root"\nresponse = true', r"true takes the set's \[response\]"),
+        ('files = "other.root"', 'files = "x.root"\npot = {histogram = "a", branch = "b"}', "give one of histogram"),
+        (
+            'files = "other.root"',
+            'files = "x.root"\ngenerate = {flavour = "numu", events = 10}',
+            "no flux for 'numu'",
+        ),
+    ],
+)
+def test_mistakes_in_a_sample_set(write, old: str, new: str, expected: str) -> None:
+    path = write(samples=SAMPLES.replace(old, new)).parent / "set.toml"
+    with pytest.raises(ConfigError, match=expected):
+        load_samples(path)
+
+
+def test_overrides_are_laid_over_the_file_and_checked(write) -> None:
+    path = write()
+    analysis = load(path, overrides=["fit.terms=shape", "systematics.0.sigma=0.2", "limit.level=0.95"])
+    assert (analysis.fit.terms, analysis.systematics[0].sigma, analysis.limit.level) == ("shape", 0.2, 0.95)
+    with pytest.raises(ConfigError, match="unknown key; did you mean 'terms'"):
+        load(path, overrides=["fit.term=shape"])
+    with pytest.raises(ConfigError, match="is not an index below 1"):
+        load(path, overrides=["systematics.7.sigma=0.2"])
+    with pytest.raises(ConfigError, match="needs key=value"):
+        load(path, overrides=["fit.terms"])
+
+
+def test_the_digest_follows_the_content_and_not_the_place(write, tmp_path: Path) -> None:
+    first = load(write())
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "fit.toml").write_text(FIT)
+    (elsewhere / "set.toml").write_text(SAMPLES)
+    assert digest(load(elsewhere / "fit.toml")) == digest(first)
+    assert digest(load(elsewhere / "fit.toml", overrides=["systematics.0.sigma=0.2"])) != digest(first)
+    (elsewhere / "set.toml").write_text(SAMPLES.replace("other.root", "another.root"))
+    assert digest(load(elsewhere / "fit.toml")) != digest(first)
+
+
+def test_a_table_cannot_be_changed(write) -> None:
+    analysis = load(write())
+    with pytest.raises(AttributeError):
+        analysis.pot = 1.0
+
+
+@pytest.mark.parametrize(("kind", "text"), [(Analysis, FIT), (SampleSet, SAMPLES)])
+def test_the_schema_accepts_what_the_loader_accepts_and_refuses_unknown_keys(kind, text: str) -> None:
+    document = json.loads(json.dumps(tomllib.loads(text)))
+    jsonschema.validate(document, schema(kind))
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**document, "sample_sets": []}, schema(kind))
+
+
+def test_globs_choose_in_order() -> None:
+    assert chosen(("b*", "a"), ("a", "ab", "ba", "b")) == ("a", "ba", "b")
