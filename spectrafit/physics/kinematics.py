@@ -120,7 +120,7 @@ def cos_theta(e_nu: float, t: float) -> float:
     """
     if not (inside(e_nu, t) or (t == 0.0 and 0.0 < e_nu < LARGEST)):
         return math.nan
-    return min((1.0 + M_E / e_nu) * math.sqrt(t / (t + 2.0 * M_E)), 1.0)
+    return min((e_nu + M_E) / max(e_nu, 1e-300) * math.sqrt(t / (t + 2.0 * M_E)), 1.0)
 
 
 @ufunc("float64(float64, float64)")
