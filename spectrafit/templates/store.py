@@ -346,7 +346,7 @@ class Templates:
     def __str__(self) -> str:
         """Say in one line what is inside."""
         return (
-            f"{len(self.samples)} samples, {len(self.regions)} regions, {self.bins} bins, kappa powers to {self.powers},"
+            f"{len(self.samples)} samples, {len(self.regions)} regions, {self.bins} bins, kappa^0 to {self.powers},"
             f" {len(self.variations)} variations, {len(self.parameters)} parameters, {self.entries.sum()} entries"
         )
 

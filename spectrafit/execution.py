@@ -1,0 +1,194 @@
+"""Pieces of work in, their results out in the order they were submitted: the only concurrency of the package.
+
+Kernels are serial; what runs at once is chunks. An executor is one of `EXECUTORS` or any `concurrent.futures.Executor`
+(dask's through `Client.get_executor()`). Because results come back in order, sums over them are the same bits whoever
+did the work. A worker that dies takes only its own piece with it: pieces in flight are tried again, one at a time, so
+that one which kills every worker is found and named.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from spectrafit.errors import ConfigError, DataError, nearest
+
+__all__ = ["EXECUTORS", "Pool", "executor", "imap"]
+
+EXECUTORS = ("serial", "threads", "processes", "dask")
+
+# How often a piece may lose its worker before it is given up.
+_ATTEMPTS = 3
+_END: Any = object()
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class _Serial(Executor):
+    """Does the work at once, in the caller's thread."""
+
+    def submit(self, fn: Callable[..., Result], /, *args: Any, **kwargs: Any) -> Future[Result]:
+        future: Future[Result] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@dataclass(kw_only=True, eq=False)
+class Pool:
+    """An executor in use, with how to replace it should a worker die.
+
+    Attributes
+    ----------
+    current : Executor
+        The one that takes work.
+    workers : int
+        Pieces done at once; results are held for at most twice as many.
+    renew : callable or None
+        Makes a fresh executor; None for one that is the caller's, or that replaces its workers itself.
+    death : tuple of exception types
+        What it raises when a worker dies.
+    """
+
+    current: Executor
+    workers: int
+    renew: Callable[[], Executor] | None = field(default=None)
+    death: tuple[type[Exception], ...] = (BrokenExecutor,)
+
+    def replace(self) -> bool:
+        """Put a fresh executor in the place of a broken one; return whether there is one."""
+        if self.renew is None:
+            return False
+        self.current.shutdown(wait=False, cancel_futures=True)
+        self.current = self.renew()
+        return True
+
+
+@contextmanager
+def executor(
+    kind: str | Executor, workers: int | None = None, *, scheduler: str | None = None, preload: Sequence[str] = ()
+) -> Iterator[Pool]:
+    """Open a pool of workers for the length of a `with` block.
+
+    Parameters
+    ----------
+    kind : {"serial", "threads", "processes", "dask"} or concurrent.futures.Executor
+        An executor given as an object is used as it is and left open.
+    workers : int, optional
+        Pieces done at once; default one per core. With a dask `scheduler`, its own number of threads.
+    scheduler : str, optional
+        Address of a running dask scheduler (``tcp://host:port``); without it dask starts a cluster on this machine.
+    preload : sequence of str
+        Modules worker processes import once, before they are forked off.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown name, a number of workers below 1, or dask without the package it needs.
+    """
+    if workers is not None and workers < 1:
+        raise ConfigError(f"workers = {workers}: at least one is needed")
+    if scheduler is not None and kind != "dask":
+        raise ConfigError(f"scheduler {scheduler!r} goes with executor 'dask', found {kind!r}")
+    count = workers or os.cpu_count() or 1
+    with ExitStack() as stack:
+        if isinstance(kind, Executor):
+            pool = Pool(current=kind, workers=workers or getattr(kind, "_max_workers", None) or count)
+        elif kind == "serial":
+            pool = Pool(current=_Serial(), workers=1)
+        elif kind == "threads":
+            pool = Pool(current=ThreadPoolExecutor(count, thread_name_prefix="spectrafit"), workers=count)
+        elif kind == "processes":
+            renew = _processes(count, tuple(preload))
+            pool = Pool(current=renew(), workers=count, renew=renew)
+        elif kind == "dask":
+            pool = _dask(stack, workers, scheduler)
+        else:
+            raise ConfigError(f"no executor {kind!r}, there are {', '.join(EXECUTORS)}{nearest(kind, EXECUTORS)}")
+        try:
+            yield pool
+        finally:
+            if not isinstance(kind, Executor) and kind != "dask":
+                pool.current.shutdown(wait=True, cancel_futures=True)
+
+
+def _processes(workers: int, preload: tuple[str, ...]) -> Callable[[], Executor]:
+    # Never plain fork: the parent may hold threads (decompression, dask) whose locks a fork would copy locked.
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        context: Any = multiprocessing.get_context("forkserver")
+        # One server imports the modules, its children share them: a pool of n costs one import, not n.
+        context.set_forkserver_preload(list(preload))
+    else:
+        context = multiprocessing.get_context("spawn")
+    return lambda: ProcessPoolExecutor(workers, mp_context=context)
+
+
+def _dask(stack: ExitStack, workers: int | None, scheduler: str | None) -> Pool:
+    try:
+        from distributed import Client, KilledWorker, LocalCluster
+    except ImportError:
+        raise ConfigError("executor 'dask' needs dask.distributed: pip install 'spectrafit-numm[dask]'") from None
+    if scheduler is None:
+        count = workers or os.cpu_count() or 1
+        scheduler = stack.enter_context(LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None))
+    try:
+        client = stack.enter_context(Client(scheduler))
+    except OSError as error:
+        raise ConfigError(f"scheduler {scheduler!r}: cannot be reached ({error})") from None
+    threads = sum(client.nthreads().values())
+    # dask replaces a dead worker and repeats its work by itself, and gives up in the end.
+    return Pool(current=client.get_executor(pure=False), workers=workers or max(threads, 1), death=(KilledWorker,))
+
+
+def imap(pool: Pool, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Yield ``work(item)`` for every item, in order, with at most twice as many pieces in flight as there are workers.
+
+    `work` and the items are pickled for workers in other processes. What `work` raises is raised here, and the pieces
+    not yet begun are cancelled.
+
+    Raises
+    ------
+    DataError
+        A piece lost its worker three times; ``str(item)`` names it.
+    """
+    source = iter(items)
+    waiting: deque[tuple[Any, Any]] = deque()
+    window = 1 if isinstance(pool.current, _Serial) else 2 * pool.workers
+    deaths = 0
+    try:
+        while True:
+            while len(waiting) < window and (more := next(source, _END)) is not _END:
+                waiting.append((more, None))
+            if not waiting:
+                return
+            try:
+                # After a death the pieces in flight are done one by one: only the one in front is submitted.
+                for place in range(1 if deaths else len(waiting)):
+                    if waiting[place][1] is None:
+                        waiting[place] = (waiting[place][0], pool.current.submit(work, waiting[place][0]))
+                result = waiting[0][1].result()
+            except pool.death as error:
+                deaths += 1
+                if deaths == _ATTEMPTS or not pool.replace():
+                    raise DataError(
+                        f"{waiting[0][0]}: the worker that had it died, {deaths} times ({error});"
+                        " if it needs more memory than there is, use fewer workers"
+                    ) from error
+                waiting = deque((item, None) for item, _ in waiting)
+                continue
+            waiting.popleft()
+            deaths = 0
+            yield result
+    finally:
+        for _, pending in waiting:
+            if pending is not None:
+                pending.cancel()

@@ -1,0 +1,144 @@
+import math
+import operator
+import threading
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import pytest
+
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.execution import executor, imap
+
+KILLERS = '''
+import os, signal, time
+from pathlib import Path
+
+def once(item):
+    """Kill the worker the first time a piece marked so comes by."""
+    value, folder = item
+    mark = Path(folder) / f"seen{value}"
+    if value == 3 and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.01)
+    return value * value
+
+def always(item):
+    if item == "cursed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+'''
+
+
+@pytest.fixture
+def killers(tmp_path, monkeypatch):
+    (tmp_path / "killers_of_workers.py").write_text(KILLERS)
+    monkeypatch.syspath_prepend(tmp_path)
+    import killers_of_workers
+
+    return killers_of_workers
+
+
+@pytest.mark.parametrize("kind", ["serial", "threads", "processes"])
+def test_results_come_in_order(kind):
+    with executor(kind, 2) as pool:
+        assert list(imap(pool, math.factorial, range(30))) == [math.factorial(i) for i in range(30)]
+
+
+def test_order_holds_when_the_first_is_slowest():
+    def work(i):
+        time.sleep(0.05 if i == 0 else 0)
+        return i
+
+    with executor("threads", 3) as pool:
+        assert list(imap(pool, work, range(12))) == list(range(12))
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_any_executor_is_accepted_and_left_open(kind):
+    import multiprocessing
+
+    options = {"mp_context": multiprocessing.get_context("spawn")} if kind is ProcessPoolExecutor else {}
+    with kind(2, **options) as mine:
+        with executor(mine) as pool:
+            assert pool.workers == 2
+            assert list(imap(pool, operator.neg, range(5))) == [0, -1, -2, -3, -4]
+        assert mine.submit(operator.neg, 1).result() == -1
+
+
+def test_the_window_is_bounded():
+    given = []
+
+    def items():
+        for i in range(100):
+            given.append(i)
+            yield i
+
+    with executor("threads", 2) as pool:
+        for done in imap(pool, operator.pos, items()):
+            assert len(given) <= done + 1 + 4
+    given.clear()
+    with executor("serial") as pool:
+        for done in imap(pool, operator.pos, items()):
+            assert len(given) == done + 1
+
+
+def test_an_error_in_a_piece_is_raised_and_the_rest_cancelled():
+    begun = []
+    lock = threading.Lock()
+
+    def work(i):
+        with lock:
+            begun.append(i)
+        time.sleep(0.01)
+        return 1 / (i - 2)
+
+    with executor("threads", 1) as pool, pytest.raises(ZeroDivisionError):
+        list(imap(pool, work, range(50)))
+    assert len(begun) < 10
+
+
+def test_a_killed_worker_costs_only_its_piece(killers, tmp_path):
+    with executor("processes", 2) as pool:
+        items = [(i, str(tmp_path)) for i in range(12)]
+        assert list(imap(pool, killers.once, items)) == [i * i for i in range(12)]
+    assert (tmp_path / "seen3").exists()
+
+
+def test_a_piece_that_kills_every_worker_is_named(killers):
+    found = []
+    with executor("processes", 2) as pool, pytest.raises(DataError, match=r"^cursed: the worker that had it died"):
+        found.extend(imap(pool, killers.always, ["a", "b", "cursed", "c", "d"]))
+
+
+def test_the_callers_broken_executor_is_not_replaced(killers):
+    import multiprocessing
+
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as mine, executor(mine) as pool, pytest.raises(DataError):
+        list(imap(pool, killers.always, ["cursed"]))
+
+
+def test_a_dask_cluster_does_the_same(killers, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="needs the extra [dask]")
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        with executor("dask", scheduler=cluster.scheduler_address) as pool:
+            assert pool.workers == 2
+            assert list(imap(pool, math.factorial, range(20))) == [math.factorial(i) for i in range(20)]
+        with distributed.Client(cluster) as client, executor(client.get_executor()) as pool:
+            assert list(imap(pool, math.factorial, range(20))) == [math.factorial(i) for i in range(20)]
+
+
+def test_mistakes_are_named(monkeypatch):
+    for arguments, options, message in [
+        (("thread",), {}, "did you mean 'threads'"),
+        (("threads", 0), {}, "at least one"),
+        (("threads",), {"scheduler": "tcp://x:1"}, "goes with executor 'dask'"),
+    ]:
+        with pytest.raises(ConfigError, match=message), executor(*arguments, **options):
+            pass
+    import sys
+
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ConfigError, match=r"\[dask\]"), executor("dask"):
+        pass
