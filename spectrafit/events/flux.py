@@ -1,0 +1,146 @@
+"""A flux table in, a `Flux` out: neutrinos per m^2 and 10^6 protons on target in bins of neutrino energy."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from spectrafit.errors import DataError, nearest
+
+__all__ = ["Flux", "load"]
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Flux:
+    """A flux, constant within each bin and zero outside.
+
+    Attributes
+    ----------
+    edges : (n+1,) array
+        Bin edges in neutrino energy, GeV, increasing.
+    values : (n,) array
+        Neutrinos / m^2 / 10^6 POT in each bin (not per GeV).
+    uncertainty : (n,) array
+        Fractional uncertainty of each bin; 0 where none is known.
+    """
+
+    edges: Array
+    values: Array
+    uncertainty: Array
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        for array in (self.edges, self.values, self.uncertainty):
+            array.setflags(write=False)
+
+    @property
+    def integral(self) -> float:
+        """All neutrinos / m^2 / 10^6 POT."""
+        return float(self.values.sum())
+
+    def density(self, e_nu: npt.ArrayLike) -> Array:
+        """Return neutrinos / m^2 / 10^6 POT / GeV at `e_nu` (GeV, any shape); a bin holds its lower edge, 0 outside."""
+        height = np.concatenate([[0.0], self.values / np.diff(self.edges), [0.0]])
+        return np.asarray(height[np.searchsorted(self.edges, np.asarray(e_nu, dtype=np.float64), side="right")])
+
+
+def load(path: str | Path) -> Flux:
+    """Read a flux table.
+
+    Parameters
+    ----------
+    path : str or Path
+        Either a text table, one bin a line, ``low high neutrinos [fractional uncertainty]`` (GeV, neutrinos / m^2 /
+        10^6 POT in the bin), `#` beginning a comment: the layout of the NOvA 2017 release. Or ``file.root:name``, a
+        TH1 of neutrinos / m^2 / 10^6 POT / GeV; its uncertainty is the histogram ``fractional_uncertainty_X`` beside
+        a ``flux_X`` (NUISANCE's layout), otherwise the bin errors.
+
+    Raises
+    ------
+    DataError
+        No such file or histogram, a line that is not numbers, bins that do not follow each other, a negative value.
+    """
+    text = str(path)
+    if ".root:" in text:
+        file, _, name = text.rpartition(":")
+        return _check(text, *_read_histogram(Path(file), name))
+    return _check(text, *_read_table(Path(text)))
+
+
+def _read_table(path: Path) -> tuple[Array, Array, Array]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise DataError(
+            f"{path}: cannot be read as a flux table ({problem}); name a text table or file.root:histogram"
+        ) from None
+    rows: list[tuple[int, list[float]]] = []
+    for number, line in enumerate(lines, start=1):
+        words = line.partition("#")[0].split()
+        if not words:
+            continue
+        try:
+            row = [float(word) for word in words]
+        except ValueError:
+            row = []
+        if len(row) not in (3, 4):
+            raise DataError(
+                f"{path} line {number}: found {line.strip()!r}; needed: low high neutrinos [uncertainty], numbers"
+            )
+        rows.append((number, row))
+    if not rows:
+        raise DataError(f"{path}: no bins; needed lines of: low high neutrinos [uncertainty]")
+    for (_, one), (number, two) in itertools.pairwise(rows):
+        if one[1] != two[0]:
+            raise DataError(
+                f"{path} line {number}: bin begins at {two[0]:g} GeV, the one before ends at {one[1]:g} GeV;"
+                " bins must follow each other"
+            )
+    edges = np.array([rows[0][1][0], *(row[1] for _, row in rows)])
+    values = np.array([row[2] for _, row in rows])
+    return edges, values, np.array([row[3] if len(row) == 4 else 0.0 for _, row in rows])
+
+
+def _read_histogram(path: Path, name: str) -> tuple[Array, Array, Array]:
+    import uproot
+
+    try:
+        with uproot.open(path) as file:
+            names = file.keys(cycle=False)
+            if name not in names:
+                raise DataError(f"{path}: no histogram {name!r}; it has {', '.join(names)}{nearest(name, names)}")
+            histogram = file[name]
+            if not histogram.classname.startswith("TH1"):
+                raise DataError(f"{path}: {name!r} is a {histogram.classname}; a flux must be a TH1")
+            edges = np.array(histogram.axis().edges(), dtype=np.float64)
+            values = np.array(histogram.values(), dtype=np.float64)
+            beside = name.replace("flux_", "fractional_uncertainty_", 1)
+            if beside != name and beside in names:
+                uncertainty = np.array(file[beside].values(), dtype=np.float64)
+            else:
+                uncertainty = np.divide(histogram.errors(), values, out=np.zeros_like(values), where=values > 0)
+    except (OSError, ValueError) as problem:
+        raise DataError(
+            f"{path}: cannot be read as a ROOT file ({problem}); give a flux as file.root:histogram"
+        ) from None
+    return edges, values * np.diff(edges), uncertainty
+
+
+def _check(where: str, edges: Array, values: Array, uncertainty: Array) -> Flux:
+    if not (np.all(np.isfinite(edges)) and edges[0] >= 0.0 and np.all(np.diff(edges) > 0)):
+        raise DataError(f"{where}: bin edges must be finite, not negative and increasing, GeV")
+    for what, array in (("flux", values), ("uncertainty", uncertainty)):
+        bad = np.flatnonzero(~(np.isfinite(array) & (array >= 0.0)))
+        if array.shape != values.shape or bad.size:
+            raise DataError(
+                f"{where}: bin {bad[0] if bad.size else 0}: {what} must be finite and not negative, one per bin"
+            )
+    if not values.sum() > 0.0:
+        raise DataError(f"{where}: every bin is empty; check that this is the table of a flux")
+    return Flux(edges=edges, values=values, uncertainty=uncertainty)
