@@ -111,12 +111,25 @@ class Response(Keys, frozen=True, kw_only=True):
 
 
 class Recipe(Keys, frozen=True, kw_only=True):
-    """How `spectrafit generate` makes a sample: nu-e elastic events of one flavour, on the set's flux and detector."""
+    """How `spectrafit generate` makes a sample: nu-e elastic events of one flavour, on the set's flux and detector.
+
+    Attributes
+    ----------
+    flavour : str
+        One of the flavours of the set's `flux`.
+    events : int
+        Events made; those the response puts below its threshold are not written.
+    coupling, kappa : str, float
+        Coupling switched on, and its value in the units the fit uses (1 = the coupling's scale).
+    t_min : float
+        Smallest true T made, GeV; needed by a coupling whose cross section diverges at T = 0.
+    """
 
     flavour: Flavour
     events: int
     coupling: str = ""
     kappa: float = 0.0
+    t_min: float = 0.0
 
 
 class Friend(Keys, frozen=True, kw_only=True):
