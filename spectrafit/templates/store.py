@@ -15,61 +15,11 @@ from numpy.typing import NDArray
 from spectrafit.config import Analysis
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.templates import archive
+from spectrafit.templates.regions import RegionBins
 
 __all__ = ["NOMINAL", "RegionBins", "Templates", "Variation"]
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RegionBins:
-    """One region: an N-dimensional grid of bins, and where it lies among the flattened bins of all regions.
-
-    Attributes
-    ----------
-    name : str
-        The region's name.
-    axes : tuple of bh.axis.Regular or bh.axis.Variable
-        One axis per observable, in C order.
-    observables, labels : tuple of str
-        Name and printed label (with unit) of the observable on each axis.
-    start : int
-        First of this region's bins in the last dimension (B) of `Templates.counts`.
-    """
-
-    name: str
-    axes: tuple[bh.axis.Axis, ...]
-    observables: tuple[str, ...]
-    labels: tuple[str, ...]
-    start: int
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Bins per axis, without flow."""
-        return tuple(len(axis) for axis in self.axes)
-
-    @property
-    def size(self) -> int:
-        """Bins of the region, without flow."""
-        return int(np.prod(self.shape))
-
-    @property
-    def stop(self) -> int:
-        """One past the last of this region's bins in B."""
-        return self.start + self.size
-
-    @property
-    def bins(self) -> slice:
-        """Bins of the region, as a slice of B."""
-        return slice(self.start, self.stop)
-
-    def same(self, other: RegionBins) -> bool:
-        """Whether two regions have the same name, observables, edges and place."""
-        return (
-            (self.name, self.observables, self.start) == (other.name, other.observables, other.start)
-            and len(self.axes) == len(other.axes)
-            and all(a == b for a, b in zip(self.axes, other.axes, strict=True))
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -337,7 +287,7 @@ class Templates:
             key = archive.differing_key(plain["configuration"], archive.configuration(analysis))
             if key:
                 raise ConfigError(f"{path}: made with another analysis: {key}; build the templates again")
-        plain["regions"] = tuple(_region_from_plain(region) for region in plain["regions"])
+        plain["regions"] = tuple(RegionBins.from_plain(region) for region in plain["regions"])
         plain["variations"] = tuple(Variation(**{**v, "samples": tuple(v["samples"])}) for v in plain["variations"])
         for name in ("samples", "roles", "titles", "inventories", "pruned"):
             plain[name] = tuple(plain[name])
@@ -357,40 +307,8 @@ def _position(kind: str, name: str, known: Sequence[str]) -> int:
     return list(known).index(name)
 
 
-def _axis_to_plain(axis: bh.axis.Axis) -> dict[str, Any]:
-    if isinstance(axis, bh.axis.Regular):
-        return {"bins": len(axis), "range": [float(axis.edges[0]), float(axis.edges[-1])]}
-    return {"edges": axis.edges.tolist()}
-
-
-def _axis_from_plain(plain: Mapping[str, Any]) -> bh.axis.Axis:
-    if "edges" in plain:
-        return bh.axis.Variable(plain["edges"])
-    return bh.axis.Regular(plain["bins"], *plain["range"])
-
-
-def _region_from_plain(plain: Mapping[str, Any]) -> RegionBins:
-    return RegionBins(
-        name=plain["name"],
-        axes=tuple(_axis_from_plain(axis) for axis in plain["axes"]),
-        observables=tuple(plain["observables"]),
-        labels=tuple(plain["labels"]),
-        start=plain["start"],
-    )
-
-
-def _region_to_plain(region: RegionBins) -> dict[str, Any]:
-    return {
-        "name": region.name,
-        "axes": [_axis_to_plain(axis) for axis in region.axes],
-        "observables": region.observables,
-        "labels": region.labels,
-        "start": region.start,
-    }
-
-
 def _plain(templates: Templates) -> dict[str, Any]:
     plain = {f.name: getattr(templates, f.name) for f in fields(templates)}
-    plain["regions"] = [_region_to_plain(region) for region in templates.regions]
+    plain["regions"] = [region.plain() for region in templates.regions]
     plain["variations"] = [asdict(variation) for variation in templates.variations]
     return {name: value for name, value in plain.items() if value is not None and not isinstance(value, np.ndarray)}

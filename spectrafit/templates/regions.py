@@ -1,0 +1,238 @@
+"""Regions of an analysis in; their axes, and for columns of events the number of the bin each falls in, out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import boost_histogram as bh
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrafit import config
+from spectrafit.errors import ConfigError
+from spectrafit.events import expressions
+from spectrafit.templates.fill import AxisIndex, axis_index, number
+from spectrafit.templates.observables import Columns, needs, observable
+
+__all__ = ["Grid", "RegionBins", "axis", "lay_out"]
+
+Cells = NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RegionBins:
+    """One region: an N-dimensional grid of bins, and where it lies among the flattened bins of all regions.
+
+    Attributes
+    ----------
+    name : str
+        The region's name.
+    axes : tuple of bh.axis.Regular or bh.axis.Variable
+        One axis per observable, in C order.
+    observables, labels : tuple of str
+        Name and printed label (with unit) of the observable on each axis.
+    start : int
+        First of this region's bins in the last dimension (B) of `Templates.counts`.
+    """
+
+    name: str
+    axes: tuple[bh.axis.Axis, ...]
+    observables: tuple[str, ...]
+    labels: tuple[str, ...]
+    start: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Bins per axis, without flow."""
+        return tuple(len(axis) for axis in self.axes)
+
+    @property
+    def size(self) -> int:
+        """Bins of the region, without flow."""
+        return int(np.prod(self.shape))
+
+    @property
+    def stop(self) -> int:
+        """One past the last of this region's bins in B."""
+        return self.start + self.size
+
+    @property
+    def bins(self) -> slice:
+        """Bins of the region, as a slice of B."""
+        return slice(self.start, self.stop)
+
+    def same(self, other: RegionBins) -> bool:
+        """Whether two regions have the same name, observables, edges and place."""
+        return (
+            (self.name, self.observables, self.start) == (other.name, other.observables, other.start)
+            and len(self.axes) == len(other.axes)
+            and all(a == b for a, b in zip(self.axes, other.axes, strict=True))
+        )
+
+    def plain(self) -> dict[str, Any]:
+        """Return the region as values JSON can hold."""
+        axes: list[dict[str, Any]] = [
+            {"bins": len(axis), "range": [float(axis.edges[0]), float(axis.edges[-1])]}
+            if isinstance(axis, bh.axis.Regular)
+            else {"edges": axis.edges.tolist()}
+            for axis in self.axes
+        ]
+        return {
+            "name": self.name,
+            "axes": axes,
+            "observables": self.observables,
+            "labels": self.labels,
+            "start": self.start,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> RegionBins:
+        """Return the region `plain` was made from."""
+        return cls(
+            name=plain["name"],
+            axes=tuple(
+                bh.axis.Variable(axis["edges"]) if "edges" in axis else bh.axis.Regular(axis["bins"], *axis["range"])
+                for axis in plain["axes"]
+            ),
+            observables=tuple(plain["observables"]),
+            labels=tuple(plain["labels"]),
+            start=plain["start"],
+        )
+
+
+def axis(options: config.Axis) -> bh.axis.Axis:
+    """Return the boost-histogram axis of `options`: regular for bins and range, variable for edges or log spacing."""
+    if options.edges:
+        return bh.axis.Variable(options.edges)
+    low, high = options.range
+    if options.log:
+        # The ends are put in by hand: geomspace may round them.
+        return bh.axis.Variable([low, *np.geomspace(low, high, options.bins + 1)[1:-1], high])
+    return bh.axis.Regular(options.bins, low, high)
+
+
+def lay_out(regions: Sequence[config.Region]) -> tuple[RegionBins, ...]:
+    """Return the bins of all regions, one after the other."""
+    result: list[RegionBins] = []
+    for region in regions:
+        result.append(
+            RegionBins(
+                name=region.name,
+                axes=tuple(axis(options) for options in region.axes),
+                observables=tuple(options.observable for options in region.axes),
+                labels=tuple(options.label or observable(options.observable).label for options in region.axes),
+                start=result[-1].stop if result else 0,
+            )
+        )
+    return tuple(result)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Numbering:
+    """How the events of one region are numbered: `first` is its first cell, `strides` are those of its axes."""
+
+    name: str
+    observables: tuple[str, ...]
+    indices: tuple[AxisIndex, ...]
+    strides: tuple[int, ...]
+    first: int
+    size: int
+    cut: expressions.Expression | None
+
+    def cells(self, columns: Columns, events: int) -> Cells:
+        """Return the cell of each event, (N,), negative where the cut fails."""
+        cells = np.full(events, self.first, np.int32)
+        for name, index, stride in zip(self.observables, self.indices, self.strides, strict=True):
+            number(index, np.ascontiguousarray(columns[name], np.float64), stride, cells)
+        if self.cut is not None:
+            passed = self.cut(columns)
+            if np.ndim(passed) and np.shape(passed) != (events,):
+                raise ConfigError(
+                    f"region {self.name!r}: cut {self.cut.text!r} has more than one value per event;"
+                    " reduce jagged columns with Sum$, Max$, Min$ or [i]"
+                )
+            # NaN passes no cut.
+            np.putmask(cells, ~((passed != 0) & (passed == passed)), -1)
+        return cells
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Grid:
+    """The cells of all regions, with flow, and how to number the events of one sample.
+
+    Attributes
+    ----------
+    size : int
+        F, the number of cells.
+    inner : (B,) array of int
+        Cell of each bin.
+    outer : tuple of arrays of int, length R
+        Cells outside the axes of each region.
+    numberings : tuple
+        The regions that take events of the sample.
+    """
+
+    size: int
+    inner: NDArray[np.intp]
+    outer: tuple[NDArray[np.intp], ...]
+    numberings: tuple[_Numbering, ...]
+
+    @classmethod
+    def of(cls, regions: Sequence[config.Region], sample: str) -> Grid:
+        """Return the grid of `regions`, filled by the events of `sample`."""
+        numberings: list[_Numbering] = []
+        inner: list[NDArray[np.intp]] = []
+        outer: list[NDArray[np.intp]] = []
+        first = 0
+        for region, bins in zip(regions, lay_out(regions), strict=True):
+            extents = [len(a) + 2 for a in bins.axes]
+            numbered = np.arange(first, first + int(np.prod(extents))).reshape(extents)
+            inside = numbered[(slice(1, -1),) * len(extents)].ravel()
+            inner.append(inside)
+            outer.append(np.setdiff1d(numbered, inside))
+            if config.chosen(region.samples, (sample,)):
+                numberings.append(
+                    _Numbering(
+                        name=region.name,
+                        observables=bins.observables,
+                        indices=tuple(axis_index(a) for a in bins.axes),
+                        strides=tuple(int(np.prod(extents[i + 1 :])) for i in range(len(extents))),
+                        first=first,
+                        size=numbered.size,
+                        cut=expressions.compile(region.cut) if region.cut else None,
+                    )
+                )
+            first += numbered.size
+        return cls(size=first, inner=np.concatenate(inner), outer=tuple(outer), numberings=tuple(numberings))
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns the axes and cuts are made of."""
+        names = [name for n in self.numberings for name in (*n.observables, *(n.cut.variables if n.cut else ()))]
+        return needs(names)
+
+    def cells(self, columns: Columns, events: int) -> tuple[Cells, ...]:
+        """Return per region the cell of each event, (N,), negative where its cut fails.
+
+        Raises
+        ------
+        ConfigError
+            An event is in bins of two regions.
+        """
+        found = tuple(numbering.cells(columns, events) for numbering in self.numberings)
+        if len(found) > 1:
+            inside = np.zeros(self.size + 1, np.bool_)
+            inside[self.inner] = True  # the last cell, that of -1, stays outside
+            claimed = np.zeros(events, np.uint8)
+            for cells in found:
+                claimed += inside[cells]
+            if np.any(claimed > 1):
+                event = int(np.argmax(claimed > 1))
+                names = [n.name for n, c in zip(self.numberings, found, strict=True) if inside[c[event]]]
+                raise ConfigError(
+                    f"regions {' and '.join(map(repr, names))} share events, which the fit would count twice;"
+                    " give them cuts or axes that exclude one another"
+                )
+        return found
