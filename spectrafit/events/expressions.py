@@ -1,0 +1,350 @@
+"""An expression in ROOT's spelling and columns in, an array out.
+
+`formulate` parses; what is evaluated here is its syntax tree, turned into a short list of array operations, so a text
+from a TOML file can name columns and functions of the table below and nothing else. As in ROOT's TTreeFormula every
+number is a double: ``/`` never truncates, ``(a > 1) + (b > 1)`` counts. Columns may be jagged; ``Sum$``, ``Max$``,
+``Min$`` and ``Length$`` reduce them to a number per entry and ``x[0]`` takes an element (NaN where there is none).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import awkward as ak
+import formulate
+import formulate.AST as syntax
+import numpy as np
+from formulate.identifiers import NUMEXPR_CONSTANTS
+
+from spectrafit.errors import ConfigError, nearest
+from spectrafit.physics.constants import M_E, M_MU
+
+__all__ = ["CONSTANTS", "Expression", "column", "compile", "evaluate"]
+
+CONSTANTS = {"pi": math.pi, "m_e": M_E, "m_mu": M_MU, "true": 1.0, "false": 0.0}
+"""Names that are numbers, not columns; masses in GeV."""
+
+_NUMBERS = {"inf": math.inf, "neginf": -math.inf, "nan": math.nan} | NUMEXPR_CONSTANTS | CONSTANTS
+# Numbers first, so that the exponent of 1e-3 is no name; a name followed by "(" or "::" belongs to a function.
+_TOKENS = re.compile(
+    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<function>[A-Za-z_]\w*(?:\s*::\s*\w+)*\$?(?=\s*\())"
+    r"|(?P<name>[A-Za-z_]\w*(?:\.{1,2}\w+)*)"
+    r"|(?P<other>.)",
+    re.DOTALL,
+)
+_ALIASES = {"fabs": "abs"}
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression.
+
+    Attributes
+    ----------
+    text : str
+        What was written.
+    variables : tuple of str
+        Names of the columns it needs, in order of appearance.
+    """
+
+    text: str
+    variables: tuple[str, ...]
+    _program: tuple[tuple[str, Any, int], ...] = field(repr=False, compare=False)
+
+    def __call__(self, columns: Mapping[str, Any] | ak.Array) -> Any:
+        """Evaluate over columns.
+
+        Parameters
+        ----------
+        columns : mapping of name to array, or awkward record array
+            Numpy arrays of shape (N,), or awkward arrays, jagged or not.
+
+        Returns
+        -------
+        array
+            Float64, or bool for a comparison: numpy of shape (N,) where the result is a number per entry, awkward where
+            it is jagged, a scalar where no column is involved.
+
+        Raises
+        ------
+        ConfigError
+            For a name that is not among the columns, or nestings that do not fit together.
+        """
+        known = columns.fields if isinstance(columns, ak.Array) else columns
+        stack: list[Any] = []
+        with np.errstate(all="ignore"):
+            for kind, value, arity in self._program:
+                if kind == "number":
+                    stack.append(value)
+                elif kind == "column":
+                    if value not in known:
+                        raise ConfigError(f"expression {self.text!r}: no column {value!r}{nearest(value, list(known))}")
+                    stack.append(_doubles(columns[value]))
+                else:
+                    arguments = stack[len(stack) - arity :]
+                    del stack[len(stack) - arity :]
+                    try:
+                        stack.append(value(*arguments))
+                    except (ValueError, TypeError) as error:
+                        reason = str(error).strip().splitlines()[0]
+                        raise ConfigError(
+                            f"expression {self.text!r}: the shapes of {', '.join(self.variables)} do not fit together"
+                            f" ({reason}); reduce jagged columns with Sum$, Max$, Min$ or [i]"
+                        ) from error
+        return _flat(stack.pop())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the text alone: it compiles again in microseconds."""
+        if self._program == (("column", self.text, 0),):
+            return column, (self.text,)
+        return compile, (self.text,)
+
+
+def column(name: str) -> Expression:
+    """Return the expression that is the column `name` itself, whatever characters the name has."""
+    return Expression(name, (name,), (("column", name, 0),))
+
+
+@functools.lru_cache(maxsize=4096)
+def compile(text: str) -> Expression:
+    """Parse an expression.
+
+    Parameters
+    ----------
+    text : str
+        ROOT's spelling: ``+ - * / % ^ **``, comparisons, ``&& || !``, ``TMath::`` functions or their plain names,
+        ``Sum$ Min$ Max$ Length$``, ``where(condition, a, b)``, `CONSTANTS`. Names may contain dots.
+
+    Raises
+    ------
+    ConfigError
+        If the text is no such expression. Nothing is ever executed.
+    """
+    names: dict[str, str] = {}
+    pieces = []
+    for token in _TOKENS.finditer(text):
+        piece = token.group()
+        if token.lastgroup == "name" and piece not in CONSTANTS:
+            # formulate sees plain placeholders, so that a..b, keywords and the names of its own constants are columns.
+            piece = names.setdefault(piece, f"column_{len(names)}")
+        elif token.lastgroup == "function":
+            piece = _ALIASES.get(piece.lower(), piece)
+        pieces.append(piece)
+    try:
+        tree = formulate.from_root("".join(pieces))
+    except (formulate.ParseError, SyntaxError, ValueError) as error:
+        raise ConfigError(f"expression {text!r}: {_reason(error, text)}") from None
+    columns = {placeholder: name for name, placeholder in names.items()}
+    return Expression(text, tuple(names), tuple(_instructions(tree, columns, text)))
+
+
+def evaluate(text: str, columns: Mapping[str, Any] | ak.Array) -> Any:
+    """Compile and evaluate in one go; see `compile` and `Expression`."""
+    return compile(text)(columns)
+
+
+def _reason(error: Exception, text: str) -> str:
+    known = ", ".join(sorted(_FUNCTIONS))
+    message = str(error)
+    if "nknown function" in message:
+        wanted = message.rpartition("constant")[2].strip(' "')
+        return f"no function {wanted!r}{nearest(wanted, _FUNCTIONS)} (there are: {known})"
+    if re.search(r"(?<!&)&(?!&)|(?<!\|)\|(?!\|)", text):
+        return "is not an expression; combine conditions with && and ||"
+    if "?" in text:
+        return "is not an expression; write where(condition, a, b) for condition ? a : b"
+    return "is not an expression of columns, numbers, operators and functions in ROOT's spelling"
+
+
+def _instructions(tree: syntax.AST, columns: dict[str, str], text: str) -> list[tuple[str, Any, int]]:
+    """Turn the tree into postfix form without recursion; raise for anything that is not in the tables."""
+    program: list[tuple[str, Any, int]] = []
+    # Kinds of the values on the stack: conditions turn into doubles where arithmetic needs them.
+    kinds: list[bool] = []
+    pending: list[tuple[syntax.AST, bool]] = [(tree, False)]
+    while pending:
+        node, visited = pending.pop()
+        children = _children(node, text)
+        if children and not visited:
+            pending.append((node, True))
+            pending.extend((child, False) for child in reversed(children))
+            continue
+        instruction, takes_conditions, gives_condition = _operation(node, columns, text)
+        arity = instruction[2]
+        if arity and not takes_conditions:
+            function, arguments = instruction[1], tuple(kinds[len(kinds) - arity :])
+            if any(arguments):
+                instruction = ("call", _Counting(function, arguments), arity)
+        del kinds[len(kinds) - arity :]
+        kinds.append(gives_condition)
+        program.append(instruction)
+    return program
+
+
+@dataclass(frozen=True, slots=True)
+class _Counting:
+    """A function some of whose arguments are conditions, to be counted as 0 and 1."""
+
+    function: Callable[..., Any]
+    conditions: tuple[bool, ...]
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.function(*(a * 1.0 if c else a for a, c in zip(arguments, self.conditions, strict=True)))
+
+
+def _children(node: syntax.AST, text: str) -> tuple[syntax.AST, ...]:
+    match node:
+        case syntax.UnaryOperator():
+            return (node.operand,)
+        case syntax.BinaryOperator():
+            return (node.left, node.right)
+        case syntax.Call():
+            return tuple(node.arguments)
+        case syntax.Matrix():
+            return (node.var,)
+        case _:
+            return ()
+
+
+def _operation(node: syntax.AST, columns: dict[str, str], text: str) -> tuple[tuple[str, Any, int], bool, bool]:
+    """Return the instruction of a node, whether it takes conditions as they are, whether its result is one."""
+    match node:
+        case syntax.Literal(value=value):
+            return ("number", float(value), 0), False, False
+        case syntax.Symbol(name=name):
+            if name in columns:
+                return ("column", columns[name], 0), False, False
+            return ("number", float(_NUMBERS[name]), 0), False, False
+        case syntax.UnaryOperator(operator=operator):
+            return ("call", _UNARY[operator], 1), operator == "inv", operator == "inv"
+        case syntax.BinaryOperator(operator=operator, left=left, right=right) if operator in _BINARY:
+            comparison = operator in _COMPARISONS
+            if comparison and any(
+                isinstance(s, syntax.BinaryOperator) and s.operator in _ORDERS for s in (left, right)
+            ):
+                raise ConfigError(f"expression {text!r}: write a < b && b < c for a < b < c")
+            logical = operator in ("and", "or")
+            return ("call", _BINARY[operator], 2), logical, comparison or logical
+        case syntax.Call(function=function, arguments=arguments):
+            by_arity = _FUNCTIONS.get(function)
+            if by_arity is None:
+                raise ConfigError(
+                    f"expression {text!r}: {_reason(ValueError('unknown function or constant ' + function), text)}"
+                )
+            if len(arguments) not in by_arity:
+                needed = " or ".join(str(n) for n in by_arity)
+                raise ConfigError(f"expression {text!r}: {function} takes {needed} arguments, found {len(arguments)}")
+            return ("call", by_arity[len(arguments)], len(arguments)), function == "where", False
+        case syntax.Matrix(indices=indices):
+            if not all(isinstance(i, syntax.Literal) and isinstance(i.value, int) for i in indices):
+                raise ConfigError(f"expression {text!r}: an index must be a number, as in x[0]")
+            return ("call", _Element(tuple(i.value for i in indices)), 1), False, False
+        case _:
+            raise ConfigError(f"expression {text!r}: one expression is needed; ':' joins several")
+
+
+def _doubles(values: Any) -> Any:
+    """Return a column as float64, jagged or not."""
+    if isinstance(values, ak.Array):
+        return _flat(ak.values_astype(values, np.float64))
+    return np.asarray(values).astype(np.float64, copy=False)
+
+
+def _flat(values: Any) -> Any:
+    """Return a one-dimensional awkward array as numpy; leave everything else."""
+    if isinstance(values, ak.Array) and values.ndim == 1:
+        return ak.to_numpy(ak.fill_none(values, np.nan))
+    return values
+
+
+def _jagged(values: Any) -> bool:
+    return isinstance(values, ak.Array) and values.ndim > 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Element:
+    """x[i] or x[i][j]: an element of each entry, NaN where the entry has fewer."""
+
+    indices: tuple[int, ...]
+
+    def __call__(self, values: Any) -> Any:
+        for index in self.indices:
+            if not _jagged(values):
+                raise TypeError("[i] needs a column with a list per entry")
+            values = ak.pad_none(values, index + 1, axis=1)[:, index]
+        return _flat(values)
+
+
+def _reduced(reduce: Callable[..., Any]) -> Callable[[Any], Any]:
+    def over_entry(values: Any) -> Any:
+        while _jagged(values):
+            values = reduce(values, axis=-1)
+        return _flat(values)
+
+    return over_entry
+
+
+def _length(values: Any) -> Any:
+    if not _jagged(values):
+        return np.ones(np.shape(values))
+    counts = ak.num(values, axis=values.ndim - 1)
+    return _doubles(_reduced(ak.sum)(counts) if _jagged(counts) else counts)
+
+
+def _where(condition: Any, yes: Any, no: Any) -> Any:
+    if any(isinstance(x, ak.Array) for x in (condition, yes, no)):
+        return ak.where(condition, yes, no)
+    return np.where(condition, yes, no)
+
+
+_ORDERS = {"lt": np.less, "lte": np.less_equal, "gt": np.greater, "gte": np.greater_equal}
+_COMPARISONS = _ORDERS | {"eq": np.equal, "neq": np.not_equal}
+_BINARY: dict[str, Callable[..., Any]] = {
+    **_COMPARISONS,
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.true_divide,
+    "mod": np.fmod,
+    "pow": np.power,
+    "and": np.logical_and,
+    "or": np.logical_or,
+}
+_UNARY: dict[str, Callable[..., Any]] = {"pos": np.positive, "neg": np.negative, "inv": np.logical_not}
+_ELEMENTWISE = (
+    *(
+        "sqrt",
+        "abs",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "exp",
+        "expm1",
+        "sin",
+        "cos",
+        "tan",
+        "arcsin",
+        "arccos",
+        "arctan",
+    ),
+    *("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "ceil", "floor"),
+)
+_FUNCTIONS: dict[str, dict[int, Callable[..., Any]]] = {
+    **{name: {1: getattr(np, name)} for name in _ELEMENTWISE},
+    "pow": {2: np.power},
+    "arctan2": {2: np.arctan2},
+    "tmath_min": {2: np.minimum},
+    "tmath_max": {2: np.maximum},
+    "min": {1: _reduced(ak.min), 2: np.minimum},
+    "max": {1: _reduced(ak.max), 2: np.maximum},
+    "sum": {1: _reduced(ak.sum)},
+    "length": {1: _length},
+    "where": {3: _where},
+}

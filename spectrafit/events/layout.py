@@ -1,0 +1,249 @@
+"""A sample and the branches of its tree in, how each column is computed out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spectrafit.config import Column, Response, Sample, SampleSet
+from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.events import expressions, presets
+from spectrafit.events.expressions import Expression
+from spectrafit.events.schema import CANONICAL, convert
+
+__all__ = ["Columns", "Layout", "Source", "elastic_of", "response_of", "solve"]
+
+_NEEDED = {"signal": ("pdg", "e_nu", "t"), "background": (), "data": ()}
+_DATA = ("t_reco", "theta_reco", "weight")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """How one column is computed: an expression of branches in a unit, or one number for all entries."""
+
+    expression: Expression | None
+    number: float
+    unit: str
+    where: str
+
+    @property
+    def branches(self) -> tuple[str, ...]:
+        """The branches it reads."""
+        return self.expression.variables if self.expression else ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How the columns of one sample come from one tree.
+
+    Attributes
+    ----------
+    preset : Preset
+    sources : dict of column to Source
+    standard : tuple of str
+        The canonical columns that are always read.
+    elastic, selection : Expression or None
+    response : Response or None
+        Makes `t_reco` and `theta_reco` where the files hold truth only.
+    branches : frozenset of str
+        Names of the tree's branches.
+    where : str
+        Sample set and sample, for messages.
+    """
+
+    preset: presets.Preset
+    sources: Mapping[str, Source]
+    standard: tuple[str, ...]
+    elastic: Expression | None
+    selection: Expression | None
+    response: Response | None
+    branches: frozenset[str]
+    where: str
+
+    def needed(self, extra: Collection[str] = ()) -> set[str]:
+        """Return the branches to read for the standard columns, the selection and `extra` columns or expressions.
+
+        Raises
+        ------
+        ConfigError
+            If an expression names neither a column nor a branch.
+        """
+        wanted: set[str] = set()
+        for name in self.standard:
+            if name in self.sources:
+                wanted.update(self.sources[name].branches)
+        if self.elastic:
+            wanted.update(self.elastic.variables)
+        texts = [self.expression(text) for text in extra]
+        for expression in [*texts, *([self.selection] if self.selection else [])]:
+            for name in expression.variables:
+                wanted.update(self._branches_of(name, expression.text))
+        if self.preset.companions:
+            wanted |= self.preset.companions(wanted, self.branches)
+        return wanted
+
+    def expression(self, text: str) -> Expression:
+        """Return the column or branch of this name, or else the compiled expression."""
+        if text in self.sources or text in self.branches or self._made(text):
+            return expressions.column(text)
+        return expressions.compile(text)
+
+    def _made(self, name: str) -> bool:
+        return self.response is not None and name in ("t_reco", "theta_reco")
+
+    def _branches_of(self, name: str, text: str) -> tuple[str, ...]:
+        if self._made(name):
+            return ()
+        if name in self.sources:
+            return self.sources[name].branches
+        if name in self.branches:
+            return (name,)
+        known = (*CANONICAL, *self.sources, *self.branches)
+        near = nearest(name, known)
+        what = f"no column or branch {name!r}{near}" + ("" if text == name else f", wanted by {text!r}")
+        remedy = "; these files do not hold it: give it in columns" if name in CANONICAL else ""
+        raise ConfigError(f"{self.where}: {what}{remedy}")
+
+
+class Columns(Mapping[str, Any]):
+    """The columns of one chunk, each computed when it is first asked for; names are columns first, then branches."""
+
+    def __init__(self, layout: Layout, raw: Mapping[str, Any], entries: int) -> None:
+        self._layout, self._raw, self._entries = layout, raw, entries
+        self._known: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a column, or a branch as it is in the file."""
+        if name not in self._known:
+            if name in self._layout.sources:
+                self._known[name] = self._compute(name, self._layout.sources[name])
+            else:
+                return self._raw[name]
+        return self._known[name]
+
+    def __setitem__(self, name: str, values: Any) -> None:
+        """Put a column that was made otherwise, such as one from a response."""
+        self._known[name] = values
+
+    def __iter__(self) -> Iterator[str]:
+        """Name everything that can be asked for."""
+        return iter({**self._known, **self._layout.sources, **self._raw})
+
+    def __len__(self) -> int:
+        """Return how many names there are."""
+        return len(list(iter(self)))
+
+    def evaluate(self, expression: Expression) -> Any:
+        """Evaluate an expression of columns and branches; a constant becomes (N,)."""
+        return self._full(expression(self))
+
+    def of_branches(self, expression: Expression) -> Any:
+        """Evaluate an expression of branches, as those of a column's definition are."""
+        return self._full(expression(self._raw))
+
+    def _full(self, values: Any) -> Any:
+        return np.full(self._entries, values) if np.ndim(values) == 0 else values
+
+    def _compute(self, name: str, source: Source) -> Any:
+        values = self.of_branches(source.expression) if source.expression else self._full(source.number)
+        values = convert(values, name, source.unit, source.where)
+        if name in CANONICAL and not isinstance(values, np.ndarray):
+            text = source.expression.text if source.expression else name
+            raise DataError(
+                f"{source.where}: {text!r} holds a list per entry, where {name} is one number; choose one, with"
+                " [0], Max$(...) or Sum$(...)"
+            )
+        return values
+
+
+def elastic_of(preset: presets.Preset, branches: Collection[str]) -> Expression | None:
+    """Return the first of the preset's conditions for nu-e elastic events that these branches can answer."""
+    ways = map(expressions.compile, preset.elastic)
+    return next((way for way in ways if set(branches).issuperset(way.variables)), None)
+
+
+def response_of(sample_set: SampleSet, sample: Sample) -> Response | None:
+    """Return the response that makes the sample's reconstructed columns: its own, the set's (`true`), or none."""
+    if sample.response is True:
+        return sample_set.response
+    return sample.response or None
+
+
+def solve(sample_set: SampleSet, sample: Sample, branches: Collection[str], where: str) -> Layout:
+    """Find out how each column of a sample comes from the branches of its tree.
+
+    Parameters
+    ----------
+    branches : collection of str
+        What the tree and its friends have.
+    where : str
+        File and tree, for messages.
+
+    Raises
+    ------
+    ConfigError
+        For a column that is not well said, or an expression that is none.
+    DataError
+        For a branch that is not there, with the nearest names.
+    """
+    home = f"{sample_set.path or 'samples'}: {sample.name}"
+    preset = presets.find(sample.preset, f"{home}.preset")
+    available = frozenset(branches)
+    response = response_of(sample_set, sample)
+    sources: dict[str, Source] = {}
+    for name, ways in preset.columns.items():
+        if name in sample.columns or (response and name in ("t_reco", "theta_reco")):
+            continue
+        for column in ways:
+            source = _source(column, f"{home}.columns.{name}")
+            if available.issuperset(source.branches):
+                sources[name] = source
+                break
+    for name, said in sample.columns.items():
+        key = f"{home}.columns.{name}"
+        if response and name in ("t_reco", "theta_reco"):
+            raise ConfigError(f"{key}: a response makes {name} from the true columns; drop one of the two")
+        source = _source(said, key)
+        for branch in source.branches:
+            if branch not in available:
+                raise DataError(f"{where}: no branch {branch!r}{nearest(branch, available)}, wanted by {key}")
+        sources[name] = source
+    needed = (*_NEEDED[sample.role], *(("t", "theta") if response else ()))
+    for name in needed:
+        if name not in sources:
+            ways = preset.columns.get(name, ())
+            missing = sorted({b for c in ways for b in _source(c, home).branches if b not in available})
+            hint = f"preset {preset.name!r} needs {', '.join(map(repr, missing))}" if missing else "no preset gives it"
+            near = nearest(missing[0], available) if missing else nearest(name, available)
+            raise DataError(f'{where}: {name} cannot be read: {hint}{near}; set columns.{name} = "<branch>" in {home}')
+    elastic = elastic_of(preset, available) if sample.role == "signal" else None
+    if sample.role == "signal" and preset.elastic and elastic is None:
+        missing = sorted({b for e in map(expressions.compile, preset.elastic) for b in e.variables} - available)
+        raise DataError(
+            f"{where}: preset {preset.name!r} tells nu-e elastic events by {', '.join(map(repr, missing))}, which the"
+            f' tree does not have; take preset = "native" with your own columns in {home}'
+        )
+    return Layout(
+        preset=preset,
+        sources=sources,
+        standard=_DATA if sample.role == "data" else CANONICAL,
+        elastic=elastic,
+        selection=expressions.compile(sample.selection) if sample.selection else None,
+        response=response,
+        branches=available,
+        where=home,
+    )
+
+
+def _source(said: str | float | Column, where: str) -> Source:
+    if isinstance(said, Column):
+        if bool(said.branch) == bool(said.expression):
+            raise ConfigError(f"{where}: give either branch or expression")
+        expression = expressions.column(said.branch) if said.branch else expressions.compile(said.expression)
+        return Source(expression, 0.0, said.unit, where)
+    if isinstance(said, str):
+        return Source(expressions.column(said), 0.0, "GeV", where)
+    return Source(None, float(said), "GeV", where)

@@ -1,0 +1,179 @@
+"""The layouts that need one line: a preset's name in, which branches are which quantities out.
+
+A preset is written with the same columns and expressions a user's TOML has, so it is also the example to start from.
+Theta is the arc tangent of cross over dot product of two momenta: the arc cosine would lose half of the digits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from spectrafit.config import Column, PotSource
+from spectrafit.errors import ConfigError, nearest
+from spectrafit.events import flatcaf
+
+__all__ = ["PRESETS", "Preset", "find", "matching"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preset:
+    """A layout of ntuples.
+
+    Attributes
+    ----------
+    name, title : str
+    trees : tuple of str
+        Names the tree may have.
+    needs : tuple of str
+        Branches that must be there for the layout to be this one.
+    columns : dict
+        Column name to the ways to get it, best first: the first one whose branches are all there is taken.
+        `nu_pdg` is the neutrino of any entry, whatever it did.
+    elastic : tuple of str
+        Conditions, best first as in `columns`, that say which entries are nu-e elastic; others get `pdg` = 0. Without
+        one it is those with a `pdg`.
+    pot : PotSource or None
+        Where POT usually is.
+    choose : callable or None
+        Reduces the jagged branches of a layout to one candidate per entry; see `spectrafit.events.flatcaf.choose`.
+    companions : callable or None
+        Branches that `choose` needs besides the ones wanted.
+    """
+
+    name: str
+    title: str
+    trees: tuple[str, ...]
+    needs: tuple[str, ...]
+    columns: Mapping[str, tuple[Column, ...]]
+    elastic: tuple[str, ...] = ()
+    pot: PotSource | None = None
+    choose: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    companions: Callable[[Collection[str], Collection[str]], set[str]] | None = field(default=None)
+
+    def matches(self, tree: str, branches: Collection[str]) -> bool:
+        """Tell whether a tree with these branches has this layout."""
+        return tree in self.trees and all(name in branches for name in self.needs)
+
+
+def _branch(*names: str) -> tuple[Column, ...]:
+    return tuple(Column(branch=name) for name in names)
+
+
+def _expression(*texts: str) -> tuple[Column, ...]:
+    return tuple(Column(expression=text) for text in texts)
+
+
+def angle(p: tuple[str, str, str], q: tuple[str, str, str]) -> str:
+    """Return the expression of the angle between two momenta, each given by the names of its components."""
+    (px, py, pz), (qx, qy, qz) = p, q
+    cross = f"({py}*{qz} - {pz}*{qy})^2 + ({pz}*{qx} - {px}*{qz})^2 + ({px}*{qy} - {py}*{qx})^2"
+    return f"atan2(sqrt({cross}), {px}*{qx} + {py}*{qy} + {pz}*{qz})"
+
+
+_TOTAL_POT = PotSource(histogram="TotalPOT")
+# NUISANCE keeps the lepton of the highest momentum, which in nu-e scattering may be the neutrino: with the full final
+# state the hardest electron or positron is found in it, without it ELep is the electron's or the neutrino's energy.
+_HARDEST = "Max$(E*(abs(pdg) == 11))"
+_ELECTRON = f"(abs(pdg) == 11 && E == {_HARDEST})"
+_NUISANCE_MODES = "abs(Mode) == 54 || abs(Mode) == 59"
+
+_TABLE = (
+    Preset(
+        name="native",
+        title="flat tree in canonical names, as `spectrafit generate` writes it",
+        trees=("events",),
+        needs=("pdg", "e_nu", "t"),
+        columns={
+            **{name: _branch(name) for name in ("pdg", "e_nu", "t", "theta", "t_reco", "theta_reco", "weight")},
+            "nu_pdg": _branch("nu_pdg", "pdg"),
+        },
+        pot=_TOTAL_POT,
+    ),
+    Preset(
+        name="gst",
+        title="GENIE summary tree, made by gntpc -f gst",
+        trees=("gst",),
+        needs=("neu", "nuel", "fspl", "Ev", "El", "pxv", "pxl"),
+        columns={
+            "pdg": _branch("neu"),
+            "nu_pdg": _branch("neu"),
+            "e_nu": _branch("Ev"),
+            "t": _expression("El - m_e"),
+            "theta": _expression(angle(("pxl", "pyl", "pzl"), ("pxv", "pyv", "pzv"))),
+            "weight": _branch("wght"),
+        },
+        elastic=("nuel && fspl == 11",),
+    ),
+    Preset(
+        name="flattree",
+        title="NUISANCE flat tree",
+        trees=("FlatTree_VARS",),
+        needs=("Mode", "Enu_true", "ELep", "PDGLep"),
+        columns={
+            "pdg": _branch("PDGnu"),
+            "nu_pdg": _branch("PDGnu"),
+            "e_nu": _branch("Enu_true"),
+            "t": _expression(f"{_HARDEST} - m_e", "where(abs(PDGLep) == 11, ELep - m_e, Enu_true - ELep)"),
+            "theta": _expression(
+                f"atan2(sqrt(Sum$(px*{_ELECTRON})^2 + Sum$(py*{_ELECTRON})^2), Sum$(pz*{_ELECTRON}))",
+                "where(abs(PDGLep) == 11, acos(CosLep), TMath::QuietNaN())",
+            ),
+            "weight": _branch("Weight"),
+        },
+        elastic=(f"({_NUISANCE_MODES}) && Sum$(pdg == 11) == 1", f"({_NUISANCE_MODES}) && PDGLep != 13"),
+    ),
+    Preset(
+        name="nuwro",
+        title="flat tree of NuWro events: nu_*, lep_* and the final state",
+        trees=("events",),
+        needs=("nu_pdg", "nu_E", "nu_px", "mode", "lep_pdg", "lep_E", "lep_px"),
+        columns={
+            "pdg": _branch("nu_pdg"),
+            "nu_pdg": _branch("nu_pdg"),
+            "e_nu": _branch("nu_E"),
+            "t": _expression("lep_E - m_e"),
+            "theta": _expression(angle(("lep_px", "lep_py", "lep_pz"), ("nu_px", "nu_py", "nu_pz"))),
+            "weight": _branch("weight"),
+        },
+        elastic=("mode == 12 && lep_pdg == 11",),
+    ),
+    Preset(
+        name="flatcaf",
+        title="flat CAF record tree (SBN, NOvA style); " + flatcaf.RULE,
+        trees=("recTree",),
+        needs=flatcaf.NEEDS,
+        columns={
+            "pdg": _branch("rec.mc.nu.pdg"),
+            "nu_pdg": _branch("rec.mc.nu.pdg"),
+            "e_nu": _branch("rec.mc.nu.E"),
+            "t": _expression("rec.mc.nu.prim.genE - m_e"),
+            "theta": _expression(
+                angle(
+                    ("rec.mc.nu.prim.genp.x", "rec.mc.nu.prim.genp.y", "rec.mc.nu.prim.genp.z"),
+                    ("rec.mc.nu.momentum.x", "rec.mc.nu.momentum.y", "rec.mc.nu.momentum.z"),
+                )
+            ),
+        },
+        elastic=(f"rec.mc.nu.genie_mode == {flatcaf.MODE} && rec.mc.nu.genie_inttype == {flatcaf.INTERACTION}",),
+        pot=_TOTAL_POT,
+        choose=flatcaf.choose,
+        companions=flatcaf.companions,
+    ),
+)
+
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in _TABLE}
+"""Every preset by the name a TOML gives it."""
+
+
+def find(name: str, where: str) -> Preset:
+    """Return the preset called `name`; ConfigError naming the ones there are, at the key `where`."""
+    if name not in PRESETS:
+        raise ConfigError(f"{where}: no preset {name!r}{nearest(name, PRESETS)} (there are: {', '.join(PRESETS)})")
+    return PRESETS[name]
+
+
+def matching(tree: str, branches: Collection[str]) -> Preset | None:
+    """Return the preset whose layout a tree has, or None."""
+    return next((preset for preset in _TABLE if preset.matches(tree, branches)), None)

@@ -1,0 +1,331 @@
+"""A sample in, the inventory of its files out (`scan`); one chunk of them in, `Events` out (`read`).
+
+What is read is streamed: a chunk is a range of entries, cut at the boundaries of the file's baskets; of it the branches
+in use are read and no others, and nothing outlives the call.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from spectrafit.config import Sample, SampleSet
+from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.events import response as responses
+from spectrafit.events.domain import bad_entries, to_limit
+from spectrafit.events.exposure import pot_of
+from spectrafit.events.files import Linked, expand, link, open_file, tree_names
+from spectrafit.events.layout import Columns, Layout, solve
+from spectrafit.events.presets import find
+from spectrafit.events.schema import Chunk, DropReport, FileIdentity, Floats, Inventory
+from spectrafit.physics.kinematics import t_max
+
+__all__ = ["read", "scan"]
+
+
+def scan(
+    sample_set: SampleSet,
+    sample: Sample,
+    *,
+    chunk_entries: int = 1_000_000,
+    skip_bad_files: bool = False,
+) -> Inventory:
+    """Open every file of a sample, check that it can be read and cut it into chunks.
+
+    Parameters
+    ----------
+    sample_set, sample : SampleSet, Sample
+        `sample` need not be one of the set's; the set gives its folder and response.
+    chunk_entries : int
+        Most entries of a chunk. Chunks end where the baskets of all branches end; only where a basket alone is longer
+        are they cut inside it.
+    skip_bad_files : bool
+        Leave out files that cannot be read, and name them in the inventory, instead of raising.
+
+    Raises
+    ------
+    ConfigError, DataError
+        For anything that would fail later: files, trees, branches, expressions, exposure, friends; and for no entries.
+    """
+    where = f"{sample_set.path or 'samples'}: {sample.name}"
+    if chunk_entries < 1:
+        raise ConfigError(f"{where}: chunks need at least one entry, found chunk_entries = {chunk_entries}")
+    files = expand(sample.files, sample_set.folder, f"{where}.files")
+    friends = [
+        (friend, expand(friend.files, sample_set.folder, f"{where}.friends[{index}]"))
+        for index, friend in enumerate(sample.friends)
+    ]
+    for index, (_, names) in enumerate(friends):
+        if len(names) != len(files):
+            raise DataError(
+                f"{where}.friends[{index}]: {len(names)} files for {len(files)}; a friend goes with each file"
+            )
+    chunks: list[Chunk] = []
+    identities: list[FileIdentity] = []
+    beside: list[FileIdentity] = []
+    skipped: list[tuple[str, str]] = []
+    first = 0
+    for position, (path, tree) in enumerate(files):
+        beside_it = [(names[position][0], names[position][1] or friend.tree) for friend, names in friends]
+        try:
+            linked = _link(sample, where, (path, tree), beside_it)
+            layout = solve(sample_set, sample, linked.branches, _label(sample_set, *linked.names[0]))
+            offsets = linked.offsets(layout.needed())
+            _check_match(sample, linked)
+        except DataError as error:
+            if not skip_bad_files:
+                raise
+            skipped.append((path, str(error)))
+            continue
+        for start, stop in _cut(offsets, chunk_entries):
+            chunks.append(
+                Chunk(
+                    sample=sample.name,
+                    file=path,
+                    tree=linked.names[0][1],
+                    start=start,
+                    stop=stop,
+                    first=first + start,
+                    index=len(chunks),
+                    friends=linked.names[1:],
+                )
+            )
+        found = [_identity(name, t) for (name, _), t in zip(linked.names, linked.trees, strict=True)]
+        identities.append(found[0])
+        beside += found[1:]
+        first += linked.entries
+    if not first:
+        reasons = "".join(f"\n  {path}: {reason}" for path, reason in skipped)
+        raise DataError(
+            f"{where}: its {len(files)} files hold no entries that can be read; check files and tree{reasons}"
+        )
+    kept = [identity.path for identity in identities]
+    return Inventory(
+        sample=sample.name,
+        pot=pot_of(sample_set, sample, kept, first, skipped=bool(skipped)),
+        entries=first,
+        chunks=tuple(chunks),
+        identities=(*identities, *beside),
+        skipped=tuple(skipped),
+    )
+
+
+def read(
+    chunk: Chunk,
+    sample_set: SampleSet,
+    sample: Sample,
+    *,
+    extra: Sequence[str] = (),
+    scale: float = 1.0,
+) -> tuple[ak.Array, DropReport]:
+    """Read one chunk into canonical columns.
+
+    Parameters
+    ----------
+    chunk : Chunk
+        One of `scan`'s.
+    sample_set, sample : SampleSet, Sample
+        Those it was scanned with.
+    extra : sequence of str
+        Further columns: names of columns or branches, or expressions; each becomes a field named by its text. A
+        canonical name asked for here must be there.
+    scale : float
+        Multiplies the weights; see `Inventory.scale`.
+
+    Returns
+    -------
+    events : awkward record array, length K <= N
+        The entries that pass the selection and the response's threshold; see `spectrafit.events.schema`. A canonical
+        column the files cannot give is not a field; `pdg` and `weight` always are.
+    report : DropReport
+        What became of the others.
+
+    Raises
+    ------
+    ConfigError, DataError
+        Also for the first entry outside the domain, unless the sample says ``on_bad = "drop"``.
+    """
+    linked = link([(chunk.file, chunk.tree), *chunk.friends])
+    if chunk.stop > linked.entries:
+        raise DataError(
+            f"{chunk.file}:{chunk.tree}: has {linked.entries} entries, fewer than when it was scanned; let nothing"
+            " write to files that are being read"
+        )
+    where = _label(sample_set, chunk.file, chunk.tree)
+    layout = solve(sample_set, sample, linked.branches, where)
+    raw = linked.read(
+        layout.needed(extra) | {name for pair in _matches(sample, linked) for name in pair}, chunk.start, chunk.stop
+    )
+    _compare_match(sample, linked, raw, chunk)
+    if layout.preset.choose:
+        raw = layout.preset.choose(raw)
+    columns = Columns(layout, raw, chunk.entries)
+    fields, elastic, rounded = _canonical(columns, layout, chunk.entries, signal=sample.role == "signal")
+    kept = np.ones(chunk.entries, dtype=bool)
+    below = 0
+    if layout.response:
+        key = responses.stream(layout.response, sample.name)
+        t_reco, theta_reco, efficiency = responses.apply(
+            layout.response, fields["t"], fields["theta"], key=key, first=chunk.first
+        )
+        fields |= {"t_reco": t_reco, "theta_reco": theta_reco}
+        fields["weight"] = fields["weight"] * efficiency
+        for name in ("t_reco", "theta_reco"):
+            columns[name] = fields[name]
+        kept = efficiency > 0.0
+        below = int(chunk.entries - kept.sum())
+    unselected = 0
+    if layout.selection:
+        passed = np.asarray(columns.evaluate(layout.selection)) != 0
+        unselected = int((kept & ~passed).sum())
+        kept &= passed
+    columns["weight"] = fields["weight"]
+    bad = _refuse(fields, elastic, kept, chunk, where, layout, drop=sample.on_bad == "drop")
+    everything: dict[str, Any] = dict(fields)
+    for text in extra:
+        if text not in everything:
+            everything[text] = columns.evaluate(layout.expression(text))
+    if not kept.all():
+        everything = {name: values[kept] for name, values in everything.items()}
+    negative = int((everything["weight"] < 0.0).sum())
+    if scale != 1.0:
+        everything["weight"] = everything["weight"] * scale
+    report = DropReport(
+        entries=chunk.entries,
+        kept=int(kept.sum()),
+        unselected=unselected,
+        below_threshold=below,
+        bad=bad,
+        rounded=rounded,
+        negative_weights=negative,
+    )
+    return ak.Array(everything), report
+
+
+def _canonical(columns: Columns, layout: Layout, entries: int, *, signal: bool) -> tuple[dict[str, Any], Any, int]:
+    """Return the canonical columns, which entries are nu-e elastic, and how many `t` were rounded down to the limit."""
+    fields: dict[str, Any] = {"pdg": np.zeros(entries, dtype=np.int32)}
+    if signal:
+        fields["pdg"] = np.nan_to_num(columns["pdg"]).astype(np.int32)
+        if layout.elastic:
+            fields["pdg"][np.asarray(columns.of_branches(layout.elastic)) == 0] = 0
+    columns["pdg"] = fields["pdg"]
+    elastic = fields["pdg"] != 0
+    for name in layout.standard:
+        if name in layout.sources and name != "pdg":
+            fields[name] = columns[name]
+    fields.setdefault("weight", np.ones(entries))
+    rounded = 0
+    if signal:
+        fields["t"], rounded = to_limit(fields["e_nu"], fields["t"], elastic)
+        columns["t"] = fields["t"]
+    return fields, elastic, rounded
+
+
+def _refuse(
+    fields: dict[str, Floats], elastic: Any, kept: Any, chunk: Chunk, where: str, layout: Layout, *, drop: bool
+) -> dict[str, tuple[int, str]]:
+    """Take bad entries out of `kept`, or raise for the first of them."""
+    found: dict[str, tuple[int, str]] = {}
+    numbers = {name: values for name, values in fields.items() if name != "pdg"}
+    worst: tuple[int, str] | None = None
+    for kind, mask, sentence, column in list(bad_entries(numbers, elastic, kept.copy())):
+        mask &= kept
+        if not mask.any():
+            continue
+        entry = int(np.argmax(mask))
+        values = {name: float(array[entry]) for name, array in numbers.items()}
+        if "e_nu" in values:
+            values["limit"] = float(t_max(abs(values["e_nu"])))
+        source = layout.sources.get(column)
+        remedy = f"check the unit of columns.{column} in {layout.where}" if source else "check the response"
+        message = f"{where} entry {chunk.start + entry}: {sentence.format(**values)}; {remedy}"
+        found[kind] = (int(mask.sum()), message)
+        if worst is None or entry < worst[0]:
+            worst = (entry, message)
+        kept &= ~mask
+    if worst and not drop:
+        total = sum(count for count, _ in found.values())
+        others = f" ({total} such entries among entries {chunk.start} to {chunk.stop})" if total > 1 else ""
+        raise DataError(f'{worst[1]}{others}, or leave them out with on_bad = "drop"')
+    return found
+
+
+def _label(sample_set: SampleSet, path: str, tree: str) -> str:
+    """Name a tree as the user would: relative to the sample set where it lies below it."""
+    folder = str(sample_set.folder.absolute())
+    short = path.removeprefix(folder + "/") if path.startswith(folder + "/") else path
+    return f"{short}:{tree}"
+
+
+def _link(sample: Sample, where: str, name: tuple[str, str], friends: list[tuple[str, str]]) -> Linked:
+    path, tree = name
+    tree = tree or sample.tree or _usual_tree(path, find(sample.preset, f"{where}.preset").trees, where)
+    return link([(path, tree), *((p, t or _usual_tree(p, (), where)) for p, t in friends)])
+
+
+def _usual_tree(path: str, usual: Sequence[str], where: str) -> str:
+    """Return the tree of a file nobody named: the one of the preset, or the only one."""
+    names = tree_names(path)
+    for name in usual:
+        if name in names:
+            return name
+    if len(names) == 1:
+        return names[0]
+    listed = ", ".join(names) or "none"
+    wanted = f" {' or '.join(map(repr, usual))}" if usual else ""
+    raise DataError(f"{path}: no tree{wanted} (there are: {listed}); say which with tree in {where}")
+
+
+def _identity(path: str, tree: Any) -> FileIdentity:
+    opened = open_file(path).file
+    return FileIdentity(
+        path=path, size=int(opened.source.num_bytes), uuid=str(opened.uuid), entries=int(tree.num_entries)
+    )
+
+
+def _cut(offsets: Sequence[int], most: int) -> list[tuple[int, int]]:
+    """Pack baskets into ranges of at most `most` entries; a basket longer than that is cut."""
+    cuts = [0]
+    for low, high in itertools.pairwise(offsets):
+        if high - cuts[-1] > most and low > cuts[-1]:
+            cuts.append(low)
+        while high - cuts[-1] > most:
+            cuts.append(cuts[-1] + most)
+    if offsets[-1] > cuts[-1]:
+        cuts.append(offsets[-1])
+    return list(itertools.pairwise(cuts))
+
+
+def _matches(sample: Sample, linked: Linked) -> list[tuple[str, str]]:
+    """Return the pairs of branches, of the tree and of a friend, that must be equal in every entry."""
+    return [
+        (friend.match, f"{linked.names[index + 1][1]}.{friend.match}")
+        for index, friend in enumerate(sample.friends)
+        if friend.match
+    ]
+
+
+def _check_match(sample: Sample, linked: Linked) -> None:
+    for own, other in _matches(sample, linked):
+        for name, in_tree in ((own, linked.branches.get(own, (1, ""))[0] == 0), (other, other in linked.branches)):
+            if not in_tree:
+                raise DataError(
+                    f"{linked.names[0][0]}: no branch {name!r}{nearest(name, linked.branches)} to match friends by;"
+                    f" correct match in the friends of {sample.name!r}"
+                )
+
+
+def _compare_match(sample: Sample, linked: Linked, raw: dict[str, Any], chunk: Chunk) -> None:
+    for own, other in _matches(sample, linked):
+        differ = np.asarray(raw[own] != raw[other])
+        if differ.any():
+            entry = int(np.argmax(differ))
+            raise DataError(
+                f"{chunk.file}:{chunk.tree} entry {chunk.start + entry}: {own} = {raw[own][entry]}, but {other} ="
+                f" {raw[other][entry]}; the friend is not aligned with this tree, make it again from this file"
+            )

@@ -1,0 +1,238 @@
+"""Names, units and nouns of what is read: a column in a file's unit in, the canonical column out.
+
+`Events` are an awkward record array, one record per kept entry, numpy-backed, with these fields (those the files have):
+
+============ ======= ==================================================================================
+`pdg`        int32   neutrino's PDG code for nu-e elastic events of a signal sample, 0 for everything else
+`e_nu`       float64 true neutrino energy, GeV
+`t`          float64 true kinetic energy of the electron, GeV
+`theta`      float64 true angle of the electron to the neutrino, rad
+`t_reco`     float64 reconstructed kinetic energy, GeV
+`theta_reco` float64 reconstructed angle, rad
+`weight`     float64 events this entry stands for
+============ ======= ==================================================================================
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spectrafit.errors import ConfigError
+
+__all__ = [
+    "ANGLES",
+    "CANONICAL",
+    "ENERGIES",
+    "Chunk",
+    "DropReport",
+    "FileIdentity",
+    "Floats",
+    "Inventory",
+    "convert",
+]
+
+Floats = npt.NDArray[np.float64]
+
+ENERGIES = ("e_nu", "t", "t_reco")
+ANGLES = ("theta", "theta_reco")
+CANONICAL = ("pdg", "e_nu", "t", "theta", "t_reco", "theta_reco", "weight")
+
+_ENERGY = {"GeV": 1.0, "MeV": 1e-3, "keV": 1e-6}
+_ANGLE = {"rad": 1.0, "mrad": 1e-3, "deg": math.pi / 180.0}
+
+
+def convert(values: Any, name: str, unit: str, where: str) -> Any:
+    """Bring a column to GeV and rad: the one place where units change.
+
+    Parameters
+    ----------
+    values : array of any nesting
+    name : str
+        The column: an energy, an angle, a plain number, or a name of the user's own (taken in any unit).
+    unit : str
+        Unit of `values`. "GeV", which a column has when its table names no unit, leaves angles and numbers alone.
+    where : str
+        Key of the column in its TOML, for the message.
+
+    Raises
+    ------
+    ConfigError
+        For a unit that is not one of this quantity's.
+    """
+    if unit in ("GeV", "1"):
+        return values
+    if unit in _ENERGY and name not in ANGLES:
+        return values * _ENERGY[unit]
+    if name not in ENERGIES:
+        if unit in _ANGLE:
+            return values * _ANGLE[unit]
+        if unit == "cos":
+            return np.arccos(values)
+    allowed = (*_ANGLE, "cos") if name in ANGLES else tuple(_ENERGY)
+    raise ConfigError(f"{where}: unit {unit!r} is no unit of {name}; use one of {', '.join(allowed)}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileIdentity:
+    """What tells one file from another, for caches and provenance.
+
+    Attributes
+    ----------
+    path : str
+        Absolute path or URL.
+    size : int
+        Bytes.
+    uuid : str
+        The UUID ROOT wrote into the file.
+    entries : int
+        Entries of the tree that is read.
+    """
+
+    path: str
+    size: int
+    uuid: str
+    entries: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chunk:
+    """The picklable unit of work: entries `start` to `stop` of one tree.
+
+    Attributes
+    ----------
+    sample, file, tree : str
+        Name of the sample; absolute path or URL; tree in the file.
+    start, stop : int
+        Entry range within the tree, `stop` excluded.
+    first : int
+        Position of entry `start` within the sample: with it an entry's random numbers are the same however chunks are
+        cut.
+    index : int
+        Position of the chunk in the sample's order of submission.
+    friends : tuple of (file, tree)
+        Trees aligned with this one, in the order of the sample's `friends`.
+    """
+
+    sample: str
+    file: str
+    tree: str
+    start: int
+    stop: int
+    first: int
+    index: int
+    friends: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def entries(self) -> int:
+        """Number of entries in the chunk."""
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Inventory:
+    """What a sample's files hold.
+
+    Attributes
+    ----------
+    sample : str
+    pot : float or None
+        Protons on target of all files together; None where the sample does not say.
+    entries : int
+    chunks : tuple of Chunk
+    identities : tuple of FileIdentity
+        The sample's files, then its friends'.
+    skipped : tuple of (file, reason)
+        Files left out because they cannot be read and the caller asked to go on.
+    """
+
+    sample: str
+    pot: float | None
+    entries: int
+    chunks: tuple[Chunk, ...]
+    identities: tuple[FileIdentity, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+
+    def scale(self, pot: float) -> float:
+        """Return what to multiply weights by to get events at an exposure of `pot` protons on target.
+
+        Raises
+        ------
+        ConfigError
+            If the sample's own exposure is not known.
+        """
+        if self.pot is None:
+            raise ConfigError(
+                f"sample {self.sample!r}: its exposure is not known, so it cannot be scaled to {pot:g} POT; give it"
+                ' pot = <number>, pot = { histogram = "TotalPOT" }, pot = { branch = "...", tree = "..." }'
+                " or pot = { flux = ..., cross_section = ..., targets = ... }"
+            )
+        return pot / self.pot
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DropReport:
+    """What became of the entries of one or more chunks; reports add up.
+
+    Attributes
+    ----------
+    entries, kept : int
+        Entries read; entries handed on.
+    unselected : int
+        Left out by the sample's `selection`.
+    below_threshold : int
+        Left out because the response puts them below its threshold.
+    bad : dict of str to (int, str)
+        Per kind of bad entry that was dropped: how many, and the first one named.
+    rounded : int
+        Entries whose `t` was above the kinematic limit by no more than rounding, and set to the limit.
+    negative_weights : int
+        Entries kept with a negative weight.
+    """
+
+    entries: int = 0
+    kept: int = 0
+    unselected: int = 0
+    below_threshold: int = 0
+    bad: dict[str, tuple[int, str]] = field(default_factory=dict)
+    rounded: int = 0
+    negative_weights: int = 0
+
+    def __add__(self, other: DropReport) -> DropReport:
+        """Add up two reports; the first bad entry named is this one's."""
+        bad = dict(self.bad)
+        for kind, (count, first) in other.bad.items():
+            known, earlier = bad.get(kind, (0, first))
+            bad[kind] = (known + count, earlier)
+        return DropReport(
+            entries=self.entries + other.entries,
+            kept=self.kept + other.kept,
+            unselected=self.unselected + other.unselected,
+            below_threshold=self.below_threshold + other.below_threshold,
+            bad=bad,
+            rounded=self.rounded + other.rounded,
+            negative_weights=self.negative_weights + other.negative_weights,
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Number of bad entries that were dropped."""
+        return sum(count for count, _ in self.bad.values())
+
+    def __str__(self) -> str:
+        """Say it in one line, with the first of each kind of bad entry."""
+        parts = [f"{self.kept} of {self.entries} entries kept"]
+        if self.unselected:
+            parts.append(f"{self.unselected} not selected")
+        if self.below_threshold:
+            parts.append(f"{self.below_threshold} below the response's threshold")
+        parts += [f"{count} dropped: {kind} (first: {first})" for kind, (count, first) in self.bad.items()]
+        if self.rounded:
+            parts.append(f"{self.rounded} above the kinematic limit by rounding, set to it")
+        if self.negative_weights:
+            parts.append(f"{self.negative_weights} with negative weight")
+        return "; ".join(parts)
