@@ -86,7 +86,7 @@ class Factor:
     values: tuple[float, ...] = (1.0,)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Morph:
     """What a component's bins become when one parameter moves.
 
@@ -119,7 +119,7 @@ class Morph:
             raise ConfigError(f"{where}: sigmas must increase and not hold 0 (the nominal), found {self.sigmas}")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Component:
     """One sample's template of one power of kappa (one sample of one channel).
 
@@ -163,7 +163,7 @@ class Component:
         return self.start + len(self.nominal)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Variance:
     """A part of the simulation's variance that follows the yields of two components.
 
@@ -181,7 +181,7 @@ class Variance:
         object.__setattr__(self, "values", _locked(self.values))
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Local:
     """Per-bin gammas that the likelihood profiles analytically: HistFactory's staterror and shapesys.
 
@@ -213,7 +213,7 @@ class Span:
     title: str = ""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Model:
     """Everything the likelihood is made of; see the module's docstring for the prediction.
 
@@ -329,9 +329,9 @@ class Model:
     @functools.cached_property
     def arrays(self) -> Arrays:
         """The model as the flat arrays the numba kernels take."""
-        from spectrafit.inference.packing import pack
+        from spectrafit.inference.likelihood import prepare
 
-        return pack(self)
+        return prepare(self)
 
     def index(self, name: str) -> int:
         """Return the position of a parameter; ConfigError with the nearest names if there is none."""

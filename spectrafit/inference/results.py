@@ -13,7 +13,7 @@ __all__ = ["Bands", "Contour", "FitResult", "Goodness", "Impact", "Ledger", "Lim
 Floats = npt.NDArray[np.float64]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Goodness:
     """Goodness of fit from the saturated likelihood ratio: `chi2`, `ndof`, `p_value`; `toys` > 0 if p is from toys."""
 
@@ -27,7 +27,7 @@ class Goodness:
         return f"chi2/ndof = {self.chi2:.2f}/{self.ndof}, p = {self.p_value:.3f} ({how})"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Ledger:
     """What became of every toy fit.
 
@@ -70,7 +70,7 @@ class Ledger:
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FitResult:
     """The minimum of 2NLL and whether to believe it.
 
@@ -183,7 +183,7 @@ class FitResult:
         return "\n".join(lines)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Profile:
     """2NLL above its minimum along one parameter, everything else refitted.
 
@@ -229,7 +229,7 @@ class Profile:
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Contour:
     """2NLL above its minimum in two parameters.
 
@@ -247,7 +247,7 @@ class Contour:
         return f"contour of {self.parameters[0]} and {self.parameters[1]}: {len(self.x)} x {len(self.y)} points"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Impact:
     """How far the parameter of interest moves with one nuisance or group.
 
@@ -266,7 +266,7 @@ class Impact:
         return f"{self.name}: {self.size:.3g}{moves}"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Bands:
     """Expected limits if the truth is kappa = 0: quantiles at -2, -1, 0, +1, +2 sigma, reported unit and kappa."""
 
@@ -284,7 +284,7 @@ class Bands:
         return f"{mid:.3g}, 1 sigma {low1:.3g} to {high1:.3g}, 2 sigma {low2:.3g} to {high2:.3g} ({self.how})"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Limit:
     """An upper limit (or interval) with everything needed to say what it means.
 

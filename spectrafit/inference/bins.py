@@ -1,0 +1,173 @@
+"""Counts, predictions and their variances in, 2NLL bin by bin and its derivatives out (numba kernels).
+
+2NLL is relative to the saturated model (Baker and Cousins, NIM 221, 437), so that its minimum is a goodness of fit:
+
+    poisson                   2 [t - n + n ln(n / t)] + (t - m)^2 / V, at its minimum over t
+    dembinski-abdelmotteleb   the same with V as the variance of a Poisson count, t = beta m (EPJC 82, 1043)
+    neyman-pearson            (n - m)^2 / (3 / (1/n + 2/m) + V), m/2 + V for n = 0 (Ji et al., NIM A 961, 163677)
+    gaussian                  (n - m)^T W (n - m), W fixed: inverse of the covariance of the nominal prediction
+
+with n the counts, m the prediction and V the variance of the simulation in the bin. In "poisson" the minimum over the
+true prediction t (Barlow-Beeston-lite; Conway, PHYSTAT 2011) is the root of t^2 + (V - m) t - n V = 0, so that
+
+    2NLL = 2 [t - n + n ln(n / t)] + V u^2,   d/dm = 2 u,   d/dV = -u^2,   u = 1 - n / t = (m - t) / V.
+
+This stays finite for m < 0 if V > 0. With V = 0 a prediction below the bin's floor continues the function as a parabola
+that is as steep as one event there: a negative number of events is impossible, not merely unlikely.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from numba import njit
+
+from spectrafit.inference.yields import FAST
+
+__all__ = ["fill_bins", "saturated"]
+
+
+@njit(cache=True, nogil=True)
+def saturated(n: float, t: float) -> float:
+    """Return 2 [t - n + n ln(n / t)]."""
+    return 2.0 * (t - n + n * math.log(n / t)) if n > 0.0 else 2.0 * t
+
+
+@njit(cache=True, nogil=True)
+def _barlow_beeston(n: float, m: float, v: float, expected: bool) -> tuple[float, float, float, float, float]:
+    """Return 2NLL, its derivatives by m and v, its curvature in m, and t."""
+    root = math.sqrt((m - v) * (m - v) + 4.0 * n * v)
+    # The larger root, without cancellation when m < v.
+    t = 0.5 * (m - v + root) if m >= v else (2.0 * n * v / (root + v - m) if n > 0.0 else 0.0)
+    if t <= 0.0:
+        u = m / v
+        return v * u * u, 2.0 * u, -u * u, 2.0 / v, 0.0
+    u = 1.0 - n / t
+    curvature = 2.0 / (t + v) if expected else 2.0 * n / (t * root)
+    return saturated(n, t) + v * u * u, 2.0 * u, -u * u, curvature, t
+
+
+@njit(cache=True, nogil=True)
+def _dembinski(n: float, m: float, v: float, expected: bool) -> tuple[float, float, float, float, float]:
+    """Return 2NLL, its derivatives by m and v, its curvature in m, and t."""
+    k = m * m / v
+    beta = (n + k) / (m + k)
+    t = beta * m
+    by_k = 2.0 * (beta - 1.0 - math.log(beta))
+    value = saturated(n, t) + k * by_k
+    curvature = 2.0 / (t + v) if expected or n == 0.0 else 2.0 * n / (m * m) * k / (n + k)
+    return value, 2.0 * (beta - n / m) + by_k * 2.0 * m / v, -by_k * k / v, curvature, t
+
+
+@njit(cache=True, nogil=True)
+def _neyman_pearson(n: float, m: float, v: float) -> tuple[float, float, float, float, float]:
+    """Return 2NLL, its derivatives by m and v, its curvature in m, and m."""
+    share = 3.0 * n * m / (m + 2.0 * n) if n > 0.0 else 0.5 * m
+    slope = 6.0 * n * n / ((m + 2.0 * n) * (m + 2.0 * n)) if n > 0.0 else 0.5
+    total = share + v
+    x = (n - m) / total
+    return x * (n - m), -2.0 * x - x * x * slope, -x * x, 2.0 / total, m
+
+
+@njit(cache=True, nogil=True)
+def _bin(statistic: int, n: float, m: float, v: float, floor: float, expected: bool) -> Any:
+    """Return 2NLL of one bin, its derivatives by m and v, its curvature in m, and the prediction t after profiling."""
+    if statistic == 0 and v > 0.0:
+        return _barlow_beeston(n, m, v, expected)
+    inside = max(m, floor)
+    if statistic == 2:
+        value, by_mean, by_variance, curvature, t = _neyman_pearson(n, inside, v)
+    elif statistic == 1 and v > 1e-12 * inside * inside:
+        value, by_mean, by_variance, curvature, t = _dembinski(n, inside, v, expected)
+    else:
+        value, by_mean, by_variance, t = saturated(n, inside), 2.0 * (1.0 - n / inside), 0.0, inside
+        curvature = 2.0 / inside if expected else 2.0 * n / (inside * inside)
+    if m < floor:
+        below = m - floor
+        curvature = 2.0 * max(n, 1.0) / (floor * floor)
+        value += below * (by_mean + 0.5 * curvature * below)
+        by_mean += curvature * below
+    return value, by_mean, by_variance, curvature, t
+
+
+@njit(cache=True, nogil=True)
+def _auxiliary(
+    n: float, m: float, shared: float, width: float, counts: float, expected: bool
+) -> tuple[float, float, float, float, float]:
+    """Return 2NLL of a bin with a Poisson-constrained gamma, derivatives by m and shared, curvature in m, and gamma.
+
+    t = gamma shared + rest, gamma x width auxiliary events expected and `counts` seen; the root of
+    (shared + width) gamma t - n shared gamma - counts t = 0 is the minimum.
+    """
+    rest = max(m - shared, 0.0)
+    s = max(shared, 0.0)
+    a = (s + width) * s
+    b = (s + width) * rest - (n + counts) * s
+    c = -counts * rest
+    if a > 0.0:
+        root = math.sqrt(b * b - 4.0 * a * c)
+        gamma = (root - b) / (2.0 * a) if b <= 0.0 else (-2.0 * c / (b + root))
+    else:
+        gamma = counts / width
+    t = gamma * s + rest
+    safe = max(t, 1e-300)
+    u = 1.0 - n / safe if n > 0.0 else 1.0
+    value = (saturated(n, safe) if t > 0.0 or n > 0.0 else 0.0) + saturated(counts, max(width * gamma, 1e-300))
+    spread = (s * gamma) ** 2 / max(counts, 1e-300)
+    plain = 2.0 / safe if expected or n == 0.0 else 2.0 * n / (safe * safe)
+    return value, 2.0 * u, 2.0 * u * (gamma - 1.0), plain / (1.0 + 0.5 * plain * spread), gamma
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def fill_bins(a: Any, d: Any, w: Any, expected: bool) -> Any:
+    """Return the 2NLL of all bins, and fill its derivatives by mean, shared mean and variance.
+
+    `expected` asks for the curvature at n = prediction, else at the counts.
+    """
+    total = 0.0
+    w.by_shared[:] = 0.0
+    if a.statistic == 3:
+        return _fill_gaussian(a, d, w)
+    for b in range(a.used.size):
+        if not a.used[b]:
+            w.by_mean[b] = w.by_variance[b] = w.curvature[b] = 0.0
+            w.gamma[b], w.fitted[b] = 1.0, w.mean[b]
+            continue
+        n, m, v, centre = d.counts[b], w.mean[b], w.variance[b], d.local[b]
+        if a.local_kind[b] == 2:
+            value, by_mean, by_shared, curvature, gamma = _auxiliary(
+                n, m, w.shared[b], a.local_width[b], centre, expected
+            )
+            w.by_mean[b], w.by_shared[b], w.by_variance[b] = by_mean, by_shared, 0.0
+            w.curvature[b], w.gamma[b] = curvature, gamma
+            w.fitted[b] = m + (gamma - 1.0) * w.shared[b]
+            total += value
+            continue
+        value, by_mean, by_variance, curvature, t = _bin(
+            a.statistic, n, m + (centre - 1.0) * w.shared[b], v, a.floor[b], expected
+        )
+        total += value
+        w.by_mean[b], w.by_variance[b], w.curvature[b] = by_mean, by_variance, curvature
+        w.by_shared[b] = by_mean * (centre - 1.0)
+        w.gamma[b], w.fitted[b] = centre, t
+        if a.local_kind[b] == 1:
+            width = a.local_width[b]
+            w.by_shared[b] += by_variance * 2.0 * width * width * w.shared[b]
+    return total
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def _fill_gaussian(a: Any, d: Any, w: Any) -> float:
+    """Return the chi-square with fixed covariance and fill its derivatives."""
+    total = 0.0
+    w.by_variance[:] = 0.0
+    for b in range(a.used.size):
+        pull = 0.0
+        for e in range(a.used.size):
+            pull += a.weight[b, e] * (d.counts[e] - w.mean[e])
+        w.by_mean[b] = -2.0 * pull
+        w.curvature[b] = 2.0 * a.weight[b, b]
+        w.gamma[b], w.fitted[b] = 1.0, w.mean[b]
+        total += pull * (d.counts[b] - w.mean[b])
+    return total

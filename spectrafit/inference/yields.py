@@ -1,0 +1,272 @@
+"""Packed arrays and parameters in, yields per component and bin and their derivatives out (numba kernels)."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from spectrafit.inference.morphing import basis_value, code4_bin, factor_value
+
+__all__ = ["FAST", "Work", "add_gradient", "fill_jacobian", "fill_yields", "workspace"]
+
+Floats = npt.NDArray[np.float64]
+# Sums may be reordered (SIMD), everything else keeps IEEE rules: NaN and infinity must stay visible.
+FAST = {"reassoc", "contract", "nsz"}
+
+
+class Work(NamedTuple):
+    """Scratch space of the kernels; see `Arrays` for the letters."""
+
+    phi: Floats  # scalar functions of additive morphs and their derivatives
+    slope: Floats
+    product: Floats  # (C,)
+    bracket: Floats  # (L,) nominal + additive morphs
+    shape: Floats  # (L,) product of per-bin factors
+    yields: Floats  # (L,)
+    adjoint: Floats  # (L,)
+    mean: Floats  # (B,)
+    shared: Floats  # part of the mean the local gammas multiply
+    variance: Floats
+    by_mean: Floats  # derivatives of 2NLL
+    by_shared: Floats
+    by_variance: Floats
+    curvature: Floats  # second derivative by the mean
+    gamma: Floats  # local gamma at its minimum
+    fitted: Floats  # prediction there
+    jacobian: Floats  # (K, B)
+    scaled: Floats  # (B,)
+    hessian: Floats  # (K, K)
+    lower: Floats  # (K, K) Cholesky factor
+    gradient: Floats  # (K,)
+    step: Floats
+    trial: Floats
+    other: Floats
+
+
+@njit(cache=True, nogil=True)
+def workspace(a: Any) -> Any:
+    """Return scratch space for a model."""
+    k, c, n, b = a.initial.size, a.start.size, a.nominal.size, a.used.size
+    return Work(
+        np.empty(a.basis_kind.size),
+        np.empty(a.basis_kind.size),
+        np.empty(c),
+        np.empty(n),
+        np.ones(n),
+        np.empty(n),
+        np.empty(n),
+        np.empty(b),
+        np.empty(b),
+        np.empty(b),
+        np.zeros(b),
+        np.zeros(b),
+        np.zeros(b),
+        np.zeros(b),
+        np.ones(b),
+        np.empty(b),
+        np.empty((k, b)),
+        np.empty(b),
+        np.empty((k, k)),
+        np.empty((k, k)),
+        np.empty(k),
+        np.empty(k),
+        np.empty(k),
+        np.empty(k),
+    )
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def fill_yields(a: Any, theta: Any, w: Any) -> None:
+    """Fill the yields of every component, and mean, shared mean and variance of every bin."""
+    for i in range(a.basis_kind.size):
+        value, slope = basis_value(a.basis_kind[i], theta[a.basis_parameter[i]], a.tables, a.basis_table[i])
+        w.phi[i] = value
+        w.slope[i] = slope
+    w.mean[:] = 0.0
+    w.shared[:] = 0.0
+    for c in range(a.start.size):
+        product = 1.0
+        for f in range(a.factor_at[c], a.factor_at[c + 1]):
+            product *= factor_value(a.factor_kind[f], theta[a.factor_parameter[f]], a.factor_values, 8 * f)[0]
+        w.product[c] = product
+        n, p, s = a.size[c], a.place[c], a.start[c]
+        bracket, yields, mean = w.bracket[p : p + n], w.yields[p : p + n], w.mean[s : s + n]
+        bracket[:] = a.nominal[p : p + n]
+        for t in range(a.term_at[c], a.term_at[c + 1]):
+            phi = w.phi[a.term_basis[t]]
+            if phi != 0.0:
+                vector = a.vectors[a.term_place[t] : a.term_place[t] + n]
+                for i in range(n):
+                    bracket[i] += phi * vector[i]
+        if a.bend_at[c + 1] > a.bend_at[c] or a.gamma_at[c + 1] > a.gamma_at[c]:
+            _fill_shape(a, theta, w, c)
+            for i in range(n):
+                yields[i] = product * w.shape[p + i] * bracket[i]
+        else:
+            for i in range(n):
+                yields[i] = product * bracket[i]
+        for i in range(n):
+            mean[i] += yields[i]
+        if a.local[c]:
+            shared = w.shared[s : s + n]
+            for i in range(n):
+                shared[i] += yields[i]
+    _fill_variance(a, theta, w)
+
+
+@njit(cache=True, nogil=True)
+def _fill_shape(a: Any, theta: Any, w: Any, c: int) -> None:
+    """Fill the per-bin factors of one component: multiplicative morphs and gammas."""
+    n, p = a.size[c], a.place[c]
+    w.shape[p : p + n] = 1.0
+    for m in range(a.bend_at[c], a.bend_at[c + 1]):
+        x = theta[a.bend_parameter[m]]
+        for i in range(n):
+            w.shape[p + i] *= code4_bin(x, a.bends, a.bend_place[m] + 8 * i)[0]
+    for g in range(a.gamma_at[c], a.gamma_at[c + 1]):
+        for i in range(n):
+            k = a.gammas[a.gamma_place[g] + i]
+            if k >= 0:
+                w.shape[p + i] *= theta[k]
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def _fill_variance(a: Any, theta: Any, w: Any) -> None:
+    """Fill the variance of the simulation; a sum that comes out negative counts as 0."""
+    w.variance[:] = 0.0
+    for v in range(a.pair_first.size):
+        first, second = a.pair_first[v], a.pair_second[v]
+        n, s, p, q, r = a.size[first], a.start[first], a.place[first], a.place[second], a.pair_place[v]
+        for i in range(n):
+            w.variance[s + i] += a.pairs[r + i] * w.yields[p + i] * w.yields[q + i]
+    kappa = theta[a.poi] if a.poi >= 0 else 0.0
+    power = 1.0
+    for k in range(a.residual.shape[0]):
+        for b in range(w.variance.size):
+            w.variance[b] += power * a.residual[k, b]
+        power *= kappa
+    for b in range(w.variance.size):
+        if a.local_kind[b] == 1:
+            w.variance[b] += (a.local_width[b] * w.shared[b]) ** 2
+        w.variance[b] = max(w.variance[b], 0.0)
+
+
+@njit(cache=True, nogil=True)
+def _factor_slope(a: Any, theta: Any, w: Any, c: int, f: int) -> Any:
+    """Return the derivative of a component's product of factors by the parameter through factor f alone."""
+    value, slope = factor_value(a.factor_kind[f], theta[a.factor_parameter[f]], a.factor_values, 8 * f)
+    if value != 0.0 and w.product[c] != 0.0:
+        return w.product[c] / value * slope
+    for g in range(a.factor_at[c], a.factor_at[c + 1]):
+        if g != f:
+            slope *= factor_value(a.factor_kind[g], theta[a.factor_parameter[g]], a.factor_values, 8 * g)[0]
+    return slope
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def add_gradient(a: Any, theta: Any, w: Any) -> None:
+    """Add the bins' part to `w.gradient`, after `evaluate`."""
+    gradient, adjoint = w.gradient, w.adjoint
+    for c in range(a.start.size):
+        n, p, s = a.size[c], a.place[c], a.start[c]
+        for i in range(n):
+            adjoint[p + i] = w.by_mean[s + i]
+        if a.local[c]:
+            for i in range(n):
+                adjoint[p + i] += w.by_shared[s + i]
+    for v in range(a.pair_first.size):
+        first, second = a.pair_first[v], a.pair_second[v]
+        n, s, p, q, r = a.size[first], a.start[first], a.place[first], a.place[second], a.pair_place[v]
+        for i in range(n):
+            slope = w.by_variance[s + i] * a.pairs[r + i]
+            adjoint[p + i] += slope * w.yields[q + i]
+            adjoint[q + i] += slope * w.yields[p + i]
+    if a.poi >= 0:
+        power = 1.0
+        for k in range(1, a.residual.shape[0]):
+            slope = 0.0
+            for b in range(w.variance.size):
+                slope += w.by_variance[b] * a.residual[k, b]
+            gradient[a.poi] += k * power * slope
+            power *= theta[a.poi]
+    for c in range(a.start.size):
+        _add_component(a, theta, w, c)
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def _add_component(a: Any, theta: Any, w: Any, c: int) -> None:
+    """Add one component's part to the gradient; its adjoint is used up."""
+    n, p, gradient = a.size[c], a.place[c], w.gradient
+    adjoint, bracket, yields = w.adjoint[p : p + n], w.bracket[p : p + n], w.yields[p : p + n]
+    for m in range(a.bend_at[c], a.bend_at[c + 1]):
+        k, total = a.bend_parameter[m], 0.0
+        for i in range(n):
+            value, slope = code4_bin(theta[k], a.bends, a.bend_place[m] + 8 * i)
+            total += adjoint[i] * yields[i] * slope / value
+        gradient[k] += total
+    for g in range(a.gamma_at[c], a.gamma_at[c + 1]):
+        for i in range(n):
+            k = a.gammas[a.gamma_place[g] + i]
+            if k >= 0:
+                gradient[k] += adjoint[i] * yields[i] / theta[k]
+    if a.bend_at[c + 1] > a.bend_at[c] or a.gamma_at[c + 1] > a.gamma_at[c]:
+        for i in range(n):
+            adjoint[i] *= w.shape[p + i]
+    if a.factor_at[c + 1] > a.factor_at[c]:
+        total = 0.0
+        for i in range(n):
+            total += adjoint[i] * bracket[i]
+        for f in range(a.factor_at[c], a.factor_at[c + 1]):
+            gradient[a.factor_parameter[f]] += _factor_slope(a, theta, w, c, f) * total
+    for t in range(a.term_at[c], a.term_at[c + 1]):
+        vector = a.vectors[a.term_place[t] : a.term_place[t] + n]
+        total = 0.0
+        for i in range(n):
+            total += adjoint[i] * vector[i]
+        basis = a.term_basis[t]
+        gradient[a.basis_parameter[basis]] += w.product[c] * w.slope[basis] * total
+
+
+@njit(cache=True, nogil=True, fastmath=FAST)
+def fill_jacobian(a: Any, theta: Any, w: Any) -> None:
+    """Fill `w.jacobian` with the derivatives of the predictions by the parameters, after `fill_bins`.
+
+    Local gammas stay where they are: dt = dm + (gamma - 1) dshared.
+    """
+    jacobian, lead = w.jacobian, w.adjoint
+    jacobian[:] = 0.0
+    for c in range(a.start.size):
+        n, p, s = a.size[c], a.place[c], a.start[c]
+        bracket, yields = w.bracket[p : p + n], w.yields[p : p + n]
+        weight = lead[p : p + n]
+        for i in range(n):
+            weight[i] = w.gamma[s + i] if a.local[c] else 1.0
+        for m in range(a.bend_at[c], a.bend_at[c + 1]):
+            k = a.bend_parameter[m]
+            for i in range(n):
+                value, slope = code4_bin(theta[k], a.bends, a.bend_place[m] + 8 * i)
+                jacobian[k, s + i] += weight[i] * yields[i] * slope / value
+        for g in range(a.gamma_at[c], a.gamma_at[c + 1]):
+            for i in range(n):
+                k = a.gammas[a.gamma_place[g] + i]
+                if k >= 0:
+                    jacobian[k, s + i] += weight[i] * yields[i] / theta[k]
+        if a.bend_at[c + 1] > a.bend_at[c] or a.gamma_at[c + 1] > a.gamma_at[c]:
+            for i in range(n):
+                weight[i] *= w.shape[p + i]
+        for f in range(a.factor_at[c], a.factor_at[c + 1]):
+            slope = _factor_slope(a, theta, w, c, f)
+            row = jacobian[a.factor_parameter[f], s : s + n]
+            for i in range(n):
+                row[i] += slope * weight[i] * bracket[i]
+        for t in range(a.term_at[c], a.term_at[c + 1]):
+            vector = a.vectors[a.term_place[t] : a.term_place[t] + n]
+            basis = a.term_basis[t]
+            slope = w.product[c] * w.slope[basis]
+            row = jacobian[a.basis_parameter[basis], s : s + n]
+            if slope != 0.0:
+                for i in range(n):
+                    row[i] += slope * weight[i] * vector[i]
