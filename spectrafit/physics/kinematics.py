@@ -120,7 +120,7 @@ def cos_theta(e_nu: float, t: float) -> float:
     """
     if not (inside(e_nu, t) or (t == 0.0 and 0.0 < e_nu < LARGEST)):
         return math.nan
-    return min((e_nu + M_E) / max(e_nu, 1e-300) * math.sqrt(t / (t + 2.0 * M_E)), 1.0)
+    return min((e_nu + M_E) / max(e_nu, 1e-300) * math.sqrt(abs(t) / (abs(t) + 2.0 * M_E)), 1.0)
 
 
 @ufunc("float64(float64, float64)")
@@ -181,6 +181,12 @@ def dt_theta2_dt(e_nu: float, t: float) -> float:
     """
     if not inside(e_nu, t):
         return math.nan
+    return t_theta2_slope(e_nu, t)
+
+
+@scalar
+def t_theta2_slope(e_nu: float, t: float) -> float:
+    """Return d(T theta^2)/dT inside the domain."""
     tangent = math.sqrt(_t_tan2_theta(e_nu, t) / t)
     angle = math.atan(tangent)
     # theta^2 + T d(theta^2)/dT with d(theta^2) = (theta/tan theta) d(tan^2 theta)/(1 + tan^2 theta), d(tan^2)/dT = -2
