@@ -24,7 +24,11 @@ from spectrafit.events.presets import find
 from spectrafit.events.schema import Chunk, DropReport, FileIdentity, Floats, Inventory
 from spectrafit.physics.kinematics import t_max
 
-__all__ = ["read", "scan"]
+__all__ = ["EFFICIENCY", "ENTRY", "read", "scan"]
+
+# What no file holds and a systematic may ask for as an extra column: an entry's position in the sample, which keys its
+# random numbers, and what the response multiplied its weight by.
+ENTRY, EFFICIENCY = "Entry$", "Efficiency$"
 
 
 def scan(
@@ -132,7 +136,7 @@ def read(
         Those it was scanned with.
     extra : sequence of str
         Further columns: names of columns or branches, or expressions; each becomes a field named by its text. A
-        canonical name asked for here must be there.
+        canonical name asked for here must be there. `ENTRY` and `EFFICIENCY` are always there.
     scale : float
         Multiplies the weights; see `Inventory.scale`.
 
@@ -158,7 +162,10 @@ def read(
     where = _label(sample_set, chunk.file, chunk.tree)
     layout = solve(sample_set, sample, linked.branches, where)
     raw = linked.read(
-        layout.needed(extra) | {name for pair in _matches(sample, linked) for name in pair}, chunk.start, chunk.stop
+        layout.needed([text for text in extra if text not in (ENTRY, EFFICIENCY)])
+        | {name for pair in _matches(sample, linked) for name in pair},
+        chunk.start,
+        chunk.stop,
     )
     _compare_match(sample, linked, raw, chunk)
     if layout.preset.choose:
@@ -167,6 +174,10 @@ def read(
     fields, elastic, rounded = _canonical(columns, layout, chunk.entries, signal=sample.role == "signal")
     kept = np.ones(chunk.entries, dtype=bool)
     below = 0
+    derived = {
+        ENTRY: np.arange(chunk.first, chunk.first + chunk.entries),
+        EFFICIENCY: np.broadcast_to(1.0, chunk.entries),
+    }
     if layout.response:
         key = responses.stream(layout.response, sample.name)
         t_reco, theta_reco, efficiency = responses.apply(
@@ -176,6 +187,7 @@ def read(
         fields["weight"] = fields["weight"] * efficiency
         for name in ("t_reco", "theta_reco"):
             columns[name] = fields[name]
+        derived[EFFICIENCY] = efficiency
         kept = efficiency > 0.0
         below = int(chunk.entries - kept.sum())
     unselected = 0
@@ -187,7 +199,9 @@ def read(
     bad = _refuse(fields, elastic, kept, chunk, where, layout, drop=sample.on_bad == "drop")
     everything: dict[str, Any] = dict(fields)
     for text in extra:
-        if text not in everything:
+        if text in derived:
+            everything[text] = derived[text]
+        elif text not in everything:
             everything[text] = columns.evaluate(layout.expression(text))
     if not kept.all():
         everything = {name: values[kept] for name, values in everything.items()}
