@@ -1,0 +1,295 @@
+"""A sample set with recipes in, ROOT files of nu-e elastic events out: real flux, exact cross section, stated response.
+
+Entry i of a sample is made from the random numbers at index i of the sample's own stream, so a file holds the same
+arrays, bit for bit, whatever the number of workers or the size of chunks (its bytes differ: ROOT files carry a date and
+a UUID). Every event has weight 1 before the response; `weight` is the efficiency the response gives it, and events it
+puts below its threshold are not written. The exposure, `TotalPOT`, counts all that were made.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import uproot
+
+from spectrafit import execution
+from spectrafit.config import Recipe, Response, Sample, SampleSet
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.events import flux, response
+from spectrafit.events.spectrum import Spectrum, spectrum
+from spectrafit.physics import kinematics
+from spectrafit.random import stream_key
+
+__all__ = ["expected", "generate"]
+
+Columns = dict[str, npt.NDArray[Any]]
+
+# Truth in double precision, because at T_max single precision may round T above what E_nu allows.
+_BRANCHES: dict[str, np.dtype[Any]] = {
+    "pdg": np.dtype(np.int32),
+    "e_nu": np.dtype(np.float64),
+    "t": np.dtype(np.float64),
+    "theta": np.dtype(np.float64),
+    "t_reco": np.dtype(np.float32),
+    "theta_reco": np.dtype(np.float32),
+    "weight": np.dtype(np.float32),
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Piece:
+    """Events `first` to `first` + `count` of a sample, to be made by a worker."""
+
+    sample: str
+    spectrum: Spectrum
+    response: Response | None
+    seed: int
+    first: int
+    count: int
+
+    def __str__(self) -> str:
+        """Name the piece in a message."""
+        return f"{self.sample}: events {self.first} to {self.first + self.count}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Job:
+    """A checked recipe: what to draw from, how many, and the file to write."""
+
+    sample: Sample
+    spectrum: Spectrum
+    response: Response | None
+    events: int
+    pot: float
+    target: Path
+
+    def pieces(self, seed: int, size: int) -> Iterator[_Piece]:
+        """Cut the events into chunks of at most `size`."""
+        for first in range(0, self.events, size):
+            count = min(size, self.events - first)
+            yield _Piece(
+                sample=self.sample.name,
+                spectrum=self.spectrum,
+                response=self.response,
+                seed=seed,
+                first=first,
+                count=count,
+            )
+
+
+def generate(
+    sample_set: SampleSet,
+    *,
+    seed: int | None = None,
+    folder: str | Path | None = None,
+    executor: str | Executor = "threads",
+    workers: int | None = None,
+    chunk_events: int = 250_000,
+    progress: bool = False,
+) -> list[Path]:
+    """Make the files of every sample that has a recipe.
+
+    Parameters
+    ----------
+    sample_set : SampleSet
+        With `flux` and `detector`. A sample without a `response` of its own gets the set's, applied here; one with its
+        own is written as truth only, because its response is applied when it is read.
+    seed : int, optional
+        Instead of the set's.
+    folder : path, optional
+        Where to write ``<sample>.root``; default the sample's `files`, relative to the set's TOML.
+    executor : {"serial", "threads", "processes", "dask"} or concurrent.futures.Executor
+    workers : int, optional
+        Chunks made at once; default one per core.
+    chunk_events : int
+        Events in a chunk, which is also a cluster of the tree.
+    progress : bool
+        Show a progress bar on the terminal's error stream.
+
+    Returns
+    -------
+    list of Path
+        One file per sample with a recipe, each with a tree ``events`` (pdg, e_nu, t, theta, t_reco, theta_reco, weight;
+        GeV, rad), ``TotalPOT`` (POT the events stand for) and ``TotalEvents`` (events made).
+
+    Raises
+    ------
+    ConfigError
+        No recipe in the set, or one that cannot be followed.
+    DataError
+        A flux that cannot be read, a file that cannot be written; the file is then as it was before.
+    """
+    if chunk_events < 1:
+        raise ConfigError(f"chunk_events = {chunk_events}: at least one is needed")
+    # Everything that can be wrong is found before the first event is made.
+    jobs = [
+        _job(sample_set, sample, recipe, folder)
+        for sample in sample_set.samples
+        if (recipe := sample.generate) is not None
+    ]
+    if not jobs:
+        raise ConfigError(
+            f"{sample_set.path}: no sample has a recipe; add generate = {{ flavour = ..., events = ... }}"
+        )
+    if sample_set.response is not None:
+        response.check(sample_set.response, where=f"{sample_set.path}: $.response")
+    with execution.executor(executor, workers) as pool, _bar(progress) as advance:
+        for job in jobs:
+            pieces = job.pieces(sample_set.seed if seed is None else seed, chunk_events)
+            _write(job, execution.imap(pool, _make, pieces), advance)
+    return [job.target for job in jobs]
+
+
+def expected(
+    sample_set: SampleSet,
+    pot: float,
+    *,
+    t_min: float = 0.0,
+    t_max: float = np.inf,
+    coupling: str = "",
+    kappa: float = 0.0,
+) -> dict[str, float]:
+    """Return the true events of each flavour of a set's flux on its detector, at efficiency 1.
+
+    Parameters
+    ----------
+    sample_set : SampleSet
+        With `flux` and `detector`.
+    pot : float
+        Protons on target.
+    t_min, t_max : float
+        Range of true electron kinetic energy, GeV.
+    coupling, kappa : str, float
+        A coupling every flavour is given, and its value in the fit's units; "" for the Standard Model alone.
+    """
+    electrons = _electrons(sample_set)
+    return {
+        name: spectrum(
+            flux.load(sample_set.folder / file),
+            name,
+            sin2_theta_w=sample_set.sin2_theta_w,
+            t_min=t_min,
+            t_max=t_max,
+            coupling=coupling,
+            kappa=kappa,
+        ).rate
+        * electrons
+        * pot
+        for name, file in sample_set.flux.items()
+    }
+
+
+def _electrons(sample_set: SampleSet) -> float:
+    if sample_set.detector is None or not sample_set.detector.electrons > 0.0:
+        raise ConfigError(f"{sample_set.path}: needs [detector] with electrons > 0 and their origin")
+    return sample_set.detector.electrons
+
+
+def _target(sample_set: SampleSet, sample: Sample, folder: str | Path | None) -> Path:
+    if folder is not None:
+        return Path(folder) / f"{sample.name}.root"
+    files = (sample.files,) if isinstance(sample.files, str) else sample.files
+    if len(files) != 1 or not files[0].endswith(".root") or any(mark in files[0] for mark in ("*", "?", "[", "://")):
+        raise ConfigError(
+            f"{sample_set.path}: sample {sample.name!r} is generated, so its files must name the one .root file to"
+            f" write, found {sample.files!r}"
+        )
+    return Path(os.path.normpath(sample_set.folder / files[0]))
+
+
+def _job(sample_set: SampleSet, sample: Sample, recipe: Recipe, folder: str | Path | None) -> _Job:
+    where = f"{sample_set.path}: sample {sample.name!r}"
+    electrons = _electrons(sample_set)
+    if recipe.events < 1:
+        raise ConfigError(f"{where}: events = {recipe.events}; at least one is needed")
+    if recipe.flavour not in sample_set.flux:
+        raise ConfigError(f"{where}: no flux of {recipe.flavour}; [flux] has {', '.join(sample_set.flux) or 'none'}")
+    table = flux.load(sample_set.folder / sample_set.flux[recipe.flavour])
+    try:
+        found = spectrum(
+            table,
+            recipe.flavour,
+            sin2_theta_w=sample_set.sin2_theta_w if sample.sin2_theta_w is None else sample.sin2_theta_w,
+            t_min=recipe.t_min,
+            coupling=recipe.coupling,
+            kappa=recipe.kappa,
+        )
+    except ConfigError as problem:
+        raise ConfigError(f"{where}: {problem}") from None
+    return _Job(
+        sample=sample,
+        spectrum=found,
+        response=sample_set.response if sample.response is None else None,
+        events=recipe.events,
+        pot=recipe.events / (found.rate * electrons),
+        target=_target(sample_set, sample, folder),
+    )
+
+
+def _make(piece: _Piece) -> tuple[int, Columns]:
+    """Return how many events were made, and the columns of those above the threshold."""
+    name, seed = piece.sample, piece.seed
+    e_nu, t = piece.spectrum.draw(stream_key(seed, "events", name), piece.first, piece.count)
+    theta = np.asarray(kinematics.theta(e_nu, t))
+    pdg = np.full(piece.count, piece.spectrum.pdg)
+    columns: Columns = {"pdg": pdg, "e_nu": e_nu, "t": t, "theta": theta}
+    if piece.response is not None:
+        key = stream_key(seed, "response", name)
+        t_reco, theta_reco, weight = response.apply(piece.response, t, theta, key=key, first=piece.first)
+        columns |= {"t_reco": t_reco, "theta_reco": theta_reco, "weight": weight}
+        columns = {branch: column[weight > 0.0] for branch, column in columns.items()}
+    return piece.count, {branch: column.astype(_BRANCHES[branch]) for branch, column in columns.items()}
+
+
+def _write(job: _Job, made: Iterator[tuple[int, Columns]], advance: Callable[[str, int, int], None]) -> None:
+    """Write one file under a temporary name and put it in place when it is whole."""
+    target, done = job.target, 0
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with uproot.recreate(part, compression=uproot.LZ4(1)) as file:
+            for count, columns in made:
+                if done == 0:
+                    types = {branch: column.dtype for branch, column in columns.items()}
+                    file.mktree("events", types, title=job.sample.title)
+                file["events"].extend(columns)
+                done += count
+                advance(job.sample.name, done, job.events)
+            edge = np.array([0.0, 1.0])
+            file["TotalPOT"] = (np.array([job.pot]), edge)
+            file["TotalEvents"] = (np.array([float(done)]), edge)
+        part.replace(target)
+    except OSError as problem:
+        raise DataError(
+            f"{target}: cannot be written ({problem.strerror or problem}); nothing was left there"
+        ) from problem
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _bar(show: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """Yield what to call with (sample, events made, events wanted)."""
+    if not show:
+        yield lambda sample, made, total: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as progress:
+        tasks: dict[str, Any] = {}
+
+        def advance(sample: str, made: int, total: int) -> None:
+            if sample not in tasks:
+                tasks[sample] = progress.add_task(sample, total=total)
+            progress.update(tasks[sample], completed=made)
+
+        yield advance
