@@ -23,6 +23,7 @@ __all__ = [
     "LimitOptions",
     "Norm",
     "Normalise",
+    "Prune",
     "Region",
     "Shift",
     "ShiftedSample",
@@ -223,6 +224,17 @@ class Coupling(Keys, frozen=True, kw_only=True):
     fixed: dict[Flavour, float] = field(default_factory=dict)
 
 
+class Prune(Keys, frozen=True, kw_only=True):
+    """Effects too small to keep, per sample and region; 0 keeps all, and what is pruned is listed in the result.
+
+    `norm` is the largest relative change of a sample's total in a region, `shape` the largest relative change of one of its
+    bins at the nominal total, that are left out.
+    """
+
+    norm: float = 0.0
+    shape: float = 0.0
+
+
 class FitOptions(Keys, frozen=True, kw_only=True):
     """How the likelihood is made and fitted."""
 
@@ -262,6 +274,7 @@ class Analysis(Keys, frozen=True, kw_only=True):
     sin2_theta_w: float | None = None
     sm_xsec: Literal["tree", "effective", "bks"] = "tree"
     systematics: tuple[Systematic, ...] = ()
+    prune: Prune = field(default_factory=Prune)
     counts: tuple[CountsSample, ...] = ()
     normalise: tuple[Normalise, ...] = ()
     data: dict[str, tuple[float, ...]] = field(default_factory=dict)
