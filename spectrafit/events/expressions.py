@@ -34,7 +34,7 @@ _NUMBERS = {"inf": math.inf, "neginf": -math.inf, "nan": math.nan} | NUMEXPR_CON
 _TOKENS = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<function>[A-Za-z_]\w*(?:\s*::\s*\w+)*\$?(?=\s*\())"
-    r"|(?P<name>[A-Za-z_]\w*(?:\.{1,2}\w+)*)"
+    r"|(?P<name>[A-Za-z_]\w*(?:\.{1,2}\w+)*\$?)"
     r"|(?P<other>.)",
     re.DOTALL,
 )
@@ -99,11 +99,14 @@ class Expression:
                         ) from error
         return _flat(stack.pop())
 
+    @property
+    def is_column(self) -> bool:
+        """Whether it is the column called `text` and nothing else."""
+        return self._program == (("column", self.text, 0),)
+
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the text alone: it compiles again in microseconds."""
-        if self._program == (("column", self.text, 0),):
-            return column, (self.text,)
-        return compile, (self.text,)
+        """Pickle the text alone, to be compiled again."""
+        return (column if self.is_column else compile), (self.text,)
 
 
 def column(name: str) -> Expression:

@@ -12,7 +12,7 @@ from spectrafit.config import Column, Response, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import expressions, presets
 from spectrafit.events.expressions import Expression
-from spectrafit.events.schema import CANONICAL, convert
+from spectrafit.events.schema import CANONICAL, EFFICIENCY, ENTRY, convert
 
 __all__ = ["Columns", "Layout", "Source", "elastic_of", "response_of", "solve"]
 
@@ -87,12 +87,14 @@ class Layout:
 
     def expression(self, text: str) -> Expression:
         """Return the column or branch of this name, or else the compiled expression."""
-        if text in self.sources or text in self.branches or self._made(text):
-            return expressions.column(text)
-        return expressions.compile(text)
+        return expressions.column(text) if self.has(text) else expressions.compile(text)
+
+    def has(self, name: str) -> bool:
+        """Tell whether `name` is a column or a branch, not an expression."""
+        return name in self.sources or name in self.branches or self._made(name)
 
     def _made(self, name: str) -> bool:
-        return self.response is not None and name in ("t_reco", "theta_reco")
+        return name in (ENTRY, EFFICIENCY) or (self.response is not None and name in ("t_reco", "theta_reco"))
 
     def _branches_of(self, name: str, text: str) -> tuple[str, ...]:
         if self._made(name):
@@ -111,18 +113,20 @@ class Layout:
 class Columns(Mapping[str, Any]):
     """The columns of one chunk, each computed when it is first asked for; names are columns first, then branches."""
 
-    def __init__(self, layout: Layout, raw: Mapping[str, Any], entries: int) -> None:
-        self._layout, self._raw, self._entries = layout, raw, entries
+    def __init__(self, layout: Layout, raw: Mapping[str, Any], first: int, entries: int) -> None:
+        self._layout, self._raw, self._first, self._entries = layout, raw, first, entries
         self._known: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
         """Return a column, or a branch as it is in the file."""
-        if name not in self._known:
-            if name in self._layout.sources:
-                self._known[name] = self._compute(name, self._layout.sources[name])
-            else:
-                return self._raw[name]
-        return self._known[name]
+        if name in self._known:
+            return self._known[name]
+        if name in self._layout.sources:
+            self._known[name] = self._compute(name, self._layout.sources[name])
+            return self._known[name]
+        if name == ENTRY:
+            return np.arange(self._first, self._first + self._entries)
+        return np.ones(self._entries) if name == EFFICIENCY else self._raw[name]
 
     def __setitem__(self, name: str, values: Any) -> None:
         """Put a column that was made otherwise, such as one from a response."""
@@ -130,7 +134,7 @@ class Columns(Mapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         """Name everything that can be asked for."""
-        return iter({**self._known, **self._layout.sources, **self._raw})
+        return iter(dict.fromkeys((ENTRY, EFFICIENCY, *self._known, *self._layout.sources, *self._raw)))
 
     def __len__(self) -> int:
         """Return how many names there are."""
@@ -140,6 +144,10 @@ class Columns(Mapping[str, Any]):
         """Evaluate an expression of columns and branches; a constant becomes (N,)."""
         return self._full(expression(self))
 
+    def extra(self, text: str) -> Any:
+        """Return the column or branch of this name as it is, or else the value of the expression."""
+        return self[text] if self._layout.has(text) else self.evaluate(expressions.compile(text))
+
     def of_branches(self, expression: Expression) -> Any:
         """Evaluate an expression of branches, as those of a column's definition are."""
         return self._full(expression(self._raw))
@@ -148,7 +156,10 @@ class Columns(Mapping[str, Any]):
         return np.full(self._entries, values) if np.ndim(values) == 0 else values
 
     def _compute(self, name: str, source: Source) -> Any:
-        values = self.of_branches(source.expression) if source.expression else self._full(source.number)
+        if name == "pdg" and source.expression and source.expression.is_column:
+            values = self._raw[source.expression.text]
+        else:
+            values = self.of_branches(source.expression) if source.expression else self._full(source.number)
         values = convert(values, name, source.unit, source.where)
         if name in CANONICAL and not isinstance(values, np.ndarray):
             text = source.expression.text if source.expression else name

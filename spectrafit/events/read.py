@@ -16,19 +16,15 @@ import numpy as np
 from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import response as responses
-from spectrafit.events.domain import bad_entries, to_limit
+from spectrafit.events.domain import ROUNDED, bad_entries, classify
 from spectrafit.events.exposure import pot_of
 from spectrafit.events.files import Linked, expand, link, open_file, tree_names
 from spectrafit.events.layout import Columns, Layout, solve
 from spectrafit.events.presets import find
-from spectrafit.events.schema import Chunk, DropReport, FileIdentity, Floats, Inventory
+from spectrafit.events.schema import EFFICIENCY, ENTRY, Chunk, DropReport, FileIdentity, Inventory
 from spectrafit.physics.kinematics import t_max
 
 __all__ = ["EFFICIENCY", "ENTRY", "read", "scan"]
-
-# What no file holds and a systematic may ask for as an extra column: an entry's position in the sample, which keys its
-# random numbers, and what the response multiplied its weight by.
-ENTRY, EFFICIENCY = "Entry$", "Efficiency$"
 
 
 def scan(
@@ -161,48 +157,24 @@ def read(
         )
     where = _label(sample_set, chunk.file, chunk.tree)
     layout = solve(sample_set, sample, linked.branches, where)
-    raw = linked.read(
-        layout.needed([text for text in extra if text not in (ENTRY, EFFICIENCY)])
-        | {name for pair in _matches(sample, linked) for name in pair},
-        chunk.start,
-        chunk.stop,
-    )
+    wanted = layout.needed(extra) | {name for pair in _matches(sample, linked) for name in pair}
+    raw = linked.read(wanted, chunk.start, chunk.stop)
     _compare_match(sample, linked, raw, chunk)
     if layout.preset.choose:
         raw = layout.preset.choose(raw)
-    columns = Columns(layout, raw, chunk.entries)
-    fields, elastic, rounded = _canonical(columns, layout, chunk.entries, signal=sample.role == "signal")
-    kept = np.ones(chunk.entries, dtype=bool)
-    below = 0
-    derived = {
-        ENTRY: np.arange(chunk.first, chunk.first + chunk.entries),
-        EFFICIENCY: np.broadcast_to(1.0, chunk.entries),
-    }
-    if layout.response:
-        key = responses.stream(layout.response, sample.name)
-        t_reco, theta_reco, efficiency = responses.apply(
-            layout.response, fields["t"], fields["theta"], key=key, first=chunk.first
-        )
-        fields |= {"t_reco": t_reco, "theta_reco": theta_reco}
-        fields["weight"] = fields["weight"] * efficiency
-        for name in ("t_reco", "theta_reco"):
-            columns[name] = fields[name]
-        derived[EFFICIENCY] = efficiency
-        kept = efficiency > 0.0
-        below = int(chunk.entries - kept.sum())
-    unselected = 0
+    columns = Columns(layout, raw, chunk.first, chunk.entries)
+    fields, codes = _canonical(columns, layout, chunk.entries, signal=sample.role == "signal")
+    kept = _respond(columns, fields, layout, chunk)
+    below = int(chunk.entries - kept.sum())
     if layout.selection:
-        passed = np.asarray(columns.evaluate(layout.selection)) != 0
-        unselected = int((kept & ~passed).sum())
-        kept &= passed
-    columns["weight"] = fields["weight"]
-    bad = _refuse(fields, elastic, kept, chunk, where, layout, drop=sample.on_bad == "drop")
+        kept &= np.asarray(columns.evaluate(layout.selection)) != 0
+    unselected = int(chunk.entries - below - kept.sum())
+    rounded = int((kept & (codes == ROUNDED)).sum())
+    bad = _refuse(fields, codes, kept, chunk, where, layout, drop=sample.on_bad == "drop")
     everything: dict[str, Any] = dict(fields)
     for text in extra:
-        if text in derived:
-            everything[text] = derived[text]
-        elif text not in everything:
-            everything[text] = columns.evaluate(layout.expression(text))
+        if text not in everything:
+            everything[text] = columns.extra(text)
     if not kept.all():
         everything = {name: values[kept] for name, values in everything.items()}
     negative = int((everything["weight"] < 0.0).sum())
@@ -220,48 +192,68 @@ def read(
     return ak.Array(everything), report
 
 
-def _canonical(columns: Columns, layout: Layout, entries: int, *, signal: bool) -> tuple[dict[str, Any], Any, int]:
-    """Return the canonical columns, which entries are nu-e elastic, and how many `t` were rounded down to the limit."""
-    fields: dict[str, Any] = {"pdg": np.zeros(entries, dtype=np.int32)}
+def _canonical(columns: Columns, layout: Layout, entries: int, *, signal: bool) -> tuple[dict[str, Any], Any]:
+    """Return the canonical columns, and what `domain.classify` says of each entry."""
+    pdg = np.zeros(entries, dtype=np.int32)
     if signal:
-        fields["pdg"] = np.nan_to_num(columns["pdg"]).astype(np.int32)
+        pdg = np.nan_to_num(columns["pdg"]).astype(np.int32)
         if layout.elastic:
-            fields["pdg"][np.asarray(columns.of_branches(layout.elastic)) == 0] = 0
-    columns["pdg"] = fields["pdg"]
-    elastic = fields["pdg"] != 0
+            pdg[np.asarray(columns.of_branches(layout.elastic)) == 0] = 0
+    fields: dict[str, Any] = {"pdg": pdg}
     for name in layout.standard:
         if name in layout.sources and name != "pdg":
             fields[name] = columns[name]
     fields.setdefault("weight", np.ones(entries))
-    rounded = 0
+    codes = np.zeros(entries, dtype=np.uint8)
     if signal:
-        fields["t"], rounded = to_limit(fields["e_nu"], fields["t"], elastic)
-        columns["t"] = fields["t"]
-    return fields, elastic, rounded
+        codes, fields["t"] = classify(pdg, fields["e_nu"], fields["t"], fields.get("theta"))
+    for name in ("pdg", "t", "weight"):
+        if name in fields:
+            columns[name] = fields[name]
+    return fields, codes
+
+
+def _respond(columns: Columns, fields: dict[str, Any], layout: Layout, chunk: Chunk) -> Any:
+    """Make the reconstructed columns of a truth-only ntuple, if its sample has a response; return what passes it."""
+    if not layout.response:
+        return np.ones(chunk.entries, dtype=bool)
+    fields["t_reco"], fields["theta_reco"], efficiency = responses.apply(
+        layout.response,
+        fields["t"],
+        fields["theta"],
+        key=responses.stream(layout.response, chunk.sample),
+        first=chunk.first,
+    )
+    fields["weight"] = fields["weight"] * efficiency
+    for name in ("t_reco", "theta_reco", "weight"):
+        columns[name] = fields[name]
+    columns[EFFICIENCY] = efficiency
+    return efficiency > 0.0
 
 
 def _refuse(
-    fields: dict[str, Floats], elastic: Any, kept: Any, chunk: Chunk, where: str, layout: Layout, *, drop: bool
+    fields: dict[str, Any], codes: Any, kept: Any, chunk: Chunk, where: str, layout: Layout, *, drop: bool
 ) -> dict[str, tuple[int, str]]:
     """Take bad entries out of `kept`, or raise for the first of them."""
     found: dict[str, tuple[int, str]] = {}
-    numbers = {name: values for name, values in fields.items() if name != "pdg"}
+    always: dict[str, Any] = {name: fields[name] for name in ("t_reco", "theta_reco", "weight") if name in fields}
     worst: tuple[int, str] | None = None
-    for kind, mask, sentence, column in list(bad_entries(numbers, elastic, kept.copy())):
-        mask &= kept
-        if not mask.any():
+    for kind, mask, sentence, column in bad_entries(codes, always):
+        bad = mask & kept
+        if not bad.any():
             continue
-        entry = int(np.argmax(mask))
-        values = {name: float(array[entry]) for name, array in numbers.items()}
+        entry = int(np.argmax(bad))
+        values = {name: float(array[entry]) for name, array in fields.items()}
         if "e_nu" in values:
             values["limit"] = float(t_max(abs(values["e_nu"])))
-        source = layout.sources.get(column)
-        remedy = f"check the unit of columns.{column} in {layout.where}" if source else "check the response"
+        remedy = f"check the unit of columns.{column} in {layout.where}"
+        if column not in layout.sources:
+            remedy = f"check columns.t and the response in {layout.where}"
         message = f"{where} entry {chunk.start + entry}: {sentence.format(**values)}; {remedy}"
-        found[kind] = (int(mask.sum()), message)
+        found[kind] = (int(bad.sum()), message)
         if worst is None or entry < worst[0]:
             worst = (entry, message)
-        kept &= ~mask
+        kept &= ~bad
     if worst and not drop:
         total = sum(count for count, _ in found.values())
         others = f" ({total} such entries among entries {chunk.start} to {chunk.stop})" if total > 1 else ""

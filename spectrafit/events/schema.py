@@ -27,7 +27,9 @@ from spectrafit.errors import ConfigError
 __all__ = [
     "ANGLES",
     "CANONICAL",
+    "EFFICIENCY",
     "ENERGIES",
+    "ENTRY",
     "Chunk",
     "DropReport",
     "FileIdentity",
@@ -41,6 +43,9 @@ Floats = npt.NDArray[np.float64]
 ENERGIES = ("e_nu", "t", "t_reco")
 ANGLES = ("theta", "theta_reco")
 CANONICAL = ("pdg", "e_nu", "t", "theta", "t_reco", "theta_reco", "weight")
+
+ENTRY, EFFICIENCY = "Entry$", "Efficiency$"
+"""Columns that no file holds: an entry's position within its sample; what the response multiplied its weight by."""
 
 _ENERGY = {"GeV": 1.0, "MeV": 1e-3, "keV": 1e-6}
 _ANGLE = {"rad": 1.0, "mrad": 1e-3, "deg": math.pi / 180.0}

@@ -1,0 +1,249 @@
+"""An ntuple and a value of a coupling in, a friend tree with the weight of every entry out.
+
+The friend has an entry for every entry of the ntuple, so that ROOT's ``AddFriend`` or a sample's `friends` puts both
+together:
+
+* `weight`: dsigma(value) / dsigma_SM at the entry's flavour, neutrino energy and electron energy; 1 for background;
+* `coefficient_1`, ...: its part that goes with each power of kappa, at the value `unit` of the coupling; 0 for
+  background. So weight(v) = 1 + sum_p coefficient_p (kappa(v) / kappa(unit))^p, where kappa is mu^2 up to a factor for
+  a magnetic moment: its `coefficient_1` is the mu^2 coefficient for mu = 1e-10 mu_B.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import numpy.typing as npt
+import uproot
+
+from spectrafit.config import Column, Sample, SampleSet
+from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.events import read
+from spectrafit.events.files import expand, open_tree, tree_names
+from spectrafit.events.presets import PRESETS, matching
+from spectrafit.events.schema import ENTRY
+from spectrafit.physics.constants import SIN2_THETA_W
+from spectrafit.physics.couplings import COUPLINGS, Coupling
+from spectrafit.physics.weighing import weigh
+
+__all__ = ["factors", "replacing", "reweight"]
+
+_UNITS = {"magnetic_moment": 1e-10}
+"""Value of the coupling at which the coefficients are given, where it is not one unit of kappa."""
+
+
+def factors(
+    pdg: Any,
+    e_nu: Any,
+    t: Any,
+    *,
+    coupling: str = "magnetic_moment",
+    value: float = 1e-9,
+    unit: float | None = None,
+    sin2_theta_w: float = SIN2_THETA_W,
+    carriers: Iterable[int | str] | None = None,
+) -> tuple[Any, tuple[Any, ...]]:
+    """Return the weight of events for a value of a coupling, and its coefficients.
+
+    Parameters
+    ----------
+    pdg, e_nu, t : arrays of one structure, jagged or not
+        Neutrino (0 for what is no nu-e event), neutrino energy and electron kinetic energy, GeV. They are broadcast.
+    coupling : str
+        One of `spectrafit.physics.COUPLINGS`.
+    value : float
+        Of the coupling, in its reported unit (mu_B for the magnetic moment).
+    unit : float, optional
+        Value the coefficients are for; default 1e-10 mu_B for the magnetic moment, one unit of kappa for the others.
+    sin2_theta_w : float
+        What the events were generated with.
+    carriers : flavours that have the coupling; default the coupling's.
+
+    Returns
+    -------
+    weight, coefficients : array and tuple of P arrays
+        In the structure of the input; float64. Exactly 1 and 0 for background, for flavours without the coupling, and
+        for events outside the domain.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown coupling.
+    """
+    found = _coupling(coupling)
+    flat, nest = _flatten(pdg, e_nu, t)
+    rows = weigh(found, *flat, sin2_theta_w_generated=sin2_theta_w, carriers=carriers)
+    weight, coefficients = _at(found, rows, value, unit)
+    return nest(weight), tuple(nest(c) for c in coefficients)
+
+
+def reweight(
+    source: str | Path,
+    destination: str | Path,
+    *,
+    coupling: str = "magnetic_moment",
+    value: float = 1e-9,
+    unit: float | None = None,
+    preset: str | None = None,
+    tree: str = "",
+    columns: Mapping[str, str | float | Column] | None = None,
+    sin2_theta_w: float = SIN2_THETA_W,
+    carriers: Iterable[int | str] | None = None,
+    on_bad: str = "error",
+    name: str = "spectrafit",
+    chunk_entries: int = 1_000_000,
+) -> Path:
+    """Write the friend tree of an ntuple; see the top of this module for its branches.
+
+    The ntuple is streamed chunk by chunk. The friend appears under its name when it is whole, or not at all.
+
+    Parameters
+    ----------
+    source : str or Path
+        ROOT file or URL, maybe followed by ``:tree``.
+    destination : str or Path
+        ROOT file to write.
+    coupling, value, unit, sin2_theta_w, carriers
+        As in `factors`.
+    preset : str, optional
+        How the ntuple names things; default the one that matches.
+    tree : str
+        The ntuple's tree; default the preset's.
+    columns : mapping, optional
+        Columns laid over the preset's, as in a sample set.
+    on_bad : {"error", "drop"}
+        What to do with nu-e entries outside the domain; "drop" leaves them with weight 1.
+    name : str
+        Name of the tree that is written.
+    chunk_entries : int
+        Entries held at once.
+
+    Returns
+    -------
+    Path
+        `destination`.
+
+    Raises
+    ------
+    ConfigError, DataError
+        If the ntuple cannot be read, an entry is outside the domain, or the output cannot be written.
+    """
+    found, target = _coupling(coupling), Path(destination)
+    if on_bad not in ("error", "drop"):
+        raise ConfigError(f"on_bad: {on_bad!r}; use 'error' or 'drop'")
+    paths = expand(str(source), Path.cwd(), "reweight")
+    if len(paths) != 1:
+        raise ConfigError(f"reweight: {source} names {len(paths)} files; a friend is made of one file at a time")
+    path, wanted = paths[0][0], paths[0][1] or tree
+    if path == str(target.absolute()):
+        raise ConfigError(f"reweight: {target} is the ntuple itself; write the friend to another file")
+    sample = Sample(
+        name="reweight",
+        role="signal",
+        files=path,
+        tree=wanted,
+        preset=preset or _preset(path, wanted),
+        columns=dict(columns or {}),
+        on_bad="drop" if on_bad == "drop" else "error",
+    )
+    sample_set = SampleSet(samples=(sample,))
+    inventory = read.scan(sample_set, sample, chunk_entries=chunk_entries)
+    branches = ["weight", *(f"coefficient_{p}" for p in range(1, found.powers + 1))]
+    title = f"{coupling} = {value:g}{' ' + found.unit if found.unit else ''}; coefficients at {_unit(found, unit):g}"
+    with replacing(target) as part, uproot.recreate(part, compression=uproot.ZSTD(3)) as out:
+        friend = out.mktree(name, dict.fromkeys(branches, np.dtype(np.float64)), title=title)
+        for chunk in inventory.chunks:
+            events, _ = read.read(chunk, sample_set, sample, extra=[ENTRY])
+            rows = np.zeros((1 + found.powers, chunk.entries))
+            rows[0] = 1.0
+            rows[:, events[ENTRY].to_numpy() - chunk.first] = weigh(
+                found,
+                events["pdg"].to_numpy(),
+                events["e_nu"].to_numpy(),
+                events["t"].to_numpy(),
+                sin2_theta_w_generated=sin2_theta_w,
+                carriers=carriers,
+            )
+            weight, coefficients = _at(found, rows, value, unit)
+            friend.extend(dict(zip(branches, (weight, *coefficients), strict=True)))
+    return target
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `target` to write to; put it in place if all went well, else leave nothing.
+
+    Raises
+    ------
+    DataError
+        If writing fails, by a full disk for example; what was under `target` before is then still there.
+    """
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        part.replace(target)
+    except OSError as error:
+        raise DataError(f"{target}: cannot be written ({error.strerror or error}); nothing was left there") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _coupling(name: str) -> Coupling:
+    if name not in COUPLINGS:
+        raise ConfigError(f"no coupling {name!r}{nearest(name, COUPLINGS)} (there are: {', '.join(COUPLINGS)})")
+    return COUPLINGS[name]
+
+
+def _unit(coupling: Coupling, unit: float | None) -> float:
+    if unit is not None:
+        return unit
+    return _UNITS.get(coupling.name, coupling.reported(1.0))
+
+
+def _at(
+    coupling: Coupling, rows: npt.NDArray[np.float64], value: float, unit: float | None
+) -> tuple[npt.NDArray[np.float64], list[npt.NDArray[np.float64]]]:
+    kappa, kappa_unit = coupling.kappa(value), coupling.kappa(_unit(coupling, unit))
+    weight = rows[0] + sum(kappa**p * row for p, row in enumerate(rows[1:], start=1))
+    return weight, [kappa_unit**p * row for p, row in enumerate(rows[1:], start=1)]
+
+
+def _preset(path: str, tree: str) -> str:
+    for name in [tree] if tree else tree_names(path):
+        found = matching(name.rpartition("/")[2], open_tree(path, name).keys())
+        if found:
+            return found.name
+    known = ", ".join(PRESETS)
+    raise ConfigError(
+        f"{path}: no preset reads its trees ({', '.join(tree_names(path)) or 'none'}); name one of {known},"
+        " with columns for what is called otherwise"
+    )
+
+
+def _flatten(*arrays: Any) -> tuple[list[npt.NDArray[Any]], Any]:
+    """Return broadcast arrays as one-dimensional numpy, and what puts a result back into their structure."""
+    if not any(isinstance(array, ak.Array) for array in arrays):
+        whole = np.broadcast_arrays(*arrays)
+        shape = whole[0].shape
+        return [np.ravel(a) for a in whole], lambda values: values.reshape(shape) if shape else values[0]
+    broadcast = ak.broadcast_arrays(*arrays)
+    counts = []
+    layers = list(broadcast)
+    while layers[0].ndim > 1:
+        counts.append(ak.num(layers[0], axis=1))
+        layers = [ak.flatten(layer, axis=1) for layer in layers]
+
+    def nest(values: npt.NDArray[np.float64]) -> Any:
+        nested: Any = ak.Array(values)
+        for count in reversed(counts):
+            nested = ak.unflatten(nested, count)
+        return nested
+
+    return [ak.to_numpy(layer) for layer in layers], nest
