@@ -23,18 +23,19 @@ from typing import Any
 
 from numba import njit
 
+from spectrafit.inference.morphing import INNER
 from spectrafit.inference.yields import FAST
 
 __all__ = ["fill_bins", "saturated"]
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def saturated(n: float, t: float) -> float:
     """Return 2 [t - n + n ln(n / t)]."""
     return 2.0 * (t - n + n * math.log(n / t)) if n > 0.0 else 2.0 * t
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _barlow_beeston(n: float, m: float, v: float, expected: bool) -> tuple[float, float, float, float, float]:
     """Return 2NLL, its derivatives by m and v, its curvature in m, and t."""
     root = math.sqrt((m - v) * (m - v) + 4.0 * n * v)
@@ -48,7 +49,7 @@ def _barlow_beeston(n: float, m: float, v: float, expected: bool) -> tuple[float
     return saturated(n, t) + v * u * u, 2.0 * u, -u * u, curvature, t
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _dembinski(n: float, m: float, v: float, expected: bool) -> tuple[float, float, float, float, float]:
     """Return 2NLL, its derivatives by m and v, its curvature in m, and t."""
     k = m * m / v
@@ -60,7 +61,7 @@ def _dembinski(n: float, m: float, v: float, expected: bool) -> tuple[float, flo
     return value, 2.0 * (beta - n / m) + by_k * 2.0 * m / v, -by_k * k / v, curvature, t
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _neyman_pearson(n: float, m: float, v: float) -> tuple[float, float, float, float, float]:
     """Return 2NLL, its derivatives by m and v, its curvature in m, and m."""
     share = 3.0 * n * m / (m + 2.0 * n) if n > 0.0 else 0.5 * m
@@ -70,7 +71,7 @@ def _neyman_pearson(n: float, m: float, v: float) -> tuple[float, float, float, 
     return x * (n - m), -2.0 * x - x * x * slope, -x * x, 2.0 / total, m
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _bin(statistic: int, n: float, m: float, v: float, floor: float, expected: bool) -> Any:
     """Return 2NLL of one bin, its derivatives by m and v, its curvature in m, and the prediction t after profiling."""
     if statistic == 0 and v > 0.0:
@@ -91,7 +92,7 @@ def _bin(statistic: int, n: float, m: float, v: float, floor: float, expected: b
     return value, by_mean, by_variance, curvature, t
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _auxiliary(
     n: float, m: float, shared: float, width: float, counts: float, expected: bool
 ) -> tuple[float, float, float, float, float]:
@@ -119,14 +120,15 @@ def _auxiliary(
     return value, 2.0 * u, 2.0 * u * (gamma - 1.0), plain / (1.0 + 0.5 * plain * spread), gamma
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
-def fill_bins(a: Any, d: Any, w: Any, expected: bool) -> Any:
+@njit(**INNER, fastmath=FAST)
+def fill_bins(a: Any, d: Any, w: Any) -> Any:
     """Return the 2NLL of all bins, and fill its derivatives by mean, shared mean and variance.
 
-    `expected` asks for the curvature at n = prediction, else at the counts.
+    `w.scoring` asks for the curvature expected at n = prediction, instead of the one at the counts.
     """
-    total = 0.0
-    w.by_shared[:] = 0.0
+    total, expected = 0.0, w.scoring[0]
+    for b in range(a.used.size):
+        w.by_shared[b] = 0.0
     if a.statistic == 3:
         return _fill_gaussian(a, d, w)
     for b in range(a.used.size):
@@ -157,16 +159,15 @@ def fill_bins(a: Any, d: Any, w: Any, expected: bool) -> Any:
     return total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(**INNER, fastmath=FAST)
 def _fill_gaussian(a: Any, d: Any, w: Any) -> float:
     """Return the chi-square with fixed covariance and fill its derivatives."""
     total = 0.0
-    w.by_variance[:] = 0.0
     for b in range(a.used.size):
         pull = 0.0
         for e in range(a.used.size):
             pull += a.weight[b, e] * (d.counts[e] - w.mean[e])
-        w.by_mean[b] = -2.0 * pull
+        w.by_mean[b], w.by_variance[b] = -2.0 * pull, 0.0
         w.curvature[b] = 2.0 * a.weight[b, b]
         w.gamma[b], w.fitted[b] = 1.0, w.mean[b]
         total += pull * (d.counts[b] - w.mean[b])

@@ -18,7 +18,8 @@ import numpy.typing as npt
 from numba import njit
 
 from spectrafit.inference.bins import fill_bins, saturated
-from spectrafit.inference.packing import Arrays, Observed, pack
+from spectrafit.inference.morphing import INNER, OUTER
+from spectrafit.inference.packing import STATISTIC, Arrays, Observed, pack
 from spectrafit.inference.yields import FAST, add_gradient, fill_jacobian, fill_yields, workspace
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def constrain(a: Any, d: Any, theta: Any, gradient: Any) -> float:
     """Return the constraint terms and fill their gradient."""
     total = 0.0
@@ -63,22 +64,24 @@ def constrain(a: Any, d: Any, theta: Any, gradient: Any) -> float:
     return total
 
 
-@njit(cache=True, nogil=True)
-def evaluate(a: Any, d: Any, theta: Any, w: Any, expected: bool) -> Any:
+@njit(**OUTER)
+def evaluate(a: Any, d: Any, theta: Any, w: Any) -> Any:
     """Return 2NLL; leaves the yields and the derivatives by bins in `w`, the constraints' gradient in `w.gradient`."""
     fill_yields(a, theta, w)
-    return fill_bins(a, d, w, expected) + constrain(a, d, theta, w.gradient)
+    w.parts[0] = fill_bins(a, d, w)
+    w.parts[1] = constrain(a, d, theta, w.gradient)
+    return w.parts[0] + w.parts[1]
 
 
-@njit(cache=True, nogil=True)
+@njit(**OUTER)
 def evaluate_gradient(a: Any, d: Any, theta: Any, w: Any) -> Any:
     """Return 2NLL and leave its whole gradient in `w.gradient`."""
-    value = evaluate(a, d, theta, w, False)
+    value = evaluate(a, d, theta, w)
     add_gradient(a, theta, w)
     return value
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(**OUTER, fastmath=FAST)
 def fill_information(a: Any, d: Any, theta: Any, w: Any) -> None:
     """Fill `w.hessian` with J^T W J plus the constraints' curvature, after `evaluate`; W is the one chosen there."""
     fill_jacobian(a, theta, w)
@@ -111,19 +114,20 @@ def fill_information(a: Any, d: Any, theta: Any, w: Any) -> None:
         hessian[k, k] += 2.0 * max(d.centre[k], 1e-300) / max(theta[k], 1e-300) ** 2
 
 
-@njit(cache=True, nogil=True)
+@njit(**OUTER)
 def fill_hessian(a: Any, d: Any, theta: Any, step: Any, w: Any) -> None:
     """Fill `w.hessian` with the observed Hessian: central differences of the gradient, steps `step` (K,)."""
     n = theta.size
     for k in range(n):
-        w.other[:] = theta
-        w.other[k] = theta[k] + step[k]
-        evaluate_gradient(a, d, w.other, w)
-        w.lower[k] = w.gradient
-        w.other[k] = theta[k] - step[k]
-        evaluate_gradient(a, d, w.other, w)
         for j in range(n):
-            w.lower[k, j] = (w.lower[k, j] - w.gradient[j]) / (2.0 * step[k])
+            w.lower[k, j] = 0.0
+            w.other[j] = theta[j]
+        for side in range(2):
+            width = step[k] * (1 - 2 * side)
+            w.other[k] = theta[k] + width
+            evaluate_gradient(a, d, w.other, w)
+            for j in range(n):
+                w.lower[k, j] += 0.5 * w.gradient[j] / width
     for k in range(n):
         for j in range(n):
             w.hessian[k, j] = 0.5 * (w.lower[k, j] + w.lower[j, k])
@@ -135,7 +139,8 @@ def prepare(model: Model) -> Arrays:
     if model.statistic != "gaussian":
         return a
     w = workspace(a)
-    fill_yields(a, a.initial, w)
+    # The weight matrix is not there yet: this is for the yields alone.
+    evaluate(a._replace(statistic=STATISTIC["poisson"]), Observed(model.data, a.centre, a.local_centre), a.initial, w)
     covariance = np.diag(np.maximum(w.mean, a.floor) + w.variance)
     if model.covariance is not None:
         covariance += model.covariance
@@ -184,7 +189,7 @@ def predict(model: Model, values: npt.ArrayLike | None = None, *, data: npt.Arra
     """Return the prediction at `values` (K,), by default the initial ones."""
     a, d, theta = model.arrays, observed(model, data), _vector(model, values)
     w = workspace(a)
-    evaluate(a, d, theta, w, False)
+    evaluate(a, d, theta, w)
     shared = np.where(w.shared > 0, w.shared, 1.0)
     gamma = np.where((a.local_kind == 1) & (w.shared > 0), 1.0 + (w.fitted - w.mean) / shared, w.gamma)
     components = tuple(w.yields[p : p + n].copy() for p, n in zip(a.place, a.size, strict=True))
@@ -212,20 +217,23 @@ def statistic(
     """
     a, d, theta = model.arrays, observed(model, data), _vector(model, values)
     w = workspace(a)
-    value = float(evaluate(a, d, theta, w, False))
+    value = float(evaluate(a, d, theta, w))
     if local is None:
         return value
     gamma = np.asarray(local, dtype=np.float64)
     t = w.mean + (gamma - 1.0) * w.shared
-    gaussian, poisson = a.local_kind == 1, a.local_kind == 2
-    total = constrain(a, d, theta, w.gradient)
-    for b in np.flatnonzero(a.used):
-        total += saturated(d.counts[b], max(t[b], a.floor[b]))
-        if gaussian[b]:
-            total += ((gamma[b] - d.local[b]) / a.local_width[b]) ** 2
-        elif poisson[b]:
-            total += saturated(d.local[b], a.local_width[b] * gamma[b])
-    return float(total)
+    terms = _saturated(d.counts, np.maximum(t, a.floor))
+    gaussian, poisson = (a.used & (a.local_kind == kind) for kind in (1, 2))
+    terms[gaussian] += ((gamma - d.local)[gaussian] / a.local_width[gaussian]) ** 2
+    terms[poisson] += _saturated(d.local, a.local_width * gamma)[poisson]
+    return float(w.parts[1] + terms[a.used].sum())
+
+
+def _saturated(n: Floats, t: Floats) -> Floats:
+    """Return 2 [t - n + n ln(n / t)]."""
+    logarithm = np.log(np.where(n > 0, n, 1.0) / np.where(n > 0, t, 1.0))
+    result: Floats = 2.0 * (t - n + n * logarithm)
+    return result
 
 
 def gradient(model: Model, values: npt.ArrayLike | None = None, *, data: npt.ArrayLike | None = None) -> Floats:
@@ -241,10 +249,12 @@ def information(model: Model, values: npt.ArrayLike | None = None) -> Floats:
     """Return the (K, K) expected Hessian of 2NLL (twice the Fisher information) if `values` are true."""
     a, theta = model.arrays, _vector(model, values)
     w = workspace(a)
-    fill_yields(a, theta, w)
-    d = observed(model, np.maximum(w.mean, 0.0))._replace(centre=theta.copy())
+    d = observed(model)
+    evaluate(a, d, theta, w)
+    d = d._replace(counts=np.maximum(w.mean, 0.0), centre=theta.copy())
     d.centre[a.auxiliary] = theta[a.auxiliary] * a.factor
-    evaluate(a, d, theta, w, True)
+    w.scoring[0] = True
+    evaluate(a, d, theta, w)
     fill_information(a, d, theta, w)
     result: Floats = w.hessian.copy()
     return result

@@ -24,6 +24,8 @@ from numba import njit
 __all__ = [
     "BASIS",
     "FACTOR",
+    "INNER",
+    "OUTER",
     "basis_value",
     "cardinal_splines",
     "code4_bin",
@@ -32,6 +34,10 @@ __all__ = [
 ]
 
 Floats = npt.NDArray[np.float64]
+
+# Kernels that only other kernels call need no way in from Python, which takes numba longer than the kernel itself.
+INNER: dict[str, Any] = {"cache": True, "nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+OUTER: dict[str, Any] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
 
 FACTOR = {"power": 0, "exponential": 1, "linear": 2, "code4": 3}
 BASIS = {"linear": 0, "code4p": 1, "spline": 2}
@@ -101,7 +107,7 @@ def cardinal_splines(knots: npt.ArrayLike) -> Floats:
     return result
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(**INNER, inline="always")
 def _code4(theta: float, c: Any, at: int) -> tuple[float, float]:
     """Return code 4's factor and derivative from its 8 coefficients, c[at : at + 8]."""
     if theta >= 1.0:
@@ -117,7 +123,7 @@ def _code4(theta: float, c: Any, at: int) -> tuple[float, float]:
     return 1.0 + value, slope
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def factor_value(kind: int, theta: float, c: Any, at: int) -> Any:
     """Return the value and derivative of a whole-component factor; `c[at:]` holds its coefficients."""
     if kind == 0:
@@ -135,13 +141,13 @@ def factor_value(kind: int, theta: float, c: Any, at: int) -> Any:
     return _code4(theta, c, at)
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def code4_bin(theta: float, c: Any, at: int) -> Any:
     """Return the value and derivative of a bin's multiplicative morph."""
     return _code4(theta, c, at)
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def basis_value(kind: int, theta: float, c: Any, at: int) -> tuple[float, float]:
     """Return the value and derivative of an additive morph's scalar function.
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from spectrafit.inference.likelihood import evaluate, evaluate_gradient, fill_hessian, fill_information
+from spectrafit.inference.likelihood import evaluate, fill_hessian, fill_information
+from spectrafit.inference.morphing import INNER, OUTER
 from spectrafit.inference.yields import FAST, add_gradient
 
 __all__ = ["CONVERGED", "STALLED", "TOO_LONG", "minimise"]
@@ -24,7 +25,7 @@ CONVERGED, TOO_LONG, STALLED = 0, 1, 2
 _SCORING = 2  # steps with the expected curvature
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(**INNER, fastmath=FAST)
 def _solve(matrix: Any, lower: Any, right: Any, step: Any, live: Any, shift: float) -> Any:
     """Solve (matrix + shift diag) step = -right on the `live` rows by Cholesky; return whether it was positive."""
     n = right.size
@@ -62,8 +63,8 @@ def _solve(matrix: Any, lower: Any, right: Any, step: Any, live: Any, shift: flo
     return True
 
 
-@njit(cache=True, nogil=True)
-def _direction(a: Any, w: Any, live: Any) -> float:
+@njit(**INNER)
+def _direction(w: Any, live: Any) -> float:
     """Fill `w.step` from `w.hessian`, made positive by a growing multiple of its diagonal; return the EDM."""
     shift = 0.0
     for k in range(live.size):
@@ -82,10 +83,8 @@ def _direction(a: Any, w: Any, live: Any) -> float:
     return edm
 
 
-@njit(cache=True, nogil=True)
-def minimise(
-    a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, w: Any
-) -> tuple[float, float, int, int]:
+@njit(**OUTER)
+def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, w: Any) -> Any:
     """Move `theta` to the minimum of 2NLL.
 
     Parameters
@@ -99,7 +98,7 @@ def minimise(
     tolerance : float
         EDM, in 2NLL, at which to stop.
     most : int
-        Steps at most.
+        Evaluations at most.
     w : Work
 
     Returns
@@ -109,63 +108,68 @@ def minimise(
     n = theta.size
     live = np.empty(n, np.bool_)
     for k in range(n):
-        theta[k] = min(max(theta[k], a.lower[k]), a.upper[k])
-    value = evaluate(a, d, theta, w, True)
-    calls = 1
-    edm = math.inf
-    exact = False
-    for iteration in range(most):
+        w.trial[k] = min(max(theta[k], a.lower[k]), a.upper[k])
+    value, edm, slope, length = math.inf, math.inf, 0.0, 0.0
+    steps, shorter, exact = 0, 0, False
+    for calls in range(1, most + 1):
+        w.scoring[0] = steps < _SCORING
+        found = evaluate(a, d, w.trial, w)
+        # The last term forgives rounding next to the minimum.
+        if not found <= value + 1e-4 * length * slope + 1e-13 * abs(value):
+            shorter += 1
+            if shorter <= 20:
+                # Minimum of the parabola through what is known, within a factor 10.
+                bend = found - value - length * slope
+                guess = -0.5 * slope * length * length / bend if bend > 0.0 and math.isfinite(bend) else 0.0
+                length = min(max(guess, 0.1 * length), 0.5 * length)
+                _move(a, theta, w, live, length)
+                continue
+            if exact:
+                return value, edm, calls, STALLED
+            # Try again from here with the exact Hessian.
+            exact, value = True, math.inf
+            for k in range(n):
+                w.trial[k] = theta[k]
+            continue
+        if not math.isfinite(found):
+            return found, edm, calls, STALLED
+        # Converging slowly: the second derivatives of the yields, which J^T W J leaves out, matter here.
+        exact = exact or (steps > 8 and value - found < 0.5 * edm)
+        value, length, shorter, steps = found, 1.0, 0, steps + 1
+        for k in range(n):
+            theta[k] = w.trial[k]
         add_gradient(a, theta, w)
+        fill_information(a, d, theta, w)
         if exact:
             _exact(a, d, theta, w)
-            calls += 2 * n
-        else:
-            fill_information(a, d, theta, w)
         for k in range(n):
             down, up = w.gradient[k] > 0.0, w.gradient[k] < 0.0
             live[k] = free[k] and not ((theta[k] <= a.lower[k] and down) or (theta[k] >= a.upper[k] and up))
-        edm = _direction(a, w, live)
-        if not math.isfinite(edm) or not math.isfinite(value):
+        edm = _direction(w, live)
+        if not math.isfinite(edm):
             return value, edm, calls, STALLED
         if edm < tolerance:
             return value, edm, calls, CONVERGED
-        slope, length = -2.0 * edm, 1.0
-        found = math.inf
-        for _ in range(30):
-            for k in range(n):
-                moved = theta[k] + length * w.step[k] if live[k] else theta[k]
-                w.trial[k] = min(max(moved, a.lower[k]), a.upper[k])
-            found = evaluate(a, d, w.trial, w, iteration + 1 < _SCORING)
-            calls += 1
-            # The last term forgives rounding next to the minimum.
-            if found <= value + 1e-4 * length * slope + 1e-13 * abs(value):
-                break
-            # Minimum of the parabola through what is known, within a factor 10.
-            bend = found - value - length * slope
-            guess = -0.5 * slope * length * length / bend if bend > 0.0 and math.isfinite(bend) else 0.1 * length
-            length = min(max(guess, 0.1 * length), 0.5 * length)
-        if not found <= value + 1e-13 * abs(value):
-            if exact:
-                evaluate(a, d, theta, w, False)
-                return value, edm, calls, STALLED
-            exact = True
-            value = evaluate(a, d, theta, w, False)
-            continue
-        if iteration > 8 and value - found < 0.5 * edm:
-            # Converging slowly: the neglected second derivatives of the yields matter here.
-            exact = True
-        value = found
-        theta[:] = w.trial
-    return value, edm, calls, TOO_LONG
+        slope = -2.0 * edm
+        _move(a, theta, w, live, length)
+    return value, edm, most, TOO_LONG
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
+def _move(a: Any, theta: Any, w: Any, live: Any, length: float) -> None:
+    """Fill `w.trial` with the point a part of the step away, inside the limits."""
+    for k in range(theta.size):
+        moved = theta[k] + length * w.step[k] if live[k] else theta[k]
+        w.trial[k] = min(max(moved, a.lower[k]), a.upper[k])
+
+
+@njit(**INNER)
 def _exact(a: Any, d: Any, theta: Any, w: Any) -> None:
-    """Replace `w.hessian` by the observed one, keeping `w.gradient`."""
-    fill_information(a, d, theta, w)
+    """Replace `w.hessian`, filled with the information, by the observed one; keep the gradient."""
     for k in range(theta.size):
         curvature = w.hessian[k, k]
+        w.kept[k] = w.gradient[k]
         w.step[k] = 1e-4 * (math.sqrt(2.0 / curvature) if curvature > 0.0 else max(abs(theta[k]), 1.0))
-    w.trial[:] = w.step
-    fill_hessian(a, d, theta, w.trial, w)
-    evaluate_gradient(a, d, theta, w)
+    fill_hessian(a, d, theta, w.step, w)
+    for k in range(theta.size):
+        w.gradient[k] = w.kept[k]

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from spectrafit.inference.morphing import basis_value, code4_bin, factor_value
+from spectrafit.inference.morphing import INNER, basis_value, code4_bin, factor_value
+from spectrafit.inference.packing import Arrays
 
 __all__ = ["FAST", "Work", "add_gradient", "fill_jacobian", "fill_yields", "workspace"]
 
@@ -20,6 +21,8 @@ FAST = {"reassoc", "contract", "nsz"}
 class Work(NamedTuple):
     """Scratch space of the kernels; see `Arrays` for the letters."""
 
+    scoring: npt.NDArray[np.bool_]  # (1,) whether `curvature` is the expected one
+    parts: Floats  # (2,) 2NLL of the bins, of the constraints
     phi: Floats  # scalar functions of additive morphs and their derivatives
     slope: Floats
     product: Floats  # (C,)
@@ -41,52 +44,56 @@ class Work(NamedTuple):
     hessian: Floats  # (K, K)
     lower: Floats  # (K, K) Cholesky factor
     gradient: Floats  # (K,)
+    kept: Floats
     step: Floats
     trial: Floats
     other: Floats
 
 
-@njit(cache=True, nogil=True)
-def workspace(a: Any) -> Any:
+def workspace(a: Arrays) -> Work:
     """Return scratch space for a model."""
     k, c, n, b = a.initial.size, a.start.size, a.nominal.size, a.used.size
+    functions = a.basis_kind.size
     return Work(
-        np.empty(a.basis_kind.size),
-        np.empty(a.basis_kind.size),
-        np.empty(c),
-        np.empty(n),
-        np.ones(n),
-        np.empty(n),
-        np.empty(n),
-        np.empty(b),
-        np.empty(b),
-        np.empty(b),
-        np.zeros(b),
-        np.zeros(b),
-        np.zeros(b),
-        np.zeros(b),
-        np.ones(b),
-        np.empty(b),
-        np.empty((k, b)),
-        np.empty(b),
-        np.empty((k, k)),
-        np.empty((k, k)),
-        np.empty(k),
-        np.empty(k),
-        np.empty(k),
-        np.empty(k),
+        scoring=np.zeros(1, np.bool_),
+        parts=np.zeros(2),
+        phi=np.zeros(functions),
+        slope=np.zeros(functions),
+        product=np.zeros(c),
+        bracket=np.zeros(n),
+        shape=np.ones(n),
+        yields=np.zeros(n),
+        adjoint=np.zeros(n),
+        mean=np.zeros(b),
+        shared=np.zeros(b),
+        variance=np.zeros(b),
+        by_mean=np.zeros(b),
+        by_shared=np.zeros(b),
+        by_variance=np.zeros(b),
+        curvature=np.zeros(b),
+        gamma=np.ones(b),
+        fitted=np.zeros(b),
+        jacobian=np.zeros((k, b)),
+        scaled=np.zeros(b),
+        hessian=np.zeros((k, k)),
+        lower=np.zeros((k, k)),
+        gradient=np.zeros(k),
+        kept=np.zeros(k),
+        step=np.zeros(k),
+        trial=np.zeros(k),
+        other=np.zeros(k),
     )
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(**INNER, fastmath=FAST)
 def fill_yields(a: Any, theta: Any, w: Any) -> None:
     """Fill the yields of every component, and mean, shared mean and variance of every bin."""
     for i in range(a.basis_kind.size):
         value, slope = basis_value(a.basis_kind[i], theta[a.basis_parameter[i]], a.tables, a.basis_table[i])
         w.phi[i] = value
         w.slope[i] = slope
-    w.mean[:] = 0.0
-    w.shared[:] = 0.0
+    for b in range(w.mean.size):
+        w.mean[b] = w.shared[b] = 0.0
     for c in range(a.start.size):
         product = 1.0
         for f in range(a.factor_at[c], a.factor_at[c + 1]):
@@ -94,7 +101,8 @@ def fill_yields(a: Any, theta: Any, w: Any) -> None:
         w.product[c] = product
         n, p, s = a.size[c], a.place[c], a.start[c]
         bracket, yields, mean = w.bracket[p : p + n], w.yields[p : p + n], w.mean[s : s + n]
-        bracket[:] = a.nominal[p : p + n]
+        for i in range(n):
+            bracket[i] = a.nominal[p + i]
         for t in range(a.term_at[c], a.term_at[c + 1]):
             phi = w.phi[a.term_basis[t]]
             if phi != 0.0:
@@ -117,11 +125,12 @@ def fill_yields(a: Any, theta: Any, w: Any) -> None:
     _fill_variance(a, theta, w)
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _fill_shape(a: Any, theta: Any, w: Any, c: int) -> None:
     """Fill the per-bin factors of one component: multiplicative morphs and gammas."""
     n, p = a.size[c], a.place[c]
-    w.shape[p : p + n] = 1.0
+    for i in range(n):
+        w.shape[p + i] = 1.0
     for m in range(a.bend_at[c], a.bend_at[c + 1]):
         x = theta[a.bend_parameter[m]]
         for i in range(n):
@@ -133,10 +142,11 @@ def _fill_shape(a: Any, theta: Any, w: Any, c: int) -> None:
                 w.shape[p + i] *= theta[k]
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(**INNER, fastmath=FAST)
 def _fill_variance(a: Any, theta: Any, w: Any) -> None:
     """Fill the variance of the simulation; a sum that comes out negative counts as 0."""
-    w.variance[:] = 0.0
+    for b in range(w.variance.size):
+        w.variance[b] = 0.0
     for v in range(a.pair_first.size):
         first, second = a.pair_first[v], a.pair_second[v]
         n, s, p, q, r = a.size[first], a.start[first], a.place[first], a.place[second], a.pair_place[v]
@@ -154,7 +164,7 @@ def _fill_variance(a: Any, theta: Any, w: Any) -> None:
         w.variance[b] = max(w.variance[b], 0.0)
 
 
-@njit(cache=True, nogil=True)
+@njit(**INNER)
 def _factor_slope(a: Any, theta: Any, w: Any, c: int, f: int) -> Any:
     """Return the derivative of a component's product of factors by the parameter through factor f alone."""
     value, slope = factor_value(a.factor_kind[f], theta[a.factor_parameter[f]], a.factor_values, 8 * f)
@@ -166,7 +176,7 @@ def _factor_slope(a: Any, theta: Any, w: Any, c: int, f: int) -> Any:
     return slope
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(**INNER, fastmath=FAST)
 def add_gradient(a: Any, theta: Any, w: Any) -> None:
     """Add the bins' part to `w.gradient`, after `evaluate`."""
     gradient, adjoint = w.gradient, w.adjoint
@@ -196,7 +206,7 @@ def add_gradient(a: Any, theta: Any, w: Any) -> None:
         _add_component(a, theta, w, c)
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(**INNER, fastmath=FAST)
 def _add_component(a: Any, theta: Any, w: Any, c: int) -> None:
     """Add one component's part to the gradient; its adjoint is used up."""
     n, p, gradient = a.size[c], a.place[c], w.gradient
@@ -230,14 +240,16 @@ def _add_component(a: Any, theta: Any, w: Any, c: int) -> None:
         gradient[a.basis_parameter[basis]] += w.product[c] * w.slope[basis] * total
 
 
-@njit(cache=True, nogil=True, fastmath=FAST)
+@njit(**INNER, fastmath=FAST)
 def fill_jacobian(a: Any, theta: Any, w: Any) -> None:
     """Fill `w.jacobian` with the derivatives of the predictions by the parameters, after `fill_bins`.
 
     Local gammas stay where they are: dt = dm + (gamma - 1) dshared.
     """
     jacobian, lead = w.jacobian, w.adjoint
-    jacobian[:] = 0.0
+    for k in range(theta.size):
+        for b in range(w.mean.size):
+            jacobian[k, b] = 0.0
     for c in range(a.start.size):
         n, p, s = a.size[c], a.place[c], a.start[c]
         bracket, yields = w.bracket[p : p + n], w.yields[p : p + n]
