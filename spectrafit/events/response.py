@@ -84,7 +84,13 @@ def apply(
     -------
     t_reco, theta_reco, efficiency : (N,) float64 arrays
         GeV, rad in [0, pi], and in [0, 1].
+
+    Raises
+    ------
+    ConfigError
+        As `check` does.
     """
+    check(response)
     t, theta = np.ascontiguousarray(t, dtype=np.float64), np.ascontiguousarray(theta, dtype=np.float64)
     if t.ndim != 1 or t.shape != theta.shape:
         raise ValueError(f"t and theta must be arrays of one length, got shapes {t.shape} and {theta.shape}")

@@ -98,7 +98,13 @@ def test_every_event_is_on_the_exact_kinematics_and_has_its_branches(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"executor": "serial"}, {"executor": "threads", "workers": 4, "chunk_events": 700}]
+    "options",
+    [
+        {"executor": "serial"},
+        {"executor": "threads", "workers": 4, "chunk_events": 700},
+        {"executor": "processes", "workers": 2, "chunk_events": 1_000},
+    ],
+    ids=lambda options: options["executor"],
 )
 def test_the_same_file_whatever_the_number_of_workers(tmp_path, options):
     made = sample_set(tmp_path, Recipe(flavour="numu", events=3_000), Recipe(flavour="nue", events=1_500))

@@ -105,6 +105,8 @@ def test_entries_without_a_meaning_are_given_no_efficiency():
 def test_a_meaningless_response_is_refused(bad):
     with pytest.raises(ConfigError, match=next(iter(bad))):
         response.check(Response(**bad), where="set.toml: $.response")
+    with pytest.raises(ConfigError, match=next(iter(bad))):
+        response.apply(Response(**bad), [1.0], [0.1], key=stream_key(0), first=0)
 
 
 def test_lengths_must_agree():
