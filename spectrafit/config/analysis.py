@@ -227,8 +227,8 @@ class Coupling(Keys, frozen=True, kw_only=True):
 class Prune(Keys, frozen=True, kw_only=True):
     """Effects too small to keep, per sample and region; 0 keeps all, and what is pruned is listed in the result.
 
-    Left out are changes of a sample's total in a region smaller than `norm`, and of its bins at the nominal total smaller
-    than `shape`, relative and at any of the systematic's sigmas.
+    Left out are relative changes of a sample's total in a region smaller than `norm`, and of its bins at the nominal
+    total smaller than `shape`, at every sigma.
     """
 
     norm: float = 0.0
