@@ -29,8 +29,8 @@ _ELECTRONS = np.array([float(electrons) for _, electrons in _SHELLS])
 
 @ufunc("float64(float64)")
 def z_effective_xenon(t: float) -> float:
-    """Return how many electrons of a xenon atom a recoil `t` (GeV) can free: 0 to 54, NaN for negative `t`."""
-    if not t >= 0.0:
+    """Return how many electrons of a xenon atom a recoil `t` (GeV) can free, 0 to 54; none below the last shell."""
+    if t != t:
         return math.nan
     total = 0.0
     for i in range(_BINDING.size):

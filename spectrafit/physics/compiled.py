@@ -11,6 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import numpy as np
 from numba import njit, vectorize
 
 __all__ = ["scalar", "ufunc"]
@@ -29,7 +30,8 @@ def ufunc(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
     numba keeps the compiled loop body on disk but builds the loop around it anew in every process, 20 ms each: done
     at import, thirty of them would cost every worker more than half a second for the three it uses. The answer is an
-    ordinary function (it pickles by name) that takes scalars, numpy arrays and awkward arrays and answers in kind.
+    ordinary function (it pickles by name) that takes scalars, numpy arrays and awkward arrays and answers in kind,
+    and never warns: what has no value is NaN.
     """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,7 +42,9 @@ def ufunc(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
 
         @functools.wraps(function)
         def call(*arguments: Any, **options: Any) -> Any:
-            return build()(*arguments, **options)
+            # A vectorised loop computes both branches and chooses: its flags tell of numbers nobody gets.
+            with np.errstate(all="ignore"):
+                return build()(*arguments, **options)
 
         return call
 

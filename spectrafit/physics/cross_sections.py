@@ -5,8 +5,7 @@ kinetic energy (GeV), `mu` a magnetic moment in Bohr magnetons. Every function i
 scalars, numpy arrays and jagged awkward arrays alike.
 
 Outside ``0 < t <= t_max(e_nu)`` a cross section is 0, because nothing scatters there. Nonsense has no cross section:
-a negative, infinite or NaN energy, a NaN coupling, an unknown PDG code give NaN (and, for NaN in an array, numpy's
-"invalid value" warning).
+a negative, infinite or NaN energy, a NaN coupling, an unknown PDG code give NaN.
 
 At tree level, with ``left = g_V + g_A`` and ``right = g_V - g_A`` (twice g_L and g_R; swapped for antineutrinos)::
 
@@ -22,7 +21,7 @@ from typing import Final
 
 from spectrafit.physics.compiled import scalar, ufunc
 from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM
-from spectrafit.physics.kinematics import LARGEST, inside
+from spectrafit.physics.kinematics import LARGEST, end_point, inside
 
 __all__ = [
     "FLAVOURS",
@@ -93,7 +92,7 @@ def _integral(left: float, right: float, e_nu: float, t1: float, t2: float) -> f
 def _between(left: float, right: float, e_nu: float, t1: float, t2: float) -> float:
     if not (0.0 <= e_nu < LARGEST and t1 >= 0.0 and t2 >= 0.0):
         return math.nan
-    high = min(t2, 2.0 * e_nu * e_nu / (2.0 * e_nu + M_E))
+    high = min(t2, end_point(e_nu))
     return SIGMA_SM * _integral(left, right, e_nu, t1, high) if high > t1 else 0.0
 
 
@@ -214,7 +213,7 @@ def sigma_magnetic(e_nu: float, t1: float, t2: float, mu: float) -> float:
     """
     if not (0.0 <= e_nu < LARGEST and t1 >= 0.0 and t2 >= 0.0):
         return math.nan
-    high = min(t2, 2.0 * e_nu * e_nu / (2.0 * e_nu + M_E))
+    high = min(t2, end_point(e_nu))
     if not high > t1:
         return 0.0
     if t1 == 0.0:
@@ -246,7 +245,7 @@ def t_equal(pdg: int, e_nu: float, mu: float, sin2_theta_w: float) -> float:
         return math.nan
     left, right = chiral(pdg, sin2_theta_w)
     strength = SIGMA_MAGNETIC / SIGMA_SM * mu * mu * e_nu
-    low, high = 0.0, 2.0 * e_nu * e_nu / (2.0 * e_nu + M_E)
+    low, high = 0.0, end_point(e_nu)
     if high * shape(left, right, e_nu, high) < strength * (e_nu - high):
         return math.nan
     for _ in range(2000):
@@ -319,7 +318,7 @@ def t_from_cumulative_magnetic(e_nu: float, u: float, t_threshold: float) -> flo
         Lower end, GeV, positive (the total diverges); NaN where it is not below ``t_max(e_nu)``: there is nothing to
         draw from.
     """
-    top = 2.0 * e_nu * e_nu / (2.0 * e_nu + M_E)
+    top = end_point(e_nu)
     if not (0.0 < e_nu < LARGEST and 0.0 <= u <= 1.0 and 0.0 < t_threshold < top):
         return math.nan
     # In v = ln(T/T1) the cumulative is v - (T1/E)(e^v - 1): concave, with slope 1 - T/E.

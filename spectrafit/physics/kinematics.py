@@ -47,7 +47,8 @@ def inside(e_nu: float, t: float) -> bool:
 
 
 @scalar
-def _t_max(e_nu: float) -> float:
+def end_point(e_nu: float) -> float:
+    """Return 2 E^2/(2E + m)."""
     return 2.0 * e_nu * e_nu / (2.0 * e_nu + M_E)
 
 
@@ -68,7 +69,7 @@ def t_max(e_nu: float) -> float:
     """
     if not 0.0 <= e_nu < LARGEST:
         return math.nan
-    return _t_max(e_nu)
+    return end_point(e_nu)
 
 
 @ufunc("float64(float64)")
@@ -82,8 +83,7 @@ def e_nu_min(t: float) -> float:
     """
     if not 0.0 <= t < LARGEST:
         return math.nan
-    # |t|, so that the vectorised loop takes no root of a negative number on the way to the NaN above.
-    return 0.5 * (t + math.sqrt(abs(t) * (abs(t) + 2.0 * M_E)))
+    return 0.5 * (t + math.sqrt(t * (t + 2.0 * M_E)))
 
 
 @ufunc("float64(float64)")
@@ -120,7 +120,7 @@ def cos_theta(e_nu: float, t: float) -> float:
     """
     if not (inside(e_nu, t) or (t == 0.0 and 0.0 < e_nu < LARGEST)):
         return math.nan
-    return min((e_nu + M_E) / max(e_nu, 1e-300) * math.sqrt(abs(t) / (abs(t) + 2.0 * M_E)), 1.0)
+    return min((1.0 + M_E / e_nu) * math.sqrt(t / (t + 2.0 * M_E)), 1.0)
 
 
 @ufunc("float64(float64, float64)")
@@ -168,8 +168,7 @@ def t_theta2_small_angle(e_nu: float, t: float) -> float:
     """
     if not inside(e_nu, t):
         return math.nan
-    # The vectorised loop divides before it chooses: a floor keeps 0/0 out of its flags.
-    return 2.0 * M_E * (e_nu - t) / max(e_nu, 1e-300)
+    return 2.0 * M_E * (1.0 - t / e_nu)
 
 
 @ufunc("float64(float64, float64)")
@@ -197,11 +196,12 @@ def t_theta2_slope(e_nu: float, t: float) -> float:
 
 
 @scalar
-def _lag(w: float) -> float:
-    """Return 1 - atan(u)/u for w = u^2, by its series where the difference would cancel."""
+def _ratio_and_lag(w: float) -> tuple[float, float]:
+    """Return atan(u)/u and 1 - atan(u)/u for w = u^2, by the series of the latter where it would cancel."""
     if w > 0.25:
         u = math.sqrt(w)
-        return 1.0 - math.atan(u) / u
+        ratio = math.atan(u) / u
+        return ratio, 1.0 - ratio
     total, power = 0.0, 1.0
     for n in range(1, 40):
         power *= -w
@@ -209,7 +209,7 @@ def _lag(w: float) -> float:
         total += term
         if abs(term) <= 1e-17 * total:
             break
-    return total
+    return 1.0 - total, total
 
 
 @scalar
@@ -219,11 +219,11 @@ def _w_at_max(e_nu: float) -> float:
     low, high = 0.0, 2.0
     w = min(math.sqrt(1.5 * b), 1.4)
     for _ in range(100):
-        lag = _lag(w)
+        ratio, lag = _ratio_and_lag(w)
         # (u + u^3) atan(u) - u^2 = w (w - lag (1 + w)), with lag = 1 - atan(u)/u and w = u^2: no cancellation at
         # small w.
         excess = w * (w - lag * (1.0 + w)) - b
-        dlag = (1.0 - lag - 1.0 / (1.0 + w)) / (2.0 * w)
+        dlag = (ratio - 1.0 / (1.0 + w)) / (2.0 * w)
         slope = 2.0 * w - lag * (1.0 + 2.0 * w) - w * (1.0 + w) * dlag
         if excess > 0.0:
             high = w
@@ -282,15 +282,15 @@ def t_of_t_theta2(e_nu: float, t_theta2: float, upper: bool) -> float:
     if not (0.0 < e_nu < LARGEST and t_theta2 >= 0.0):
         return math.nan
     if t_theta2 == 0.0:
-        return _t_max(e_nu) if upper else 0.0
+        return end_point(e_nu) if upper else 0.0
     x = t_theta2
     k = 2.0 * M_E * e_nu * e_nu / (e_nu + M_E) ** 2
     b = M_E * (2.0 * e_nu + M_E) / (e_nu + M_E) ** 2
     w_top = _w_at_max(e_nu)
     # F(w) = k atan^2(u) - X (w + b) is positive between the branches. With the lag written apart, k - X keeps its
     # digits as X -> 2m.
-    a = 1.0 - _lag(w_top)
-    top = w_top * ((k - x) * a * a - x * _lag(w_top) * (1.0 + a)) - x * b
+    a, lag = _ratio_and_lag(w_top)
+    top = w_top * ((k - x) * a * a - x * lag * (1.0 + a)) - x * b
     if top < 0.0:
         return _t_of_tan2(e_nu, w_top) if top > -4e-16 * x else math.nan
     if upper:
@@ -299,8 +299,7 @@ def t_of_t_theta2(e_nu: float, t_theta2: float, upper: bool) -> float:
         low, high = w_top, (0.5 * math.pi) ** 2 * k / x
     w = 0.5 * (low + high) if upper else math.sqrt(low * high)
     for _ in range(200):
-        lag = _lag(w)
-        a = 1.0 - lag
+        a, lag = _ratio_and_lag(w)
         value = w * ((k - x) * a * a - x * lag * (1.0 + a)) - x * b
         slope = k * a / (1.0 + w) - x
         if (value > 0.0) == upper:

@@ -175,7 +175,9 @@ def _loop(mixing: Mixing) -> Complex:
     """Return sum_l U*_lk U_lj m_l^2/m_W^2, shape (3, 3), indices k, j."""
     u = pmns(mixing)
     weights = np.array([LEPTON_MASSES[name] ** 2 for name in ("e", "mu", "tau")]) / M_W**2
-    result: Complex = u.conj().T @ (weights[:, None] * u)
+    loop = u.conj().T @ (weights[:, None] * u)
+    # Hermitian but for rounding, which the antisymmetric Majorana moments would show on their diagonal.
+    result: Complex = 0.5 * (loop + loop.conj().T)
     return result
 
 

@@ -199,7 +199,7 @@ def dsigma_dt_bks(pdg: int, e_nu: float, t: float, sin2_theta_w_mz: float) -> fl
     left, right, _ = bks_couplings(pdg, t, sin2_theta_w_mz)
     a, b, c = bks_factors(e_nu, t)
     bracket = left * left * a + right * right * b - left * right * c
-    return SIGMA_SM * bracket if bracket > 0.0 else 0.0
+    return 0.0 if bracket < 0.0 else SIGMA_SM * bracket
 
 
 @ufunc("float64(int64, float64, float64, float64)")
