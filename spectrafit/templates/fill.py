@@ -16,8 +16,10 @@ from typing import Any
 
 import boost_histogram as bh
 import numpy as np
-from numba import njit
+from numba import njit, types
 from numpy.typing import NDArray
+
+from spectrafit.random import normal
 
 __all__ = [
     "AxisIndex",
@@ -29,6 +31,7 @@ __all__ = [
     "axis_index",
     "columns_of",
     "number",
+    "standard_normals",
 ]
 
 Floats = NDArray[np.float64]
@@ -36,6 +39,11 @@ Cells = NDArray[np.int32]
 
 # Lookup-table cells per axis: 4096 int32 fit the first-level cache with room for the columns.
 _TABLE = 4096
+# Input arrays may be read-only (a memory-mapped cache); what is written to is always the caller's own.
+_IN1, _IN2 = (types.Array(types.float64, n, "C", readonly=True) for n in (1, 2))
+_IN2_SINGLE = types.Array(types.float32, 2, "C", readonly=True)
+_CELLS = types.Array(types.int32, 1, "C", readonly=True)
+_OUT1, _OUT2, _OUT3 = (types.Array(types.float64, n, "C") for n in (1, 2, 3))
 _FLAGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
@@ -84,7 +92,7 @@ def number(axis: AxisIndex, values: Floats, stride: int, cells: Cells) -> None:
         _number_regular(values, axis.lowest, axis.width, axis.bins, stride, cells)
 
 
-@njit("void(f8[::1], f8, f8, i8, i8, i4[::1])", **_FLAGS)
+@njit(types.void(_IN1, types.float64, types.float64, types.int64, types.int64, types.int32[::1]), **_FLAGS)
 def _number_regular(values: Any, lowest: Any, width: Any, bins: Any, stride: Any, cells: Any) -> None:
     for i in range(values.size):
         # The same three roundings as boost-histogram's regular axis: difference, quotient, product.
@@ -95,7 +103,7 @@ def _number_regular(values: Any, lowest: Any, width: Any, bins: Any, stride: Any
         cells[i] += stride * place
 
 
-@njit("void(f8[::1], f8[::1], i4[::1], f8, f8, i8, i4[::1])", **_FLAGS)
+@njit(types.void(_IN1, _IN1, _CELLS, types.float64, types.float64, types.int64, types.int32[::1]), **_FLAGS)
 def _number_variable(values: Any, edges: Any, table: Any, lowest: Any, scale: Any, stride: Any, cells: Any) -> None:
     bins = edges.size - 1
     highest = edges[bins]
@@ -116,7 +124,7 @@ def columns_of(powers: int) -> int:
     return 3 + 3 * powers
 
 
-@njit("void(i4[::1], f8[::1], f8[:, ::1], f8[:, ::1])", **_FLAGS)
+@njit(types.void(_CELLS, _IN1, _IN2, _OUT2), **_FLAGS)
 def add_events(cells: Any, weight: Any, powers: Any, sums: Any) -> None:
     """Add the nominal weights, their squares as a polynomial in kappa, and the entries.
 
@@ -165,7 +173,7 @@ def add_events(cells: Any, weight: Any, powers: Any, sums: Any) -> None:
                 sums[c, last] += 1.0
 
 
-@njit("void(i4[::1], f8[::1], f8[:, ::1], f8[:, ::1])", **_FLAGS)
+@njit(types.void(_CELLS, _IN1, _IN2, _OUT2), **_FLAGS)
 def add_counts(cells: Any, weight: Any, powers: Any, sums: Any) -> None:
     """Add the weights of every power alone to `sums`, (1+P, F): one shifted set of cells."""
     for p in range(powers.shape[0]):
@@ -175,7 +183,7 @@ def add_counts(cells: Any, weight: Any, powers: Any, sums: Any) -> None:
                 sums[p, c] += weight[i] * powers[p, i]
 
 
-@njit("void(i4[::1], f8[::1], f8[:, ::1], f8[:, ::1], f8[:, :, ::1])", **_FLAGS)
+@njit(types.void(_CELLS, _IN1, _IN2, _IN2, _OUT3), **_FLAGS)
 def add_columns(cells: Any, weight: Any, powers: Any, ratios: Any, sums: Any) -> None:
     """Add weight variations kept as one column each: `ratios` is (V, N), `sums` (V, 1+P, F)."""
     for v in range(ratios.shape[0]):
@@ -199,14 +207,14 @@ def _add_universes(cells: Any, weight: Any, powers: Any, ratios: Any, sums: Any)
 
 add_universes = njit(
     [
-        "void(i4[::1], f8[::1], f8[:, ::1], f8[:, ::1], f8[:, :, ::1])",
-        "void(i4[::1], f8[::1], f8[:, ::1], f4[:, ::1], f8[:, :, ::1])",
+        types.void(_CELLS, _IN1, _IN2, _IN2, _OUT3),
+        types.void(_CELLS, _IN1, _IN2, _IN2_SINGLE, _OUT3),
     ],
     **_FLAGS,
 )(_add_universes)
 
 
-@njit("void(i4[::1], i4[::1], f8[::1], f8[:, ::1], f8[:, :, ::1])", **_FLAGS)
+@njit(types.void(_CELLS, _CELLS, _IN1, _IN2, _OUT3), **_FLAGS)
 def add_flux_bins(cells: Any, bins: Any, weight: Any, powers: Any, sums: Any) -> None:
     """Add the weights by flux bin too: `bins` is (N,), negative for none, `sums` (J, 1+P, F)."""
     for i in range(cells.size):
@@ -215,3 +223,16 @@ def add_flux_bins(cells: Any, bins: Any, weight: Any, powers: Any, sums: Any) ->
         if c >= 0 and j >= 0:
             for p in range(powers.shape[0]):
                 sums[j, p, c] += weight[i] * powers[p, i]
+
+
+def standard_normals(key: NDArray[np.uint64], entries: NDArray[np.int64]) -> Floats:
+    """Return one standard normal per entry, (N,): the first of the stream `key` at index `entries`."""
+    draws = np.empty(entries.size)
+    _standard_normals(key, np.ascontiguousarray(entries, np.int64), draws)
+    return draws
+
+
+@njit(types.void(types.uint64[::1], types.Array(types.int64, 1, "C", readonly=True), _OUT1), **_FLAGS)
+def _standard_normals(key: Any, entries: Any, draws: Any) -> None:
+    for i in range(entries.size):
+        draws[i] = normal(key, entries[i], 0)

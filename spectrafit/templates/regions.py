@@ -141,6 +141,11 @@ class _Numbering:
     size: int
     cut: expressions.Expression | None
 
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns the axes and the cut are made of."""
+        return needs([*self.observables, *(self.cut.variables if self.cut else ())])
+
     def cells(self, columns: Columns, events: int) -> Cells:
         """Return the cell of each event, (N,), negative where the cut fails."""
         cells = np.full(events, self.first, np.int32)
@@ -210,8 +215,7 @@ class Grid:
     @property
     def needs(self) -> tuple[str, ...]:
         """Columns the axes and cuts are made of."""
-        names = [name for n in self.numberings for name in (*n.observables, *(n.cut.variables if n.cut else ()))]
-        return needs(names)
+        return tuple(dict.fromkeys(column for numbering in self.numberings for column in numbering.needs))
 
     def cells(self, columns: Columns, events: int) -> tuple[Cells, ...]:
         """Return per region the cell of each event, (N,), negative where its cut fails.
@@ -222,17 +226,30 @@ class Grid:
             An event is in bins of two regions.
         """
         found = tuple(numbering.cells(columns, events) for numbering in self.numberings)
-        if len(found) > 1:
-            inside = np.zeros(self.size + 1, np.bool_)
-            inside[self.inner] = True  # the last cell, that of -1, stays outside
-            claimed = np.zeros(events, np.uint8)
-            for cells in found:
-                claimed += inside[cells]
-            if np.any(claimed > 1):
-                event = int(np.argmax(claimed > 1))
-                names = [n.name for n, c in zip(self.numberings, found, strict=True) if inside[c[event]]]
-                raise ConfigError(
-                    f"regions {' and '.join(map(repr, names))} share events, which the fit would count twice;"
-                    " give them cuts or axes that exclude one another"
-                )
+        self._refuse_shared(found)
         return found
+
+    def moved(self, columns: Columns, column: str, cells: tuple[Cells, ...]) -> tuple[Cells, ...]:
+        """Return the cells after `column` was shifted in `columns`: as `cells` in the regions it plays no part in."""
+        found = tuple(
+            numbering.cells(columns, nominal.size) if column in numbering.needs else nominal
+            for numbering, nominal in zip(self.numberings, cells, strict=True)
+        )
+        self._refuse_shared(found)
+        return found
+
+    def _refuse_shared(self, found: tuple[Cells, ...]) -> None:
+        if len(found) < 2:
+            return
+        inside = np.zeros(self.size + 1, np.bool_)
+        inside[self.inner] = True  # the last cell, that of -1, stays outside
+        claimed = np.zeros(found[0].size, np.uint8)
+        for cells in found:
+            claimed += inside[cells]
+        if np.any(claimed > 1):
+            event = int(np.argmax(claimed > 1))
+            names = [n.name for n, c in zip(self.numberings, found, strict=True) if inside[c[event]]]
+            raise ConfigError(
+                f"regions {' and '.join(map(repr, names))} share events, which the fit would count twice;"
+                " give them cuts or axes that exclude one another"
+            )

@@ -1,0 +1,313 @@
+"""An analysis in, its `Templates` out: samples are scanned, their chunks filled by workers and summed in order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrafit import config
+from spectrafit.config import Analysis, Sample, SampleSet
+from spectrafit.errors import ConfigError
+from spectrafit.events.read import scan
+from spectrafit.events.schema import Inventory
+from spectrafit.execution import executor as open_executor
+from spectrafit.execution import imap
+from spectrafit.templates import archive
+from spectrafit.templates.chunks import Sums, Task, effects_on, run
+from spectrafit.templates.regions import Grid, RegionBins, lay_out
+from spectrafit.templates.store import Templates
+from spectrafit.templates.systematics import Filled, effects
+from spectrafit.templates.variations import vary
+from spectrafit.templates.weights import powers_of
+
+__all__ = ["build"]
+
+Floats = NDArray[np.float64]
+
+# Entries of a chunk: half a gigabyte of columns at most while it is read; fewer where an entry holds a list of weights.
+_ENTRIES, _ENTRIES_WITH_LISTS = 500_000, 50_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    """A sample to fill: itself, or in the place of the one it stands for."""
+
+    sample_set: SampleSet
+    sample: Sample
+    stands_for: str
+    inventory: Inventory
+    scale: float
+
+
+def build(
+    analysis: Analysis,
+    *,
+    executor: str | Executor = "serial",
+    workers: int | None = None,
+    scheduler: str | None = None,
+    cache: str | os.PathLike[str] | None = None,
+    skip_bad_files: bool = False,
+    progress: bool = False,
+) -> Templates:
+    """Fill the templates of an analysis: one pass over the ntuples for all systematics, regions and powers of kappa.
+
+    The templates are the same bits for every executor and number of workers.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    executor : {"serial", "threads", "processes", "dask"} or concurrent.futures.Executor
+        Who fills the chunks.
+    workers : int, optional
+        How many at once; default one per core.
+    scheduler : str, optional
+        With executor "dask": address of a running scheduler.
+    cache : path, optional
+        Folder that keeps the columns read, for the next build with other edges, regions or systematics.
+    skip_bad_files : bool
+        Leave out files that cannot be read, scale the exposure accordingly, and list them in `inventories`.
+    progress : bool
+        Show a progress bar on the terminal.
+
+    Raises
+    ------
+    ConfigError, DataError
+        With file and entries, or the key of the TOML.
+    """
+    begun = time.perf_counter()
+    _check(analysis)
+    sources = tuple(_sources(analysis, skip_bad_files))
+    scanned = time.perf_counter()
+    folder = None if cache is None else Path(cache)
+    tasks = [task for source in sources for task in _tasks(analysis, source, folder)]
+    added: dict[tuple[str, str], Sums] = {}
+    with open_executor(executor, workers, scheduler=scheduler, preload=(__name__,)) as pool:
+        for task, sums in _watched(zip(tasks, imap(pool, run, tasks), strict=True), tasks, progress):
+            key = (task.chunk.sample, task.stands_for)
+            added[key] = added[key] + sums if key in added else sums
+        used = pool.workers
+    filled = time.perf_counter()
+    templates = _finish(analysis, sources, added)
+    spent = {stage: sum(sums.seconds[stage] for sums in added.values()) for stage in ("read", "weigh", "fill")}
+    provenance = {
+        "version": version("spectrafit-numm"),
+        "executor": executor if isinstance(executor, str) else type(executor).__name__,
+        "workers": used,
+        "chunks": len(tasks),
+        "chunks_from_cache": sum(sums.cached for sums in added.values()),
+        "seconds": {
+            "scan": scanned - begun,
+            "chunks": filled - scanned,
+            "finish": time.perf_counter() - filled,
+            **{f"{stage} (all workers)": seconds for stage, seconds in spent.items()},
+        },
+    }
+    return Templates(**templates, provenance=provenance)
+
+
+def _check(analysis: Analysis) -> None:
+    """Refuse systematics that could change nothing."""
+    names = tuple(sample.name for _, sample in analysis.nominal if sample.role != "data")
+    for effect in effects(analysis).values():
+        acting = effect.acts_on(names)
+        if not acting:
+            listed = ", ".join(names) or "none"
+            raise ConfigError(f"{effect.where}: acts on no sample that is filled from events (there are: {listed})")
+        if isinstance(effect.systematic, config.Shift):
+            column = effect.systematic.column
+            used = {need for sample in acting for need in Grid.of(analysis.regions, sample).needs}
+            if column not in used:
+                raise ConfigError(
+                    f"{effect.where}: no axis or cut of its samples is made of {column!r}, so shifting it changes"
+                    f" nothing; they are made of {', '.join(sorted(used))}"
+                )
+
+
+def _sources(analysis: Analysis, skip_bad_files: bool) -> Iterator[_Source]:
+    """Scan the samples: those of the expectation and the data, then the shifted ntuple sets that stand for them."""
+    nominal = [(sample_set, sample, sample.name) for sample_set, sample in analysis.nominal]
+    shifted = dict.fromkeys(
+        (stand_in, name)
+        for systematic in analysis.systematics
+        if isinstance(systematic, config.ShiftedSample)
+        for names in (systematic.up, systematic.down)
+        for name, stand_in in names.items()
+    )
+    inventories: dict[str, Inventory] = {}
+    for sample_set, sample, stands_for in [
+        *nominal,
+        *((*analysis.sample(stand_in), name) for stand_in, name in shifted),
+    ]:
+        original = analysis.sample(stands_for)[1]
+        if sample.role != original.role:
+            raise ConfigError(
+                f"{analysis.path}: sample {sample.name!r} is {sample.role} and stands for {stands_for!r}, which is"
+                f" {original.role}; give them the same role"
+            )
+        filling = effects_on(analysis, sample, stands_for)
+        lists = any(effect.lists for effect in filling.values())
+        if sample.name not in inventories:
+            inventories[sample.name] = scan(
+                sample_set,
+                sample,
+                chunk_entries=_ENTRIES_WITH_LISTS if lists else _ENTRIES,
+                skip_bad_files=skip_bad_files,
+            )
+        inventory = inventories[sample.name]
+        scale = 1.0 if sample.role == "data" else inventory.scale(analysis.exposure(sample_set))
+        yield _Source(sample_set=sample_set, sample=sample, stands_for=stands_for, inventory=inventory, scale=scale)
+
+
+def _tasks(analysis: Analysis, source: _Source, cache: Path | None) -> Iterator[Task]:
+    by_path = {identity.path: identity for identity in source.inventory.identities}
+    for chunk in source.inventory.chunks:
+        yield Task(
+            analysis=analysis,
+            chunk=chunk,
+            stands_for=source.stands_for,
+            identities=tuple(by_path[path] for path in (chunk.file, *(file for file, _ in chunk.friends))),
+            cache=cache,
+        )
+
+
+def _watched(done: Iterable[tuple[Task, Sums]], tasks: list[Task], progress: bool) -> Iterator[tuple[Task, Sums]]:
+    """Pass results on, with a progress bar in entries if wanted."""
+    with _bar(sum(task.chunk.entries for task in tasks), progress) as advance:
+        for task, sums in done:
+            advance(task.chunk.entries)
+            yield task, sums
+
+
+@contextmanager
+def _bar(total: int, progress: bool) -> Iterator[Any]:
+    if not progress:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("filling"), BarColumn(), MofNCompleteColumn(), TextColumn("entries"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        work = bar.add_task("", total=total)
+        yield lambda entries: bar.advance(work, entries)
+
+
+def _finish(analysis: Analysis, sources: tuple[_Source, ...], added: Mapping[tuple[str, str], Sums]) -> dict[str, Any]:
+    """Scale to the analysis exposure, drop the flow, and make variations; return the fields of `Templates`."""
+    regions = lay_out(analysis.regions)
+    grid = Grid.of(analysis.regions, "")
+    powers = powers_of(analysis)
+    expected = [s for s in sources if s.sample.role != "data" and s.sample.name == s.stands_for]
+    observed = [s for s in sources if s.sample.role == "data"]
+    samples = tuple(s.sample.name for s in expected)
+    bins = grid.inner.size
+    nominal = np.zeros((len(samples), 1 + powers, bins))
+    squares = np.zeros((len(samples), 1 + 2 * powers, bins))
+    entries = np.zeros((len(samples), bins), np.int64)
+    flow = np.zeros((len(samples), 1 + powers, len(regions)))
+    for at, source in enumerate(expected):
+        events = added[source.sample.name, source.sample.name].events
+        count = events.shape[1] // 3  # 1 + P of this sample: 1 where no coupling acts
+        weights, products = events[:, :count].T * source.scale, events[:, count:-1].T * source.scale**2
+        nominal[at, :count] = weights[:, grid.inner]
+        squares[at, : 2 * count - 1] = products[:, grid.inner]
+        entries[at] = events[grid.inner, -1].astype(np.int64)
+        flow[at, :count] = np.stack([weights[:, outer].sum(axis=1) for outer in grid.outer], axis=1)
+    data = None
+    if observed:
+        data = sum((added[s.sample.name, s.sample.name].events[grid.inner, 0] for s in observed), np.zeros(bins))
+    varied = _vary(analysis, sources, added, samples, regions, grid, nominal)
+    inventories = tuple(_inventory(source, added) for source in sources)
+    configuration = archive.configuration(analysis)
+    return {
+        "samples": samples,
+        "roles": tuple(s.sample.role for s in expected),
+        "titles": tuple(s.sample.title or s.sample.name for s in expected),
+        "regions": regions,
+        "powers": powers,
+        "variations": varied.variations,
+        "counts": varied.counts,
+        "squares": squares,
+        "entries": entries,
+        "residual": varied.residual,
+        "flow": flow,
+        "data": data,
+        "inventories": inventories,
+        "pruned": varied.pruned,
+        "components": varied.components,
+        "configuration": configuration,
+        "digest": _digest(configuration, inventories),
+    }
+
+
+def _vary(
+    analysis: Analysis,
+    sources: tuple[_Source, ...],
+    added: Mapping[tuple[str, str], Sums],
+    samples: tuple[str, ...],
+    regions: tuple[RegionBins, ...],
+    grid: Grid,
+    nominal: Floats,
+) -> Any:
+    scales = {(s.sample.name, s.stands_for): s.scale for s in sources}
+
+    def whole(rows: Floats) -> Floats:
+        """Drop the flow, and give samples that no coupling changes their empty powers: (..., 1+P, B)."""
+        inner = rows[..., grid.inner]
+        padding = [(0, 0)] * (inner.ndim - 2) + [(0, nominal.shape[1] - inner.shape[-2]), (0, 0)]
+        return np.pad(inner, padding)
+
+    stand_ins = {
+        key: whole(sums.events[:, : sums.events.shape[1] // 3].T * scales[key])
+        for key, sums in added.items()
+        if key[0] != key[1]
+    }
+    work = {
+        index: (
+            effect,
+            {
+                name: whole(added[name, name].effects[index] * scales[name, name])
+                for name in samples
+                if index in added[name, name].effects
+            },
+        )
+        for index, effect in effects(analysis).items()
+    }
+    filled = Filled(analysis=analysis, samples=samples, regions=regions, nominal=nominal, rows={}, stand_ins=stand_ins)
+    return vary(filled, work)
+
+
+def _inventory(source: _Source, added: Mapping[tuple[str, str], Sums]) -> dict[str, Any]:
+    """Return what was read of a sample, as plain values."""
+    inventory = source.inventory
+    report = added[source.sample.name, source.stands_for].report
+    return {
+        "sample": source.sample.name,
+        "stands_for": source.stands_for,
+        "role": source.sample.role,
+        "pot": inventory.pot,
+        "scale": source.scale,
+        "entries": inventory.entries,
+        "files": [asdict(identity) for identity in inventory.identities],
+        "skipped": [list(one) for one in inventory.skipped],
+        "dropped": {**asdict(report), "bad": {kind: list(found) for kind, found in report.bad.items()}},
+    }
+
+
+def _digest(configuration: Mapping[str, Any], inventories: tuple[Mapping[str, Any], ...]) -> str:
+    """Return the SHA-256 of what templates are made from: configuration, files (not where they lie) and version."""
+    files = [[[f["size"], f["uuid"], f["entries"]] for f in inventory["files"]] for inventory in inventories]
+    content = json.dumps([configuration, files, version("spectrafit-numm")], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()

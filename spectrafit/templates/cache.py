@@ -1,0 +1,260 @@
+"""A chunk of an ntuple in, its columns as memory-mapped Feather files out: a second build reads nothing else.
+
+Each chunk is two files: ``<key>.arrow`` holds the columns, uncompressed, as any Arrow library reads them;
+``<key>.json`` says what they were made from and their checksum. What was made from other files or another sample set is
+stale, what does not add up is damaged; either is read again from the ntuple and replaced, never used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import msgspec
+import numpy as np
+from numba import njit, types
+
+from spectrafit.config import Sample, SampleSet
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.events.read import read
+from spectrafit.events.schema import Chunk, DropReport, FileIdentity
+
+__all__ = ["Cached", "clear", "contents", "fetch"]
+
+Columns = dict[str, Any]
+
+_SUFFIXES = (".arrow", ".json")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cached:
+    """One chunk in a cache: where it came from and its size in bytes."""
+
+    file: str
+    tree: str
+    start: int
+    stop: int
+    columns: tuple[str, ...]
+    size: int
+
+
+def fetch(
+    chunk: Chunk,
+    sample_set: SampleSet,
+    sample: Sample,
+    *,
+    extra: Sequence[str],
+    identities: Sequence[FileIdentity],
+    folder: Path | None,
+) -> tuple[Columns, DropReport, bool]:
+    """Return the columns of a chunk, from the cache where it has them, and keep them there where it has not.
+
+    Parameters
+    ----------
+    chunk, sample_set, sample, extra
+        As `spectrafit.events.read.read` takes them.
+    identities : sequence of FileIdentity
+        Of the chunk's file and its friends: what the cached columns must have been made from.
+    folder : Path or None
+        The cache; None reads the ntuple and keeps nothing.
+
+    Returns
+    -------
+    columns : dict of str to array
+        (N,) or (N, U) numpy arrays, read-only where they are memory-mapped; awkward where jagged.
+    report : DropReport
+    hit : bool
+        Whether the ntuple was left alone.
+    """
+    if folder is None:
+        events, report = read(chunk, sample_set, sample, extra=extra)
+        return _plain(events), report, False
+    feather = _feather()
+    key = hashlib.sha256(
+        json.dumps([sample_set.name, sample.name, chunk.file, chunk.tree, chunk.start, chunk.stop]).encode()
+    ).hexdigest()[:32]
+    stem = folder / key
+    made_from = _made_from(chunk, sample_set, sample, identities)
+    facts = _facts(stem, made_from)
+    if facts is not None and set(extra) <= set(facts["extra"]):
+        columns = _mapped(stem, feather, facts["checksum"])
+        if columns is not None:
+            return columns, _report(facts["report"]), True
+    # Keep what other analyses wanted of the same chunk, so that two of them do not take turns.
+    wanted = tuple(dict.fromkeys([*extra, *(facts["extra"] if facts is not None else ())]))
+    events, report = read(chunk, sample_set, sample, extra=wanted)
+    columns = _plain(events)
+    _keep(stem, columns, feather, {"made_from": made_from, "extra": wanted, "report": asdict(report), **_source(chunk)})
+    return columns, report, False
+
+
+def contents(folder: Path) -> tuple[Cached, ...]:
+    """Return what a cache holds; files that are none of a cache's are left out."""
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            facts = json.loads(path.read_bytes())
+            size = sum(path.with_suffix(suffix).stat().st_size for suffix in _SUFFIXES)
+            found.append(
+                Cached(
+                    file=facts["file"],
+                    tree=facts["tree"],
+                    start=facts["start"],
+                    stop=facts["stop"],
+                    columns=tuple(facts["columns"]),
+                    size=size,
+                )
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return tuple(found)
+
+
+def clear(folder: Path) -> int:
+    """Remove the files of a cache, and nothing else in its folder; return how many bytes they took."""
+    freed = 0
+    for suffix in _SUFFIXES:
+        for path in folder.glob(f"*{suffix}"):
+            name = path.name.removesuffix(suffix)
+            if len(name) == 32 and set(name) <= set("0123456789abcdef"):
+                freed += path.stat().st_size
+                path.unlink()
+    return freed
+
+
+def _feather() -> Any:
+    try:
+        from pyarrow import feather
+    except ImportError:
+        raise ConfigError("a cache needs pyarrow: pip install 'spectrafit-numm[cache]', or build without one") from None
+    return feather
+
+
+def _plain(events: ak.Array) -> Columns:
+    """Return record fields as contiguous numpy arrays, those with lists of many lengths as awkward arrays."""
+    columns: Columns = {}
+    for name in events.fields:
+        values = events[name]
+        columns[name] = np.ascontiguousarray(ak.to_numpy(values)) if values.ndim == 1 else values
+    return columns
+
+
+def _made_from(
+    chunk: Chunk, sample_set: SampleSet, sample: Sample, identities: Sequence[FileIdentity]
+) -> dict[str, Any]:
+    """Return all that the columns of a chunk depend on."""
+    said = msgspec.to_builtins(sample)
+    for key in ("title", "files", "pot", "generate", "sin2_theta_w"):
+        del said[key]
+    return {
+        "version": version("spectrafit-numm"),
+        "files": [[identity.size, identity.uuid, identity.entries] for identity in identities],
+        "first": chunk.first,
+        "sample": said,
+        "response": msgspec.to_builtins(sample_set.response),
+    }
+
+
+def _source(chunk: Chunk) -> dict[str, Any]:
+    return {"file": chunk.file, "tree": chunk.tree, "start": chunk.start, "stop": chunk.stop}
+
+
+def _facts(stem: Path, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what is said of a cached chunk, or None if there is none or it is stale."""
+    try:
+        facts: dict[str, Any] = json.loads(stem.with_suffix(".json").read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not {"made_from", "extra", "report", "checksum"} <= set(facts):
+        return None
+    return facts if facts["made_from"] == json.loads(json.dumps(made_from)) else None
+
+
+def _report(plain: Mapping[str, Any]) -> DropReport:
+    return DropReport(**{**plain, "bad": {kind: tuple(found) for kind, found in plain["bad"].items()}})
+
+
+def _mapped(stem: Path, feather: Any, checksum: str) -> Columns | None:
+    """Return memory-mapped columns, or None if the file is damaged."""
+    path = stem.with_suffix(".arrow")
+    try:
+        if _checksum(path) != checksum:
+            return None
+        table = feather.read_table(path, memory_map=True)
+    except (OSError, ValueError):
+        return None
+    columns: Columns = {}
+    for name in table.column_names:
+        values = table[name].combine_chunks()
+        nested = values.type.num_fields > 0
+        columns[name] = ak.from_arrow(values) if nested else values.to_numpy(zero_copy_only=True)
+    return columns
+
+
+def _keep(stem: Path, columns: Columns, feather: Any, facts: Mapping[str, Any]) -> None:
+    import pyarrow
+
+    table = pyarrow.table(
+        {
+            name: pyarrow.array(values)
+            if isinstance(values, np.ndarray)
+            else ak.to_arrow(values, extensionarray=False, list_to32=False)
+            for name, values in columns.items()
+        }
+    )
+    try:
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        with _written(stem.with_suffix(".arrow")) as temporary:
+            feather.write_feather(table, str(temporary), compression="uncompressed", chunksize=max(len(table), 1))
+            checksum = _checksum(temporary)
+        with _written(stem.with_suffix(".json")) as temporary:
+            temporary.write_text(json.dumps({**facts, "columns": list(columns), "checksum": checksum}))
+    except OSError as error:
+        raise DataError(
+            f"{stem.parent}: the cache cannot be written ({error.strerror or error});"
+            " make room there, or build without one"
+        ) from error
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """Give a temporary name that becomes `path` when all went well."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _checksum(path: Path) -> str:
+    """Return a checksum of a file's bytes, at the speed memory is read."""
+    content = np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.empty(0, np.uint8)
+    words = content.size // 8
+    head = _fletcher(content[: 8 * words].view(np.uint64))
+    return f"{content.size}-{head[0]:016x}-{head[1]:016x}-{bytes(content[8 * words :]).hex()}"
+
+
+_WORDS = types.Array(types.uint64, 1, "C", readonly=True)
+
+
+@njit(types.UniTuple(types.uint64, 2)(_WORDS), cache=True, nogil=True)
+def _fletcher(words: Any) -> Any:
+    """Return Fletcher's two sums, modulo 2^64: the second sees the order."""
+    first, second = np.uint64(1), np.uint64(0)
+    for word in words:
+        first += word
+        second += first
+    return first, second

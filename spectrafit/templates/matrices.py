@@ -1,0 +1,141 @@
+"""Names of files in, covariance matrices and the flux bins of a sample set out."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import boost_histogram as bh
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrafit.config import FluxUncertainty, SampleSet
+from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.events import flux
+from spectrafit.physics.cross_sections import FLAVOURS
+from spectrafit.templates.components import directions_of
+from spectrafit.templates.fill import AxisIndex, axis_index
+
+__all__ = ["FluxBins", "flux_directions", "fluxes", "load"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FluxBins:
+    """The energy bins of one flavour's flux table, numbered on from `first` among those of all flavours."""
+
+    pdg: int
+    axis: AxisIndex
+    first: int
+    uncertainty: Floats
+
+
+def load(name: str, beside: str, where: str) -> Floats:
+    """Return the matrix in a file, (D, D).
+
+    Parameters
+    ----------
+    name : str
+        ``.csv``, ``.npy`` or ``file.root:histogram`` (a TH2), relative to the folder of `beside`.
+    beside : str
+        Path of the TOML that names it.
+    where : str
+        Key that names it, for messages.
+
+    Raises
+    ------
+    DataError
+        There is no such file or histogram, or it holds no matrix.
+    """
+    text = str(Path(beside).parent / Path(name).expanduser())
+    try:
+        if ".root:" in text:
+            file, _, histogram = text.rpartition(":")
+            return _histogram(file, histogram, where)
+        matrix = (
+            np.load(text, allow_pickle=False) if text.endswith(".npy") else np.loadtxt(text, delimiter=",", ndmin=2)
+        )
+    except (OSError, ValueError) as error:
+        raise DataError(f"{where}: {name} cannot be read as a matrix ({error})") from None
+    return np.asarray(matrix, np.float64)
+
+
+def _histogram(file: str, name: str, where: str) -> Floats:
+    import uproot
+
+    with uproot.open(file) as opened:
+        names = opened.keys(cycle=False)
+        if name not in names:
+            raise DataError(f"{where}: {file} has no {name!r}{nearest(name, names)} (there are: {', '.join(names)})")
+        found = opened[name]
+        if not found.classname.startswith("TH2"):
+            raise DataError(f"{where}: {file}:{name} is a {found.classname}; a covariance must be a TH2")
+        return np.asarray(found.values(), np.float64)
+
+
+def fluxes(sample_set: SampleSet, where: str) -> tuple[FluxBins, ...]:
+    """Return the flux bins of a sample set, flavour after flavour in the order of its [flux].
+
+    Raises
+    ------
+    ConfigError
+        The sample set has no flux.
+    """
+    if not sample_set.flux:
+        raise ConfigError(f"{where}: sample set {sample_set.name!r} has no [flux] to be uncertain of; name its tables")
+    return _fluxes(tuple((FLAVOURS[f], str(sample_set.folder / path)) for f, path in sample_set.flux.items()))
+
+
+@functools.lru_cache(maxsize=64)
+def _fluxes(tables: tuple[tuple[int, str], ...]) -> tuple[FluxBins, ...]:
+    result: list[FluxBins] = []
+    first = 0
+    for pdg, path in tables:
+        table = flux.load(path)
+        axis = axis_index(bh.axis.Variable(table.edges))
+        result.append(FluxBins(pdg=pdg, axis=axis, first=first, uncertainty=table.uncertainty))
+        first += axis.bins
+    return tuple(result)
+
+
+def flux_directions(sample_set: SampleSet, systematic: FluxUncertainty, beside: str, where: str) -> Floats:
+    """Return rows of fractional changes, (R, J), of all J flux bins; their outer products sum to the covariance.
+
+    Raises
+    ------
+    ConfigError
+        A correlation that is none.
+    DataError
+        The covariance file does not fit the flux bins.
+    """
+    tables = fluxes(sample_set, where)
+    uncertainty = np.concatenate([table.uncertainty for table in tables])
+    if systematic.covariance:
+        matrix = load(systematic.covariance, beside, where)
+        if matrix.shape != (uncertainty.size, uncertainty.size):
+            raise DataError(
+                f"{where}: {systematic.covariance} has shape {matrix.shape}, the flux of {sample_set.name!r} has"
+                f" {uncertainty.size} bins in all"
+            )
+        try:
+            return directions_of(matrix)
+        except ValueError as error:
+            raise DataError(f"{where}: {systematic.covariance} {error}") from None
+    common, between = systematic.correlation, systematic.flavours
+    if not 0.0 <= common <= 1.0:
+        raise ConfigError(f"{where}: correlation = {common} must be between 0 and 1")
+    flavours = np.full((len(tables), len(tables)), between)
+    np.fill_diagonal(flavours, 1.0)
+    try:
+        shared = directions_of(flavours)
+    except ValueError:
+        raise ConfigError(
+            f"{where}: flavours = {between} cannot be the correlation of {len(tables)} flavours"
+        ) from None
+    of_flavour = np.repeat(np.arange(len(tables)), [table.axis.bins for table in tables])
+    rows: Floats = np.sqrt(common) * shared[:, of_flavour] * uncertainty
+    if common < 1.0:
+        rows = np.concatenate([rows, np.diag(np.sqrt(1.0 - common) * uncertainty)])
+    return rows

@@ -1,0 +1,406 @@
+"""One class per kind of systematic: what it asks of the reader, what it adds per block of events, what that comes to.
+
+Every effect is filled for every power of kappa under the same weights, so each power moves exactly. An effect ends as
+either *shifts*, templates at given numbers of standard deviations, or *deviations*, rows whose outer products sum to
+the covariance; `spectrafit.templates.variations` makes variations of both. `norm` needs no templates and is not here.
+
+Letters: N events of a block, F cells (with flow), B bins, R rows, S samples, P powers of kappa above 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import awkward as ak
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrafit import config
+from spectrafit.config import Analysis, Sample, SampleSet
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.events.read import EFFICIENCY, ENTRY
+from spectrafit.random import stream_key
+from spectrafit.templates import fill, matrices
+from spectrafit.templates.components import directions_of
+from spectrafit.templates.observables import Columns
+from spectrafit.templates.regions import Cells, Grid, RegionBins
+
+__all__ = ["EFFECTS", "Block", "Effect", "Filled", "effects"]
+
+Floats = NDArray[np.float64]
+Shifts = dict[float, Floats]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Block:
+    """Some events of one sample, numbered and weighed: what a systematic works on.
+
+    Attributes
+    ----------
+    columns : Columns
+    cells : tuple of (N,) int32, one per region
+    weight : (N,) array
+    powers : (1+P, N) array
+    grid : Grid
+    sample_set, sample : SampleSet, Sample
+    """
+
+    columns: Columns
+    cells: tuple[Cells, ...]
+    weight: Floats
+    powers: Floats
+    grid: Grid
+    sample_set: SampleSet
+    sample: Sample
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Filled:
+    """What was filled, at the analysis exposure and without flow.
+
+    Attributes
+    ----------
+    analysis : Analysis
+    samples : tuple of str, length S
+    regions : tuple of RegionBins
+    nominal : (S, 1+P, B) array
+    rows : mapping of sample to (R, 1+P, B) array
+        What the effect at hand added up, for the samples it acts on.
+    stand_ins : mapping of (shifted ntuple set, sample it stands for) to (1+P, B) array
+    """
+
+    analysis: Analysis
+    samples: tuple[str, ...]
+    regions: tuple[RegionBins, ...]
+    nominal: Floats
+    rows: Mapping[str, Floats]
+    stand_ins: Mapping[tuple[str, str], Floats]
+
+
+class Effect:
+    """A systematic at work.
+
+    Attributes
+    ----------
+    linear : bool
+        Whether it ends as deviations; else as shifts.
+    fills : bool
+        Whether events are added up for it; else it is made of other templates.
+    lists : bool
+        Whether it reads a list of weights per event, which makes chunks large.
+    """
+
+    linear: ClassVar[bool] = False
+    fills: ClassVar[bool] = True
+    lists = False
+
+    def __init__(self, systematic: Any, where: str) -> None:
+        self.systematic = systematic
+        self.where = f"{where} ({systematic.name!r})"
+
+    def reads(self, sample: Sample) -> tuple[str, ...]:
+        """Return the columns or expressions it needs of a sample's events."""
+        return ()
+
+    def add(self, block: Block, sums: Floats | None) -> Floats | None:
+        """Add a block of events to `sums` (None at first) and return it."""
+        return None
+
+    def rows(self, sums: Floats) -> Floats:
+        """Return sums as (R, 1+P, F), whatever layout they were added up in."""
+        return sums
+
+    def shifts(self, filled: Filled) -> Shifts:
+        """Return templates (S, 1+P, B) by number of standard deviations."""
+        raise NotImplementedError
+
+    def deviations(self, filled: Filled) -> Floats:
+        """Return rows (R, S, 1+P, B) whose outer products sum to the covariance of the templates."""
+        raise NotImplementedError
+
+    def acts_on(self, samples: tuple[str, ...]) -> tuple[str, ...]:
+        """Return those of `samples` it changes."""
+        return config.chosen(self.systematic.samples, samples)
+
+    def _matrix(self, values: Any, columns: int | None = None) -> NDArray[Any]:
+        """Return a branch with a list per event as (N, U); every event must have as many."""
+        if isinstance(values, ak.Array):
+            try:
+                values = ak.to_numpy(ak.to_regular(values, axis=1))
+            except ValueError:
+                counts = ak.num(values, axis=1)
+                raise DataError(
+                    f"{self.where}: events have {ak.min(counts)} to {ak.max(counts)} weights; each needs as many"
+                ) from None
+        found = np.asarray(values)
+        if found.ndim != 2 or (columns is not None and found.shape[1] != columns):
+            needed = f"{columns} weights" if columns else "a list of weights"
+            raise DataError(f"{self.where}: needs {needed} per event, found an array of shape {found.shape}")
+        return np.ascontiguousarray(found, found.dtype if found.dtype == np.float32 else np.float64)
+
+
+def _add_columns(block: Block, weight: Floats, ratios: Floats, sums: Floats | None) -> Floats:
+    if sums is None:
+        sums = np.zeros((len(ratios), len(block.powers), block.grid.size))
+    for cells in block.cells:
+        fill.add_columns(cells, weight, block.powers, ratios, sums)
+    return sums
+
+
+def _add_universes(block: Block, weight: Floats, ratios: NDArray[Any], sums: Floats | None) -> Floats:
+    if sums is None:
+        sums = np.zeros((block.grid.size, len(block.powers), ratios.shape[1]))
+    for cells in block.cells:
+        fill.add_universes(cells, weight, block.powers, ratios, sums)
+    return sums
+
+
+def _stack(block: Block, texts: tuple[str, ...]) -> Floats:
+    """Return weight columns as (V, N)."""
+    return np.stack([np.asarray(block.columns[text], np.float64) for text in texts])
+
+
+class _Weighted(Effect):
+    """Weights, relative to the nominal one or in its place: in columns, or in one branch with a list per event."""
+
+    def __init__(self, systematic: Any, where: str) -> None:
+        super().__init__(systematic, where)
+        self.lists = bool(self._list())
+
+    def _list(self) -> str:
+        raise NotImplementedError
+
+    def _columns(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def reads(self, sample: Sample) -> tuple[str, ...]:
+        texts = (self._list(),) if self._list() else self._columns()
+        return texts if self.systematic.ratio else (*texts, EFFICIENCY)
+
+    def add(self, block: Block, sums: Floats | None) -> Floats | None:
+        # An absolute weight takes the place of the nominal one, but the response's efficiency goes on top of both.
+        weight = block.weight if self.systematic.ratio else np.asarray(block.columns[EFFICIENCY], np.float64)
+        if self._list():
+            return _add_universes(block, weight, self._matrix(block.columns[self._list()], self._length()), sums)
+        return _add_columns(block, weight, _stack(block, self._columns()), sums)
+
+    def rows(self, sums: Floats) -> Floats:
+        return np.ascontiguousarray(np.moveaxis(sums, -1, 0).swapaxes(1, 2)) if self._list() else sums
+
+    def _length(self) -> int | None:
+        return None
+
+
+class WeightEffect(_Weighted):
+    """`weight`: a weight column (or element of a knob array) for each of a set of sigmas."""
+
+    def _list(self) -> str:
+        return str(self.systematic.array)
+
+    def _columns(self) -> tuple[str, ...]:
+        return tuple(self.systematic.weights)
+
+    def _length(self) -> int:
+        return len(self.systematic.sigmas)
+
+    def shifts(self, filled: Filled) -> Shifts:
+        result = {}
+        for row, sigma in enumerate(self.systematic.sigmas):
+            result[sigma] = filled.nominal.copy()
+            for sample, rows in filled.rows.items():
+                result[sigma][filled.samples.index(sample)] = rows[row]
+        return result
+
+
+class UniversesEffect(_Weighted):
+    """`universes`: U weights per event; covariance 1/U sum_u (T_u - T_0)(T_u - T_0)^T, about the nominal."""
+
+    linear = True
+
+    def __init__(self, systematic: config.Universes, where: str) -> None:
+        super().__init__(systematic, where)
+        if bool(systematic.branch) == bool(systematic.branches):
+            raise ConfigError(f"{self.where}: give either branch or branches")
+
+    def _list(self) -> str:
+        return str(self.systematic.branch)
+
+    def _columns(self) -> tuple[str, ...]:
+        return tuple(self.systematic.branches)
+
+    def deviations(self, filled: Filled) -> Floats:
+        counts = {sample: len(rows) for sample, rows in filled.rows.items()}
+        if len(set(counts.values())) > 1:
+            listed = ", ".join(f"{sample} {count}" for sample, count in counts.items())
+            raise DataError(
+                f"{self.where}: a universe is one for all samples, but they have different numbers: {listed}"
+            )
+        universes = next(iter(counts.values()), 0)
+        result = np.zeros((universes, *filled.nominal.shape))
+        for sample, rows in filled.rows.items():
+            at = filled.samples.index(sample)
+            result[:, at] = (rows - filled.nominal[at]) / np.sqrt(universes)
+        return result
+
+
+class ShiftEffect(Effect):
+    """`shift`: a reconstructed column moved or smeared: events migrate between bins and through cuts."""
+
+    def __init__(self, systematic: config.Shift, where: str) -> None:
+        super().__init__(systematic, where)
+        moved = bool(systematic.scale or systematic.offset)
+        if moved == bool(systematic.smear):
+            raise ConfigError(f"{self.where}: give either scale and offset, or smear; two effects are two systematics")
+        self.sigmas = (-1.0, 1.0) if moved else (1.0,)
+
+    def reads(self, sample: Sample) -> tuple[str, ...]:
+        return (self.systematic.column, ENTRY) if self.systematic.smear else (self.systematic.column,)
+
+    def add(self, block: Block, sums: Floats | None) -> Floats | None:
+        if sums is None:
+            sums = np.zeros((len(self.sigmas), len(block.powers), block.grid.size))
+        name = self.systematic.column
+        values = np.asarray(block.columns[name], np.float64)
+        for row, sigma in enumerate(self.sigmas):
+            if self.systematic.smear:
+                # Entry i draws the same number however the work was cut.
+                key = stream_key("smear", self.systematic.name, block.sample.name)
+                draws = fill.standard_normals(key, np.asarray(block.columns[ENTRY], np.int64))
+                moved = values * (1.0 + self.systematic.smear * draws)
+            else:
+                moved = values * (1.0 + sigma * self.systematic.scale) + sigma * self.systematic.offset
+            for cells in block.grid.moved(block.columns.shifted(name, moved), name, block.cells):
+                fill.add_counts(cells, block.weight, block.powers, sums[row])
+        return sums
+
+    def shifts(self, filled: Filled) -> Shifts:
+        result = {}
+        for row, sigma in enumerate(self.sigmas):
+            result[sigma] = filled.nominal.copy()
+            for sample, rows in filled.rows.items():
+                result[sigma][filled.samples.index(sample)] = rows[row]
+        return result
+
+
+class ShiftedSampleEffect(Effect):
+    """`sample`: an ntuple set made with something shifted stands for another; a missing side is mirrored."""
+
+    fills = False
+
+    def acts_on(self, samples: tuple[str, ...]) -> tuple[str, ...]:
+        named = (*self.systematic.up, *self.systematic.down)
+        return tuple(sample for sample in super().acts_on(samples) if sample in named)
+
+    def shifts(self, filled: Filled) -> Shifts:
+        result = {-1.0: filled.nominal.copy(), 1.0: filled.nominal.copy()}
+        for sample in self.acts_on(filled.samples):
+            at = filled.samples.index(sample)
+            up, down = (
+                filled.stand_ins[names[sample], sample] if sample in names else None
+                for names in (self.systematic.up, self.systematic.down)
+            )
+            result[1.0][at] = up if up is not None else 2 * filled.nominal[at] - down
+            result[-1.0][at] = down if down is not None else 2 * filled.nominal[at] - up
+        return result
+
+
+class CovarianceEffect(Effect):
+    """`covariance`: a matrix over the bins of its regions, taken as the same fraction of every sample and power."""
+
+    linear = True
+    fills = False
+
+    def deviations(self, filled: Filled) -> Floats:
+        wanted = config.chosen(self.systematic.regions, tuple(r.name for r in filled.regions))
+        bins = np.concatenate([np.arange(r.start, r.stop) for r in filled.regions if r.name in wanted])
+        matrix = matrices.load(self.systematic.file, filled.analysis.path, self.where)
+        if matrix.shape != (bins.size, bins.size):
+            raise DataError(
+                f"{self.where}: {self.systematic.file} has shape {matrix.shape}, its regions {', '.join(wanted)} have"
+                f" {bins.size} bins in all"
+            )
+        try:
+            rows = directions_of(matrix)
+        except ValueError as error:
+            raise DataError(f"{self.where}: {self.systematic.file} {error}") from None
+        mine = [filled.samples.index(sample) for sample in self.acts_on(filled.samples)]
+        if not self.systematic.fractional:
+            total = filled.nominal[mine, 0][:, bins].sum(axis=0)
+            empty = (total <= 0) & np.any(rows != 0, axis=0)
+            if empty.any():
+                raise DataError(
+                    f"{self.where}: bin {int(np.argmax(empty))} has a variance in {self.systematic.file} and no"
+                    " expected events to vary; correct the matrix or the binning"
+                )
+            rows = np.divide(rows, total, out=np.zeros_like(rows), where=total > 0)
+        result = np.zeros((len(rows), *filled.nominal.shape))
+        for at in mine:
+            result[:, at, :, bins] = np.moveaxis(rows[:, None, :] * filled.nominal[at][None, :, bins], -1, 0)
+        return result
+
+
+class FluxEffect(Effect):
+    """`flux`: the flux tables' uncertainty, as the part of the templates that each flux bin and flavour makes up.
+
+    With u the fractional uncertainty of a bin, two bins of one flavour have covariance `correlation` u u', bins of two
+    flavours `correlation` x `flavours` u u'. Sample sets have fluxes of their own and are independent of each other.
+    """
+
+    linear = True
+
+    def reads(self, sample: Sample) -> tuple[str, ...]:
+        # The preset's nu_pdg names the neutrino of any entry; a user's own pdg column does for a signal sample.
+        own = sample.role == "signal" and "pdg" in sample.columns and "nu_pdg" not in sample.columns
+        return ("pdg" if own else "nu_pdg", "e_nu")
+
+    def add(self, block: Block, sums: Floats | None) -> Floats | None:
+        tables = matrices.fluxes(block.sample_set, self.where)
+        pdg_name, e_nu_name = self.reads(block.sample)
+        pdg = np.asarray(block.columns[pdg_name], np.float64)
+        e_nu = np.ascontiguousarray(block.columns[e_nu_name], np.float64)
+        bins = np.full(pdg.size, -1, np.int32)
+        for table in tables:
+            place = np.zeros(pdg.size, np.int32)
+            fill.number(table.axis, e_nu, 1, place)
+            found = (pdg == table.pdg) & (place > 0) & (place <= table.axis.bins)
+            np.copyto(bins, place + (table.first - 1), where=found)
+        if sums is None:
+            sums = np.zeros((tables[-1].first + tables[-1].axis.bins, len(block.powers), block.grid.size))
+        for cells in block.cells:
+            fill.add_flux_bins(cells, bins, block.weight, block.powers, sums)
+        return sums
+
+    def deviations(self, filled: Filled) -> Floats:
+        result = []
+        for sample_set in filled.analysis.sample_sets:
+            mine = [sample.name for sample in sample_set.samples if sample.name in filled.rows]
+            if not mine:
+                continue
+            weights = matrices.flux_directions(sample_set, self.systematic, filled.analysis.path, self.where)
+            part = np.zeros((len(weights), *filled.nominal.shape))
+            for sample in mine:
+                part[:, filled.samples.index(sample)] = np.tensordot(weights, filled.rows[sample], axes=1)
+            result.append(part)
+        return np.concatenate(result) if result else np.zeros((0, *filled.nominal.shape))
+
+
+EFFECTS: dict[type, Callable[[Any, str], Effect]] = {
+    config.Weight: WeightEffect,
+    config.Shift: ShiftEffect,
+    config.Universes: UniversesEffect,
+    config.ShiftedSample: ShiftedSampleEffect,
+    config.Covariance: CovarianceEffect,
+    config.FluxUncertainty: FluxEffect,
+}
+"""The kinds of systematics that change templates."""
+
+
+def effects(analysis: Analysis) -> dict[int, Effect]:
+    """Return the effects of an analysis, by their position among its systematics."""
+    return {
+        index: EFFECTS[type(systematic)](systematic, f"{analysis.path}: $.systematics[{index}]")
+        for index, systematic in enumerate(analysis.systematics)
+        if type(systematic) in EFFECTS
+    }

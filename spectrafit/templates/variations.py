@@ -1,0 +1,242 @@
+"""What the systematics filled in; template variations, the variance no parameter carries, and what was pruned out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spectrafit.config import chosen
+from spectrafit.errors import ConfigError
+from spectrafit.templates.components import principal
+from spectrafit.templates.regions import RegionBins
+from spectrafit.templates.smoothing import smooth
+from spectrafit.templates.store import NOMINAL, Variation
+from spectrafit.templates.systematics import Effect, Filled
+
+__all__ = ["Varied", "vary"]
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Varied:
+    """Variations of the templates; shapes as in `Templates`.
+
+    Attributes
+    ----------
+    variations : tuple of Variation, length V
+    counts : (S, V, 1+P, B) array
+    residual : (1+2P, B) array
+    components : mapping of systematic to mapping
+    pruned : tuple of mapping
+    """
+
+    variations: tuple[Variation, ...]
+    counts: Floats
+    residual: Floats
+    components: Mapping[str, Mapping[str, Any]]
+    pruned: tuple[Mapping[str, Any], ...]
+
+
+def vary(filled: Filled, work: Mapping[int, tuple[Effect, Mapping[str, Floats]]]) -> Varied:
+    """Turn what every effect added up into variations.
+
+    Parameters
+    ----------
+    filled : Filled
+        The nominal templates; its rows are those of no effect.
+    work : mapping of position to (effect, rows per sample)
+
+    Raises
+    ------
+    ConfigError, DataError
+        Two systematics of one name that act on the same templates, or whose sigmas differ; what the effects raise.
+    """
+    nominal = filled.nominal
+    _, powers, bins = nominal.shape
+    found: dict[tuple[str, float], tuple[Variation, Floats]] = {}
+    touched: dict[str, NDArray[np.bool_]] = {}
+    residual = np.zeros((2 * powers - 1, bins))
+    components: dict[str, Mapping[str, Any]] = {}
+    for effect, rows in work.values():
+        systematic = effect.systematic
+        scope = _scope(effect, filled)
+        mine = replace(filled, rows=rows)
+        acting = effect.acts_on(filled.samples)
+        group = systematic.group
+        if effect.linear:
+            deviations = np.where(scope, effect.deviations(mine), 0.0)
+            made = principal(_part_of_deviations(deviations, nominal, systematic.shape), systematic.variance)
+            residual += made.residual
+            parameters = [f"{systematic.name}[{k}]" for k in range(len(made.kept))]
+            components[systematic.name] = {
+                "directions": len(deviations),
+                "kept": len(made.kept),
+                "fraction": made.fraction,
+            }
+            shifts = {
+                (name, sigma): nominal + sigma * direction
+                for name, direction in zip(parameters, made.kept, strict=True)
+                for sigma in (-1.0, 1.0)
+            }
+            interpolation, group = "linear", group or systematic.name
+        else:
+            parameters = [systematic.name]
+            shifts = {(systematic.name, sigma): shifted for sigma, shifted in _shifts(effect, mine, scope).items()}
+            interpolation = systematic.interpolation
+        for name in parameters or [systematic.name]:
+            _refuse_overlap(effect, name, scope, touched, found, shifts)
+        for (name, sigma), shifted in sorted(shifts.items(), key=lambda one: one[0][1]):
+            variation = Variation(parameter=name, sigma=sigma, group=group, samples=acting, interpolation=interpolation)
+            if (name, sigma) in found:
+                # One parameter, told in parts that act on different templates.
+                before, counts = found[name, sigma]
+                variation = replace(variation, samples=tuple(dict.fromkeys((*before.samples, *acting))))
+                shifted = counts + shifted - nominal
+            found[name, sigma] = (variation, shifted)
+    pruned = _prune(found, filled)
+    order = list(dict.fromkeys(name for name, _ in found))
+    kept = sorted(found.values(), key=lambda one: (order.index(one[0].parameter), one[0].sigma))
+    counts = np.stack([nominal, *(shifted for _, shifted in kept)], axis=1)
+    return Varied(
+        variations=(NOMINAL, *(variation for variation, _ in kept)),
+        counts=counts,
+        residual=residual,
+        components=components,
+        pruned=pruned,
+    )
+
+
+def _scope(effect: Effect, filled: Filled) -> NDArray[np.bool_]:
+    """Return where an effect acts, (S, 1+P, B)."""
+    systematic = effect.systematic
+    names = tuple(region.name for region in filled.regions)
+    scope = np.zeros(filled.nominal.shape, np.bool_)
+    for region in filled.regions:
+        if region.name in chosen(systematic.regions, names):
+            for sample in effect.acts_on(filled.samples):
+                scope[filled.samples.index(sample), :, region.bins] = True
+    if systematic.powers == "sm":
+        scope[:, 1:] = False
+    return scope
+
+
+def _shifts(effect: Effect, filled: Filled, scope: NDArray[np.bool_]) -> dict[float, Floats]:
+    """Return the shifted templates by sigma: in scope, smoothed, their shape or norm alone, both sides."""
+    nominal, systematic = filled.nominal, effect.systematic
+    result: dict[float, Floats] = {}
+    for sigma, raw in effect.shifts(filled).items():
+        shifted = np.where(scope, raw, nominal)
+        if systematic.smooth:
+            shifted = np.where(scope, _smoothed(shifted, nominal, filled.regions), nominal)
+        if systematic.shape != "both":
+            # Totals over all bins in scope, each power its own: so the total at every kappa stays, or alone moves.
+            before, after = (np.where(scope, t, 0.0).sum(axis=-1, keepdims=True) for t in (nominal, shifted))
+            if systematic.shape == "shape":
+                shifted = np.where(scope, shifted * _ratio(before, after), nominal)
+            else:
+                shifted = np.where(scope, nominal * _ratio(after, before), nominal)
+        result[sigma] = shifted
+    if len({sigma > 0 for sigma in result}) == 1:
+        # One-sided: the other side mirrors it.
+        result |= {-sigma: 2 * nominal - shifted for sigma, shifted in result.items()}
+    return result
+
+
+def _ratio(a: Floats, b: Floats) -> Floats:
+    """Return a / b, and 1 where b is empty: nothing can be scaled there."""
+    return np.divide(a, b, out=np.ones_like(a), where=b != 0)
+
+
+def _part_of_deviations(deviations: Floats, nominal: Floats, part: str) -> Floats:
+    """Return the shape or norm part of deviations, to first order, which keeps their sum Gaussian."""
+    if part == "both":
+        return deviations
+    active = np.any(deviations != 0, axis=0)
+    within = np.where(active, nominal, 0.0)
+    totals = within.sum(axis=-1, keepdims=True)
+    share = np.divide(within, totals, out=np.zeros_like(within), where=totals != 0)
+    norm: Floats = deviations.sum(axis=-1, keepdims=True) * share
+    return norm if part == "norm" else deviations - norm
+
+
+def _smoothed(shifted: Floats, nominal: Floats, regions: tuple[RegionBins, ...]) -> Floats:
+    """Return shifted templates whose ratio to the nominal is smoothed, region by region."""
+    result = shifted.copy()
+    relative = np.divide(shifted, nominal, out=np.ones_like(shifted), where=nominal != 0) - 1.0
+    for sample, power in np.ndindex(*nominal.shape[:2]):
+        for region in regions:
+            line = relative[sample, power, region.bins]
+            if line.any():
+                ratio = smooth(line.reshape(region.shape)).ravel()
+                result[sample, power, region.bins] = nominal[sample, power, region.bins] * (1.0 + ratio)
+    return result
+
+
+def _refuse_overlap(
+    effect: Effect,
+    name: str,
+    scope: NDArray[np.bool_],
+    touched: dict[str, NDArray[np.bool_]],
+    found: Mapping[tuple[str, float], Any],
+    shifts: Mapping[tuple[str, float], Any],
+) -> None:
+    """Let systematics share a name, and so a parameter, only if they act on different templates at the same sigmas."""
+    if name in touched:
+        before, after = (sorted(sigma for one, sigma in which if one == name) for which in (found, shifts))
+        interpolations = {v.interpolation for (one, _), (v, _) in found.items() if one == name}
+        if effect.linear or before != after or interpolations != {effect.systematic.interpolation}:
+            raise ConfigError(
+                f"{effect.where}: another systematic is called {name!r}; to be one parameter they need the same sigmas"
+                " and interpolation, and universes, covariances and fluxes cannot; otherwise give it a name of its own"
+            )
+        if np.any(touched[name] & scope):
+            raise ConfigError(
+                f"{effect.where}: another systematic called {name!r} acts on the same samples and regions; give each"
+                " its own samples or regions, or a name of its own"
+            )
+    touched[name] = touched.get(name, np.zeros_like(scope)) | scope
+
+
+def _prune(found: dict[tuple[str, float], tuple[Variation, Floats]], filled: Filled) -> tuple[Mapping[str, Any], ...]:
+    """Take effects below the thresholds out of `found`, and say which: per parameter, sample and region."""
+    thresholds = filled.analysis.prune
+    if thresholds.norm <= 0 and thresholds.shape <= 0:
+        return ()
+    nominal = filled.nominal
+    pruned: list[Mapping[str, Any]] = []
+    for name in dict.fromkeys(name for name, _ in found):
+        keys = [key for key in found if key[0] == name]
+        counts = {key: found[key][1].copy() for key in keys}
+        for at, sample in enumerate(filled.samples):
+            for region in filled.regions:
+                here = (at, slice(None), region.bins)
+                if all(np.array_equal(counts[key][here], nominal[here]) for key in keys):
+                    continue
+                before = nominal[here].sum(axis=-1, keepdims=True)
+                after = {key: counts[key][here].sum(axis=-1, keepdims=True) for key in keys}
+                shapes = {key: counts[key][here] * _ratio(before, after[key]) for key in keys}
+                norm = max(float(np.abs(_ratio(after[key], before)[0] - 1).max()) for key in keys)
+                shape = max(float(np.abs(_ratio(shapes[key], nominal[here])[0] - 1).max()) for key in keys)
+                for what, size, threshold in (("norm", norm, thresholds.norm), ("shape", shape, thresholds.shape)):
+                    if size < threshold:
+                        pruned.append(
+                            {"parameter": name, "sample": sample, "region": region.name, "what": what, "size": size}
+                        )
+                for key in keys:
+                    if norm < thresholds.norm and shape < thresholds.shape:
+                        counts[key][here] = nominal[here]
+                    elif norm < thresholds.norm:
+                        counts[key][here] = shapes[key]
+                    elif shape < thresholds.shape:
+                        counts[key][here] = nominal[here] * _ratio(after[key], before)
+        for key in keys:
+            if all(np.array_equal(counts[k], nominal) for k in keys):
+                del found[key]
+            else:
+                found[key] = (found[key][0], counts[key])
+    return tuple(pruned)
