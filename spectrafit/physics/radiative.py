@@ -110,9 +110,9 @@ def _logs(e_nu: float, t: float) -> tuple[float, float, float, float, float]:
 
 
 @scalar
-def _f_minus(e_nu: float, t: float) -> float:
+def _f_minus(e_nu: float, t: float, logs: tuple[float, float, float, float, float]) -> float:
     z = t / e_nu
-    beta, f0, lz, l1, edge = _logs(e_nu, t)
+    beta, f0, lz, l1, edge = logs
     return (
         f0 * (2.0 * edge - l1 - 0.5 * lz - 5.0 / 12.0)
         + 0.5 * (_dilogarithm(beta) - _dilogarithm(z))
@@ -126,10 +126,10 @@ def _f_minus(e_nu: float, t: float) -> float:
 
 
 @scalar
-def _f_plus(e_nu: float, t: float) -> float:
+def _f_plus(e_nu: float, t: float, logs: tuple[float, float, float, float, float]) -> float:
     z = t / e_nu
     y = (e_nu - t) / e_nu
-    beta, f0, lz, l1, edge = _logs(e_nu, t)
+    beta, f0, lz, l1, edge = logs
     # L(x) = -Li2(x) in the paper's notation.
     dilogarithm = _dilogarithm(y)
     return (
@@ -144,8 +144,8 @@ def _f_plus(e_nu: float, t: float) -> float:
 
 
 @scalar
-def _f_mixed(e_nu: float, t: float) -> float:
-    _, f0, _, _, edge = _logs(e_nu, t)
+def _f_mixed(logs: tuple[float, float, float, float, float]) -> float:
+    _, f0, _, _, edge = logs
     return 2.0 * f0 * edge
 
 
@@ -168,11 +168,11 @@ def bks_couplings(pdg: int, t: float, sin2_theta_w_mz: float) -> tuple[float, fl
 def bks_factors(e_nu: float, t: float) -> tuple[float, float, float]:
     """Return what multiplies left^2, right^2 and -left right: 1, (1-z)^2 and m T/E^2 with their QED corrections."""
     y = (e_nu - t) / e_nu
-    tail = ALPHA / math.pi
+    tail, logs = ALPHA / math.pi, _logs(e_nu, t)
     return (
-        1.0 + tail * _f_minus(e_nu, t),
-        y * y + tail * _f_plus(e_nu, t),
-        M_E * t / (e_nu * e_nu) * (1.0 + tail * _f_mixed(e_nu, t)),
+        1.0 + tail * _f_minus(e_nu, t, logs),
+        y * y + tail * _f_plus(e_nu, t, logs),
+        M_E * t / (e_nu * e_nu) * (1.0 + tail * _f_mixed(logs)),
     )
 
 
@@ -217,16 +217,16 @@ def dsigma_dt_bks_weak(pdg: int, e_nu: float, t: float, sin2_theta_w_mz: float) 
 @ufunc("float64(float64, float64)")
 def bks_f_minus(e_nu: float, t: float) -> float:
     """Return f_- of BKS, the QED correction of the left-left term in units of alpha/pi; NaN outside the domain."""
-    return _f_minus(e_nu, t) if inside(e_nu, t) else math.nan
+    return _f_minus(e_nu, t, _logs(e_nu, t)) if inside(e_nu, t) else math.nan
 
 
 @ufunc("float64(float64, float64)")
 def bks_f_plus(e_nu: float, t: float) -> float:
     """Return (1 - z)^2 f_+ of BKS, the QED correction of the right-right term in alpha/pi; NaN outside the domain."""
-    return _f_plus(e_nu, t) if inside(e_nu, t) else math.nan
+    return _f_plus(e_nu, t, _logs(e_nu, t)) if inside(e_nu, t) else math.nan
 
 
 @ufunc("float64(float64, float64)")
 def bks_f_mixed(e_nu: float, t: float) -> float:
     """Return f_+- of BKS, the QED correction of the left-right term in units of alpha/pi; NaN outside the domain."""
-    return _f_mixed(e_nu, t) if inside(e_nu, t) else math.nan
+    return _f_mixed(_logs(e_nu, t)) if inside(e_nu, t) else math.nan
