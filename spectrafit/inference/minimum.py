@@ -95,7 +95,7 @@ class Problem:
     def minuit(
         self, start: Floats, free: Bools, *, steps: Floats | None = None, curvature: Floats | None = None
     ) -> Any:
-        """Return `Minuit` with scaled steps, limits and the gradient; `curvature` is the Hessian's diagonal if known."""
+        """Return `Minuit` with scaled steps, limits and gradient; `curvature` is the Hessian's diagonal if known."""
         from iminuit import Minuit
 
         options = {} if curvature is None else {"g2": lambda _: curvature}

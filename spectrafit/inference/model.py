@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -103,14 +104,16 @@ class Morph:
     """
 
     parameter: str
-    kind: Literal["code4p", "linear", "spline", "code4"] = "code4p"
+    kind: str = "code4p"
     sigmas: tuple[float, ...] = (-1.0, 1.0)
     templates: Floats
 
     def __post_init__(self) -> None:
         """Lock the templates and refuse sigmas that the interpolation does not know."""
         object.__setattr__(self, "templates", _locked(self.templates))
-        where = f"morph of {self.parameter!r}"
+        where, kinds = f"morph of {self.parameter!r}", ("code4p", "linear", "spline", "code4")
+        if self.kind not in kinds:
+            raise ConfigError(f"{where}: no interpolation {self.kind!r}{nearest(self.kind, kinds)}")
         if self.templates.ndim != 2 or len(self.templates) != len(self.sigmas):
             raise ConfigError(f"{where}: templates {self.templates.shape} need one row for each of {self.sigmas}")
         if self.kind != "spline" and self.sigmas != (-1.0, 1.0):
@@ -246,13 +249,12 @@ class Model:
     used : (B,) bool array
         Bins in the likelihood; the others were dropped by the `zero_bins` rule.
     floor : (B,) array
-        Least prediction; below it the Poisson term goes on as a steep parabola, so that no fit ends there unnoticed.
+        Least prediction; below it 2NLL goes on as a steep parabola, so that no fit ends there unnoticed. By default
+        a thousandth of the bin's templates of power 0, 1e-6 events where they are empty.
     zero_bins : tuple of str
         The bins the rule was applied to, named.
     titles : mapping
         Sample or region name to the text drawn in figures.
-    digest : str
-        Identity of the inputs; toy banks are refused when it differs.
     """
 
     parameters: tuple[Parameter, ...]
@@ -273,7 +275,6 @@ class Model:
     floor: Floats = dataclasses.field(default_factory=lambda: np.zeros(0))
     zero_bins: tuple[str, ...] = ()
     titles: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    digest: str = ""
 
     def __post_init__(self) -> None:
         """Fill defaults of per-bin arrays, lock them, and refuse what does not fit together."""
@@ -281,7 +282,7 @@ class Model:
         put = functools.partial(object.__setattr__, self)
         put("data", _locked(self.data))
         put("residual", _locked(self.residual if self.residual.size else np.zeros((0, n_bins))))
-        put("floor", _locked(self.floor if self.floor.size else np.zeros(n_bins)))
+        put("floor", _locked(self.floor if self.floor.size else self._default_floor(n_bins)))
         used = np.array(self.used if self.used.size else np.ones(n_bins), dtype=np.bool_)
         used.flags.writeable = False
         put("used", used)
@@ -295,6 +296,14 @@ class Model:
         if any(c.stop > n_bins or c.start < 0 for c in self.components):
             raise ConfigError(f"model: a component reaches outside the {n_bins} bins of the regions")
         self._check_names()
+
+    def _default_floor(self, n_bins: int) -> Floats:
+        nominal = np.zeros(n_bins)
+        for component in self.components:
+            if component.power == 0:
+                nominal[component.start : component.stop] += component.nominal
+        result: Floats = np.where(nominal > 0, 1e-3 * nominal, 1e-6)
+        return result
 
     def _check_names(self) -> None:
         """Refuse parameters named twice and effects of parameters that are not there."""
@@ -332,6 +341,14 @@ class Model:
         from spectrafit.inference.likelihood import prepare
 
         return prepare(self)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Hash of everything but the counts: what toys depend on."""
+        state = hashlib.blake2b("\0".join(self.names).encode(), digest_size=16)
+        for values in self.arrays:
+            state.update(np.ascontiguousarray(values).tobytes())
+        return state.hexdigest()
 
     def index(self, name: str) -> int:
         """Return the position of a parameter; ConfigError with the nearest names if there is none."""
