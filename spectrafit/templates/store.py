@@ -171,8 +171,13 @@ class Templates:
         power : int
             Power of kappa the template multiplies.
         variation : int
-            Index in `variations`. The nominal has Weight storage with the MC variance of this power's template; any
-            other has Double storage, because its variance is not kept.
+            Index in `variations`.
+
+        Returns
+        -------
+        bh.Histogram
+            With Weight storage, variances included, for the nominal of the lowest and the highest power. Of variations,
+            and of powers between, no variance of their own is kept: those have Double storage.
         """
         if not 0 <= power <= self.powers:
             raise ConfigError(f"power {power}: these templates have powers 0 to {self.powers} of kappa")
@@ -181,10 +186,12 @@ class Templates:
         rows = slice(None) if sample is None else slice(self.sample(sample), self.sample(sample) + 1)
         found = self.region(region)
         values = self.counts[rows, variation, power, found.bins].sum(axis=0).reshape(found.shape)
-        storage: Any = bh.storage.Double() if variation else bh.storage.Weight()
+        # squares[2 p] is the sum of w_p w_p alone only at the ends of the polynomial.
+        weighted = variation == 0 and power in (0, self.powers)
+        storage: Any = bh.storage.Weight() if weighted else bh.storage.Double()
         histogram: bh.Histogram[Any] = bh.Histogram(*found.axes, storage=storage)
         view: Any = histogram.view()
-        if variation:
+        if not weighted:
             view[...] = values
             return histogram
         view["value"] = values

@@ -1,5 +1,7 @@
 """Small ntuples with every kind of weight, written once per session, and the analyses made of them."""
 
+import copy
+import shutil
 from pathlib import Path
 
 import awkward as ak
@@ -112,6 +114,26 @@ class Ntuples:
         for flavour, scale in (("numu", 0.08), ("nue", 0.12)):
             lines = [f"{low} {low + 0.5} 1.0 {scale + 0.01 * low}" for low in np.arange(0.0, 7.0, 0.5)]
             (folder / f"{flavour}.dat").write_text("\n".join(lines))
+
+    def moved(self, folder: Path) -> "Ntuples":
+        """The same files elsewhere, free to be changed."""
+        shutil.copytree(self.folder, folder)
+        other = copy.copy(self)
+        other.folder, other.columns = folder, dict(self.columns)
+        return other
+
+    def rewrite(self, name, seed):
+        self.columns[name] = events(name, seed)
+        write(self.folder / f"{name}.root", self.columns[name])
+
+    def edit_samples(self, old, new, count=-1):
+        path = self.folder / "samples.toml"
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new, count))
+
+    def add_pot(self, name, pot):
+        with uproot.update(self.folder / name) as file:
+            file["POT"] = (np.array([pot]), np.array([0.0, 1.0]))
 
     def analysis(self, text="", *, head=HEAD, regions=GRID, overrides=()):
         path = self.folder / f"fit{abs(hash((text, head, regions)))}.toml"

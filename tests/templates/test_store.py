@@ -45,10 +45,10 @@ ARRAYS = ("counts", "squares", "entries", "residual", "flow", "data")
 
 def test_histogram_is_what_the_arrays_say():
     t = made()
-    h = t.histogram("b", "nd", power=1)
+    h = t.histogram("b", "nd", power=2)
     assert h.axes == bh.Histogram(*t.regions[0].axes).axes
-    np.testing.assert_array_equal(h.values().ravel(), t.counts[1, 0, 1, :6])
-    np.testing.assert_array_equal(h.variances().ravel(), t.squares[1, 2, :6])
+    np.testing.assert_array_equal(h.values().ravel(), t.counts[1, 0, 2, :6])
+    np.testing.assert_array_equal(h.variances().ravel(), t.squares[1, 4, :6])
     total = t.histogram(None, "side", variation=2)
     np.testing.assert_allclose(total.values(), t.counts[:, 2, 0, 6:].sum(axis=0))
 

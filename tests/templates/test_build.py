@@ -1,0 +1,201 @@
+import dataclasses
+import json
+
+import boost_histogram as bh
+import numpy as np
+import pytest
+
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.physics.weighing import weigh
+from spectrafit.templates.build import build
+from spectrafit.templates.store import Templates
+
+EXPOSURE = {"numu": 2.0, "nue": 1.0, "background": 2.0}
+
+
+def filled(columns, region, weight, t_reco=None):
+    """One template by boost-histogram, from the columns in memory: the independent way."""
+    t_reco = columns["t_reco"] if t_reco is None else t_reco
+    above = columns["score"] > 0.2
+    if region == "nd":
+        axes = (bh.axis.Regular(6, 0.3, 3.0), bh.axis.Variable([0.0, 0.0003, 0.0007, 0.0015, 0.003]))
+        values, keep = (t_reco, t_reco * columns["theta_reco"] ** 2), above
+    else:
+        axes, values, keep = (bh.axis.Variable([0.3, 1.0, 1.7, 4.0]),), (t_reco,), ~above
+    histogram = bh.Histogram(*axes, storage=bh.storage.Weight())
+    return histogram.fill(*(v[keep] for v in values), weight=weight[keep])
+
+
+def coefficients(columns, name, coupling="magnetic_moment"):
+    powers = COUPLINGS[coupling].powers
+    if name == "background":
+        return np.concatenate([np.ones((1, len(columns["t"]))), np.zeros((powers, len(columns["t"])))])
+    return weigh(COUPLINGS[coupling], columns["pdg"], columns["e_nu"], columns["t"], sin2_theta_w_generated=0.23863)
+
+
+@pytest.fixture(scope="module")
+def templates(ntuples):
+    return build(ntuples.analysis())
+
+
+@pytest.mark.parametrize("coupling", ["magnetic_moment", "charge_radius"])
+def test_templates_are_boost_histograms_fill(ntuples, coupling):
+    templates = build(ntuples.analysis(overrides=(f"coupling={coupling}",)))
+    assert templates.samples == ("numu", "nue", "background")
+    assert templates.roles == ("signal", "signal", "background")
+    for name, scale in EXPOSURE.items():
+        columns = ntuples.columns[name]
+        powers = coefficients(columns, name, coupling) * columns["weight"] * scale
+        for region in ("nd", "side"):
+            for power, weight in enumerate(powers):
+                expected = filled(columns, region, weight)
+                found = templates.histogram(name, region, power)
+                np.testing.assert_allclose(found.values(), expected.values(), rtol=1e-11, atol=1e-13)
+                if power in (0, len(powers) - 1):
+                    np.testing.assert_allclose(found.variances(), expected.variances(), rtol=1e-11, atol=1e-13)
+                flow = templates.flow[templates.sample(name), power, ["nd", "side"].index(region)]
+                assert flow == pytest.approx(expected.sum(flow=True).value - expected.sum().value, rel=1e-9, abs=1e-12)
+
+
+def test_mc_variance_follows_kappa(ntuples, templates):
+    for kappa in (0.0, 0.5, 40.0):
+        expected = np.zeros(templates.bins)
+        for name, scale in EXPOSURE.items():
+            columns = ntuples.columns[name]
+            one, two = coefficients(columns, name) * columns["weight"] * scale
+            expected += np.concatenate(
+                [filled(columns, r, one + kappa * two).variances().ravel() for r in ("nd", "side")]
+            )
+        np.testing.assert_allclose(templates.variance(kappa), expected, rtol=1e-10)
+
+
+def test_only_carriers_have_the_coupling(templates):
+    assert templates.counts[templates.sample("numu"), 0, 1].sum() > 0
+    assert templates.counts[templates.sample("nue"), 0, 1].sum() == 0
+    assert templates.counts[templates.sample("background"), 0, 1].sum() == 0
+
+
+def test_data_are_filled_and_not_scaled(ntuples, templates):
+    columns = ntuples.columns["observed"]
+    expected = [filled(columns, region, columns["weight"]).values().ravel() for region in ("nd", "side")]
+    np.testing.assert_allclose(templates.data, np.concatenate(expected))
+    assert "observed" not in templates.samples
+
+
+def test_entries_and_inventories(ntuples, templates):
+    for name in EXPOSURE:
+        columns = ntuples.columns[name]
+        raw = [filled(columns, r, np.ones(len(columns["t"]))).values().ravel() for r in ("nd", "side")]
+        np.testing.assert_array_equal(templates.entries[templates.sample(name)], np.concatenate(raw))
+    numu = next(i for i in templates.inventories if i["sample"] == "numu")
+    assert numu["entries"] == 30_000
+    assert numu["scale"] == 2.0
+    assert len(numu["files"]) == 2
+    assert numu["dropped"]["kept"] == 30_000
+    json.dumps(templates.inventories)
+
+
+def test_an_axis_alone_is_the_projection(ntuples, templates):
+    alone = """
+[[regions]]
+name = "nd"
+samples = ["numu", "nue", "background"]
+axes = [{ observable = "t_reco", bins = 6, range = [0.3, 3.0] }]
+cut = "score > 0.2 && t_theta2_reco >= 0 && t_theta2_reco < 0.003"
+"""
+    one = build(ntuples.analysis(regions=alone))
+    projected = templates.projection("nd", "t_reco")
+    np.testing.assert_allclose(one.counts, projected.counts, rtol=1e-12)
+    np.testing.assert_allclose(one.squares, projected.squares, rtol=1e-12)
+
+
+def test_a_build_with_everything_survives_the_disk(ntuples, tmp_path):
+    analysis = ntuples.analysis('[[systematics]]\nkind = "shift"\nname = "scale"\nscale = 0.01\n')
+    made = build(analysis)
+    path = made.save(tmp_path / "templates.npz")
+    again = Templates.load(path, analysis=analysis)
+    for f in dataclasses.fields(made):
+        a, b = getattr(made, f.name), getattr(again, f.name)
+        if isinstance(a, np.ndarray):
+            np.testing.assert_array_equal(a, b)
+    assert again.digest == made.digest
+    assert again.variations == made.variations
+    assert str(again) == str(made)
+    # What acts after the fill does not matter, what acts before does.
+    late = ntuples.analysis(
+        '[[systematics]]\nkind = "shift"\nname = "scale"\nscale = 0.01\n'
+        '[[systematics]]\nkind = "norm"\nname = "n"\nsigma = 0.1\n',
+        overrides=("fit.terms=shape", "limit.level=0.95"),
+    )
+    assert Templates.load(path, analysis=late).digest == made.digest
+    with pytest.raises(ConfigError, match=r"\$\.systematics\[0\]\.scale is 0\.02 in the analysis, 0\.01"):
+        Templates.load(
+            path, analysis=ntuples.analysis('[[systematics]]\nkind = "shift"\nname = "scale"\nscale = 0.02\n')
+        )
+    with pytest.raises(ConfigError, match=r"\$\.pot"):
+        Templates.load(path, analysis=ntuples.analysis(head='samples = "samples.toml"\npot = 3e20\n'))
+
+
+def test_the_digest_is_of_content_not_of_place(ntuples, templates, tmp_path):
+    assert build(ntuples.analysis()).digest == templates.digest
+    moved = ntuples.moved(tmp_path / "elsewhere")
+    assert build(moved.analysis()).digest == templates.digest
+    moved.rewrite("nue", seed=99)
+    assert build(moved.analysis()).digest != templates.digest
+    assert build(ntuples.analysis(overrides=("regions.1.cut=score < 0.1",))).digest != templates.digest
+
+
+def test_two_parts_add_up(templates):
+    twice = templates + templates
+    np.testing.assert_array_equal(twice.counts, 2 * templates.counts)
+
+
+def test_regions_that_share_events_are_refused(ntuples):
+    with pytest.raises(ConfigError, match="'nd' and 'side' share events"):
+        build(ntuples.analysis(overrides=("regions.1.cut=score < 0.3",)))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "kind", "message"),
+    [
+        (("regions.0.cut=scoer > 0.2",), ConfigError, "no column or branch 'scoer'.*did you mean 'score'"),
+        (("regions.0.cut=score > ",), ConfigError, "score > "),
+        (("regions.0.cut=knobs > 0.2",), ConfigError, "more than one value per event"),
+        (("regions.0.axes.0.observable=t_rec",), ConfigError, "did you mean 't_reco'"),
+        (
+            ("coupling.name=magnetic_moment", "coupling.carriers=['numu']", "coupling.fixed.numu=1e-9"),
+            ConfigError,
+            "fixed",
+        ),
+    ],
+)
+def test_mistakes_are_named(ntuples, overrides, kind, message):
+    with pytest.raises(kind, match=message):
+        build(ntuples.analysis(overrides=overrides))
+
+
+def test_a_missing_exposure_is_refused(ntuples, tmp_path):
+    moved = ntuples.moved(tmp_path / "here")
+    moved.edit_samples("pot = 1e20", "", count=1)
+    with pytest.raises(ConfigError, match="'numu': its exposure is not known"):
+        build(moved.analysis())
+
+
+def test_a_skipped_file_is_listed_and_its_exposure_left_out(ntuples, tmp_path):
+    moved = ntuples.moved(tmp_path / "here")
+    (moved.folder / "numu_1.root").write_bytes((moved.folder / "numu_1.root").read_bytes()[:5000])
+    with pytest.raises(DataError, match=r"numu_1\.root"):
+        build(moved.analysis())
+    # One number for all files cannot be shared out among them; the reader decides what it can do.
+    moved.edit_samples('files = "numu_[01].root"\npot = 1e20', 'files = "numu_[01].root"\npot = { histogram = "POT" }')
+    moved.add_pot("numu_0.root", 5e19)
+    templates = build(moved.analysis(), skip_bad_files=True)
+    numu = next(i for i in templates.inventories if i["sample"] == "numu")
+    assert numu["pot"] == 5e19
+    assert [file.endswith("numu_1.root") for file, _ in numu["skipped"]] == [True]
+
+
+def test_progress_is_shown_on_the_terminal_only(ntuples, capsys):
+    build(ntuples.analysis(), progress=True)
+    assert capsys.readouterr().out == ""
