@@ -9,7 +9,7 @@ The whole analysis is a dozen lines, and each line is a command of the same name
     model = sf.assemble(analysis, templates)
     best = sf.fit(model)
     limit = sf.upper_limit(model, level=0.90)
-    sf.report("results/nova_nd_fhc", analysis, templates, model, best, limit)
+    sf.report("results/nova_nd_fhc", analysis, templates, best, limit)
 
 The rooms are `spectrafit.physics` (cross sections), `spectrafit.events` (ntuples), `spectrafit.templates`
 (histograms), `spectrafit.inference` (fits and limits), `spectrafit.interop` and `spectrafit.report`. Importing this
@@ -28,22 +28,24 @@ if TYPE_CHECKING:
     from spectrafit.events.generate import generate
     from spectrafit.events.inspect import inspect
     from spectrafit.events.write import reweight
-    from spectrafit.inference.fit import FitResult, Profile, fit, profile
-    from spectrafit.inference.limits import Limit, upper_limit
-    from spectrafit.inference.model import Model, assemble
+    from spectrafit.inference.assemble import assemble
+    from spectrafit.inference.fit import fit, profile
+    from spectrafit.inference.limits import upper_limit
+    from spectrafit.inference.model import Model
+    from spectrafit.inference.results import FitResult, Limit, Profile
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
     from spectrafit.templates.store import Templates
 
 _HOME = {
     "Analysis": "config",
-    "FitResult": "inference.fit",
-    "Limit": "inference.limits",
+    "FitResult": "inference.results",
+    "Limit": "inference.results",
     "Model": "inference.model",
-    "Profile": "inference.fit",
+    "Profile": "inference.results",
     "SampleSet": "config",
     "Templates": "templates.store",
-    "assemble": "inference.model",
+    "assemble": "inference.assemble",
     "build": "templates.build",
     "fit": "inference.fit",
     "generate": "events.generate",
