@@ -124,6 +124,9 @@ class Ntuples:
 
     def rewrite(self, name, seed):
         self.columns[name] = events(name, seed)
+        self.write(name)
+
+    def write(self, name):
         write(self.folder / f"{name}.root", self.columns[name])
 
     def edit_samples(self, old, new, count=-1):

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spectrafit.templates.components import directions_of, principal
+
+
+def full(rows):
+    flat = rows.reshape(len(rows), -1)
+    return flat.T @ flat
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(1, 30),
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.integers(1, 12),
+    st.floats(0.5, 1.0),
+    st.integers(0, 999),
+)
+def test_the_stated_fraction_is_kept_and_nothing_is_lost(rows, samples, powers, bins, fraction, seed):
+    rng = np.random.default_rng(seed)
+    scale = 10.0 ** rng.uniform(-4, 4, (rows, 1, powers, 1))
+    deviations = rng.normal(0, 1, (rows, samples, powers, bins)) * scale
+    found = principal(deviations, fraction)
+    for power in range(powers):
+        kept = np.trace(full(found.kept[:, :, power]))
+        everything = np.trace(full(deviations[:, :, power]))
+        assert kept >= fraction * everything * (1 - 1e-9)
+        assert kept <= everything * (1 + 1e-9)
+    if len(found.kept) > 1:
+        fewer = principal(deviations, fraction).kept[:-1]
+        shares = [np.trace(full(fewer[:, :, p])) / np.trace(full(deviations[:, :, p])) for p in range(powers)]
+        assert min(shares) < fraction
+    # Every bin's variance, at any kappa, is what is carried plus what is left.
+    for kappa in (0.0, -0.7, 3.0):
+        at = kappa ** np.arange(powers)
+        before = np.einsum("rspb,p->rb", deviations, at)
+        after = np.einsum("kspb,p->kb", found.kept, at)
+        left = kappa ** np.arange(2 * powers - 1) @ found.residual
+        assert np.all(left >= -1e-9 * np.sum(before**2, axis=0).max())
+        np.testing.assert_allclose(
+            np.sum(after**2, axis=0) + left, np.sum(before**2, axis=0), rtol=1e-7, atol=1e-9 * np.sum(before**2)
+        )
+
+
+def test_everything_kept_is_the_covariance():
+    rng = np.random.default_rng(0)
+    deviations = rng.normal(0, 1, (8, 2, 2, 5))
+    found = principal(deviations, 1.0)
+    np.testing.assert_allclose(full(found.kept), full(deviations), atol=1e-10)
+    np.testing.assert_allclose(found.residual, 0, atol=1e-10)
+    assert np.all(found.kept[:, :, 0].sum(axis=(1, 2)) > 0)
+
+
+def test_directions_are_independent_and_ordered():
+    rng = np.random.default_rng(1)
+    found = principal(rng.normal(0, 1, (12, 1, 1, 30)), 1.0).kept.reshape(12, 30)
+    gram = found @ found.T
+    np.testing.assert_allclose(gram, np.diag(np.diag(gram)), atol=1e-9)
+    assert np.all(np.diff(np.diag(gram)) <= 1e-9)
+
+
+def test_nothing_moves():
+    found = principal(np.zeros((5, 2, 3, 4)), 0.999)
+    assert found.kept.shape == (0, 2, 3, 4)
+    assert found.residual.shape == (5, 4)
+    assert principal(np.zeros((0, 2, 3, 4)), 0.999).kept.shape == (0, 2, 3, 4)
+
+
+def test_rows_of_a_covariance():
+    rng = np.random.default_rng(2)
+    root = rng.normal(0, 1, (3, 9))
+    matrix = root.T @ root
+    rows = directions_of(matrix)
+    assert len(rows) == 3
+    np.testing.assert_allclose(rows.T @ rows, matrix, atol=1e-10)
+    # Rounded to four digits, as published matrices are, it is still accepted.
+    rounded = np.round(matrix, 4)
+    rows = directions_of(rounded)
+    np.testing.assert_allclose(rows.T @ rows, rounded, atol=1e-3)
+    for wrong, message in [
+        (np.zeros((2, 3)), "square"),
+        (np.array([[1.0, 0.3], [0.1, 1.0]]), "symmetric"),
+        (np.diag([1.0, -1.0]), "positive semi-definite"),
+        (np.diag([1.0, np.inf]), "not finite"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            directions_of(wrong)
