@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ import numpy as np
 import uproot
 
 from spectrafit.errors import ConfigError, DataError
-from spectrafit.templates.store import RegionBins, Templates
+from spectrafit.templates.regions import RegionBins
+from spectrafit.templates.store import Templates
 
 __all__ = ["histogram_names", "write"]
 
@@ -86,8 +88,14 @@ def _labelled(histogram: bh.Histogram[Any], region: RegionBins, title: str) -> b
     named: Any = histogram
     named.title = title
     for axis, label in zip(named.axes, region.labels, strict=True):
-        axis.label = label
+        axis.label = _tlatex(label)
     return histogram
+
+
+def _tlatex(label: str) -> str:
+    """Return a label as ROOT writes its symbols: no dollars, `#` for a backslash, braces around what is raised."""
+    plain = label.replace("$", "").replace(r"\,", " ").replace("\\", "#")
+    return re.sub(r"([_^])([A-Za-z0-9])", r"\1{\2}", plain)
 
 
 def _observed(data: np.ndarray[Any, np.dtype[np.float64]], region: RegionBins) -> bh.Histogram[Any]:

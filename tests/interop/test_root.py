@@ -9,7 +9,8 @@ import uproot
 
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.interop import root
-from spectrafit.templates.store import NOMINAL, RegionBins, Templates
+from spectrafit.templates.regions import RegionBins
+from spectrafit.templates.store import NOMINAL, Templates
 
 
 def templates(axes: int = 2, data: bool = False) -> Templates:
@@ -24,7 +25,7 @@ def templates(axes: int = 2, data: bool = False) -> Templates:
         name="shower",
         axes=every,
         observables=("t_reco", "t_theta2_reco", "a", "b")[:axes],
-        labels=("T [GeV]", "T theta^2 [GeV rad^2]", "a", "b")[:axes],
+        labels=("$T_e$ [GeV]", r"$T_e\,\theta_e^2$ [GeV rad$^2$]", "a", "b")[:axes],
         start=0,
     )
     side = RegionBins(name="side", axes=(every[0],), observables=("t_reco",), labels=("T [GeV]",), start=region.size)
@@ -56,7 +57,7 @@ def test_contents_variances_and_edges_come_back(tmp_path):
                 np.testing.assert_array_equal(found.variances().ravel(), made.squares[sample, 2 * power, :12])
         np.testing.assert_array_equal(found.axis(0).edges(), [0.1, 0.2, 0.5, 1.5])
         np.testing.assert_allclose(found.axis(1).edges(), [0, 0.001, 0.002, 0.003, 0.004])
-        assert found.axis(1).member("fTitle") == "T theta^2 [GeV rad^2]"
+        assert found.axis(1).member("fTitle") == "T_{e} #theta_{e}^{2} [GeV rad^{2}]"
         assert found.title == "NC, kappa^1"
         total = file["side/total/sm"]
         assert total.classname == "TH1D"

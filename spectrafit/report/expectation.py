@@ -1,0 +1,106 @@
+"""A `Model` and its fit in; expected events per sample and bin, with uncertainties before and after the fit, out."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import numpy.typing as npt
+
+from spectrafit.inference.likelihood import predict
+from spectrafit.inference.model import Model
+from spectrafit.inference.results import FitResult
+
+__all__ = ["Expectation", "expectation", "spread"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What a model expects in its B bins at the fitted nuisance parameters, kept apart by sample.
+
+    Attributes
+    ----------
+    samples : (S,) tuple of str
+    counts : (S, B) array
+        Events without the coupling (kappa = 0).
+    extra : (S, B) array
+        Events the coupling adds (or takes away) at `kappa`.
+    kappa : float
+    variance : (B,) array
+        Variance of the simulation at kappa = 0, events^2.
+    before, after : (B, B) arrays
+        Covariance of the sum from the nuisance parameters, events^2: by their priors, and by the fit.
+    """
+
+    samples: tuple[str, ...]
+    counts: Floats
+    extra: Floats
+    kappa: float
+    variance: Floats
+    before: Floats
+    after: Floats
+
+    @property
+    def total(self) -> Floats:
+        """(B,) events of all samples without the coupling."""
+        total: Floats = self.counts.sum(axis=0)
+        return total
+
+    @property
+    def signal(self) -> Floats:
+        """(B,) events the coupling adds to all samples."""
+        signal: Floats = self.extra.sum(axis=0)
+        return signal
+
+
+def expectation(model: Model, best: FitResult, *, kappa: float) -> Expectation:
+    """Return what the model expects at the fitted nuisance parameters, without the coupling and with it at `kappa`."""
+    off, on = best.values.copy(), best.values.copy()
+    if model.poi:
+        off[model.index(model.poi)], on[model.index(model.poi)] = 0.0, kappa
+    counts = _by_sample(model, off)
+    before, after = spread(model, best, off)
+    return Expectation(
+        samples=tuple(counts),
+        counts=np.array(list(counts.values())),
+        extra=np.array(list(_by_sample(model, on).values())) - np.array(list(counts.values())),
+        kappa=kappa,
+        variance=predict(model, off).variance,
+        before=before,
+        after=after,
+    )
+
+
+def spread(model: Model, best: FitResult, values: Floats) -> tuple[Floats, Floats]:
+    """Return the (B, B) covariances of the expected events at `values`, before and after the fit.
+
+    Linear in the nuisance parameters, whose (K, B) derivatives are central differences over one prior width. A
+    parameter without a prior counts with its fitted error in both.
+    """
+    moving = [i for i, p in enumerate(model.parameters) if p.name != model.poi and best.errors[i] > 0]
+    slopes = np.zeros((len(moving), model.n_bins))
+    prior = np.zeros((len(moving), len(moving)))
+    for row, i in enumerate(moving):
+        parameter = model.parameters[i]
+        width = parameter.width if parameter.constraint == "gaussian" else float(best.errors[i])
+        step = np.zeros_like(values)
+        step[i] = width
+        slopes[row] = (predict(model, values + step).mean - predict(model, values - step).mean) / (2.0 * width)
+        prior[row, row] = width**2
+    place = {model.parameters[i].name: row for row, i in enumerate(moving)}
+    for first, second, rho in model.correlations:
+        if first in place and second in place:
+            a, b = place[first], place[second]
+            prior[a, b] = prior[b, a] = rho * np.sqrt(prior[a, a] * prior[b, b])
+    fitted = best.covariance[np.ix_(moving, moving)]
+    return slopes.T @ prior @ slopes, slopes.T @ fitted @ slopes
+
+
+def _by_sample(model: Model, values: Floats) -> dict[str, Floats]:
+    counts: dict[str, Floats] = {}
+    for component, events in zip(model.components, predict(model, values).components, strict=True):
+        total = counts.setdefault(component.sample, np.zeros(model.n_bins))
+        total[component.start : component.stop] += events
+    return counts

@@ -1,0 +1,104 @@
+"""The nouns of a finished analysis in, every figure of its report out, named and captioned."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+
+from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.report.figures import detector, likelihood, spectra
+from spectrafit.report.figures.style import look, mathtext, power_of_ten
+
+if TYPE_CHECKING:
+    from spectrafit.config import Analysis
+    from spectrafit.inference.model import Model
+    from spectrafit.inference.results import FitResult, Impact, Limit, Profile
+    from spectrafit.report.expectation import Expectation
+    from spectrafit.templates.store import Templates
+
+__all__ = ["Drawing", "draw", "look"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A figure with the `name` of its files and the `caption` under it."""
+
+    name: str
+    caption: str
+    figure: Figure
+
+
+def draw(
+    analysis: Analysis,
+    templates: Templates,
+    model: Model,
+    best: FitResult,
+    profile: Profile,
+    limit: Limit,
+    expected: Expectation,
+    impacts: Sequence[Impact],
+) -> Iterator[Drawing]:
+    """Draw the figures one by one, within `look`: spectra, maps, profile, scan, nuisances, correlations, detector."""
+    coupling = COUPLINGS[model.coupling]
+    unit = mathtext(coupling.unit)
+    at = f"{mathtext(coupling.symbol)} $= {power_of_ten(limit.value)}$ {unit}".rstrip()
+    signal = f"{coupling.title}, {at}"
+    level = f"{100 * limit.level:g} % CL limit ({limit.method}, {limit.sides}-sided)"
+    exposures = analysis.pot.values() if isinstance(analysis.pot, dict) else (analysis.pot,)
+    about = {
+        "left": analysis.title or "",
+        "right": " + ".join(f"${power_of_ten(pot)}$" for pot in exposures) + " POT",
+    }
+    roles = {sample: "background" for sample in expected.samples} | dict(
+        zip(templates.samples, templates.roles, strict=True)
+    )
+    data = None if model.asimov else model.data
+
+    for region in templates.regions:
+        for axis, observable in enumerate(region.observables):
+            figure = spectra.spectrum(
+                expected, region, axis, titles=model.titles, roles=roles, signal=signal, data=data, **about
+            )
+            caption = (
+                f"Region {region.name}: expected events, stacked by sample, with the {coupling.title} at its {level} "
+                "on top. Bands: statistics of the simulation and nuisance parameters, before and after the fit."
+            )
+            yield Drawing(name=f"{region.name}_{observable}", caption=caption, figure=figure)
+        if len(region.axes) == 2:
+            yield Drawing(
+                name=f"{region.name}_plane",
+                caption=f"Region {region.name}: the templates as they are fitted, and where the coupling shows.",
+                figure=spectra.plane(expected, region, signal=at, **about),
+            )
+    yield Drawing(
+        name="profile",
+        caption=f"Profile likelihood; the limit is at {100 * limit.level:g} % CL. Statistic: {limit.statistic}. "
+        f"Boundary: {limit.boundary}.",
+        figure=likelihood.profile(profile, limit, coupling, **about),
+    )
+    scanned = likelihood.scan(limit, coupling, **about)
+    if scanned is not None:
+        yield Drawing(name="limit", caption=f"What the {limit.method} limit was read from.", figure=scanned)
+    pulls = likelihood.nuisances(model, best, impacts, coupling, **about)
+    if pulls is not None:
+        yield Drawing(
+            name="nuisances",
+            caption="Pulls and constraints of the nuisance parameters, and their impact on the fitted coupling "
+            "(its change when the parameter is held one fitted error up or down, in errors of the coupling).",
+            figure=pulls,
+        )
+    matrix = likelihood.correlations(model, best, **about)
+    if matrix is not None:
+        yield Drawing(name="correlations", caption="Correlations of the fitted parameters.", figure=matrix)
+    for sample_set in analysis.sample_sets:
+        if sample_set.response is not None:
+            yield Drawing(
+                name=f"response_{sample_set.name}",
+                caption=f"Detector response of the sample set {sample_set.name}, for forward electrons.",
+                figure=detector.response(
+                    sample_set.response, left=sample_set.title or sample_set.name, right="parametric response"
+                ),
+            )

@@ -1,0 +1,240 @@
+"""A profile, a fit and a limit in; the curves a referee asks for out: profile, scan, pulls, impacts, correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from spectrafit.report.figures.style import COLOURS, SIGNAL, frame, mathtext, power_of_ten, tag
+
+if TYPE_CHECKING:
+    from spectrafit.inference.model import Model
+    from spectrafit.inference.results import FitResult, Impact, Limit, Profile
+    from spectrafit.physics.couplings import Coupling
+
+__all__ = ["correlations", "nuisances", "profile", "scan"]
+
+Floats = npt.NDArray[np.float64]
+
+# More rows than this cannot be read on one page; the tables have them all.
+MOST_ROWS = 30
+
+
+def profile(curve: Profile, limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -> Figure:
+    """Draw 2NLL above its minimum against kappa, with the limit, and the reported quantity along the upper edge.
+
+    The unphysical side of the boundary is shaded: the fit may go there, the limit may not.
+    """
+    figure = Figure(figsize=(6.0, 4.6))
+    axes = frame(figure, 0.72, 0.60, 5.1, 3.25)
+    low, high = float(curve.grid[0]), float(curve.grid[-1])
+    height = float(np.interp(limit.kappa, curve.grid, curve.delta_2nll))
+    top = max(1.6 * height, 4.5)
+    axes.set_xlim(low, high)
+    axes.set_ylim(0.0, top)
+    for level in (1.0, 4.0):
+        axes.axhline(level, color=COLOURS["mist"], lw=0.8, zorder=0)
+    if coupling.lower is not None and low < coupling.lower:
+        axes.axvspan(low, coupling.lower, color="#EFEFEF", lw=0, zorder=0)
+        axes.text(low + 0.02 * (high - low), 0.03 * top, "not physical", color="#5A5A5A", fontsize=9.5)
+    parabola = ((curve.grid - limit.best_kappa) / limit.best_error) ** 2
+    axes.plot(
+        curve.grid, parabola, color=COLOURS["grey"], lw=1.1, ls=(0, (2, 1.5)), label="parabola of the fitted error"
+    )
+    axes.plot(curve.grid, curve.delta_2nll, color=COLOURS["blue"], lw=1.8, label="profile likelihood")
+    if not curve.valid.all():
+        bad = ~curve.valid
+        axes.plot(curve.grid[bad], curve.delta_2nll[bad], "x", color=COLOURS["ink"], ms=5, label="fit not valid")
+    axes.plot([limit.kappa, limit.kappa], [0.0, height], color=SIGNAL, lw=1.4)
+    axes.plot([low, limit.kappa], [height, height], color=SIGNAL, lw=0.8, ls=(0, (4, 2)))
+    axes.plot(limit.kappa, height, "o", color=SIGNAL, ms=5)
+    # Right of the limit and below its height the curve never comes: it rises.
+    symbol, unit = mathtext(coupling.symbol), mathtext(coupling.unit)
+    words = f"{symbol} $< {power_of_ten(limit.value)}$ {unit}\n{100 * limit.level:g} % CL, {limit.sides}-sided\n"
+    place = (limit.kappa + 0.02 * (high - low), 0.06 * top)
+    axes.text(*place, words + limit.method, fontsize=10.5, color=SIGNAL, va="bottom")
+    axes.set_xlabel(kappa_label(coupling))
+    axes.set_ylabel(r"$2\,\Delta\ln L$")
+    # Inside a rising curve, above its minimum, is always room.
+    middle = min(max((limit.best_kappa - low) / (high - low), 0.3), 0.7)
+    axes.legend(loc="upper center", bbox_to_anchor=(middle, 1.0), framealpha=0.0)
+    reported_edge(axes, coupling, low, high)
+    tag(figure, left, right, edges=(0.72 / 6.0, 5.82 / 6.0))
+    return figure
+
+
+def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -> Figure | None:
+    """Draw what the limit was read from (p-values, critical values, posterior along kappa); None if it kept nothing."""
+    points = limit.points
+    if "kappa" not in points or len(points) < 2:
+        return None
+    kappa = points["kappa"]
+    figure = Figure(figsize=(6.0, 4.4))
+    axes = frame(figure, 0.75, 0.60, 5.07, 3.45)
+    words = {
+        "statistic": ("statistic of the data", COLOURS["blue"], "-"),
+        "critical": ("critical value", COLOURS["ink"], "--"),
+        "p_value": ("p-value", COLOURS["blue"], "-"),
+        "posterior": ("posterior density", COLOURS["green"], "-"),
+    }
+    for name, (label, colour, style) in words.items():
+        if name in points:
+            axes.plot(kappa, points[name], color=colour, ls=style, label=label)
+    if "p_value" in points:
+        axes.axhline(1 - limit.level, color=COLOURS["ink"], lw=0.9, ls="--", label=f"{1 - limit.level:g}")
+        axes.set_yscale("log")
+    axes.axvline(limit.kappa, color=SIGNAL, lw=1.4, label="limit")
+    axes.set_xlim(float(kappa[0]), float(kappa[-1]))
+    axes.set_xlabel(kappa_label(coupling))
+    axes.legend()
+    tag(figure, left, right, edges=(0.75 / 6.0, 5.82 / 6.0))
+    return figure
+
+
+def nuisances(
+    model: Model, best: FitResult, impacts: Sequence[Impact], coupling: Coupling, *, left: str = "", right: str = ""
+) -> Figure | None:
+    """Draw pulls and impacts, the largest impact first; None if the fit had no nuisance parameter.
+
+    Left: (fitted - prior) / prior width with the fitted error in prior widths. Right: how far kappa moves, in its
+    error, when the nuisance is held one fitted error up or down.
+    """
+    place = {name: i for i, name in enumerate(best.names)}
+    singles = [impact for impact in impacts if not impact.group]
+    moved = singles[:MOST_ROWS]
+    if not moved:
+        return None
+    shown = [place[impact.name] for impact in moved]
+    count = len(shown)
+    heights = np.arange(count)[::-1].astype(float)
+    tall = 0.21 * count
+    figure = Figure(figsize=(7.2, tall + 1.05))
+    pulls = frame(figure, 2.1, 0.62, 2.45, tall)
+    moves = frame(figure, 4.70, 0.62, 2.35, tall, sharey=pulls)
+    for axes in (pulls, moves):
+        axes.set_ylim(-0.7, count - 0.3)
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_locator(FixedLocator(heights.tolist()))
+        axes.tick_params(axis="y", left=False, right=False)
+    pulls.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _short(best.names[shown[count - 1 - round(y)]])))
+    pulls.tick_params(axis="y", labelsize=9)
+    moves.tick_params(axis="y", labelleft=False)
+
+    for width, colour in ((2.0, "#F3F3F3"), (1.0, "#E2E2E2")):
+        pulls.axvspan(-width, width, color=colour, lw=0)
+    pulls.axvline(0.0, color=COLOURS["ink"], lw=0.6, ls=(0, (1, 2)))
+    reach = 2.2
+    for y, i in zip(heights, shown, strict=True):
+        if np.isfinite(best.pulls[i]):
+            pulls.errorbar(best.pulls[i], y, xerr=best.constraints[i], fmt="o", ms=4, lw=1.3, color="black")
+            reach = max(reach, abs(best.pulls[i]) + best.constraints[i] + 0.2)
+        else:
+            text = f"{best.values[i]:.3g} ± {best.errors[i]:.2g} (free)"
+            pulls.text(0.0, y, text, ha="center", va="center", fontsize=8.5)
+    pulls.set_xlim(-reach, reach)
+    pulls.set_xlabel(r"$(\hat\theta-\theta_0)\,/\,\sigma_0$")
+
+    for side, colour in (("up", COLOURS["blue"]), ("down", COLOURS["orange"])):
+        share = np.array([getattr(impact, side) for impact in moved]) / best.kappa_error
+        moves.barh(heights, share, height=0.62, color=colour, label=f"parameter {side}")
+    moves.axvline(0.0, color=COLOURS["ink"], lw=0.6)
+    widest = 1.15 * max(max(impact.size for impact in moved) / best.kappa_error, 0.02)
+    moves.set_xlim(-widest, widest)
+    moves.xaxis.set_major_locator(MaxNLocator(5))
+    moves.set_xlabel(rf"impact on {_symbol(coupling)}, in its error")
+    handles, labels = moves.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower left", ncols=1, fontsize=8.5, borderaxespad=0.3)
+    hidden = f"{count} largest of {len(singles)}" if len(singles) > count else ""
+    tag(figure, left, ", ".join(word for word in (hidden, right) if word))
+    return figure
+
+
+def correlations(model: Model, best: FitResult, *, left: str = "", right: str = "") -> Figure | None:
+    """Draw the correlations of the fitted parameters, those most correlated with kappa if there are many.
+
+    None if fewer than two parameters were fitted.
+    """
+    matrix = best.correlation
+    rows = [i for i in range(len(best.names)) if best.errors[i] > 0]
+    if len(rows) < 2:
+        return None
+    if model.poi:
+        poi = model.index(model.poi)
+        rows.sort(key=lambda i: (i != poi, -abs(float(matrix[poi, i]))))
+    shown = rows[:MOST_ROWS]
+    side = max(0.26 * len(shown), 2.2)
+    # Nine-point letters are about 0.062 inches wide.
+    room = 0.25 + 0.062 * max(len(_short(best.names[i])) for i in shown)
+    figure = Figure(figsize=(max(side + room + 0.75, 4.0), side + room + 0.42))
+    axes = frame(figure, room, room, side, side)
+    part = matrix[np.ix_(shown, shown)]
+    picture = axes.imshow(part, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
+    bar = figure.colorbar(picture, cax=frame(figure, room + side + 0.07, room, 0.12, side))
+    bar.ax.tick_params(labelsize=8.5, direction="in")
+    names = [_short(best.names[i]) for i in shown]
+    axes.set_xticks(range(len(shown)), names, rotation=90, fontsize=8.5)
+    axes.set_yticks(range(len(shown)), names, fontsize=8.5)
+    axes.tick_params(which="both", length=0, top=False, right=False)
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_minor_locator(NullLocator())
+    if len(shown) <= 14:
+        for row in range(len(shown)):
+            for column in range(len(shown)):
+                value = part[row, column]
+                colour = "white" if abs(value) > 0.6 else COLOURS["ink"]
+                axes.text(
+                    column, row, f"{value:.2f}".replace("0.", "."), ha="center", va="center", fontsize=7, color=colour
+                )
+    hidden = f"{len(shown)} of {len(rows)}" if len(rows) > len(shown) else ""
+    tag(figure, left, ", ".join(word for word in (hidden, right) if word))
+    return figure
+
+
+def kappa_label(coupling: Coupling) -> str:
+    """Return the name of kappa with its unit, as mathtext: mu_nu^2 in 10^-18 mu_B^2 for the magnetic moment."""
+    unit = mathtext(coupling.unit).strip("$")
+    power = power_of_ten(coupling.scale, 0)
+    if coupling.root == 2:
+        return rf"{_symbol(coupling)} $[{power}\;{unit}^2]$"
+    if coupling.reference:
+        return rf"({_symbol(coupling)} $-\;{coupling.reference:g}$) / {coupling.scale:g}"
+    return rf"{_symbol(coupling)} $[{power}\;\mathrm{{{coupling.unit}}}]$"
+
+
+def reported_edge(axes: Axes, coupling: Coupling, low: float, high: float) -> None:
+    """Put the reported quantity along the upper edge, if it is not linear in kappa."""
+    if coupling.root == 1:
+        return
+    axes.tick_params(axis="x", which="both", top=False)
+    upper = axes.secondary_xaxis("top")
+    scale = np.sqrt(coupling.scale)
+    values: list[float] = []
+    for value in MaxNLocator(7).tick_values(0.0, float(np.sqrt(max(high, 0.0)))):
+        # The square crowds the ticks near 0.
+        if 0 <= value**2 <= high and (not values or value**2 - values[-1] ** 2 > 0.045 * (high - low)):
+            values.append(float(value))
+    upper.set_xticks([v * v for v in values], [f"{v:g}" for v in values])
+    upper.xaxis.set_minor_locator(NullLocator())
+    unit = mathtext(coupling.unit).strip("$")
+    upper.set_xlabel(rf"{mathtext(coupling.symbol)} $[{power_of_ten(float(scale), 0)}\;{unit}]$")
+
+
+def _symbol(coupling: Coupling) -> str:
+    inner = mathtext(coupling.symbol).strip("$")
+    return (
+        f"${inner}^2$" if coupling.root == 2 else f"${inner}$" if "$" in mathtext(coupling.symbol) else coupling.symbol
+    )
+
+
+def _math(text: str) -> str:
+    return f"${text}$"
+
+
+def _short(name: str, most: int = 26) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"

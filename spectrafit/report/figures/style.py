@@ -1,0 +1,152 @@
+"""Nothing in, the look of every figure out: fonts, colours, frames and the words on their axes."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+__all__ = ["COLOURS", "FONT", "SIGNAL", "components", "frame", "look", "mathtext", "power_of_ten", "tag"]
+
+# STIX ships with matplotlib, so that a figure is the same on every machine; its digits and symbols match.
+FONT = "STIXGeneral"
+
+# Okabe and Ito's palette, in an order whose neighbours differ in lightness too: readable in grey and colour-blind.
+COLOURS = {
+    "blue": "#0072B2",
+    "sky": "#56B4E9",
+    "green": "#009E73",
+    "orange": "#E69F00",
+    "yellow": "#F0E442",
+    "vermilion": "#D55E00",
+    "purple": "#CC79A7",
+    "ink": "#1A1A1A",
+    "grey": "#8C8C8C",
+    "mist": "#DADADA",
+}
+SIGNAL = COLOURS["vermilion"]
+
+_SIGNAL_FILLS = ("#0072B2", "#56B4E9", "#A6D5F2", "#D6ECF9")
+_BACKGROUND_FILLS = ("#E69F00", "#F5CE7A", "#009E73", "#8FD1BC", "#CC79A7", "#E8C3D7", "#8C8C8C", "#C9C9C9")
+
+_PARAMETERS: Any = {
+    "font.family": FONT,
+    "mathtext.fontset": "stix",
+    "font.size": 11.0,
+    "axes.titlesize": 11.0,
+    "axes.labelsize": 12.0,
+    "legend.fontsize": 9.5,
+    "legend.frameon": False,
+    "legend.handlelength": 1.6,
+    "legend.labelspacing": 0.35,
+    "axes.linewidth": 0.8,
+    "axes.edgecolor": COLOURS["ink"],
+    "axes.xmargin": 0.0,
+    "lines.linewidth": 1.4,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.minor.visible": True,
+    "ytick.minor.visible": True,
+    "xtick.major.size": 5.0,
+    "ytick.major.size": 5.0,
+    "xtick.minor.size": 2.5,
+    "ytick.minor.size": 2.5,
+    "hatch.linewidth": 0.6,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    # A fixed salt makes the names inside an SVG, and so the file, the same every time.
+    "svg.hashsalt": "spectrafit",
+}
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw and save figures in our style within this context; the user's own settings are back afterwards."""
+    with mpl.rc_context(_PARAMETERS):
+        yield
+
+
+def frame(figure: Figure, left: float, bottom: float, width: float, height: float, **options: Any) -> Axes:
+    """Return axes of a figure, placed in inches from its lower left corner.
+
+    Places are given, not computed: a layout engine would draw every figure once more for each file it is saved to.
+    """
+    wide, tall = figure.get_size_inches()
+    axes: Axes = figure.add_axes((left / wide, bottom / tall, width / wide, height / tall), **options)
+    return axes
+
+
+def components(roles: Sequence[str]) -> list[str]:
+    """Return a fill colour per sample: blues for signal, warm colours and greens for backgrounds."""
+    used = {"signal": 0, "background": 0}
+    fills = {"signal": _SIGNAL_FILLS, "background": _BACKGROUND_FILLS}
+    colours = []
+    for role in roles:
+        palette = fills[role]
+        colours.append(palette[used[role] % len(palette)])
+        used[role] += 1
+    return colours
+
+
+def tag(figure: Figure, left: str, right: str, *, edges: tuple[float, float] = (0.02, 0.98)) -> None:
+    """Write what a figure is (left) and what it was made with (right) along its upper edge, between `edges`."""
+    height = 1 - 0.19 / figure.get_figheight()
+    figure.text(edges[0], height, mathtext(left), fontsize=10.5, va="center")
+    figure.text(edges[1], height, right, fontsize=9.5, va="center", ha="right")
+
+
+_WORDS = {
+    "theta": r"\theta",
+    "mu_B": r"\mu_\mathrm{B}",
+    "mu_nu": r"\mu_\nu",
+    "mu^2": r"\mu_\nu^2",
+    "kappa": r"\kappa",
+    "nu_e": r"\nu_e",
+    "nu_mu": r"\nu_\mu",
+    "nu_tau": r"\nu_\tau",
+    "anti-nu_e": r"\bar\nu_e",
+    "anti-nu_mu": r"\bar\nu_\mu",
+    "anti-nu_tau": r"\bar\nu_\tau",
+    "sin^2": r"\sin^2",
+    "pi0": r"\pi^0",
+    "sigma": r"\sigma",
+    "chi^2": r"\chi^2",
+}
+_WORD = re.compile(
+    r"(?<![A-Za-z_\\$])("
+    + "|".join(re.escape(w) for w in sorted(_WORDS, key=len, reverse=True))
+    + r")(?![A-Za-z])(\^\d)?"
+)
+_POWER = re.compile(r"(?<=[A-Za-z])\^(-?\d+)")
+
+
+def mathtext(text: str) -> str:
+    """Return a label written in plain words (`T theta^2 [GeV rad^2]`, `nu_mu e`) with its symbols as mathtext.
+
+    Text that holds a `$` already is left alone.
+    """
+    if "$" in text:
+        return text
+    symbols = _WORD.sub(lambda found: f"${_WORDS[found[1]]}{found[2] or ''}$", text)
+    pieces = symbols.split("$")
+    pieces[::2] = [_POWER.sub(r"$^{\1}$", piece) for piece in pieces[::2]]
+    return "$".join(pieces)
+
+
+def power_of_ten(value: float, digits: int = 2) -> str:
+    """Return a number as mathtext, `1.58 x 10^{-9}`; plain where no power of ten is needed."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    exponent = math.floor(math.log10(abs(value)))
+    if -3 < exponent < 4:
+        return f"{value:.{digits + 1}g}"
+    mantissa = f"{value / 10.0**exponent:.{digits}f}"
+    return rf"10^{{{exponent}}}" if mantissa == "1" else rf"{mantissa}\times 10^{{{exponent}}}"

@@ -1,0 +1,170 @@
+"""Headline, figures and tables in; one self-contained HTML page out, for the screen and for paper."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import html
+import re
+from collections.abc import Sequence
+
+from spectrafit.report.tables import Table
+
+__all__ = ["Picture", "Section", "page", "symbols"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A figure as PNG with its caption; `width` in inches is what it was drawn for."""
+
+    png: bytes
+    caption: str
+    width: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Section:
+    """A heading with what stands under it: pictures, then tables, then a text shown as it is (folded away)."""
+
+    title: str
+    pictures: tuple[Picture, ...] = ()
+    tables: tuple[Table, ...] = ()
+    text: str = ""
+
+
+_STYLE = """
+:root { --ink: #1a1a1a; --faint: #5f6670; --rule: #d5d9de; --accent: #0072b2; --alarm: #d55e00; }
+* { box-sizing: border-box; }
+body { margin: 0 auto; max-width: 62rem; padding: 2.5rem 1.5rem 4rem; color: var(--ink); background: #fff;
+  font: 16px/1.5 "Charter", "Bitstream Charter", "Source Serif 4", Georgia, "Times New Roman", serif; }
+header { border-bottom: 2px solid var(--ink); padding-bottom: 1rem; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
+h2 { font-size: 1.2rem; margin: 2.4rem 0 .8rem; padding-bottom: .2rem; border-bottom: 1px solid var(--rule); }
+.byline { color: var(--faint); margin: 0; font-size: .92rem; }
+.headline { font-size: 1.45rem; margin: 1.2rem 0 .2rem; }
+.meaning { margin: 0; color: var(--faint); }
+.alarm { border-left: 4px solid var(--alarm); padding: .5rem .9rem; margin: 1.2rem 0 0; background: #fdf3ec; }
+.pictures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1.6rem 1.4rem; align-items: start; }
+figure { margin: 0; }
+figure.wide { grid-column: 1 / -1; }
+figure img { width: 100%; height: auto; display: block; }
+figcaption { font-size: .86rem; line-height: 1.4; color: var(--faint); margin-top: .4rem; }
+.scroll { overflow-x: auto; margin: 1.6rem 0 0; }
+table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; min-width: 50%; }
+caption { text-align: left; font-weight: bold; padding: 0 0 .4rem; }
+th { text-align: left; font-weight: 600; border-bottom: 1.5px solid var(--ink); padding: .25rem .9rem .25rem 0; }
+td { padding: .22rem .9rem .22rem 0; border-bottom: 1px solid #eceff2; vertical-align: top; white-space: pre-wrap; }
+th.number, td.number { text-align: right; padding: .22rem 0 .22rem 1.4rem; white-space: nowrap; }
+tr.rule td { border-top: 1px solid var(--ink); }
+details summary { cursor: pointer; color: var(--accent); }
+pre { font: .8rem/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; background: #f6f7f8;
+  padding: .8rem 1rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
+@media (max-width: 46rem) { .pictures { grid-template-columns: minmax(0, 1fr); } }
+@media print {
+  body { font-size: 10.5pt; max-width: none; padding: 0; }
+  h2, caption { break-after: avoid; }
+  figure, tr { break-inside: avoid; }
+  details { display: none; }
+  @page { margin: 16mm 14mm; }
+}
+"""
+
+
+def page(
+    title: str, byline: str, headline: str, meaning: str, sections: Sequence[Section], *, alarms: Sequence[str] = ()
+) -> str:
+    """Return the page: nothing in it refers to anything outside it.
+
+    Parameters
+    ----------
+    title, byline : name of the analysis, and when and with what it was made.
+    headline : the result, as HTML.
+    meaning : what the result means, in one line.
+    sections : what follows, in order.
+    alarms : what a reader must not miss (a fit that is not valid, files left out).
+    """
+    warnings = "".join(f'<p class="alarm">{symbols(alarm)}</p>' for alarm in alarms)
+    body = "\n".join(_section(section) for section in sections)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{html.escape(title)}</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<header>
+<h1>{symbols(title)}</h1>
+<p class="byline">{html.escape(byline)}</p>
+<p class="headline">{headline}</p>
+<p class="meaning">{symbols(meaning)}</p>
+</header>
+{warnings}
+{body}
+</body>
+</html>
+"""
+
+
+def _section(section: Section) -> str:
+    lines = ["<section>", f"<h2>{html.escape(section.title)}</h2>"]
+    if section.pictures:
+        lines += ['<div class="pictures">', *(_picture(picture) for picture in section.pictures), "</div>"]
+    lines += [f'<div class="scroll">{_table(table)}</div>' for table in section.tables]
+    if section.text:
+        lines.append(f"<details><summary>show</summary><pre>{html.escape(section.text)}</pre></details>")
+    return "\n".join([*lines, "</section>"])
+
+
+def _table(table: Table) -> str:
+    kinds = ["number" if name.startswith(">") else "text" for name in table.columns]
+    lines = ["<table>"]
+    if table.title:
+        lines.append(f"<caption>{symbols(table.title)}</caption>")
+    if any(name.strip(">") for name in table.columns):
+        cells = zip(kinds, table.columns, strict=True)
+        head = "".join(f'<th class="{kind}">{symbols(name.removeprefix(">"))}</th>' for kind, name in cells)
+        lines.append(f"<thead><tr>{head}</tr></thead>")
+    lines.append("<tbody>")
+    for index, row in enumerate(table.rows):
+        rule = ' class="rule"' if index in table.rules else ""
+        cells = zip(kinds, row, strict=True)
+        body = "".join(f'<td class="{kind}">{symbols(cell)}</td>' for kind, cell in cells)
+        lines.append(f"<tr{rule}>{body}</tr>")
+    return "\n".join([*lines, "</tbody></table>"])
+
+
+def _picture(picture: Picture) -> str:
+    data = base64.b64encode(picture.png).decode()
+    caption = symbols(picture.caption)
+    kind = ' class="wide"' if picture.width > 7.5 else ""
+    image = f'<img alt="{html.escape(picture.caption)}" src="data:image/png;base64,{data}">'
+    return f"<figure{kind}>{image}<figcaption>{caption}</figcaption></figure>"
+
+
+_SYMBOLS = {
+    "mu_B": "<i>μ</i><sub>B</sub>",
+    "mu_nu": "<i>μ</i><sub>ν</sub>",
+    "q_nu": "<i>q</i><sub>ν</sub>",
+    "sin^2": "sin²",
+    "theta_W": "<i>θ</i><sub>W</sub>",
+    "kappa": "<i>κ</i>",
+    "pi0": "<i>π</i>⁰",
+    "chi2": "<i>χ</i>²",
+    "cm^2": "cm²",
+    "&lt;r^2&gt;": "⟨<i>r</i>²⟩",
+    ">=": "≥",
+} | {
+    f"{anti}nu_{name}": f"<i>{'ν̄' if anti else 'ν'}</i><sub>{letter}</sub>"
+    for anti in ("", "anti-")
+    for name, letter in (("e", "e"), ("mu", "μ"), ("tau", "τ"))
+}
+_SYMBOL = re.compile(
+    r"(?<![\w-])(" + "|".join(re.escape(w) for w in sorted(_SYMBOLS, key=len, reverse=True)) + r")(?!\w)"
+)
+
+
+def symbols(text: str) -> str:
+    """Return plain text as HTML, with the names of quantities (`mu_nu`, `kappa`, `nu_mu`) as their symbols."""
+    return _SYMBOL.sub(lambda found: _SYMBOLS[found[1]], html.escape(text, quote=False))

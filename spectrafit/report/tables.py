@@ -1,0 +1,268 @@
+"""Results in, tables out: of text, so that the same rows stand in the terminal and on the page."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+    from spectrafit.config import Analysis
+    from spectrafit.inference.model import Model
+    from spectrafit.inference.results import FitResult, Impact, Limit
+    from spectrafit.report.expectation import Expectation
+    from spectrafit.templates.store import Templates
+
+__all__ = [
+    "Table",
+    "budget_table",
+    "inventory_table",
+    "nuisance_rows",
+    "nuisance_table",
+    "quantity",
+    "result_table",
+    "sources_table",
+    "yields_table",
+]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Table:
+    """Rows of text under column names: rich prints it, `report.page` sets it.
+
+    Attributes
+    ----------
+    title : str
+    columns : tuple of str
+        A name that starts with ">" is of a column of numbers, aligned right.
+    rows : tuple of tuple of str
+    rules : tuple of int
+        Rows with a line above them.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    rules: tuple[int, ...] = ()
+
+    def __rich__(self) -> RichTable:
+        """Return the table as rich draws it."""
+        from rich.markup import escape
+        from rich.table import Table as RichTable
+
+        table = RichTable(title=escape(self.title) or None, title_justify="left", title_style="bold")
+        table.show_header = any(name.strip(">") for name in self.columns)
+        for name in self.columns:
+            table.add_column(escape(name.removeprefix(">")), justify="right" if name.startswith(">") else "left")
+        for index, row in enumerate(self.rows):
+            table.add_row(*(escape(cell) for cell in row), end_section=index + 1 in self.rules)
+        return table
+
+
+def quantity(value: float, error: float | None = None) -> str:
+    """Return a number to four digits, or to two digits of its error."""
+    if error is None or not (math.isfinite(value) and math.isfinite(error) and error > 0):
+        return f"{value:.4g}"
+    decimals = 1 - math.floor(math.log10(error))
+    if -4 < decimals <= 6:
+        return f"{value:.{max(decimals, 0)}f} ± {error:.{max(decimals, 0)}f}"
+    return f"{value:.3g} ± {error:.2g}"
+
+
+def result_table(best: FitResult, limit: Limit) -> Table:
+    """Return what was found: the limit with what it means, the best fit and whether to believe it."""
+    unit = f" {limit.unit}" if limit.unit else ""
+    error = f" ± {limit.error:.1g}" if limit.error > 0 else ""
+    rows = [
+        ("limit", f"{limit.value:.4g}{error}{unit} at {100 * limit.level:g} % CL"),
+        ("method", f"{limit.method}, {limit.sides}-sided"),
+        ("statistic", limit.statistic),
+        ("boundary", limit.boundary),
+    ]
+    if limit.expected is not None:
+        low2, low1, median, high1, high2 = limit.expected.values
+        rows.append(("expected at kappa = 0", f"{median:.4g}{unit} ({limit.expected.how})"))
+        rows.append(("68 %, 95 % of experiments", f"{low1:.3g} to {high1:.3g}, {low2:.3g} to {high2:.3g}{unit}"))
+    rows += [("note", note) for note in limit.notes]
+    if limit.ledger is not None:
+        rows.append(("toys", str(limit.ledger)))
+    second = len(rows)
+    if best.poi:
+        rows.append(("best fit kappa", quantity(best.kappa, best.kappa_error)))
+        if best.poi in best.minos:
+            low, high = best.minos[best.poi]
+            rows.append(("  MINOS", f"{low:+.3g} {high:+.3g}"))
+    rows.append(("data", "Asimov (the expectation itself)" if best.asimov else "observed"))
+    rows.append(("goodness of fit", str(best.goodness)))
+    state = "valid" if best.valid else f"NOT VALID: {best.message}"
+    rows.append(("fit", f"{state}; EDM {best.edm:.1e}, {best.calls} calls, {1e3 * best.seconds:.1f} ms"))
+    return Table(title="", columns=("", ""), rows=tuple(rows), rules=(second,))
+
+
+def nuisance_rows(model: Model, best: FitResult, impacts: Sequence[Impact]) -> list[dict[str, Any]]:
+    """Return, per parameter but kappa, what `result.json` keeps: prior, fit, pull, constraint and impact on kappa."""
+    moves = {impact.name: impact for impact in impacts if not impact.group}
+    rows = []
+    for i, parameter in enumerate(model.parameters):
+        if parameter.name == model.poi:
+            continue
+        move = moves.get(parameter.name)
+        rows.append(
+            {
+                "name": parameter.name,
+                "group": parameter.group,
+                "constraint": parameter.constraint,
+                "prior": None if parameter.constraint == "free" else parameter.centre,
+                "prior_width": parameter.width if parameter.constraint == "gaussian" else None,
+                "value": float(best.values[i]),
+                "error": float(best.errors[i]),
+                "pull": float(best.pulls[i]),
+                "constrained_to": float(best.constraints[i]),
+                "impact_up": move.up if move else 0.0,
+                "impact_down": move.down if move else 0.0,
+                "fixed": parameter.name in best.fixed,
+                "at_limit": parameter.name in best.at_limit,
+            }
+        )
+    return rows
+
+
+def nuisance_table(model: Model, best: FitResult, impacts: Sequence[Impact]) -> Table:
+    """Return every nuisance parameter, the largest impact on kappa first."""
+    rows = nuisance_rows(model, best, impacts)
+    rows.sort(key=lambda row: -max(abs(row["impact_up"]), abs(row["impact_down"])))
+    return Table(
+        title="Nuisance parameters",
+        columns=("parameter", "group", "constraint", ">fitted", ">pull", ">post / prior", ">impact up", ">impact down"),
+        rows=tuple(
+            (
+                row["name"],
+                row["group"],
+                row["constraint"],
+                "fixed" if row["fixed"] else quantity(row["value"], row["error"]),
+                f"{row['pull']:+.2f}" if math.isfinite(row["pull"]) else "",
+                f"{row['constrained_to']:.2f}" if math.isfinite(row["constrained_to"]) else "",
+                f"{row['impact_up']:+.3g}",
+                f"{row['impact_down']:+.3g}",
+            )
+            for row in rows
+        ),
+    )
+
+
+def budget_table(best: FitResult, impacts: Sequence[Impact]) -> Table:
+    """Return what the error of kappa is made of: groups of nuisances, statistics of simulation and data."""
+    groups = [(i.name, f"{i.size:.3g}", f"{100 * i.size / best.kappa_error:.0f} %") for i in impacts if i.group]
+    total = ("all", f"{best.kappa_error:.3g}", "100 %")
+    return Table(
+        title="Error of kappa", columns=("from", ">size", ">of the whole"), rows=(*groups, total), rules=(len(groups),)
+    )
+
+
+def yields_table(expected: Expectation, model: Model, coupling_at: str) -> Table:
+    """Return expected events per sample and region, what the coupling adds at `coupling_at`, and the data."""
+    spans = model.regions
+    names = [span.title or span.name for span in spans]
+    rows = [
+        (
+            model.titles.get(sample) or sample,
+            *(f"{expected.counts[s, span.start : span.stop].sum():.1f}" for span in spans),
+        )
+        for s, sample in enumerate(expected.samples)
+    ]
+    rules = [len(rows)]
+
+    def spreads(covariance: Any) -> tuple[str, ...]:
+        inside = [slice(span.start, span.stop) for span in spans]
+        return tuple(f"± {math.sqrt(max(float(np.sum(covariance[part, part])), 0.0)):.1f}" for part in inside)
+
+    rows.append(("Standard Model", *(f"{expected.total[span.start : span.stop].sum():.1f}" for span in spans)))
+    rows.append(("  statistics of the simulation", *spreads(np.diag(expected.variance))))
+    rows.append(("  nuisance parameters before the fit", *spreads(expected.before)))
+    rows.append(("  nuisance parameters after the fit", *spreads(expected.after)))
+    rules.append(len(rows))
+    added = (f"{expected.signal[span.start : span.stop].sum():+.1f}" for span in spans)
+    rows.append((coupling_at, *added))
+    if not model.asimov:
+        rules.append(len(rows))
+        rows.append(("data", *(f"{model.data[span.start : span.stop].sum():.0f}" for span in spans)))
+    return Table(
+        title="Events at the analysis exposure",
+        columns=("sample", *(f">{name}" for name in names)),
+        rows=tuple(rows),
+        rules=tuple(rules),
+    )
+
+
+def sources_table(templates: Templates) -> Table:
+    """Return what the templates were filled from: per sample files, entries, exposure, and what was left out."""
+    rows = []
+    for record in templates.inventories:
+        dropped = record["dropped"]
+        stands_for = record["stands_for"]
+        name = record["sample"] if stands_for == record["sample"] else f"{record['sample']} (for {stands_for})"
+        counts = (dropped["unselected"], dropped["below_threshold"], sum(n for n, _ in dropped["bad"].values()))
+        rows.append(
+            (
+                str(name),
+                str(len(record["files"])),
+                str(record["entries"]),
+                *(str(count) for count in counts),
+                str(dropped["negative_weights"]),
+                "" if record["pot"] is None else f"{record['pot']:.4g}",
+                f"{record['scale']:.4g}",
+                str(len(record["skipped"])),
+            )
+        )
+    return Table(
+        title="Ntuples",
+        columns=(
+            "sample",
+            ">files",
+            ">entries",
+            ">not selected",
+            ">below threshold",
+            ">bad, dropped",
+            ">weight < 0",
+            ">POT",
+            ">scale",
+            ">files left out",
+        ),
+        rows=tuple(rows),
+    )
+
+
+def inventory_table(analysis: Analysis, *, skip_bad_files: bool = False) -> Table:
+    """Open every file an analysis names and return what is in them; no event is read.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read, and `skip_bad_files` is off.
+    """
+    from spectrafit.events.read import scan
+
+    rows = []
+    for sample_set, sample in analysis.nominal:
+        found = scan(sample_set, sample, skip_bad_files=skip_bad_files)
+        wanted = analysis.exposure(sample_set)
+        rows.append(
+            (
+                f"{sample_set.name}/{sample.name}",
+                sample.role,
+                str(len(found.identities)),
+                str(found.entries),
+                "" if found.pot is None else f"{found.pot:.4g}",
+                "" if sample.role == "data" or found.pot is None else f"{found.scale(wanted):.4g}",
+                str(len(found.chunks)),
+                str(len(found.skipped)),
+            )
+        )
+    columns = ("sample", "role", ">files", ">entries", ">POT", ">scale", ">chunks", ">skipped")
+    title = analysis.title or "Input"
+    return Table(title=title, columns=columns, rows=tuple(rows))

@@ -1,0 +1,374 @@
+"""The nouns of a finished analysis in; a folder with result.json, templates.root, figures and one page out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from spectrafit.config import digest
+from spectrafit.errors import DataError
+from spectrafit.inference.fit import impacts as all_impacts
+from spectrafit.inference.fit import profile as scan_profile
+from spectrafit.interop import root
+from spectrafit.physics.couplings import COUPLINGS, Coupling
+from spectrafit.report.expectation import Expectation, expectation
+from spectrafit.report.page import Picture, Section, page, symbols
+from spectrafit.report.tables import (
+    Table,
+    budget_table,
+    nuisance_rows,
+    nuisance_table,
+    result_table,
+    sources_table,
+    yields_table,
+)
+
+if TYPE_CHECKING:
+    from spectrafit.config import Analysis
+    from spectrafit.inference.model import Model
+    from spectrafit.inference.results import FitResult, Impact, Limit, Profile
+    from spectrafit.templates.store import Templates
+
+__all__ = ["record", "write"]
+
+# What the numbers can depend on.
+_PACKAGES = (
+    "spectrafit-numm",
+    "numpy",
+    "numba",
+    "scipy",
+    "iminuit",
+    "awkward",
+    "uproot",
+    "boost-histogram",
+    "formulate",
+)
+# On the page a figure is shown at about half its size, so that this prints at 350 dots per inch.
+DPI = 200
+
+
+def write(
+    directory: str | os.PathLike[str],
+    analysis: Analysis,
+    templates: Templates,
+    model: Model,
+    best: FitResult,
+    limit: Limit,
+    *,
+    profile: Profile | None = None,
+    figures: bool = True,
+) -> Path:
+    """Write everything a reader of the result needs, and return the folder.
+
+    Parameters
+    ----------
+    directory : folder to write to, made if missing. What an earlier run wrote there is replaced, once all of the new
+        is there; other files are left alone.
+    analysis, templates, model, best, limit : what was fitted and found.
+    profile : the profile in kappa; made here if not given.
+    figures : off leaves out the figures, in the folder and on the page.
+
+    Returns
+    -------
+    Path
+        The folder: `result.json`, `templates.root`, `index.html`, and `figures/` with each figure as PNG and PDF.
+
+    Raises
+    ------
+    DataError
+        The folder cannot be written; an earlier result in it is still whole.
+    """
+    target = Path(directory)
+    curve = profile or _profile(model, best, limit)
+    impacts = all_impacts(model, best)
+    expected = expectation(_as_shown(analysis, templates, model), best, kappa=limit.kappa)
+    result = record(analysis, templates, model, best, limit, curve, impacts)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target, prefix=".writing-") as name:
+            staged = Path(name)
+            pictures: dict[str, Picture] = {}
+            if figures:
+                pictures = _draw(staged / "figures", analysis, templates, model, best, curve, limit, expected, impacts)
+            root.write(staged / "templates.root", templates)
+            text = _page(analysis, templates, model, best, limit, expected, impacts, result, pictures)
+            (staged / "index.html").write_text(text, encoding="utf-8")
+            (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+            _publish(staged, target)
+    except OSError as error:
+        raise DataError(
+            f"{target}: cannot be written ({error.strerror or error}); no half-made result is left"
+        ) from error
+    return target
+
+
+def record(
+    analysis: Analysis,
+    templates: Templates,
+    model: Model,
+    best: FitResult,
+    limit: Limit,
+    profile: Profile,
+    impacts: Sequence[Impact],
+) -> dict[str, Any]:
+    """Return what `result.json` holds, as plain values: limit, best fit, nuisances, yields, fit status, provenance.
+
+    Numbers that are not finite become None.
+    """
+    coupling = COUPLINGS[model.coupling]
+    names = list(dict.fromkeys(component.sample for component in model.components))
+    best_fit: dict[str, Any] = {
+        "kappa": best.kappa,
+        "error": best.kappa_error,
+        "minos": best.minos.get(best.poi),
+        "unit_of_kappa": f"{coupling.scale:g} {coupling.unit}{'^2' if coupling.root == 2 else ''}".strip(),
+        "reported": coupling.reported(best.kappa),
+        "reported_unit": coupling.unit,
+    }
+    content = {
+        "title": analysis.title,
+        "coupling": {
+            "name": coupling.name,
+            "symbol": coupling.symbol,
+            "unit": coupling.unit,
+            "carriers": analysis.coupling_options.carriers or coupling.carriers,
+        },
+        "limit": limit.summary() | {"symbol": coupling.symbol},
+        "best_fit": best_fit,
+        "nuisances": nuisance_rows(model, best, impacts),
+        "error_budget": {impact.name: impact.size for impact in impacts if impact.group},
+        "correlation": {"parameters": list(best.names), "matrix": best.correlation},
+        "fit": {
+            "valid": best.valid,
+            "message": best.message,
+            "two_nll": best.nll,
+            "edm": best.edm,
+            "calls": best.calls,
+            "seconds": best.seconds,
+            "at_limit": best.at_limit,
+            "fixed": best.fixed,
+            "goodness": best.goodness,
+            "statistic": model.statistic,
+            "terms": model.terms,
+            "mc_statistics": analysis.fit.mc_statistics,
+            "bins": int(model.used.sum()),
+            "dropped_bins": model.zero_bins,
+        },
+        "profile": {"kappa": profile.grid, "delta_2nll": profile.delta_2nll},
+        "data": {
+            "blinded": model.asimov,
+            "what": "Asimov: the expectation at kappa = 0" if model.asimov else "observed",
+            "events": {span.name: float(model.data[span.start : span.stop].sum()) for span in model.regions},
+        },
+        "samples": names,
+        "provenance": _provenance(analysis, templates),
+    }
+    plain: dict[str, Any] = _plain(content)
+    return plain
+
+
+def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": platform.platform(),
+        "versions": versions,
+        "configuration_digest": digest(analysis),
+        "templates_digest": templates.digest,
+        "inputs": templates.inventories,
+        "components": templates.components,
+        "pruned": templates.pruned,
+        "seeds": {"limit": analysis.limit.seed, **{s.name: s.seed for s in analysis.sample_sets}},
+        "build": templates.provenance,
+        "configuration": msgspec.to_builtins(analysis),
+    }
+
+
+def _profile(model: Model, best: FitResult, limit: Limit) -> Profile:
+    """Scan from two errors below the best fit or the boundary to well above the limit."""
+    low = min(best.kappa, 0.0) - 2.0 * best.kappa_error
+    high = limit.kappa + max(0.7 * (limit.kappa - low), best.kappa_error)
+    return scan_profile(model, grid=np.linspace(low, high, 41))
+
+
+def _as_shown(analysis: Analysis, templates: Templates, model: Model) -> Model:
+    """Return the model bin by bin: `terms = "norm"` fits totals, and a spectrum is still worth seeing."""
+    if model.n_bins == templates.bins:
+        return model
+    from spectrafit.inference.assemble import assemble
+
+    options = msgspec.structs.replace(analysis.fit, terms="shape+norm")
+    return assemble(msgspec.structs.replace(analysis, fit=options), templates, unblind=not model.asimov)
+
+
+def _draw(
+    folder: Path,
+    analysis: Analysis,
+    templates: Templates,
+    model: Model,
+    best: FitResult,
+    profile: Profile,
+    limit: Limit,
+    expected: Expectation,
+    impacts: Sequence[Impact],
+) -> dict[str, Picture]:
+    # matplotlib is half a second to import: only those who draw pay for it.
+    from spectrafit.report.figures import draw, look
+
+    folder.mkdir()
+    pictures = {}
+    with look():
+        for drawing in draw(analysis, templates, model, best, profile, limit, expected, impacts):
+            image = folder / f"{drawing.name}.png"
+            drawing.figure.savefig(image, dpi=DPI)
+            # Without a date the same figure is the same file.
+            drawing.figure.savefig(folder / f"{drawing.name}.pdf", metadata={"CreationDate": None})
+            width = float(drawing.figure.get_figwidth())
+            pictures[drawing.name] = Picture(png=image.read_bytes(), caption=drawing.caption, width=width)
+    return pictures
+
+
+def _page(
+    analysis: Analysis,
+    templates: Templates,
+    model: Model,
+    best: FitResult,
+    limit: Limit,
+    expected: Expectation,
+    impacts: Sequence[Impact],
+    result: Mapping[str, Any],
+    pictures: Mapping[str, Picture],
+) -> str:
+    coupling = COUPLINGS[model.coupling]
+    provenance = result["provenance"]
+    about_fit = ("profile", "limit", "nuisances", "correlations")
+    spectra = tuple(p for name, p in pictures.items() if name not in about_fit and not name.startswith("response_"))
+    responses = tuple(p for name, p in pictures.items() if name.startswith("response_"))
+    fitted = tuple(pictures[name] for name in about_fit if name in pictures)
+    made = [(name, text) for name, text in provenance["versions"].items()]
+    digests = [
+        ("made", provenance["made"]),
+        ("machine", provenance["machine"]),
+        ("configuration", provenance["configuration_digest"]),
+        ("templates", provenance["templates_digest"]),
+        ("seeds", ", ".join(f"{name} {seed}" for name, seed in provenance["seeds"].items())),
+    ]
+    at = f"{coupling.symbol} = {limit.value:.4g} {coupling.unit}".strip()
+    sections = [
+        Section(title="Result", tables=(result_table(best, limit),)),
+        Section(title="Spectra", pictures=spectra, tables=(yields_table(expected, model, f"{coupling.title}, {at}"),)),
+        Section(
+            title="Fit", pictures=fitted, tables=(nuisance_table(model, best, impacts), budget_table(best, impacts))
+        ),
+        Section(title="Input", pictures=responses, tables=tuple(_input_tables(templates))),
+        Section(
+            title="Provenance",
+            tables=(
+                Table(title="", columns=("", ""), rows=tuple(digests)),
+                Table(title="Versions", columns=("", ""), rows=tuple(made)),
+            ),
+        ),
+        Section(title="Configuration, resolved", text=json.dumps(provenance["configuration"], indent=1)),
+    ]
+    data = "expectation without the coupling (blinded)" if model.asimov else "observed data"
+    return page(
+        analysis.title or Path(analysis.path).stem,
+        f"spectrafit {version('spectrafit-numm')}, {provenance['made'][:16].replace('T', ' ')} UTC",
+        _headline(coupling, limit),
+        f"{100 * limit.level:g} % CL, {limit.sides}-sided, {limit.method}; {data}",
+        sections,
+        alarms=_alarms(best, model, templates),
+    )
+
+
+def _input_tables(templates: Templates) -> list[Table]:
+    tables = [sources_table(templates)]
+    if templates.components:
+        tables.append(
+            Table(
+                title="Principal components",
+                columns=("systematic", ">variations", ">kept", ">variance kept"),
+                rows=tuple(
+                    (name, *(f"{value:.6g}" for value in found.values()))
+                    for name, found in templates.components.items()
+                ),
+            )
+        )
+    if templates.pruned:
+        rows = tuple(tuple(str(value) for value in record.values()) for record in templates.pruned)
+        tables.append(Table(title="Pruned", columns=tuple(templates.pruned[0]), rows=rows))
+    return tables
+
+
+def _alarms(best: FitResult, model: Model, templates: Templates) -> list[str]:
+    alarms = [] if best.valid else [f"The fit is not valid: {best.message}"]
+    skipped = [f"{file} ({why})" for record in templates.inventories for file, why in record["skipped"]]
+    if skipped:
+        alarms.append(f"{len(skipped)} files were left out, and the exposure scaled to the rest: {', '.join(skipped)}")
+    if model.zero_bins:
+        alarms.append(f"Bins without expectation, handled by the declared rule: {', '.join(model.zero_bins)}")
+    return alarms
+
+
+def _headline(coupling: Coupling, limit: Limit) -> str:
+    symbol, unit = symbols(coupling.symbol), symbols(coupling.unit)
+    upper = f"{_scientific(limit.value)} {unit}"
+    if limit.lower > 0 or (coupling.lower is None and limit.sides == "two"):
+        return f"{_scientific(coupling.reported(limit.lower))} &lt; {symbol} &lt; {upper}"
+    return f"{symbol} &lt; {upper}"
+
+
+def _scientific(value: float) -> str:
+    if value == 0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e4:
+        return f"{value:.3g}"
+    exponent = math.floor(math.log10(abs(value)))
+    return f"{value / 10.0**exponent:.2f} × 10<sup>{exponent}</sup>".replace("-", "−")
+
+
+def _publish(staged: Path, target: Path) -> None:
+    """Move what was staged into the folder: figures as one, then file by file, the record last."""
+    old = staged / "figures.old"
+    if (target / "figures").exists():
+        (target / "figures").rename(old)
+    if (staged / "figures").exists():
+        (staged / "figures").rename(target / "figures")
+    for name in ("templates.root", "index.html", "result.json"):
+        (staged / name).replace(target / name)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it: arrays as lists, nouns as objects, what is not finite as None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    return str(value)
