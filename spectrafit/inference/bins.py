@@ -13,7 +13,8 @@ true prediction t (Barlow-Beeston-lite; Conway, PHYSTAT 2011) is the root of t^2
     2NLL = 2 [t - n + n ln(n / t)] + V u^2,   d/dm = 2 u,   d/dV = -u^2,   u = 1 - n / t = (m - t) / V.
 
 This stays finite for m < 0 if V > 0. With V = 0 a prediction below the bin's floor continues the function as a parabola
-that is as steep as one event there: a negative number of events is impossible, not merely unlikely.
+that is as steep as one event there: a negative number of events is impossible, not merely unlikely. A bin without
+counts whose floor is 0 keeps 2NLL = 2 m below it (HistFactory as pyhf has it).
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from spectrafit.inference.morphing import INNER
 from spectrafit.inference.yields import FAST
 
 __all__ = ["fill_bins", "saturated"]
+
+# Limits of a local gamma, pyhf's.
+_LEAST, _MOST = 1e-10, 10.0
 
 
 @njit(**INNER)
@@ -76,6 +80,8 @@ def _bin(statistic: int, n: float, m: float, v: float, floor: float, expected: b
     """Return 2NLL of one bin, its derivatives by m and v, its curvature in m, and the prediction t after profiling."""
     if statistic == 0 and v > 0.0:
         return _barlow_beeston(n, m, v, expected)
+    if n == 0.0 and floor <= 0.0:
+        return 2.0 * m, 2.0, 0.0, 2.0 / m if expected and m > 1e-6 else 0.0, m
     inside = max(m, floor)
     if statistic == 2:
         value, by_mean, by_variance, curvature, t = _neyman_pearson(n, inside, v)
@@ -93,31 +99,50 @@ def _bin(statistic: int, n: float, m: float, v: float, floor: float, expected: b
 
 
 @njit(**INNER)
-def _auxiliary(
-    n: float, m: float, shared: float, width: float, counts: float, expected: bool
-) -> tuple[float, float, float, float, float]:
-    """Return 2NLL of a bin with a Poisson-constrained gamma, derivatives by m and shared, curvature in m, and gamma.
+def _gaussian_gamma(n: float, m: float, shared: float, width: float, centre: float) -> float:
+    """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared, constrained by ((gamma - centre) / width)^2."""
+    start, v = m + (centre - 1.0) * shared, (width * shared) ** 2
+    if n == 0.0 or v == 0.0:
+        return centre - width * width * shared
+    root = math.sqrt((start - v) * (start - v) + 4.0 * n * v)
+    t = 0.5 * (start - v + root) if start >= v else 2.0 * n * v / (root + v - start)
+    return centre - width * width * shared * (1.0 - n / t)
 
-    t = gamma shared + rest, gamma x width auxiliary events expected and `counts` seen; the root of
-    (shared + width) gamma t - n shared gamma - counts t = 0 is the minimum.
+
+@njit(**INNER)
+def _poisson_gamma(n: float, m: float, shared: float, width: float, counts: float) -> float:
+    """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared with auxiliary `counts`, gamma width expected.
+
+    It is the root of (shared + width) gamma t - n shared gamma - counts t = 0.
     """
-    rest = max(m - shared, 0.0)
-    s = max(shared, 0.0)
+    s, rest = max(shared, 0.0), max(m - shared, 0.0)
+    if n == 0.0 or s == 0.0:
+        return counts / (s + width)
     a = (s + width) * s
     b = (s + width) * rest - (n + counts) * s
     c = -counts * rest
-    if a > 0.0:
-        root = math.sqrt(b * b - 4.0 * a * c)
-        gamma = (root - b) / (2.0 * a) if b <= 0.0 else (-2.0 * c / (b + root))
+    root = math.sqrt(b * b - 4.0 * a * c)
+    return (root - b) / (2.0 * a) if b <= 0.0 else -2.0 * c / (b + root)
+
+
+@njit(**INNER)
+def _local(
+    kind: int, n: float, m: float, shared: float, width: float, centre: float, floor: float, expected: bool
+) -> Any:
+    """Return 2NLL of a bin with a local gamma at its minimum, derivatives by m and shared, curvature in m, and gamma."""
+    if kind == 1:
+        gamma = _gaussian_gamma(n, m, shared, width, centre)
     else:
-        gamma = counts / width
-    t = gamma * s + rest
-    safe = max(t, 1e-300)
-    u = 1.0 - n / safe if n > 0.0 else 1.0
-    value = (saturated(n, safe) if t > 0.0 or n > 0.0 else 0.0) + saturated(counts, max(width * gamma, 1e-300))
-    spread = (s * gamma) ** 2 / max(counts, 1e-300)
-    plain = 2.0 / safe if expected or n == 0.0 else 2.0 * n / (safe * safe)
-    return value, 2.0 * u, 2.0 * u * (gamma - 1.0), plain / (1.0 + 0.5 * plain * spread), gamma
+        gamma = _poisson_gamma(n, m, shared, width, centre)
+    gamma = min(max(gamma, _LEAST), _MOST)
+    value, by_mean, _, plain, _ = _bin(0, n, m + (gamma - 1.0) * shared, 0.0, floor, expected)
+    if kind == 1:
+        value += ((gamma - centre) / width) ** 2
+        spread = (width * shared) ** 2
+    else:
+        value += saturated(centre, width * gamma)
+        spread = (shared * gamma) ** 2 / max(centre, 1e-300)
+    return value, by_mean, by_mean * (gamma - 1.0), plain / (1.0 + 0.5 * plain * spread), gamma
 
 
 @njit(**INNER, fastmath=FAST)
@@ -137,25 +162,20 @@ def fill_bins(a: Any, d: Any, w: Any) -> Any:
             w.gamma[b], w.fitted[b] = 1.0, w.mean[b]
             continue
         n, m, v, centre = d.counts[b], w.mean[b], w.variance[b], d.local[b]
-        if a.local_kind[b] == 2:
-            value, by_mean, by_shared, curvature, gamma = _auxiliary(
-                n, m, w.shared[b], a.local_width[b], centre, expected
+        if a.local_kind[b] > 0:
+            value, by_mean, by_shared, curvature, gamma = _local(
+                a.local_kind[b], n, m, w.shared[b], a.local_width[b], centre, a.floor[b], expected
             )
             w.by_mean[b], w.by_shared[b], w.by_variance[b] = by_mean, by_shared, 0.0
             w.curvature[b], w.gamma[b] = curvature, gamma
             w.fitted[b] = m + (gamma - 1.0) * w.shared[b]
-            total += value
-            continue
-        value, by_mean, by_variance, curvature, t = _bin(
-            a.statistic, n, m + (centre - 1.0) * w.shared[b], v, a.floor[b], expected
-        )
+        else:
+            value, by_mean, by_variance, curvature, t = _bin(
+                a.statistic, n, m + (centre - 1.0) * w.shared[b], v, a.floor[b], expected
+            )
+            w.by_mean[b], w.by_shared[b], w.by_variance[b] = by_mean, by_mean * (centre - 1.0), by_variance
+            w.curvature[b], w.gamma[b], w.fitted[b] = curvature, centre, t
         total += value
-        w.by_mean[b], w.by_variance[b], w.curvature[b] = by_mean, by_variance, curvature
-        w.by_shared[b] = by_mean * (centre - 1.0)
-        w.gamma[b], w.fitted[b] = centre, t
-        if a.local_kind[b] == 1:
-            width = a.local_width[b]
-            w.by_shared[b] += by_variance * 2.0 * width * width * w.shared[b]
     return total
 
 

@@ -211,6 +211,19 @@ def add_gradient(a: Any, theta: Any, w: Any) -> None:
     _add_components(a, theta, w)
 
 
+@njit(**INNER)
+def _others(a: Any, theta: Any, w: Any, c: int, g: int, i: int) -> float:
+    """Return the yield of bin i of a component without its gamma g, which is 0."""
+    value = w.product[c] * w.bracket[a.place[c] + i]
+    for m in range(a.bend_at[c], a.bend_at[c + 1]):
+        value *= code4_bin(theta[a.bend_parameter[m]], a.bends, a.bend_place[m] + 8 * i)[0]
+    for h in range(a.gamma_at[c], a.gamma_at[c + 1]):
+        k = a.gammas[a.gamma_place[h] + i]
+        if h != g and k >= 0:
+            value *= theta[k]
+    return value
+
+
 # The loops over components are inside the functions: handing over the tuples of arrays costs a microsecond each time.
 @njit(**INNER, fastmath=FAST)
 def _add_components(a: Any, theta: Any, w: Any) -> None:
@@ -229,7 +242,8 @@ def _add_components(a: Any, theta: Any, w: Any) -> None:
             for i in range(n):
                 k = a.gammas[a.gamma_place[g] + i]
                 if k >= 0:
-                    gradient[k] += adjoint[i] * yields[i] / theta[k]
+                    rest = yields[i] / theta[k] if theta[k] != 0.0 else _others(a, theta, w, c, g, i)
+                    gradient[k] += adjoint[i] * rest
         if a.bend_at[c + 1] > a.bend_at[c] or a.gamma_at[c + 1] > a.gamma_at[c]:
             for i in range(n):
                 adjoint[i] *= w.shape[p + i]
@@ -276,7 +290,8 @@ def fill_jacobian(a: Any, theta: Any, w: Any) -> None:
             for i in range(n):
                 k = a.gammas[a.gamma_place[g] + i]
                 if k >= 0:
-                    jacobian[k, s + i] += weight[i] * yields[i] / theta[k]
+                    rest = yields[i] / theta[k] if theta[k] != 0.0 else _others(a, theta, w, c, g, i)
+                    jacobian[k, s + i] += weight[i] * rest
         if a.bend_at[c + 1] > a.bend_at[c] or a.gamma_at[c + 1] > a.gamma_at[c]:
             for i in range(n):
                 weight[i] *= w.shape[p + i]
