@@ -100,7 +100,7 @@ def _bin(statistic: int, n: float, m: float, v: float, floor: float, expected: b
 
 @njit(**INNER)
 def _gaussian_gamma(n: float, m: float, shared: float, width: float, centre: float) -> float:
-    """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared, constrained by ((gamma - centre) / width)^2."""
+    """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared plus ((gamma - centre) / width)^2."""
     start, v = m + (centre - 1.0) * shared, (width * shared) ** 2
     if n == 0.0 or v == 0.0:
         return centre - width * width * shared
@@ -129,11 +129,8 @@ def _poisson_gamma(n: float, m: float, shared: float, width: float, counts: floa
 def _local(
     kind: int, n: float, m: float, shared: float, width: float, centre: float, floor: float, expected: bool
 ) -> Any:
-    """Return 2NLL of a bin with a local gamma at its minimum, derivatives by m and shared, curvature in m, and gamma."""
-    if kind == 1:
-        gamma = _gaussian_gamma(n, m, shared, width, centre)
-    else:
-        gamma = _poisson_gamma(n, m, shared, width, centre)
+    """Return 2NLL of a bin at its gamma's minimum, derivatives by m and shared, curvature in m, and gamma."""
+    gamma = _gaussian_gamma(n, m, shared, width, centre) if kind == 1 else _poisson_gamma(n, m, shared, width, centre)
     gamma = min(max(gamma, _LEAST), _MOST)
     value, by_mean, _, plain, _ = _bin(0, n, m + (gamma - 1.0) * shared, 0.0, floor, expected)
     if kind == 1:

@@ -212,7 +212,7 @@ def add_gradient(a: Any, theta: Any, w: Any) -> None:
 
 
 @njit(**INNER)
-def _others(a: Any, theta: Any, w: Any, c: int, g: int, i: int) -> float:
+def _others(a: Any, theta: Any, w: Any, c: int, g: int, i: int) -> Any:
     """Return the yield of bin i of a component without its gamma g, which is 0."""
     value = w.product[c] * w.bracket[a.place[c] + i]
     for m in range(a.bend_at[c], a.bend_at[c + 1]):
