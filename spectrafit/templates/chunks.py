@@ -200,7 +200,9 @@ def _refuse_nonfinite(
             bad = np.flatnonzero(~np.isfinite(flat))
             if bad.size:
                 raise DataError(
-                    f"{task}: {effect.where}: {text!r} is NaN or infinite for {bad.size} of {flat.size} weights;"
-                    " correct them, or cut these entries with the sample's selection"
+                    f"{task}: {effect.where}: {text!r} is NaN or infinite {bad.size} times in {flat.size};"
+                    " correct it, or cut these entries with the sample's selection"
                 )
-        raise DataError(f"{task}: {effect.where}: its templates come out as NaN or infinity")
+        raise DataError(
+            f"{task}: {effect.where}: its weights are NaN or infinite for some events; correct the expression"
+        )

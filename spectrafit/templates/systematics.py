@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from spectrafit import config
 from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError
+from spectrafit.events import expressions
 from spectrafit.events.read import EFFICIENCY, ENTRY
 from spectrafit.random import stream_key
 from spectrafit.templates import fill, matrices
 from spectrafit.templates.components import directions_of
-from spectrafit.templates.observables import Columns
+from spectrafit.templates.observables import Columns, needs
 from spectrafit.templates.regions import Cells, Grid, RegionBins
 
 __all__ = ["EFFECTS", "Block", "Effect", "Filled", "effects"]
@@ -101,7 +102,7 @@ class Effect:
         self.where = f"{where} ({systematic.name!r})"
 
     def reads(self, sample: Sample) -> tuple[str, ...]:
-        """Return the columns or expressions it needs of a sample's events."""
+        """Return the columns it needs of a sample's events."""
         return ()
 
     def add(self, block: Block, sums: Floats | None) -> Floats | None:
@@ -157,9 +158,17 @@ def _add_universes(block: Block, weight: Floats, ratios: NDArray[Any], sums: Flo
     return sums
 
 
+def _values(block: Block, text: str) -> Any:
+    """Return a column, or the value of an expression of columns and observables; a constant becomes (N,)."""
+    if text in block.columns:
+        return block.columns[text]
+    values = expressions.evaluate(text, block.columns)
+    return np.full(block.weight.size, values, np.float64) if np.ndim(values) == 0 else values
+
+
 def _stack(block: Block, texts: tuple[str, ...]) -> Floats:
     """Return weight columns as (V, N)."""
-    return np.stack([np.asarray(block.columns[text], np.float64) for text in texts])
+    return np.stack([np.asarray(_values(block, text), np.float64) for text in texts])
 
 
 class _Weighted(Effect):
@@ -176,14 +185,16 @@ class _Weighted(Effect):
         raise NotImplementedError
 
     def reads(self, sample: Sample) -> tuple[str, ...]:
+        # Expressions are worked out here and not by the reader, so that a cache of their columns serves other numbers.
         texts = (self._list(),) if self._list() else self._columns()
-        return texts if self.systematic.ratio else (*texts, EFFICIENCY)
+        columns = needs(name for text in texts for name in expressions.compile(text).variables)
+        return columns if self.systematic.ratio else (*columns, EFFICIENCY)
 
     def add(self, block: Block, sums: Floats | None) -> Floats | None:
         # An absolute weight takes the place of the nominal one, but the response's efficiency goes on top of both.
         weight = block.weight if self.systematic.ratio else np.asarray(block.columns[EFFICIENCY], np.float64)
         if self._list():
-            return _add_universes(block, weight, self._matrix(block.columns[self._list()], self._length()), sums)
+            return _add_universes(block, weight, self._matrix(_values(block, self._list()), self._length()), sums)
         return _add_columns(block, weight, _stack(block, self._columns()), sums)
 
     def rows(self, sums: Floats) -> Floats:

@@ -320,7 +320,11 @@ def test_pruning_is_off_by_default_and_lists_what_it_takes(ntuples):
     [
         ('kind = "weight"\nname = "w"\nweights = ["w_upp"]\nsigmas = [1.0]', ConfigError, "did you mean 'w_up'"),
         ('kind = "weight"\nname = "w"\narray = "knobs"\nsigmas = [-1, 1]', DataError, "needs 2 weights per event"),
-        ('kind = "weight"\nname = "w"\nweights = ["log(score - 0.5)"]\nsigmas = [1.0]', DataError, "NaN or infinite"),
+        (
+            'kind = "weight"\nname = "w"\nweights = ["log(score - 0.5)"]\nsigmas = [1.0]',
+            DataError,
+            "NaN or infinite for some",
+        ),
         ('kind = "shift"\nname = "s"\nscale = 0.1\nsmear = 0.1', ConfigError, "either scale and offset, or smear"),
         ('kind = "shift"\nname = "s"', ConfigError, "either scale and offset, or smear"),
         ('kind = "shift"\nname = "s"\ncolumn = "t"\nscale = 0.1', ConfigError, "made of 't', so shifting it changes"),
