@@ -1,0 +1,351 @@
+"""Channels, samples and modifiers of a HistFactory workspace in, its sets of parameters out.
+
+A set is all parameters of one name: one for a normalisation, one per bin for a shape. Modifiers of one name share it,
+in whatever sample and channel they stand, if they ask for the same.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spectrafit.errors import ConfigError
+from spectrafit.inference.model import Parameter, Span
+from spectrafit.interop import workspace as ws
+
+__all__ = ["GAMMA", "Part", "Set", "collect", "configure", "divide"]
+
+Floats = npt.NDArray[np.float64]
+
+# pyhf's limits of pulls, free factors and constrained factors per bin.
+PULL, FACTOR, GAMMA = (-5.0, 5.0), (0.0, 10.0), (1e-10, 10.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """One sample of one channel; of modifiers with equal type and name the last counts, as in pyhf.
+
+    Attributes
+    ----------
+    channel, sample : str
+    where : str
+        JSON path.
+    start : int
+        First of its bins, of all channels flattened.
+    nominal : (n,) array
+    modifiers : dict of (class, name) to modifier
+    """
+
+    channel: str
+    sample: str
+    where: str
+    start: int
+    nominal: Floats
+    modifiers: dict[tuple[type, str], ws.Modifier]
+
+    @property
+    def bins(self) -> range:
+        """Its bins, of all channels flattened."""
+        return range(self.start, self.start + len(self.nominal))
+
+    def of(self, kind: type) -> Iterator[Any]:
+        """Return its modifiers of one class."""
+        return (m for m in self.modifiers.values() if isinstance(m, kind))
+
+
+@dataclasses.dataclass(kw_only=True)
+class Set:
+    """The parameters of one name: first as the modifiers ask for them, then as the measurement changes them.
+
+    Attributes
+    ----------
+    constraint, group : str
+        Kind of constraint; type of the modifier.
+    scalar : bool
+        Whether the set is one parameter called like the set; else they are `name[0]`, `name[1]`, ...
+    inits, bounds, fixed : list
+    auxdata, widths : list
+        Auxiliary measurements, and their sigmas (gaussian) or events per unit of the parameter (poisson).
+    widths_key : str
+        What the measurement calls the widths; "" if it may not change them.
+    bins : list of int
+        The bin of each parameter; empty if they are counted anew in each channel, or scalar.
+    """
+
+    constraint: Literal["gaussian", "poisson", "free"]
+    group: str
+    scalar: bool
+    inits: list[float]
+    bounds: list[tuple[float, float]]
+    fixed: list[bool]
+    auxdata: list[float]
+    widths: list[float]
+    widths_key: Literal["", "sigmas", "factors"] = ""
+    bins: list[int] = dataclasses.field(default_factory=list)
+
+    def same(self, other: Set) -> bool:
+        """Whether modifiers of two types may share these parameters."""
+        return dataclasses.replace(self, group=other.group) == other
+
+    def names(self, name: str) -> list[str]:
+        """Return the names of its parameters, the set's being `name`."""
+        return [name] if self.scalar else [f"{name}[{i}]" for i in range(len(self.inits))]
+
+    def parameters(self, name: str, poi: str) -> list[Parameter]:
+        """Return its parameters; `poi` is the name of the one of interest."""
+        free = self.constraint == "free"
+        return [
+            Parameter(
+                name=full,
+                kind="interest" if full == poi else "nuisance",
+                initial=self.inits[i],
+                constraint=self.constraint,
+                centre=0.0 if free else self.auxdata[i],
+                width=1.0 if free else self.widths[i],
+                lower=self.bounds[i][0],
+                upper=self.bounds[i][1],
+                group=self.group,
+                fixed=self.fixed[i],
+            )
+            for i, full in enumerate(self.names(name))
+        ]
+
+
+def _pull(group: str) -> Set:
+    return Set(
+        constraint="gaussian",
+        group=group,
+        scalar=True,
+        inits=[0.0],
+        bounds=[PULL],
+        fixed=[False],
+        auxdata=[0.0],
+        widths=[1.0],
+    )
+
+
+def _free(group: str, n: int, *, scalar: bool) -> Set:
+    return Set(
+        constraint="free",
+        group=group,
+        scalar=scalar,
+        inits=[1.0] * n,
+        bounds=[FACTOR] * n,
+        fixed=[False] * n,
+        auxdata=[],
+        widths=[],
+    )
+
+
+def _lumi() -> Set:
+    # Everything is the measurement's to say.
+    return Set(
+        constraint="gaussian",
+        group="lumi",
+        scalar=True,
+        inits=[],
+        bounds=[],
+        fixed=[False],
+        auxdata=[],
+        widths=[],
+        widths_key="sigmas",
+    )
+
+
+def _shapesys(part: Part, data: list[float]) -> Set:
+    pairs = list(zip(part.nominal.tolist(), data, strict=True))
+    events = [(nominal / error) ** 2 if nominal > 0 and error > 0 else 1.0 for nominal, error in pairs]
+    n = len(pairs)
+    return Set(
+        constraint="poisson",
+        group="shapesys",
+        scalar=False,
+        inits=[1.0] * n,
+        bounds=[GAMMA] * n,
+        fixed=[not (nominal > 0 and error > 0) for nominal, error in pairs],
+        auxdata=list(events),
+        widths=events,
+        widths_key="factors",
+        bins=list(part.bins),
+    )
+
+
+def _staterrors(parts: list[Part]) -> dict[str, Set]:
+    """Return the set of each name: bins of the channels it stands in, in order."""
+    squares: dict[str, dict[int, float]] = {}
+    totals: dict[str, dict[int, float]] = {}
+    for part in parts:
+        for modifier in part.of(ws.Staterror):
+            square, total = squares.setdefault(modifier.name, {}), totals.setdefault(modifier.name, {})
+            for b, nominal, error in zip(part.bins, part.nominal.tolist(), modifier.data, strict=True):
+                square[b] = square.get(b, 0.0) + error**2
+                total[b] = total.get(b, 0.0) + nominal
+    result = {}
+    for name in sorted(squares):
+        bins = sorted(squares[name])
+        sigmas = [squares[name][b] ** 0.5 / totals[name][b] if totals[name][b] > 0 else 0.0 for b in bins]
+        n = len(bins)
+        result[name] = Set(
+            constraint="gaussian",
+            group="staterror",
+            scalar=False,
+            inits=[1.0] * n,
+            bounds=[GAMMA] * n,
+            fixed=[sigma == 0.0 for sigma in sigmas],
+            auxdata=[1.0] * n,
+            widths=[sigma or 1.0 for sigma in sigmas],
+            widths_key="sigmas",
+            bins=bins,
+        )
+    return result
+
+
+def divide(spec: ws.Workspace) -> tuple[tuple[Span, ...], list[Part]]:
+    """Return the channels as spans of bins, in alphabetical order, and their samples.
+
+    Raises
+    ------
+    ConfigError
+        A channel or sample stands there twice, or bins differ in number.
+    """
+    order = sorted(range(len(spec.channels)), key=lambda i: spec.channels[i].name)
+    spans: list[Span] = []
+    parts: list[Part] = []
+    start = 0
+    for c in order:
+        channel, at = spec.channels[c], f"$.channels[{c}]"
+        if not channel.samples or not channel.samples[0].data:
+            raise ConfigError(f"{at}.samples: channel {channel.name!r} has no bins")
+        if spans and spans[-1].name == channel.name:
+            raise ConfigError(f"{at}.name: channel {channel.name!r} stands there twice")
+        n = len(channel.samples[0].data)
+        spans.append(Span(name=channel.name, start=start, stop=start + n))
+        seen: set[str] = set()
+        for s, sample in enumerate(channel.samples):
+            where = f"{at}.samples[{s}]"
+            if sample.name in seen:
+                raise ConfigError(f"{where}.name: sample {sample.name!r} stands twice in channel {channel.name!r}")
+            seen.add(sample.name)
+            _check_lengths(sample, n, where, channel.name)
+            parts.append(
+                Part(
+                    channel=channel.name,
+                    sample=sample.name,
+                    where=where,
+                    start=start,
+                    nominal=np.array(sample.data),
+                    modifiers={(type(m), m.name): m for m in sample.modifiers},
+                )
+            )
+        start += n
+    return tuple(spans), parts
+
+
+def _check_lengths(sample: ws.Sample, n: int, where: str, channel: str) -> None:
+    found = [("data", len(sample.data))]
+    for i, m in enumerate(sample.modifiers):
+        if isinstance(m, ws.Histosys):
+            found += [(f"modifiers[{i}].data.lo_data", len(m.data.lo_data))]
+            found += [(f"modifiers[{i}].data.hi_data", len(m.data.hi_data))]
+        elif isinstance(m, ws.Staterror | ws.Shapesys):
+            found += [(f"modifiers[{i}].data", len(m.data))]
+    for key, length in found:
+        if length != n:
+            raise ConfigError(f"{where}.{key}: {length} bins, channel {channel!r} has {n}")
+
+
+def collect(parts: list[Part]) -> dict[str, Set]:
+    """Return the sets of parameters the modifiers ask for, by name.
+
+    Raises
+    ------
+    ConfigError
+        Modifiers of one name cannot share their parameters, or a normsys is not positive.
+    """
+    sets = _staterrors(parts)
+    for part in parts:
+        for modifier in part.modifiers.values():
+            name, where = modifier.name, f"{part.where}.modifiers (sample {part.sample!r}, {modifier.name!r})"
+            match modifier:
+                case ws.Normsys(data=ws.Factors(lo=lo, hi=hi)):
+                    if not (lo > 0 and hi > 0):
+                        raise ConfigError(
+                            f"{where}: a normsys needs lo and hi > 0 for its logarithms, found {lo}, {hi}"
+                        )
+                    asked = _pull("normsys")
+                case ws.Histosys():
+                    asked = _pull("histosys")
+                case ws.Normfactor():
+                    asked = _free("normfactor", 1, scalar=True)
+                case ws.Shapefactor():
+                    # Bins are counted from the first of each channel: the longest channel sets the number.
+                    n = len(part.nominal)
+                    known = sets.get(name)
+                    if known and known.group == "shapefactor":
+                        n = max(n, len(known.inits))
+                        sets[name] = _free("shapefactor", n, scalar=False)
+                    asked = _free("shapefactor", n, scalar=False)
+                case ws.Lumi():
+                    asked = _lumi()
+                case ws.Shapesys(data=data):
+                    if name in sets:
+                        raise ConfigError(
+                            f"{where}: the parameters of a shapesys cannot be shared; give it its own name"
+                        )
+                    asked = _shapesys(part, data)
+                case _:
+                    continue
+            known = sets.setdefault(name, asked)
+            if not known.same(asked):
+                why = f"{len(asked.inits)} {asked.group} and {len(known.inits)} {known.group} parameters"
+                raise ConfigError(f"{where}: {why} cannot share a name; rename one of them")
+    return sets
+
+
+def configure(sets: dict[str, Set], settings: list[ws.Setting], where: str) -> None:
+    """Change the sets as a measurement says; settings of parameters that no modifier uses have no effect.
+
+    Raises
+    ------
+    ConfigError
+        A setting stands there twice, has another number of values, does not apply, or is missing for a lumi; or a
+        parameter starts outside its bounds.
+    """
+    seen: set[str] = set()
+    for i, setting in enumerate(settings):
+        at = f"{where}.parameters[{i}]"
+        if setting.name in seen:
+            raise ConfigError(f"{at}.name: {setting.name!r} is configured twice")
+        seen.add(setting.name)
+        if setting.name in sets:
+            _set(sets[setting.name], setting, at)
+    for name, found in sets.items():
+        if found.group == "lumi" and not (found.inits and found.bounds and found.auxdata and found.widths):
+            raise ConfigError(f"{where}.parameters: {name!r} needs inits, bounds, auxdata and sigmas")
+        for full, init, (low, high) in zip(found.names(name), found.inits, found.bounds, strict=True):
+            if not low <= init <= high:
+                raise ConfigError(f"{where}.parameters: {full!r} starts at {init}, outside its bounds [{low}, {high}]")
+
+
+def _set(found: Set, setting: ws.Setting, at: str) -> None:
+    """Change one set."""
+    n = len(found.fixed)
+    for key in ("inits", "bounds", "auxdata", "sigmas", "factors"):
+        values = getattr(setting, key)
+        if values is None:
+            continue
+        if (key == "auxdata" and found.constraint == "free") or (
+            key in ("sigmas", "factors") and key != found.widths_key
+        ):
+            raise ConfigError(f"{at}.{key}: {found.group} parameters have none")
+        if len(values) != n:
+            raise ConfigError(f"{at}.{key}: {len(values)} values for the {n} parameters of {setting.name!r}")
+        if key in ("sigmas", "factors") and min(values) <= 0:
+            raise ConfigError(f"{at}.{key}: must be positive, found {min(values)}")
+        setattr(found, "widths" if key == found.widths_key else key, list(values))
+    if setting.fixed is not None:
+        found.fixed = [setting.fixed] * n
