@@ -6,6 +6,7 @@ the event's flavour, neutrino energy and electron energy to that. The ratio is e
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from typing import Literal
 
@@ -87,6 +88,32 @@ def weigh(
         if value is not None and not 0.0 < value < 1.0:
             raise ValueError(f"{name}: {value}; needed a number between 0 and 1")
 
+    tables = _tables(
+        coupling, sm, sin2_theta_w, sin2_theta_w_generated, tuple(sorted(carrying)), tuple(sorted(settled.items()))
+    )
+    out = np.empty((1 + coupling.powers, codes.size))
+    dipole = SIGMA_MAGNETIC / SIGMA_SM * coupling.scale if coupling.family == "dipole" else 0.0
+    unchanged = np.array_equal(tables[_LEFT : _RIGHT + 1], tables[_LEFT_GENERATED : _RIGHT_GENERATED + 1])
+    if coupling.family == "dipole" and sm == "tree" and unchanged and not settled:
+        _weigh_dipole(codes, energies, recoils, tables, dipole, out)
+    else:
+        moves_angle = coupling.name == "weak_mixing_angle"
+        shifts = (coupling.constant, coupling.inverse_t)
+        _weigh(codes, energies, recoils, tables, dipole, *shifts, moves_angle, sm == "bks", out)
+    return out
+
+
+@functools.lru_cache(maxsize=64)
+def _tables(
+    coupling: Coupling,
+    sm: str,
+    sin2_theta_w: float | None,
+    sin2_theta_w_generated: float,
+    carrying: tuple[int, ...],
+    fixed: tuple[tuple[int, float], ...],
+) -> Floats:
+    """Return what depends on the flavour, (8, 33): the same for every block of events, so it is worked out once."""
+    settled = dict(fixed)
     tables = np.zeros((8, _SIZE))
     for code in FLAVOURS.values():
         angle = sin2_theta_w
@@ -106,17 +133,7 @@ def weigh(
         column[_KNOWN] = 1.0
         column[_CARRIES] = code in carrying
         column[_FIXED] = settled.get(code, 0.0)
-
-    out = np.empty((1 + coupling.powers, codes.size))
-    dipole = SIGMA_MAGNETIC / SIGMA_SM * coupling.scale if coupling.family == "dipole" else 0.0
-    unchanged = np.array_equal(tables[_LEFT : _RIGHT + 1], tables[_LEFT_GENERATED : _RIGHT_GENERATED + 1])
-    if coupling.family == "dipole" and sm == "tree" and unchanged and not settled:
-        _weigh_dipole(codes, energies, recoils, tables, dipole, out)
-    else:
-        moves_angle = coupling.name == "weak_mixing_angle"
-        shifts = (coupling.constant, coupling.inverse_t)
-        _weigh(codes, energies, recoils, tables, dipole, *shifts, moves_angle, sm == "bks", out)
-    return out
+    return tables
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
