@@ -16,8 +16,8 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from spectrafit.physics.compiled import scalar, ufunc
-from spectrafit.physics.constants import ALPHA, M_E, SIGMA_SM
-from spectrafit.physics.cross_sections import dsigma_dt, g_a, g_v, known
+from spectrafit.physics.constants import ALPHA, M_E, SIGMA_SM, SIN2_THETA_W, SIN2_THETA_W_MZ
+from spectrafit.physics.cross_sections import dsigma_dt, dsigma_dt_sm, g_a, g_v, known
 from spectrafit.physics.kinematics import LARGEST, inside
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "dsigma_dt_bks",
     "dsigma_dt_bks_weak",
     "dsigma_dt_effective",
+    "dsigma_dt_expected",
     "effective",
 ]
 
@@ -54,6 +55,33 @@ def effective(pdg: Any, source: Literal["pdg", "hill-tomalak"] = "pdg") -> tuple
 def dsigma_dt_effective(pdg: Any, e_nu: Any, t: Any, source: Literal["pdg", "hill-tomalak"] = "pdg") -> Any:
     """Return dsigma/dT with constant effective couplings, cm^2/GeV; arguments as `cross_sections.dsigma_dt_sm`."""
     return dsigma_dt(*effective(pdg, source), e_nu, t)
+
+
+def dsigma_dt_expected(
+    pdg: Any,
+    e_nu: Any,
+    t: Any,
+    sm: Literal["tree", "effective", "bks"] = "tree",
+    sin2_theta_w: float | None = None,
+) -> Any:
+    """Return the Standard Model dsigma/dT of one of the three options, cm^2/GeV.
+
+    Parameters
+    ----------
+    pdg, e_nu, t : as `cross_sections.dsigma_dt_sm`.
+    sm : the option.
+    sin2_theta_w : sin^2 theta_W in MSbar at Q^2 = 0. "effective" moves its g_V, "bks" its value at M_Z by the distance
+        from the default, where they have their own.
+    """
+    shift = 0.0 if sin2_theta_w is None else sin2_theta_w - SIN2_THETA_W
+    if sm == "tree":
+        return dsigma_dt_sm(pdg, e_nu, t, SIN2_THETA_W + shift)
+    if sm == "effective":
+        gv, ga = effective(pdg)
+        return dsigma_dt(gv + 2.0 * shift, ga, e_nu, t)
+    if sm == "bks":
+        return dsigma_dt_bks(pdg, e_nu, t, SIN2_THETA_W_MZ + shift)
+    raise ValueError(f"sm: {sm!r}; needed 'tree', 'effective' or 'bks'")
 
 
 @scalar

@@ -196,3 +196,14 @@ def test_closure_a_generated_sample_equals_the_reweighted_one(name):
     # And the coupling was worth switching on.
     unweighted = np.histogram(plain, edges)[0] * total / n
     assert ((unweighted - generated)[filled] ** 2 / variance[filled]).sum() > 10 * filled.sum()
+
+
+@pytest.mark.parametrize("sm", ["tree", "effective", "bks"])
+@pytest.mark.parametrize("s2w", [0.23863, 0.25])
+def test_row_zero_is_the_expected_standard_model(sm, s2w):
+    pdg, e, t = events()
+    weights = ph.weigh(COUPLINGS["magnetic_moment"], pdg, e, t, sm=sm, sin2_theta_w=s2w)
+    expected = ph.dsigma_dt_expected(pdg, e, t, sm, s2w) / ph.dsigma_dt_sm(pdg, e, t, ph.SIN2_THETA_W)
+    np.testing.assert_allclose(weights[0], expected, rtol=1e-12)
+    with pytest.raises(ValueError, match="needed 'tree', 'effective' or 'bks'"):
+        ph.dsigma_dt_expected(14, 1.0, 0.5, "loop")

@@ -1,0 +1,111 @@
+"""Cross sections on a grid of electron energies in; the figure of where a magnetic moment shows out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from spectrafit.report.figures.style import COLOURS, SIGNAL, frame, power_of_ten, tag
+
+__all__ = ["scattering"]
+
+Floats = npt.NDArray[np.float64]
+
+
+def scattering(
+    t: Floats,
+    standard: Floats,
+    magnetic: Mapping[float, Floats],
+    equal: Mapping[float, tuple[float, str]],
+    *,
+    unit: str,
+    threshold: float | None = None,
+    left: str = "",
+    right: str = "",
+) -> Figure:
+    """Draw dsigma/dT of the Standard Model and of magnetic moments, and their ratio below.
+
+    Parameters
+    ----------
+    t : shape (N,). Electron kinetic energies, in `unit`.
+    standard : shape (N,). Standard Model dsigma/dT, 1e-42 cm^2/GeV.
+    magnetic : the same, shape (N,), for each moment (mu_B).
+    equal : of the moments that have one, the energy, in `unit` and in words, at which both cross sections are equal.
+    unit : of energies.
+    threshold : detection threshold to shade below, in `unit`, if any.
+    left, right : what is scattered, and how the standard curve was calculated.
+    """
+    moments = sorted(magnetic, reverse=True)
+    figure = Figure(figsize=(6.2, 5.7))
+    lower = frame(figure, 0.80, 0.58, 5.2, 1.75, xscale="log", yscale="log")
+    upper = frame(figure, 0.80, 2.42, 5.2, 2.96, xscale="log", yscale="log", sharex=lower)
+    largest, smallest = magnetic[moments[0]], magnetic[moments[-1]]
+    upper.set_xlim(t[0], t[-1])
+    upper.set_ylim(min(0.05 * standard[0], 0.3 * smallest[0]), 2.5 * (standard + largest)[0])
+    lower.set_ylim(min(0.02, 0.5 * float((smallest / standard)[0])), 2.5 * float((largest / standard)[0]))
+    if threshold is not None:
+        for axes in (upper, lower):
+            axes.axvspan(t[0], threshold, color="#EFEFEF", lw=0, zorder=0)
+        text: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "fontsize": 9.5, "color": "#5A5A5A"}
+        words = f"below a threshold of {threshold:g} {unit}"
+        upper.annotate(words, (threshold, 0.97), (-5, 0), xycoords=("data", "axes fraction"), va="top", **text)
+    upper.plot(t, standard, color=COLOURS["blue"], lw=2.0)
+    upper.plot(t, standard + largest, color=COLOURS["ink"], lw=1.1, ls=(0, (4, 2)))
+    lower.axhline(1.0, color=COLOURS["blue"], lw=1.2)
+    # Below its curve, where the largest moment has left room.
+    room = float(np.searchsorted(-largest / standard, -0.55)) / len(t)
+    _along(upper, t, standard, "Standard Model", COLOURS["blue"], share=min(max(room, 0.6), 0.78), above=False)
+    _along(upper, t, standard + largest, "sum", COLOURS["ink"], share=0.30)
+    # Parallel lines in paler shades of one colour: the largest moment has the full one.
+    for rank, mu in enumerate(moments):
+        colour = _paler(SIGNAL, 0.4 * rank / max(len(moments) - 1, 1))
+        upper.plot(t, magnetic[mu], color=colour, lw=1.8)
+        lower.plot(t, magnetic[mu] / standard, color=colour, lw=1.8)
+        digits = len(f"{mu:.3e}".split("e")[0].rstrip("0").split(".")[1])
+        words = rf"$\mu_\nu={power_of_ten(mu, digits)}\,\mu_\mathrm{{B}}$"
+        # The sum runs above the largest.
+        _along(upper, t, magnetic[mu], words, colour, share=0.03, above=rank > 0)
+        if mu in equal:
+            dot: dict[str, Any] = {"marker": "o", "ms": 5, "color": colour, "mec": COLOURS["ink"], "mew": 0.8}
+            place, words = equal[mu]
+            height = float(np.exp(np.interp(np.log(place), np.log(t), np.log(standard))))
+            for axes, y in ((upper, height), (lower, 1.0)):
+                axes.plot(place, y, zorder=5, **dot)
+            lower.annotate(words, (place, 1.0), (4, 5), textcoords="offset points", fontsize=9.5, zorder=6)
+    upper.tick_params(labelbottom=False)
+    upper.set_ylabel(r"$\mathrm{d}\sigma/\mathrm{d}T$  [$10^{-42}\,\mathrm{cm}^2/\mathrm{GeV}$]")
+    lower.set_ylabel("magnetic / SM")
+    lower.set_xlabel(f"electron kinetic energy $T$ [{unit}]")
+    for axes in (upper, lower):
+        axes.yaxis.set_label_coords(-0.105, 0.5)
+    tag(figure, left, right, edges=(0.80 / 6.2, 6.0 / 6.2))
+    return figure
+
+
+def _along(axes: Axes, x: Floats, y: Floats, words: str, colour: Any, *, share: float, above: bool = True) -> None:
+    """Write words along a curve, from `share` of its way on, turned as it runs on the page."""
+    first, last = int(share * (len(x) - 1)), int(min(share + 0.2, 1.0) * (len(x) - 1))
+    (left, low), (right, high) = axes.transData.transform([(x[first], y[first]), (x[last], y[last])])
+    axes.annotate(
+        words,
+        (x[first], y[first]),
+        (0, 4 if above else -4),
+        textcoords="offset points",
+        rotation=float(np.degrees(np.arctan2(high - low, right - left))),
+        rotation_mode="anchor",
+        va="bottom" if above else "top",
+        color=colour,
+        fontsize=10,
+    )
+
+
+def _paler(colour: str, share: float) -> tuple[float, float, float]:
+    """Return a colour mixed with white."""
+    red, green, blue = (c + share * (1.0 - c) for c in to_rgb(colour))
+    return red, green, blue
