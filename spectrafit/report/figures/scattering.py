@@ -63,21 +63,33 @@ def scattering(
     _along(upper, t, standard, "Standard Model", COLOURS["blue"], share=min(max(room, 0.6), 0.78), above=False)
     _along(upper, t, standard + largest, "sum", COLOURS["ink"], share=0.30)
     # Parallel lines in paler shades of one colour: the largest moment has the full one.
+    width, taken = float(np.log(t[-1] / t[0])), np.inf
     for rank, mu in enumerate(moments):
-        colour = _paler(SIGNAL, 0.4 * rank / max(len(moments) - 1, 1))
+        colour = _paler(SIGNAL, 0.35 * rank / max(len(moments) - 1, 1))
         upper.plot(t, magnetic[mu], color=colour, lw=1.8)
         lower.plot(t, magnetic[mu] / standard, color=colour, lw=1.8)
         digits = len(f"{mu:.3e}".split("e")[0].rstrip("0").split(".")[1])
         words = rf"$\mu_\nu={power_of_ten(mu, digits)}\,\mu_\mathrm{{B}}$"
-        # The sum runs above the largest.
-        _along(upper, t, magnetic[mu], words, colour, share=0.03, above=rank > 0)
+        # Left of the crossing if there is room for words, right of it otherwise; above a line unless another, or the
+        # sum, is there.
+        crowded = rank == 0 or (moments[rank - 1] / mu) ** 2 < 2.2
+        ratio = magnetic[mu] / standard
+        beyond = float(np.searchsorted(-ratio, -0.6)) / len(t)
+        fits = ratio[len(t) // 4] > 2.2 or beyond > 0.8
+        _along(upper, t, magnetic[mu], words, colour, share=0.03 if fits else max(beyond, 0.03), above=not crowded)
         if mu in equal:
             dot: dict[str, Any] = {"marker": "o", "ms": 5, "color": colour, "mec": COLOURS["ink"], "mew": 0.8}
             place, words = equal[mu]
             height = float(np.exp(np.interp(np.log(place), np.log(t), np.log(standard))))
             for axes, y in ((upper, height), (lower, 1.0)):
                 axes.plot(place, y, zorder=5, **dot)
-            lower.annotate(words, (place, 1.0), (4, 5), textcoords="offset points", fontsize=9.5, zorder=6)
+            # Right of the dot and above, where no curve is; else left and below.
+            share = float(np.log(place / t[0])) / width
+            corner: dict[str, Any] = {"xytext": (4, 5), "ha": "left", "va": "bottom"}
+            if share > 0.85 or taken - share < 0.18:
+                corner = {"xytext": (-4, -5), "ha": "right", "va": "top"}
+            taken = share
+            lower.annotate(words, (place, 1.0), textcoords="offset points", fontsize=9.5, zorder=6, **corner)
     upper.tick_params(labelbottom=False)
     upper.set_ylabel(r"$\mathrm{d}\sigma/\mathrm{d}T$  [$10^{-42}\,\mathrm{cm}^2/\mathrm{GeV}$]")
     lower.set_ylabel("magnetic / SM")
