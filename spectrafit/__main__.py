@@ -1,0 +1,5 @@
+"""`python -m spectrafit`: the same as the command `spectrafit`."""
+
+from spectrafit.cli import main
+
+main()

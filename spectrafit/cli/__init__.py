@@ -1,0 +1,72 @@
+"""Words of the shell in, the verb of the same name called: no work is done here, and no room is imported before use."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+import spectrafit as sf
+from spectrafit.cli import analyses, bench, caches, ntuples, theory
+from spectrafit.errors import SpectrafitError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    help="From simulated neutrino-electron scattering to a limit on the muon-neutrino magnetic moment.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"spectrafit {sf.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+) -> None:
+    pass
+
+
+for _command in (
+    ntuples.generate,
+    ntuples.inspect,
+    analyses.check,
+    analyses.build,
+    analyses.fit,
+    analyses.limit,
+    ntuples.reweight,
+    theory.xsec,
+    theory.moment,
+):
+    app.command()(_command)
+app.add_typer(caches.app, name="cache")
+app.add_typer(bench.app, name="bench")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command; a user's mistake is one line on stderr and exit code 2, a traceback only with --debug."""
+    words = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in words
+    try:
+        app([w for w in words if w != "--debug"], prog_name="spectrafit")
+    except SpectrafitError as error:
+        if debug:
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        if debug:
+            raise
+        print(f"error: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,175 @@
+"""Commands about an analysis: check, build, fit, limit."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import spectrafit as sf
+from spectrafit.cli.options import (
+    AnalysisFile,
+    Cache,
+    Executor,
+    Saved,
+    Scheduler,
+    Set,
+    SkipBad,
+    Unblind,
+    Workers,
+    interactive,
+)
+from spectrafit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from spectrafit.config import Analysis
+    from spectrafit.templates.store import Templates
+
+__all__ = ["build", "check", "fit", "limit"]
+
+
+def check(analysis: AnalysisFile, set_: Set = None, skip_bad_files: SkipBad = False) -> None:
+    """Read an analysis, open every file it names, and say what a build would do; no event is read."""
+    from rich.console import Console
+
+    from spectrafit.report.tables import inventory_table
+
+    Console().print(inventory_table(sf.load(analysis, overrides=set_ or ()), skip_bad_files=skip_bad_files))
+
+
+def build(
+    analysis: AnalysisFile,
+    output: Annotated[Path, typer.Option("-o", "--output", help="where the templates go: *.npz")],
+    set_: Set = None,
+    executor: Executor = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
+) -> None:
+    """Fill the templates from the ntuples and save them."""
+    templates = _templates(
+        sf.load(analysis, overrides=set_ or ()), None, executor, workers, scheduler, cache, skip_bad_files
+    )
+    templates.save(output)
+    typer.echo(f"{output}: {templates}")
+
+
+def fit(
+    analysis: Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="fits/*.toml, or a HistFactory workspace")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="result's folder; default: results/NAME")
+    ] = None,
+    set_: Set = None,
+    unblind: Unblind = False,
+    templates: Saved = None,
+    executor: Executor = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
+    figures: Annotated[bool, typer.Option(help="draw figures")] = True,
+    json: Annotated[bool, typer.Option("--json", help="workspace: print the fit as JSON")] = False,
+    measurement: Annotated[str | None, typer.Option(help="workspace: which measurement; default: the first")] = None,
+    patch: Annotated[Path | None, typer.Option(help="workspace: a JSON patch to lay over it")] = None,
+) -> None:
+    """Fill the templates, fit, draw the limit, and write the result with figures and one page."""
+    if analysis.suffixes[-1:] == [".json"] or analysis.suffixes[-2:] == [".json", ".gz"]:
+        _fit_workspace(analysis, measurement, patch, json)
+        return
+    if json or measurement or patch:
+        raise ConfigError(f"{analysis}: --json, --measurement and --patch are for HistFactory workspaces (*.json[.gz])")
+    from rich.console import Console
+
+    from spectrafit.report.tables import result_table
+
+    loaded = sf.load(analysis, overrides=set_ or ())
+    filled = _templates(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
+    model = sf.assemble(loaded, filled, unblind=unblind)
+    best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
+    found = sf.upper_limit(model, executor=executor, workers=workers, **_limit_options(loaded))
+    folder = sf.report(output or Path("results") / analysis.stem, loaded, filled, best, found, figures=figures)
+    console = Console()
+    console.print(result_table(best, found))
+    console.print(f"written to {folder}", highlight=False)
+    if not best.valid:
+        raise typer.Exit(1)
+
+
+def limit(
+    analysis: AnalysisFile,
+    method: Annotated[list[str] | None, typer.Option(help="profile, cls, feldman-cousins, ...; all for each")] = None,
+    set_: Set = None,
+    unblind: Unblind = False,
+    templates: Saved = None,
+    executor: Executor = "processes",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
+) -> None:
+    """Draw the limit by one or several methods and print them side by side."""
+    from rich.console import Console
+
+    from spectrafit.inference.limits import METHODS
+    from spectrafit.report.tables import limits_table
+
+    loaded = sf.load(analysis, overrides=set_ or ())
+    asked = list(METHODS) if method and "all" in method else method or [loaded.limit.method]
+    filled = _templates(loaded, templates, "threads", workers, scheduler, cache, skip_bad_files)
+    model = sf.assemble(loaded, filled, unblind=unblind)
+    options = _limit_options(loaded)
+    found = []
+    for name in asked:
+        sides = options["sides"] if name == "profile" else None
+        found.append(
+            sf.upper_limit(model, executor=executor, workers=workers, **{**options, "method": name, "sides": sides})
+        )
+    Console().print(limits_table(found))
+
+
+def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
+    from spectrafit.interop.pyhf import fit_workspace
+
+    result = fit_workspace(path, measurement=measurement, patch=patch)
+    if json:
+        import json as writer
+
+        typer.echo(writer.dumps(result))
+    else:
+        typer.echo(f"2 NLL: {result['statistic_at_start']:.6f} at the start, {result['statistic']:.6f} at the minimum")
+        for name, value in result["parameters"].items():
+            typer.echo(f"  {name}  {value:.6g}")
+        typer.echo(f"{'valid' if result['valid'] else 'NOT VALID'}, {result['seconds']:.3f} s")
+    if not result["valid"]:
+        raise typer.Exit(1)
+
+
+def _templates(
+    analysis: Analysis,
+    saved: Path | None,
+    executor: str,
+    workers: int | None,
+    scheduler: str | None,
+    cache: Path | None,
+    skip_bad_files: bool,
+) -> Templates:
+    if saved is not None:
+        return sf.Templates.load(saved, analysis=analysis)
+    return sf.build(
+        analysis,
+        executor=executor,
+        workers=workers or os.cpu_count(),
+        scheduler=scheduler,
+        cache=cache,
+        skip_bad_files=skip_bad_files,
+        progress=interactive(),
+    )
+
+
+def _limit_options(analysis: Analysis) -> dict[str, Any]:
+    from msgspec.structs import asdict
+
+    return asdict(analysis.limit)

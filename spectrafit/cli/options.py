@@ -1,0 +1,37 @@
+"""Options that several commands share, said once."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "AnalysisFile",
+    "Cache",
+    "Executor",
+    "Saved",
+    "Scheduler",
+    "Set",
+    "SkipBad",
+    "Unblind",
+    "Workers",
+    "interactive",
+]
+
+AnalysisFile = Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="what to fit: a fits/*.toml")]
+Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="lay a setting over the file")]
+Executor = Annotated[str, typer.Option(help="serial, threads, processes or dask")]
+Workers = Annotated[int | None, typer.Option(help="how many at once; default: all cores")]
+Scheduler = Annotated[str | None, typer.Option(metavar="tcp://HOST:PORT", help="with --executor dask: its scheduler")]
+Cache = Annotated[Path | None, typer.Option(metavar="FOLDER", help="keep the columns read, for the next build")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad-files", help="leave out files that cannot be read, and say which")]
+Unblind = Annotated[bool, typer.Option("--unblind", help="fit the real data instead of the expectation")]
+Saved = Annotated[Path | None, typer.Option("--templates", help="use templates saved by build, not the ntuples")]
+
+
+def interactive() -> bool:
+    """Return whether somebody is watching: progress is drawn for people, not into files."""
+    return sys.stderr.isatty()

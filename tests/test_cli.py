@@ -1,0 +1,77 @@
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import spectrafit as sf
+from spectrafit import cli
+
+HEAVY = ("numba", "numpy", "uproot", "awkward", "boost_histogram", "iminuit", "matplotlib", "scipy", "rich.console")
+VERBS = {command.callback.__name__: command.callback for command in cli.app.registered_commands}
+
+
+def run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "spectrafit", *words], capture_output=True, text=True, cwd=cwd, timeout=120, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    "statement", ["import spectrafit", "import spectrafit.cli", "import spectrafit; dir(spectrafit)"]
+)
+def test_importing_loads_no_room(statement: str) -> None:
+    code = f"{statement}\nimport sys\nprint(*[m for m in {HEAVY} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() in ("", "rich.console") if "cli" in statement else not done.stdout.strip()
+
+
+def test_help_lists_every_command_and_loads_no_room() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    for name in VERBS:
+        assert name in done.stdout
+    code = (
+        "import sys\nfrom spectrafit.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit: pass\n"
+        f"bad = [m for m in {HEAVY[:-1]} if m in sys.modules]\nassert not bad, bad"
+    )
+    subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+
+
+@pytest.mark.parametrize("name", [n for n in VERBS if n in sf.__all__])
+def test_flags_and_the_verb_agree(name: str) -> None:
+    """A command offers nothing its verb of the same name, or load, does not take, but for where output goes."""
+    verb = inspect.signature(getattr(sf, name)).parameters
+    steps = [sf.load, sf.build, sf.assemble, sf.fit, sf.upper_limit, sf.report] if name == "fit" else [sf.load]
+    known = {*verb, *(p for step in steps for p in inspect.signature(step).parameters)}
+    renamed = {"set_": "overrides", "samples": "sample_set", "files": "path", "output": None, "json": None}
+    for flag in inspect.signature(VERBS[name]).parameters:
+        target = renamed.get(flag, flag)
+        assert target is None or target in known, f"spectrafit {name} --{flag}: sf.{name} takes no {target}"
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    done = run("fit", "nowhere.toml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.strip() == "error: nowhere.toml: no such file"
+    assert "Traceback" in run("fit", "nowhere.toml", "--debug", cwd=tmp_path).stderr
+
+
+def test_a_misspelled_option_is_exit_code_2(tmp_path: Path) -> None:
+    done = run("fit", "x.toml", "--exekutor", "threads", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--executor" in done.stderr
+
+
+def test_the_version_is_told() -> None:
+    done = run("--version")
+    assert done.stdout.strip() == f"spectrafit {sf.__version__}"
+
+
+def test_every_public_name_resolves() -> None:
+    for name in sf.__all__:
+        assert getattr(sf, name) is not None
+    with pytest.raises(AttributeError, match="nothing_like_it"):
+        _ = sf.nothing_like_it
