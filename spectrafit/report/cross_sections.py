@@ -127,7 +127,7 @@ def draw_cross_sections(
         If the file cannot be written.
     """
     from spectrafit.report.figures.scattering import scattering
-    from spectrafit.report.figures.style import look, mathtext
+    from spectrafit.report.figures.style import look
 
     moments = [float(m) for m in np.unique(np.asarray(mu, dtype=np.float64))]
     pdg = _checked(flavour, e_nu, moments, sm)
@@ -139,7 +139,7 @@ def draw_cross_sections(
     t = np.geomspace(start, top * (1.0 - 1e-4), 600)
     crossings = [(m, _crossing(pdg, e_nu, m, sm, sin2_theta_w)) for m in moments]
     equal = {m: (x / size, _energy(x, 3)) for m, x in crossings if x is not None and start < x < top}
-    process = mathtext(_pretty(pdg)).strip("$")
+    process = _pretty(pdg)
     target = Path(path)
     with look():
         figure = scattering(
@@ -149,7 +149,7 @@ def draw_cross_sections(
             equal,
             unit=unit,
             threshold=None if threshold is None else threshold / size,
-            left=rf"${process}\,e\to{process}\,e$, $E_\nu$ = {_energy(e_nu)}",
+            left=f"{process} e → {process} e, neutrinos of {_energy(e_nu)}",
             right=f"Standard Model: {_OPTIONS[sm]}",
         )
         formats = figure.canvas.get_supported_filetypes()

@@ -55,7 +55,7 @@ caption { text-align: left; font-weight: bold; padding: 0 0 .4rem; }
 th { text-align: left; font-weight: 600; border-bottom: 1.5px solid var(--ink); padding: .25rem .9rem .25rem 0; }
 td { padding: .22rem .9rem .22rem 0; border-bottom: 1px solid #eceff2; vertical-align: top; white-space: pre-wrap; }
 th.number, td.number { text-align: right; padding: .22rem 0 .22rem 1.4rem; white-space: nowrap; }
-tr.rule td { border-top: 1px solid var(--ink); }
+tr.rule td { border-top: 1.2px solid var(--ink); }
 details summary { cursor: pointer; color: var(--accent); }
 pre { font: .8rem/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; background: #f6f7f8;
   padding: .8rem 1rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
@@ -138,8 +138,9 @@ def _table(table: Table) -> str:
 def _picture(picture: Picture) -> str:
     data = base64.b64encode(picture.png).decode()
     caption = symbols(picture.caption)
-    kind = ' class="wide"' if picture.width > 7.5 else ""
-    image = f'<img alt="{html.escape(picture.caption)}" src="data:image/png;base64,{data}">'
+    kind = ' class="wide"' if picture.width > 6.5 else ""
+    alternative = html.escape(picture.caption)
+    image = f'<img style="max-width: {picture.width:.2f}in" alt="{alternative}" src="data:image/png;base64,{data}">'
     return f"<figure{kind}>{image}<figcaption>{caption}</figcaption></figure>"
 
 

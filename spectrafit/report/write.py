@@ -19,9 +19,11 @@ import msgspec
 import numpy as np
 
 from spectrafit.config import digest
-from spectrafit.errors import DataError
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.inference.assemble import assemble
 from spectrafit.inference.fit import impacts as all_impacts
 from spectrafit.inference.fit import profile as scan_profile
+from spectrafit.inference.likelihood import statistic
 from spectrafit.interop import root
 from spectrafit.physics.couplings import COUPLINGS, Coupling
 from spectrafit.report.expectation import Expectation, expectation
@@ -64,10 +66,10 @@ def write(
     directory: str | os.PathLike[str],
     analysis: Analysis,
     templates: Templates,
-    model: Model,
     best: FitResult,
     limit: Limit,
     *,
+    model: Model | None = None,
     profile: Profile | None = None,
     figures: bool = True,
 ) -> Path:
@@ -77,7 +79,8 @@ def write(
     ----------
     directory : folder to write to, made if missing. What an earlier run wrote there is replaced, once all of the new
         is there; other files are left alone.
-    analysis, templates, model, best, limit : what was fitted and found.
+    analysis, templates, best, limit : what was fitted and found.
+    model : the model that was fitted; assembled here if not given, which needs its data to be those of `analysis`.
     profile : the profile in kappa; made here if not given.
     figures : off leaves out the figures, in the folder and on the page.
 
@@ -88,10 +91,13 @@ def write(
 
     Raises
     ------
+    ConfigError
+        The fit is not of this analysis and templates, or of other data.
     DataError
         The folder cannot be written; an earlier result in it is still whole.
     """
     target = Path(directory)
+    model = _fitted(analysis, templates, best) if model is None else model
     curve = profile or _profile(model, best, limit)
     impacts = all_impacts(model, best)
     expected = expectation(_as_shown(analysis, templates, model), best, kappa=limit.kappa)
@@ -202,6 +208,17 @@ def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
     }
 
 
+def _fitted(analysis: Analysis, templates: Templates, best: FitResult) -> Model:
+    """Return the model a fit was made of: assembled again, and refused if the fit's minimum is not there."""
+    model = assemble(analysis, templates, unblind=not best.asimov)
+    if model.names != best.names or abs(statistic(model, best.values) - best.nll) > 1e-6 * (1 + abs(best.nll)):
+        raise ConfigError(
+            f"{analysis.path}: the fit to report is not of this analysis with these templates and data; "
+            "give the fitted one, report(..., model=model)"
+        )
+    return model
+
+
 def _profile(model: Model, best: FitResult, limit: Limit) -> Profile:
     """Scan from two errors below the best fit or the boundary to well above the limit."""
     low = min(best.kappa, 0.0) - 2.0 * best.kappa_error
@@ -213,8 +230,6 @@ def _as_shown(analysis: Analysis, templates: Templates, model: Model) -> Model:
     """Return the model bin by bin: `terms = "norm"` fits totals, and a spectrum is still worth seeing."""
     if model.n_bins == templates.bins:
         return model
-    from spectrafit.inference.assemble import assemble
-
     options = msgspec.structs.replace(analysis.fit, terms="shape+norm")
     return assemble(msgspec.structs.replace(analysis, fit=options), templates, unblind=not model.asimov)
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.figures import detector, likelihood, spectra
-from spectrafit.report.figures.style import look, mathtext, power_of_ten
+from spectrafit.report.figures.style import latex, look, power_of_ten
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -43,8 +43,7 @@ def draw(
 ) -> Iterator[Drawing]:
     """Draw the figures one by one, within `look`: spectra, maps, profile, scan, nuisances, correlations, detector."""
     coupling = COUPLINGS[model.coupling]
-    unit = mathtext(coupling.unit)
-    at = f"{mathtext(coupling.symbol)} $= {power_of_ten(limit.value)}$ {unit}".rstrip()
+    at = rf"${latex(coupling.symbol)} = {power_of_ten(limit.value)}\;{latex(coupling.unit)}$"
     signal = f"{coupling.title}, {at}"
     level = f"{100 * limit.level:g} % CL limit ({limit.method}, {limit.sides}-sided)"
     exposures = analysis.pot.values() if isinstance(analysis.pot, dict) else (analysis.pot,)

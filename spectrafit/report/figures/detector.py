@@ -28,7 +28,7 @@ def response(detector: Response, *, highest: float = 10.0, left: str = "", right
     low, middle, high = np.quantile(ratio, [0.1587, 0.5, 0.8413], axis=1)
     core, tail = 1e3 * np.quantile(angle, [0.683, 0.955], axis=1)
 
-    figure = Figure(figsize=(10.4, 3.3))
+    figure = Figure(figsize=(10.4, 3.4))
     panels = [frame(figure, 0.78 + 3.23 * column, 0.58, 2.75, 2.25) for column in range(3)]
     panels[0].plot(t, efficiency.mean(axis=1), color=COLOURS["blue"], lw=1.8)
     panels[0].set_ylim(0.0, 1.0)
@@ -40,8 +40,9 @@ def response(detector: Response, *, highest: float = 10.0, left: str = "", right
     panels[1].legend(loc="upper right")
     panels[2].plot(t, core, color=COLOURS["blue"], label="68 % of events")
     panels[2].plot(t, tail, color=COLOURS["blue"], ls="--", label="95 % of events")
-    panels[2].set_yscale("log")
-    panels[2].set_title("Angle between true and reconstructed direction [mrad]", loc="left", fontsize=10, pad=5)
+    if core.max() > 0:
+        panels[2].set_yscale("log")
+    panels[2].set_title("Angle to the true direction [mrad]", loc="left", fontsize=10, pad=5)
     panels[2].legend(loc="upper right")
     for axes in panels:
         axes.set_xscale("log")

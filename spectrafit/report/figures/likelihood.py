@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from spectrafit.report.figures.style import COLOURS, SIGNAL, frame, mathtext, power_of_ten, tag
+from spectrafit.report.figures.style import COLOURS, SIGNAL, frame, latex, power_of_ten, tag
 
 if TYPE_CHECKING:
     from spectrafit.inference.model import Model
@@ -55,10 +55,10 @@ def profile(curve: Profile, limit: Limit, coupling: Coupling, *, left: str = "",
     axes.plot([low, limit.kappa], [height, height], color=SIGNAL, lw=0.8, ls=(0, (4, 2)))
     axes.plot(limit.kappa, height, "o", color=SIGNAL, ms=5)
     # Right of the limit and below its height the curve never comes: it rises.
-    symbol, unit = mathtext(coupling.symbol), mathtext(coupling.unit)
-    words = f"{symbol} $< {power_of_ten(limit.value)}$ {unit}\n{100 * limit.level:g} % CL, {limit.sides}-sided\n"
+    words = rf"${latex(coupling.symbol)} < {power_of_ten(limit.value)}\;{latex(coupling.unit)}$"
+    words += f"\n{100 * limit.level:g} % CL, {limit.sides}-sided\n{limit.method}"
     place = (limit.kappa + 0.02 * (high - low), 0.06 * top)
-    axes.text(*place, words + limit.method, fontsize=10.5, color=SIGNAL, va="bottom")
+    axes.text(*place, words, fontsize=10.5, color=SIGNAL, va="bottom")
     axes.set_xlabel(kappa_label(coupling))
     axes.set_ylabel(r"$2\,\Delta\ln L$")
     # Inside a rising curve, above its minimum, is always room.
@@ -198,13 +198,12 @@ def correlations(model: Model, best: FitResult, *, left: str = "", right: str = 
 
 def kappa_label(coupling: Coupling) -> str:
     """Return the name of kappa with its unit, as mathtext: mu_nu^2 in 10^-18 mu_B^2 for the magnetic moment."""
-    unit = mathtext(coupling.unit).strip("$")
-    power = power_of_ten(coupling.scale, 0)
+    unit, power = latex(coupling.unit), power_of_ten(coupling.scale, 0)
     if coupling.root == 2:
         return rf"{_symbol(coupling)} $[{power}\;{unit}^2]$"
     if coupling.reference:
-        return rf"({_symbol(coupling)} $-\;{coupling.reference:g}$) / {coupling.scale:g}"
-    return rf"{_symbol(coupling)} $[{power}\;\mathrm{{{coupling.unit}}}]$"
+        return rf"$({latex(coupling.symbol)} - {coupling.reference:g})\,/\,{coupling.scale:g}$"
+    return rf"{_symbol(coupling)} $[{power}\;{unit}]$"
 
 
 def reported_edge(axes: Axes, coupling: Coupling, low: float, high: float) -> None:
@@ -221,19 +220,12 @@ def reported_edge(axes: Axes, coupling: Coupling, low: float, high: float) -> No
             values.append(float(value))
     upper.set_xticks([v * v for v in values], [f"{v:g}" for v in values])
     upper.xaxis.set_minor_locator(NullLocator())
-    unit = mathtext(coupling.unit).strip("$")
-    upper.set_xlabel(rf"{mathtext(coupling.symbol)} $[{power_of_ten(float(scale), 0)}\;{unit}]$")
+    power = power_of_ten(float(scale), 0)
+    upper.set_xlabel(rf"${latex(coupling.symbol)}\;[{power}\;{latex(coupling.unit)}]$")
 
 
 def _symbol(coupling: Coupling) -> str:
-    inner = mathtext(coupling.symbol).strip("$")
-    return (
-        f"${inner}^2$" if coupling.root == 2 else f"${inner}$" if "$" in mathtext(coupling.symbol) else coupling.symbol
-    )
-
-
-def _math(text: str) -> str:
-    return f"${text}$"
+    return f"${latex(coupling.symbol)}^2$" if coupling.root == 2 else f"${latex(coupling.symbol)}$"
 
 
 def _short(name: str, most: int = 26) -> str:

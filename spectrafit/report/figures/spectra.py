@@ -14,7 +14,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import AutoMinorLocator, FuncFormatter, MaxNLocator
 
 from spectrafit.report.expectation import Expectation
 from spectrafit.report.figures.style import COLOURS, SIGNAL, components, frame, mathtext, tag
@@ -116,6 +116,7 @@ def spectrum(
     reach = 1.12 * reach
     lower.set_ylim(1 - min(reach, 1.0), 1 + min(reach, 2.5))
     lower.yaxis.set_major_locator(MaxNLocator(5, prune="both"))
+    lower.yaxis.set_minor_locator(AutoMinorLocator(2))
     lower.set_ylabel("Ratio to SM")
     lower.set_xlabel(mathtext(region.labels[axis]))
     if _logarithmic(edges):
@@ -131,7 +132,10 @@ def plane(expected: Expectation, region: RegionBins, *, signal: str, left: str =
     The last map is s / sqrt(b + var b) per bin, with var b of simulation and fitted nuisance parameters. Parameters as
     in `spectrum`.
     """
-    x, y = (np.asarray(axis.edges) for axis in region.axes)
+    # Bins of all sizes drawn equally large, if some would be too small to see.
+    edges = [np.asarray(axis.edges) for axis in region.axes]
+    even = [bool(np.ptp(np.diff(e)) > 0.5 * np.diff(e).min()) for e in edges]
+    x, y = (np.arange(float(len(e))) if evened else e for e, evened in zip(edges, even, strict=True))
     total, extra = expected.total[region.bins], expected.signal[region.bins]
     spread = expected.variance[region.bins] + np.diag(expected.after)[region.bins] + total
     reach = np.divide(extra, np.sqrt(spread), out=np.zeros_like(extra), where=spread > 0)
@@ -158,14 +162,17 @@ def plane(expected: Expectation, region: RegionBins, *, signal: str, left: str =
         axes.set_title(title, loc="left", fontsize=10, pad=5)
         axes.set_xlabel(mathtext(region.labels[0]))
         axes.minorticks_off()
-        axes.xaxis.set_major_locator(MaxNLocator(5))
         if column == 0:
             axes.set_ylabel(mathtext(region.labels[1]))
-        else:
+        for line, places, labels, evened in ((axes.xaxis, x, edges[0], even[0]), (axes.yaxis, y, edges[1], even[1])):
+            if evened:
+                step = 1 + len(places) // 14
+                line.set_ticks(places[::step], [f"{edge:g}" for edge in labels[::step]], fontsize=9)
+            else:
+                line.set_major_locator(MaxNLocator(5))
+        axes.tick_params(axis="x", rotation=45 if even[0] and len(x) > 8 else 0)
+        if column:
             axes.tick_params(labelleft=False)
-        for set_scale, edges in ((axes.set_xscale, x), (axes.set_yscale, y)):
-            if _logarithmic(edges):
-                set_scale("log")
     tag(figure, left, right, edges=(0.78 / 10.4, 0.985))
     return figure
 

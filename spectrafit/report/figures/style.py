@@ -12,7 +12,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "FONT", "SIGNAL", "components", "frame", "look", "mathtext", "power_of_ten", "tag"]
+__all__ = ["COLOURS", "FONT", "SIGNAL", "components", "frame", "latex", "look", "mathtext", "power_of_ten", "tag"]
 
 # STIX ships with matplotlib, so that a figure is the same on every machine; its digits and symbols match.
 FONT = "STIXGeneral"
@@ -60,8 +60,6 @@ _PARAMETERS: Any = {
     "xtick.minor.size": 2.5,
     "ytick.minor.size": 2.5,
     "hatch.linewidth": 0.6,
-    "pdf.fonttype": 42,
-    "svg.fonttype": "path",
     # A fixed salt makes the names inside an SVG, and so the file, the same every time.
     "svg.hashsalt": "spectrafit",
 }
@@ -97,33 +95,48 @@ def components(roles: Sequence[str]) -> list[str]:
 
 
 def tag(figure: Figure, left: str, right: str, *, edges: tuple[float, float] = (0.02, 0.98)) -> None:
-    """Write what a figure is (left) and what it was made with (right) along its upper edge, between `edges`."""
+    """Write what a figure is (left) and what it was made with (right) along its upper edge, between `edges`.
+
+    Letters get smaller until both fit: at 10.5 points one is about 0.068 inches wide.
+    """
     height = 1 - 0.19 / figure.get_figheight()
-    figure.text(edges[0], height, mathtext(left), fontsize=10.5, va="center")
-    figure.text(edges[1], height, right, fontsize=9.5, va="center", ha="right")
+    room = (edges[1] - edges[0]) * figure.get_figwidth()
+    needed = 0.068 * (len(left) + len(right.replace(r"\times", "x").translate(_MARKUP)) + 2)
+    size = 10.5 * min(1.0, max(room / needed, 0.6))
+    figure.text(edges[0], height, mathtext(left), fontsize=size, va="center")
+    figure.text(edges[1], height, right, fontsize=0.92 * size, va="center", ha="right")
+
+
+_MARKUP = str.maketrans("", "", "${}^_\\")
+_LATEX = {
+    "mu_nu": r"\mu_\nu",
+    "mu_B": r"\mu_\mathrm{B}",
+    "<r^2>": r"\langle r^2\rangle",
+    "cm^2": r"\mathrm{cm}^2",
+    "q_nu": r"q_\nu",
+    "sin^2 theta_W": r"\sin^2\theta_\mathrm{W}",
+}
+
+
+def latex(name: str) -> str:
+    """Return the symbol of a coupling or unit, as the inside of mathtext."""
+    return _LATEX.get(name, rf"\mathrm{{{name}}}" if name else "")
 
 
 _WORDS = {
     "theta": r"\theta",
-    "mu_B": r"\mu_\mathrm{B}",
-    "mu_nu": r"\mu_\nu",
-    "mu^2": r"\mu_\nu^2",
-    "kappa": r"\kappa",
     "nu_e": r"\nu_e",
     "nu_mu": r"\nu_\mu",
     "nu_tau": r"\nu_\tau",
     "anti-nu_e": r"\bar\nu_e",
     "anti-nu_mu": r"\bar\nu_\mu",
     "anti-nu_tau": r"\bar\nu_\tau",
-    "sin^2": r"\sin^2",
     "pi0": r"\pi^0",
-    "sigma": r"\sigma",
-    "chi^2": r"\chi^2",
 }
 _WORD = re.compile(
     r"(?<![A-Za-z_\\$])("
     + "|".join(re.escape(w) for w in sorted(_WORDS, key=len, reverse=True))
-    + r")(?![A-Za-z])(\^\d)?"
+    + r")(?![A-Za-z_])(\^\d)?"
 )
 _POWER = re.compile(r"(?<=[A-Za-z])\^(-?\d+)")
 
