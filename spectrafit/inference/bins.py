@@ -13,8 +13,8 @@ true prediction t (Barlow-Beeston-lite; Conway, PHYSTAT 2011) is the root of t^2
     2NLL = 2 [t - n + n ln(n / t)] + V u^2,   d/dm = 2 u,   d/dV = -u^2,   u = 1 - n / t = (m - t) / V.
 
 This stays finite for m < 0 if V > 0. With V = 0 a prediction below the bin's floor continues the function as a parabola
-that is as steep as one event there: a negative number of events is impossible, not merely unlikely. A bin without
-counts whose floor is 0 keeps 2NLL = 2 m below it (HistFactory as pyhf has it).
+that is as steep as one event there: a negative number of events is impossible, not merely unlikely. A floor of 0 leaves
+Poisson as it is, as pyhf has it: a bin without counts keeps 2NLL = 2 m below 0, others end there.
 """
 
 from __future__ import annotations
@@ -27,10 +27,12 @@ from numba import njit
 from spectrafit.inference.morphing import INNER
 from spectrafit.inference.yields import FAST
 
-__all__ = ["fill_bins", "saturated"]
+__all__ = ["WALL", "fill_bins", "saturated"]
 
 # Limits of a local gamma, pyhf's.
 _LEAST, _MOST = 1e-10, 10.0
+# Where predictions of bins with counts end if their floor is 0: an infinity that can be calculated with.
+WALL = 1e-60
 
 
 @njit(**INNER)
@@ -82,6 +84,7 @@ def _bin(statistic: int, n: float, m: float, v: float, floor: float, expected: b
         return _barlow_beeston(n, m, v, expected)
     if n == 0.0 and floor <= 0.0:
         return 2.0 * m, 2.0, 0.0, 2.0 / m if expected and m > 1e-6 else 0.0, m
+    floor = max(floor, WALL)
     inside = max(m, floor)
     if statistic == 2:
         value, by_mean, by_variance, curvature, t = _neyman_pearson(n, inside, v)

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from spectrafit.inference.bins import fill_bins, saturated
+from spectrafit.inference.bins import WALL, fill_bins, saturated
 from spectrafit.inference.morphing import INNER, OUTER
 from spectrafit.inference.packing import STATISTIC, Arrays, Observed, pack
 from spectrafit.inference.yields import FAST, add_gradient, fill_jacobian, fill_yields, workspace
@@ -222,7 +222,8 @@ def statistic(
         return value
     gamma = np.asarray(local, dtype=np.float64)
     t = w.mean + (gamma - 1.0) * w.shared
-    terms = _saturated(d.counts, np.maximum(t, a.floor))
+    linear = (d.counts == 0) & (a.floor <= 0)
+    terms = _saturated(d.counts, np.where(linear, t, np.maximum(t, np.maximum(a.floor, WALL))))
     gaussian, poisson = (a.used & (a.local_kind == kind) for kind in (1, 2))
     terms[gaussian] += ((gamma - d.local)[gaussian] / a.local_width[gaussian]) ** 2
     terms[poisson] += _saturated(d.local, a.local_width * gamma)[poisson]

@@ -20,7 +20,9 @@ import numpy.typing as npt
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fit import fit
 from spectrafit.inference.likelihood import statistic
+from spectrafit.inference.minimum import Problem
 from spectrafit.inference.model import Component, Factor, Local, Model, Morph, Span
+from spectrafit.inference.results import FitResult
 from spectrafit.interop import workspace as ws
 from spectrafit.interop.modifiers import GAMMA, Part, Set, collect, configure, divide
 
@@ -96,8 +98,7 @@ def _model(spec: ws.Workspace, measurement: str | None, profiled: bool) -> Model
         asimov=False,
         poi=poi,
         local=_local(sets, alone, len(data)) if alone else None,
-        # Bins with counts need a prediction above 0; empty ones go on linearly below it, as in pyhf.
-        floor=np.where(data > 0, 1e-9, 0.0),
+        floor=np.zeros(len(data)),
     )
 
 
@@ -235,12 +236,13 @@ def fit_workspace(
     model = read_workspace(path, measurement=measurement, patch=patch)
     start = statistic(model, local=np.ones(model.n_bins))
     best = fit(model)
+    if best.at_limit:
+        best = _second_opinion(model, best)
     at_limit = best.at_limit
     if at_limit:
         # The limits belong to the model here: a minimum on one is judged, and its errors taken, along the limit.
-        inside = fit(model, start=best.values, fixed={name: best.value(name) for name in at_limit})
-        if abs(inside.nll - best.nll) < 1e-4:
-            best = inside
+        along = fit(model, start=best.values, fixed={name: best.value(name) for name in at_limit})
+        best = along if abs(along.nll - best.nll) < 1e-4 else best
     return {
         "statistic_at_start": start,
         "statistic": best.nll,
@@ -252,3 +254,14 @@ def fit_workspace(
         "at_limit": list(at_limit),
         "seconds": time.perf_counter() - begun,
     }
+
+
+def _second_opinion(model: Model, best: FitResult) -> FitResult:
+    """Return the better of a fit that ended at limits and the minimum MIGRAD reaches from the start.
+
+    Products of free factors (a normalisation and a factor per bin) have several minima, and a long first step of
+    Newton's may end at the wrong limit.
+    """
+    problem = Problem(model)
+    other = problem.migrad(model.initial, problem.free)
+    return fit(model, start=other.values) if other.converged and other.nll < best.nll - 1e-4 else best

@@ -22,7 +22,7 @@ def one_bin(kind, width, *, shared, rest, counts):
         data=[counts],
         poi="",
         local=Local(names=("g",), kind=(kind,), width=[width]),
-        floor=np.array([0.0 if counts == 0 else 1e-9]),
+        floor=np.zeros(1),
     )
 
 
