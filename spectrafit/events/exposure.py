@@ -78,7 +78,7 @@ def _histogram(path: str, name: str, where: str) -> float:
         raise DataError(f"{path}: no histogram {name!r}{nearest(name, names)}, wanted by {where}")
     with refusing(path):
         found = open_file(path)[name]
-        if not hasattr(found, "values"):
+        if not hasattr(found, "axis"):
             raise DataError(f"{path}: {name!r} is a {found.classname}, not a histogram; correct {where}")
         return float(np.sum(found.values(flow=True)))
 

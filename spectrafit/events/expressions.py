@@ -226,11 +226,9 @@ def _operation(node: syntax.AST, columns: dict[str, str], text: str) -> tuple[tu
             return ("number", float(_NUMBERS[name]), 0), False, False
         case syntax.UnaryOperator(operator=operator):
             return ("call", _UNARY[operator], 1), operator == "inv", operator == "inv"
-        case syntax.BinaryOperator(operator=operator, left=left, right=right) if operator in _BINARY:
+        case syntax.BinaryOperator(operator=operator, left=left) if operator in _BINARY:
             comparison = operator in _COMPARISONS
-            if comparison and any(
-                isinstance(s, syntax.BinaryOperator) and s.operator in _ORDERS for s in (left, right)
-            ):
+            if operator in _ORDERS and isinstance(left, syntax.BinaryOperator) and left.operator in _ORDERS:
                 raise ConfigError(f"expression {text!r}: write a < b && b < c for a < b < c")
             logical = operator in ("and", "or")
             return ("call", _BINARY[operator], 2), logical, comparison or logical

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import awkward as ak
-import numpy as np
 import uproot
 
 from spectrafit.errors import DataError, nearest
@@ -24,7 +23,7 @@ __all__ = ["Linked", "expand", "link", "open_file", "open_tree", "refusing", "tr
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*(?:::)?[a-z0-9+.-]*://", re.IGNORECASE)
 _TREE = re.compile(r"^(?P<file>.+\.root(?:\.\d+)?):(?P<tree>[^:]+)$")
 _KEPT_OPEN = 16
-_TREE_CLASSES = ("TTree", "TNtuple", "TNtupleD")
+_TREE_CLASSES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
 # Opening a file costs more than reading a chunk of it. Handles belong to a thread, because two of them may not share a
 # file's cursor, and to a process, because a fork does not copy the threads behind a handle.
 _open = threading.local()
@@ -175,7 +174,7 @@ def open_tree(path: str, tree: str) -> Any:
                 f"{path}: no tree {tree!r}{nearest(tree, names)} (there are: {listed}); set tree in the sample"
             )
         found = opened[tree]
-        if not hasattr(found, "num_entries") or not hasattr(found, "common_entry_offsets"):
+        if not hasattr(found, "num_entries"):
             listed = ", ".join(tree_names(path)) or "none"
             raise DataError(f"{path}: {tree!r} is a {found.classname}, not a TTree (there are: {listed})")
         if tree == "gtree" and "gmcrec" in found:
@@ -210,10 +209,14 @@ class Linked:
         return int(self.trees[0].num_entries)
 
     def offsets(self, wanted: Collection[str]) -> list[int]:
-        """Return the entry numbers at which the baskets of all `wanted` branches of the sample's tree begin or end."""
+        """Return where the baskets of all `wanted` branches of the sample's tree, or its clusters, begin and end."""
         own = {branch for index, branch in (self.branches[name] for name in wanted) if index == 0}
+        tree, found = self.trees[0], [0]
         with refusing(self.names[0][0]):
-            found = self.trees[0].common_entry_offsets(filter_name=own.__contains__) if own else [0, self.entries]
+            if hasattr(tree, "cluster_summaries"):
+                found = [cluster.num_first_entry for cluster in tree.cluster_summaries]
+            elif own:
+                found = tree.common_entry_offsets(filter_name=own.__contains__)
         return sorted({0, *(int(n) for n in found if 0 <= n <= self.entries), self.entries})
 
     def read(self, wanted: Collection[str], start: int, stop: int) -> dict[str, Any]:
@@ -229,33 +232,21 @@ class Linked:
             mine = {name: branch for name in wanted for i, branch in (self.branches[name],) if i == index}
             path, label = self.names[index]
             with refusing(path):
-                flat = {b for b in mine.values() if _is_flat(tree[b])}
-                arrays: dict[str, Any] = {}
-                for chosen, library in ((flat, "np"), (set(mine.values()) - flat, "ak")):
-                    if chosen:
-                        arrays |= tree.arrays(
-                            filter_name=chosen.__contains__,
-                            entry_start=start,
-                            entry_stop=stop,
-                            library=library,
-                            how=dict,
-                        )
+                chosen = set(mine.values()).__contains__
+                arrays = tree.arrays(filter_name=chosen, entry_start=start, entry_stop=stop, library="ak", how=dict)
             for name, branch in mine.items():
-                values = arrays[branch]
-                if not isinstance(values, np.ndarray):
-                    values = ak.Array(values)
+                values = ak.Array(arrays[branch])
                 if len(values) != stop - start:
                     raise DataError(
                         f"{path}:{label}: branch {branch!r} has another length than its tree: {len(values)} values for"
                         f" entries {start} to {stop}; the file was not filled evenly, write it again"
                     )
-                out[name] = values
+                out[name] = ak.to_numpy(values) if _is_flat(values) else values
         return out
 
 
-def _is_flat(branch: Any) -> bool:
-    interpretation = branch.interpretation
-    return isinstance(interpretation, uproot.AsDtype) and interpretation.inner_shape == ()
+def _is_flat(values: ak.Array) -> bool:
+    return values.ndim == 1 and isinstance(values.layout, ak.contents.NumpyArray)
 
 
 def link(names: Sequence[tuple[str, str]]) -> Linked:

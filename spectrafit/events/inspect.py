@@ -191,8 +191,9 @@ def inspect(path: str | Path) -> Inspection:
 def _summary(path: str, name: str) -> TreeSummary:
     tree = open_tree(path, name)
     with refusing(path):
-        branches = tuple((key, tree[key].typename) for key in tree)
-        preset = matching(name.rpartition("/")[2], {key for key, _ in branches})
+        names = tree.keys()
+        branches = tuple((branch, tree[branch].typename) for branch in names)
+        preset = matching(name.rpartition("/")[2], names)
         return TreeSummary(
             name=name,
             entries=int(tree.num_entries),

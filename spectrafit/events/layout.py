@@ -153,7 +153,7 @@ class Columns(Mapping[str, Any]):
         return self._full(expression(self._raw))
 
     def _full(self, values: Any) -> Any:
-        return np.full(self._entries, values) if np.ndim(values) == 0 else values
+        return values if getattr(values, "ndim", 0) else np.full(self._entries, values)
 
     def _compute(self, name: str, source: Source) -> Any:
         if name == "pdg" and source.expression and source.expression.is_column:

@@ -295,16 +295,15 @@ def _identity(path: str, tree: Any) -> FileIdentity:
 
 
 def _cut(offsets: Sequence[int], most: int) -> list[tuple[int, int]]:
-    """Pack baskets into ranges of at most `most` entries; a basket longer than that is cut."""
+    """Pack baskets into ranges of at most `most` entries; a basket longer than that is cut into equal parts."""
     cuts = [0]
     for low, high in itertools.pairwise(offsets):
-        if high - cuts[-1] > most and low > cuts[-1]:
-            cuts.append(low)
-        while high - cuts[-1] > most:
-            cuts.append(cuts[-1] + most)
+        if high - cuts[-1] > most:
+            parts = -(-(high - low) // most)
+            cuts += [low + (high - low) * part // parts for part in range(parts)]
     if offsets[-1] > cuts[-1]:
         cuts.append(offsets[-1])
-    return list(itertools.pairwise(cuts))
+    return list(itertools.pairwise(dict.fromkeys(cuts)))
 
 
 def _matches(sample: Sample, linked: Linked) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -192,7 +192,8 @@ def replacing(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise DataError(f"{target}: cannot be written ({error.strerror or error}); nothing was left there") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
 
 
 def _coupling(name: str) -> Coupling:
