@@ -297,7 +297,8 @@ def t_from_cumulative(pdg: int, e_nu: float, u: float, sin2_theta_w: float) -> f
         new = y - excess / slope
         if not low <= new <= high:
             new = 0.5 * (low + high)
-        done = abs(new - y) <= 2.0**-52 * y
+        # Quadratic convergence: after so small a step the next would be below rounding.
+        done = abs(new - y) <= 1e-9 * y
         y = new
         if done:
             break
@@ -336,7 +337,7 @@ def t_from_cumulative_magnetic(e_nu: float, u: float, t_threshold: float) -> flo
         new = v - excess / (1.0 - start * (grown + 1.0))
         if not low <= new <= high:
             new = 0.5 * (low + high)
-        done = abs(new - v) <= 2.0**-52 * v
+        done = abs(new - v) <= 1e-9 * v
         v = new
         if done:
             break

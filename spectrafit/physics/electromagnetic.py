@@ -14,6 +14,8 @@ import math
 from collections.abc import Iterable
 from typing import Any, Literal
 
+import numpy as np
+
 from spectrafit.physics.compiled import scalar, ufunc
 from spectrafit.physics.constants import (
     CHARGE_RADIUS_COEFFICIENT,
@@ -144,4 +146,5 @@ def ratio_magnetic_sm(pdg: int, e_nu: float, t: float, mu: float, sin2_theta_w: 
 
 def ratio_magnetic_sm_between(pdg: Any, e_nu: Any, t1: Any, t2: Any, mu: Any, sin2_theta_w: Any) -> Any:
     """Return magnetic over tree-level Standard Model cross section for ``t1 < t < t2``; NaN where nothing is left."""
-    return sigma_magnetic(e_nu, t1, t2, mu) / sigma_sm(pdg, e_nu, t1, t2, sin2_theta_w)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return sigma_magnetic(e_nu, t1, t2, mu) / sigma_sm(pdg, e_nu, t1, t2, sin2_theta_w)

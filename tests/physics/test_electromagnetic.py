@@ -71,6 +71,7 @@ def test_ratios():
     assert np.isnan(ph.ratio_magnetic_sm(14, e, [0.0, 2.0, 3.0], 1e-9, S2W)).all()
     quotient = ph.sigma_magnetic(e, 0.3, 0.9, 1e-9) / ph.sigma_sm(14, e, 0.3, 0.9, S2W)
     assert ph.ratio_magnetic_sm_between(14, e, 0.3, 0.9, 1e-9, S2W) == quotient
+    assert np.isnan(ph.ratio_magnetic_sm_between(14, e, 3.0, 4.0, 1e-9, S2W))
 
 
 def test_outside_the_domain():
