@@ -1,0 +1,145 @@
+"""The nouns of a finished analysis in; what `result.json` holds, as plain values, out."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from spectrafit.config import digest
+from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.report.tables import nuisance_rows
+
+if TYPE_CHECKING:
+    from spectrafit.config import Analysis
+    from spectrafit.inference.model import Model
+    from spectrafit.inference.results import FitResult, Impact, Limit, Profile
+    from spectrafit.templates.store import Templates
+
+__all__ = ["record"]
+
+# What the numbers can depend on.
+_PACKAGES = (
+    "spectrafit-numm",
+    "numpy",
+    "numba",
+    "scipy",
+    "iminuit",
+    "awkward",
+    "uproot",
+    "boost-histogram",
+    "formulate",
+)
+
+
+def record(
+    analysis: Analysis,
+    templates: Templates,
+    model: Model,
+    best: FitResult,
+    limit: Limit,
+    profile: Profile,
+    impacts: Sequence[Impact],
+) -> dict[str, Any]:
+    """Return what `result.json` holds, as plain values: limit, best fit, nuisances, yields, fit status, provenance.
+
+    Numbers that are not finite become None.
+    """
+    coupling = COUPLINGS[model.coupling]
+    names = list(dict.fromkeys(component.sample for component in model.components))
+    best_fit: dict[str, Any] = {
+        "kappa": best.kappa,
+        "error": best.kappa_error,
+        "minos": best.minos.get(best.poi),
+        "unit_of_kappa": f"{coupling.scale:g} {coupling.unit}{'^2' if coupling.root == 2 else ''}".strip(),
+        "reported": coupling.reported(best.kappa),
+        "reported_unit": coupling.unit,
+    }
+    content = {
+        "title": analysis.title,
+        "coupling": {
+            "name": coupling.name,
+            "symbol": coupling.symbol,
+            "unit": coupling.unit,
+            "carriers": analysis.coupling_options.carriers or coupling.carriers,
+        },
+        "limit": limit.summary() | {"symbol": coupling.symbol},
+        "best_fit": best_fit,
+        "nuisances": nuisance_rows(model, best, impacts),
+        "error_budget": {impact.name: impact.size for impact in impacts if impact.group},
+        "correlation": {"parameters": list(best.names), "matrix": best.correlation},
+        "fit": {
+            "valid": best.valid,
+            "message": best.message,
+            "two_nll": best.nll,
+            "edm": best.edm,
+            "calls": best.calls,
+            "seconds": best.seconds,
+            "at_limit": best.at_limit,
+            "fixed": best.fixed,
+            "goodness": best.goodness,
+            "statistic": model.statistic,
+            "terms": model.terms,
+            "mc_statistics": analysis.fit.mc_statistics,
+            "bins": int(model.used.sum()),
+            "dropped_bins": model.zero_bins,
+        },
+        "profile": {"kappa": profile.grid, "delta_2nll": profile.delta_2nll},
+        "data": {
+            "blinded": model.asimov,
+            "what": "Asimov: the expectation at kappa = 0" if model.asimov else "observed",
+            "events": {span.name: float(model.data[span.start : span.stop].sum()) for span in model.regions},
+        },
+        "samples": names,
+        "provenance": _provenance(analysis, templates),
+    }
+    plain: dict[str, Any] = _plain(content)
+    return plain
+
+
+def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": platform.platform(),
+        "versions": versions,
+        "configuration_digest": digest(analysis),
+        "templates_digest": templates.digest,
+        "inputs": templates.inventories,
+        "components": templates.components,
+        "pruned": templates.pruned,
+        "seeds": {"limit": analysis.limit.seed, **{s.name: s.seed for s in analysis.sample_sets}},
+        "build": templates.provenance,
+        "configuration": msgspec.to_builtins(analysis),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it: arrays as lists, nouns as objects, what is not finite as None."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int | bool):
+        return value
+    return str(value)
