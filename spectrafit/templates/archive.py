@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from spectrafit.config import Analysis, Norm
 from spectrafit.errors import ConfigError, DataError
 
-__all__ = ["configuration", "differing_key", "read", "write"]
+__all__ = ["configuration", "differing_key", "read", "whole", "write"]
 
 # The layout of the file; a file of another number is refused, not guessed at.
 _FORMAT = 1
@@ -53,6 +54,19 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if key not in _AFTER}
 
 
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`, to become `path` if all goes well and to vanish if not."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
 def write(path: Path, plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Path:
     """Write `plain` (as JSON) and `arrays` to `path`, whole or not at all.
 
@@ -67,20 +81,8 @@ def write(path: Path, plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Pa
         raise ConfigError(f"{path}: templates are kept as .npz; call the file {path.with_suffix('.npz').name}")
     header = np.frombuffer(json.dumps({**plain, "format": _FORMAT}).encode(), np.uint8)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                np.savez(stream, header=header, **arrays)
-            # mkstemp makes private files; this one is the user's.
-            umask = os.umask(0)
-            os.umask(umask)
-            temporary.chmod(0o666 & ~umask)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with whole(path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, header=header, **arrays)
     except OSError as error:
         raise DataError(f"{path}: cannot be written ({error.strerror or error}); nothing was left there") from error
     return path

@@ -93,7 +93,7 @@ def build(
     folder = None if cache is None else Path(cache)
     tasks = [task for source in sources for task in _tasks(analysis, source, folder)]
     added: dict[tuple[str, str], Sums] = {}
-    with open_executor(executor, workers, scheduler=scheduler, preload=(__name__,)) as pool:
+    with open_executor(executor, workers, scheduler=scheduler, preload=("spectrafit.templates.warm",)) as pool:
         for task, sums in _watched(zip(tasks, imap(pool, run, tasks), strict=True), tasks, progress):
             key = (task.chunk.sample, task.stands_for)
             added[key] = added[key] + sums if key in added else sums

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +24,7 @@ from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events.read import read
 from spectrafit.events.schema import Chunk, DropReport, FileIdentity
+from spectrafit.templates.archive import whole
 
 __all__ = ["Cached", "clear", "contents", "fetch"]
 
@@ -52,7 +50,7 @@ def fetch(
     sample_set: SampleSet,
     sample: Sample,
     *,
-    extra: Sequence[str],
+    columns: Sequence[str],
     identities: Sequence[FileIdentity],
     folder: Path | None,
 ) -> tuple[Columns, DropReport, bool]:
@@ -60,8 +58,10 @@ def fetch(
 
     Parameters
     ----------
-    chunk, sample_set, sample, extra
+    chunk, sample_set, sample
         As `spectrafit.events.read.read` takes them.
+    columns : sequence of str
+        Names of what is needed; nothing else is returned or kept.
     identities : sequence of FileIdentity
         Of the chunk's file and its friends: what the cached columns must have been made from.
     folder : Path or None
@@ -69,15 +69,16 @@ def fetch(
 
     Returns
     -------
-    columns : dict of str to array
-        (N,) or (N, U) numpy arrays, read-only where they are memory-mapped; awkward where jagged.
+    dict of str to array
+        (N,) or (N, U) numpy arrays, read-only where they are memory-mapped, float32 where that is exact; awkward where
+        jagged.
     report : DropReport
     hit : bool
         Whether the ntuple was left alone.
     """
     if folder is None:
-        events, report = read(chunk, sample_set, sample, extra=extra)
-        return _plain(events), report, False
+        events, report = read(chunk, sample_set, sample, extra=columns)
+        return _plain(events, columns), report, False
     feather = _feather()
     key = hashlib.sha256(
         json.dumps([sample_set.name, sample.name, chunk.file, chunk.tree, chunk.start, chunk.stop]).encode()
@@ -85,16 +86,16 @@ def fetch(
     stem = folder / key
     made_from = _made_from(chunk, sample_set, sample, identities)
     facts = _facts(stem, made_from)
-    if facts is not None and set(extra) <= set(facts["extra"]):
-        columns = _mapped(stem, feather, facts["checksum"])
-        if columns is not None:
-            return columns, _report(facts["report"]), True
+    if facts is not None and set(columns) <= set(facts["columns"]):
+        mapped = _mapped(stem, feather, facts["checksum"], columns)
+        if mapped is not None:
+            return mapped, _report(facts["report"]), True
     # Keep what other analyses wanted of the same chunk, so that two of them do not take turns.
-    wanted = tuple(dict.fromkeys([*extra, *(facts["extra"] if facts is not None else ())]))
+    wanted = tuple(dict.fromkeys([*columns, *(facts["columns"] if facts is not None else ())]))
     events, report = read(chunk, sample_set, sample, extra=wanted)
-    columns = _plain(events)
-    _keep(stem, columns, feather, {"made_from": made_from, "extra": wanted, "report": asdict(report), **_source(chunk)})
-    return columns, report, False
+    found = _plain(events, wanted)
+    _keep(stem, found, feather, {"made_from": made_from, "report": asdict(report), **_source(chunk)})
+    return found, report, False
 
 
 def contents(folder: Path) -> tuple[Cached, ...]:
@@ -139,13 +140,24 @@ def _feather() -> Any:
     return feather
 
 
-def _plain(events: ak.Array) -> Columns:
+def _plain(events: ak.Array, names: Sequence[str]) -> Columns:
     """Return record fields as contiguous numpy arrays, those with lists of many lengths as awkward arrays."""
-    columns: Columns = {}
-    for name in events.fields:
-        values = events[name]
-        columns[name] = np.ascontiguousarray(ak.to_numpy(values)) if values.ndim == 1 else values
-    return columns
+    return {name: _numpy(events[name]) for name in names}
+
+
+def _numpy(values: ak.Array) -> Any:
+    if values.ndim == 1 or (values.ndim == 2 and values.layout.is_regular):
+        return np.ascontiguousarray(ak.to_numpy(values))
+    return values
+
+
+def _narrow(values: Any) -> Any:
+    """Return float64 as float32 where nothing is lost, as for branches that were float32 in the file."""
+    if isinstance(values, np.ndarray) and values.dtype == np.float64:
+        single = values.astype(np.float32)
+        if np.array_equal(single, values, equal_nan=True):
+            return single
+    return values
 
 
 def _made_from(
@@ -174,7 +186,7 @@ def _facts(stem: Path, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
         facts: dict[str, Any] = json.loads(stem.with_suffix(".json").read_bytes())
     except (OSError, ValueError):
         return None
-    if not {"made_from", "extra", "report", "checksum"} <= set(facts):
+    if not {"made_from", "columns", "report", "checksum"} <= set(facts):
         return None
     return facts if facts["made_from"] == json.loads(json.dumps(made_from)) else None
 
@@ -183,20 +195,20 @@ def _report(plain: Mapping[str, Any]) -> DropReport:
     return DropReport(**{**plain, "bad": {kind: tuple(found) for kind, found in plain["bad"].items()}})
 
 
-def _mapped(stem: Path, feather: Any, checksum: str) -> Columns | None:
+def _mapped(stem: Path, feather: Any, checksum: str, names: Sequence[str]) -> Columns | None:
     """Return memory-mapped columns, or None if the file is damaged."""
     path = stem.with_suffix(".arrow")
     try:
         if _checksum(path) != checksum:
             return None
-        table = feather.read_table(path, memory_map=True)
-    except (OSError, ValueError):
+        table = feather.read_table(path, columns=list(names), memory_map=True)
+    except (OSError, ValueError, KeyError):
         return None
     columns: Columns = {}
     for name in table.column_names:
         values = table[name].combine_chunks()
         nested = values.type.num_fields > 0
-        columns[name] = ak.from_arrow(values) if nested else values.to_numpy(zero_copy_only=True)
+        columns[name] = _numpy(ak.from_arrow(values)) if nested else values.to_numpy(zero_copy_only=True)
     return columns
 
 
@@ -206,37 +218,22 @@ def _keep(stem: Path, columns: Columns, feather: Any, facts: Mapping[str, Any]) 
     table = pyarrow.table(
         {
             name: pyarrow.array(values)
-            if isinstance(values, np.ndarray)
+            if isinstance(values, np.ndarray) and values.ndim == 1
             else ak.to_arrow(values, extensionarray=False, list_to32=False)
-            for name, values in columns.items()
+            for name, values in ((name, _narrow(values)) for name, values in columns.items())
         }
     )
     try:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        with _written(stem.with_suffix(".arrow")) as temporary:
+        with whole(stem.with_suffix(".arrow")) as temporary:
             feather.write_feather(table, str(temporary), compression="uncompressed", chunksize=max(len(table), 1))
             checksum = _checksum(temporary)
-        with _written(stem.with_suffix(".json")) as temporary:
+        with whole(stem.with_suffix(".json")) as temporary:
             temporary.write_text(json.dumps({**facts, "columns": list(columns), "checksum": checksum}))
     except OSError as error:
         raise DataError(
             f"{stem.parent}: the cache cannot be written ({error.strerror or error});"
             " make room there, or build without one"
         ) from error
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[Path]:
-    """Give a temporary name that becomes `path` when all went well."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _checksum(path: Path) -> str:

@@ -106,8 +106,9 @@ def effects_on(analysis: Analysis, sample: Sample, stands_for: str) -> dict[int,
 
 
 def wanted(grid: Grid, filling: Mapping[int, Effect], sample: Sample) -> tuple[str, ...]:
-    """Return the columns and expressions to read besides those that are always read."""
-    names = [*grid.needs, *(text for effect in filling.values() for text in effect.reads(sample))]
+    """Return the columns to read: to weigh events, to number them, and for the systematics."""
+    weighed = ("pdg", "e_nu", "t", "weight") if sample.role == "signal" else ("weight",)
+    names = [*weighed, *grid.needs, *(name for effect in filling.values() for name in effect.reads(sample))]
     return tuple(dict.fromkeys(names))
 
 
@@ -138,7 +139,7 @@ def _run(task: Task) -> Sums:
         chunk,
         sample_set,
         sample,
-        extra=wanted(grid, filling, sample),
+        columns=wanted(grid, filling, sample),
         identities=task.identities,
         folder=task.cache,
     )
@@ -166,8 +167,8 @@ def _run(task: Task) -> Sums:
 def _block(
     columns: Mapping[str, Any], start: int, grid: Grid, weigh: Any, sample_set: SampleSet, sample: Sample
 ) -> tuple[Block, dict[str, float]]:
-    view = Columns({name: values[start : start + _BLOCK] for name, values in columns.items()})
-    weight = np.ascontiguousarray(view["weight"], np.float64)
+    view = Columns({name: _doubles(values[start : start + _BLOCK]) for name, values in columns.items()})
+    weight = view["weight"]
     begun = time.perf_counter()
     powers = weigh(view, weight.size)
     weighed = time.perf_counter()
@@ -177,6 +178,12 @@ def _block(
         columns=view, cells=cells, weight=weight, powers=powers, grid=grid, sample_set=sample_set, sample=sample
     )
     return block, {"weigh": weighed - begun, "fill": filled - weighed}
+
+
+def _doubles(values: Any) -> Any:
+    """Return a float32 column as float64: all arithmetic is double. Lists of weights stay as they are."""
+    single = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype == np.float32
+    return values.astype(np.float64) if single else values
 
 
 def _refuse_nonfinite(

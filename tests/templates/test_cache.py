@@ -159,11 +159,14 @@ def test_columns_are_mapped_not_copied(ntuples, tmp_path):
     analysis = ntuples.analysis()
     sample_set, sample = analysis.sample("nue")
     inventory = scan(sample_set, sample)
-    options = {"extra": ("knobs", "universes"), "identities": inventory.identities, "folder": tmp_path}
+    options = {"columns": ("t_reco", "knobs", "universes"), "identities": inventory.identities, "folder": tmp_path}
     cache.fetch(inventory.chunks[0], sample_set, sample, **options)
     columns, _, hit = cache.fetch(inventory.chunks[0], sample_set, sample, **options)
     assert hit
     assert not columns["t_reco"].flags.owndata
     assert not columns["t_reco"].flags.writeable
     np.testing.assert_array_equal(columns["t_reco"], ntuples.columns["nue"]["t_reco"])
-    np.testing.assert_array_equal(ak.to_numpy(columns["universes"]), ntuples.columns["nue"]["universes"])
+    assert isinstance(columns["universes"], np.ndarray)
+    assert columns["universes"].dtype == np.float32
+    np.testing.assert_array_equal(columns["universes"], ntuples.columns["nue"]["universes"])
+    np.testing.assert_array_equal(ak.to_numpy(columns["knobs"]), ntuples.columns["nue"]["knobs"])
