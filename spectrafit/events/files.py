@@ -22,7 +22,7 @@ __all__ = ["Linked", "expand", "link", "open_file", "open_tree", "refusing", "tr
 
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*(?:::)?[a-z0-9+.-]*://", re.IGNORECASE)
 _TREE = re.compile(r"^(?P<file>.+\.root(?:\.\d+)?):(?P<tree>[^:]+)$")
-_KEPT_OPEN = 16
+_KEPT_OPEN = 4
 _TREE_CLASSES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
 # Opening a file costs more than reading a chunk of it. Handles belong to a thread, because two of them may not share a
 # file's cursor, and to a process, because a fork does not copy the threads behind a handle.
