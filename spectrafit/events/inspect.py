@@ -14,6 +14,7 @@ from spectrafit.config import Sample, SampleSet
 from spectrafit.events import read
 from spectrafit.events.exposure import pot_of
 from spectrafit.events.files import expand, link, open_file, open_tree, refusing, tree_names
+from spectrafit.events.layout import solve
 from spectrafit.events.presets import PRESETS, Preset, matching
 from spectrafit.events.schema import DropReport
 from spectrafit.physics.kinematics import theta
@@ -114,7 +115,7 @@ class Inspection:
             return []
         flavours = ", ".join(f"{count} {name}" for name, count in self.flavours.items())
         facts = [("nu-e", f"{self.nu_e} of {self.entries} entries" + (f" ({flavours})" if flavours else ""))]
-        of = "nu-e events" if self.nu_e else "all entries; T is the lepton's energy less m_e"
+        of = "nu-e events" if self.nu_e else "all entries, as the preset has it"
         if self.e_nu:
             facts.append(("E_nu", f"{self.e_nu[0]:.4g} to {self.e_nu[1]:.4g} GeV"))
         if self.t:
@@ -220,10 +221,10 @@ def _contents(path: str, tree: TreeSummary, preset: Preset) -> dict[str, Any]:
     inventory = read.scan(sample_set, sample)
     counts: Counter[int] = Counter()
     ranges = {(name, of): (math.inf, -math.inf) for name in ("e_nu", "t") for of in (True, False)}
-    deviation, reconstructed = None, False
+    deviation = None
     report = DropReport()
     for chunk in inventory.chunks:
-        events, dropped = read.read(chunk, sample_set, sample)
+        events, dropped = read.read(chunk, sample_set, sample, columns=("pdg", "e_nu", "t", "theta"))
         report += dropped
         columns = {name: events[name].to_numpy() for name in events.fields}
         elastic = columns["pdg"] != 0
@@ -234,7 +235,6 @@ def _contents(path: str, tree: TreeSummary, preset: Preset) -> dict[str, Any]:
             values = values[np.isfinite(values)]
             if len(values):
                 ranges[name, of] = (min(low, float(values.min())), max(high, float(values.max())))
-        reconstructed = "t_reco" in columns
         if deviation is None and "theta" in columns and elastic.any():
             exact = theta(columns["e_nu"][elastic], columns["t"][elastic])
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -248,7 +248,7 @@ def _contents(path: str, tree: TreeSummary, preset: Preset) -> dict[str, Any]:
         "nu_e": nu_e,
         "flavours": {_NEUTRINOS.get(code, str(code)): n for code, n in counts.most_common()} if says_flavour else {},
         **{name: limits if limits[0] <= limits[1] else None for name, limits in shown.items()},
-        "reconstructed": reconstructed,
+        "reconstructed": "t_reco" in solve(sample_set, sample, branches, path).sources,
         "theta_deviation": deviation,
         "pot": pot_of(sample_set, sample, [path], tree.entries),
         "report": report,

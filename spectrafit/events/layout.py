@@ -17,7 +17,7 @@ from spectrafit.events.schema import CANONICAL, EFFICIENCY, ENTRY, convert
 __all__ = ["Columns", "Layout", "Source", "elastic_of", "response_of", "solve"]
 
 _NEEDED = {"signal": ("pdg", "e_nu", "t"), "background": (), "data": ()}
-_DATA = ("t_reco", "theta_reco", "weight")
+_READ = {"signal": CANONICAL, "background": CANONICAL[1:], "data": ("t_reco", "theta_reco", "weight")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class Layout:
     ----------
     preset : Preset
     sources : dict of column to Source
-    standard : tuple of str
-        The canonical columns that are always read.
+    role : str
+        Of the sample: signal cannot do without `pdg`, `e_nu` and `t`, data have no truth.
     elastic, selection : Expression or None
     response : Response or None
         Makes `t_reco` and `theta_reco` where the files hold truth only.
@@ -56,15 +56,20 @@ class Layout:
 
     preset: presets.Preset
     sources: Mapping[str, Source]
-    standard: tuple[str, ...]
+    role: str
     elastic: Expression | None
     selection: Expression | None
     response: Response | None
     branches: frozenset[str]
     where: str
 
-    def needed(self, extra: Collection[str] = ()) -> set[str]:
-        """Return the branches to read for the standard columns, the selection and `extra` columns or expressions.
+    def canonical(self, wanted: Collection[str] = CANONICAL) -> tuple[str, ...]:
+        """Return which of the `wanted` canonical columns to read: those that can be, and those the sample must have."""
+        must = (*_NEEDED[self.role], "weight", *(("t", "theta") if self.response else ()))
+        return tuple(name for name in _READ[self.role] if name in self.sources and (name in wanted or name in must))
+
+    def needed(self, extra: Collection[str] = (), canonical: Collection[str] = CANONICAL) -> set[str]:
+        """Return the branches to read for canonical columns, the selection and `extra` columns or expressions.
 
         Raises
         ------
@@ -72,9 +77,8 @@ class Layout:
             If an expression names neither a column nor a branch.
         """
         wanted: set[str] = set()
-        for name in self.standard:
-            if name in self.sources:
-                wanted.update(self.sources[name].branches)
+        for name in self.canonical(canonical):
+            wanted.update(self.sources[name].branches)
         if self.elastic:
             wanted.update(self.elastic.variables)
         texts = [self.expression(text) for text in extra]
@@ -204,6 +208,8 @@ def solve(sample_set: SampleSet, sample: Sample, branches: Collection[str], wher
     preset = presets.find(sample.preset, f"{home}.preset")
     available = frozenset(branches)
     response = response_of(sample_set, sample)
+    if response and sample.role == "data":
+        raise ConfigError(f"{home}.response: data have no true columns to make reconstructed ones from; leave it out")
     sources: dict[str, Source] = {}
     for name, ways in preset.columns.items():
         if name in sample.columns or (response and name in ("t_reco", "theta_reco")):
@@ -220,7 +226,10 @@ def solve(sample_set: SampleSet, sample: Sample, branches: Collection[str], wher
         source = _source(said, key)
         for branch in source.branches:
             if branch not in available:
-                raise DataError(f"{where}: no branch {branch!r}{nearest(branch, available)}, wanted by {key}")
+                near = nearest(branch, available)
+                if isinstance(said, str) and not branch.isidentifier():
+                    near += "; an expression is written { expression = ... }"
+                raise DataError(f"{where}: no branch {branch!r}{near}, wanted by {key}")
         sources[name] = source
     needed = (*_NEEDED[sample.role], *(("t", "theta") if response else ()))
     for name in needed:
@@ -240,7 +249,7 @@ def solve(sample_set: SampleSet, sample: Sample, branches: Collection[str], wher
     return Layout(
         preset=preset,
         sources=sources,
-        standard=_DATA if sample.role == "data" else CANONICAL,
+        role=sample.role,
         elastic=elastic,
         selection=expressions.compile(sample.selection) if sample.selection else None,
         response=response,

@@ -7,7 +7,8 @@ in use are read and no others, and nothing outlives the call.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 import awkward as ak
@@ -21,7 +22,7 @@ from spectrafit.events.exposure import pot_of
 from spectrafit.events.files import Linked, expand, link, open_file, tree_names
 from spectrafit.events.layout import Columns, Layout, solve
 from spectrafit.events.presets import find
-from spectrafit.events.schema import EFFICIENCY, ENTRY, Chunk, DropReport, FileIdentity, Inventory
+from spectrafit.events.schema import CANONICAL, EFFICIENCY, ENTRY, Chunk, DropReport, FileIdentity, Inventory
 from spectrafit.physics.kinematics import t_max
 
 __all__ = ["EFFICIENCY", "ENTRY", "read", "scan"]
@@ -71,6 +72,8 @@ def scan(
     first = 0
     for position, (path, tree) in enumerate(files):
         beside_it = [(names[position][0], names[position][1] or friend.tree) for friend, names in friends]
+        if sample.generate and "://" not in path and not Path(path).exists():
+            raise DataError(f"{path}: is not there yet; make it with spectrafit generate {sample_set.path}")
         try:
             linked = _link(sample, where, (path, tree), beside_it)
             layout = solve(sample_set, sample, linked.branches, _label(sample_set, *linked.names[0]))
@@ -119,6 +122,7 @@ def read(
     sample_set: SampleSet,
     sample: Sample,
     *,
+    columns: Collection[str] = CANONICAL,
     extra: Sequence[str] = (),
     scale: float = 1.0,
 ) -> tuple[ak.Array, DropReport]:
@@ -130,6 +134,9 @@ def read(
         One of `scan`'s.
     sample_set, sample : SampleSet, Sample
         Those it was scanned with.
+    columns : collection of str
+        The canonical columns to read, of those the files can give; `weight`, and of signal `pdg`, `e_nu` and `t`,
+        always are. What is read must be sound.
     extra : sequence of str
         Further columns: names of columns or branches, or expressions; each becomes a field named by its text. A
         canonical name asked for here must be there. `ENTRY` and `EFFICIENCY` are always there.
@@ -157,24 +164,24 @@ def read(
         )
     where = _label(sample_set, chunk.file, chunk.tree)
     layout = solve(sample_set, sample, linked.branches, where)
-    wanted = layout.needed(extra) | {name for pair in _matches(sample, linked) for name in pair}
+    wanted = layout.needed(extra, columns) | {name for pair in _matches(sample, linked) for name in pair}
     raw = linked.read(wanted, chunk.start, chunk.stop)
     _compare_match(sample, linked, raw, chunk)
     if layout.preset.choose:
         raw = layout.preset.choose(raw)
-    columns = Columns(layout, raw, chunk.first, chunk.entries)
-    fields, codes = _canonical(columns, layout, chunk.entries, signal=sample.role == "signal")
-    kept = _respond(columns, fields, layout, chunk)
+    source = Columns(layout, raw, chunk.first, chunk.entries)
+    fields, codes = _canonical(source, layout, chunk.entries, columns)
+    kept = _respond(source, fields, layout, chunk)
     below = int(chunk.entries - kept.sum())
     if layout.selection:
-        kept &= np.asarray(columns.evaluate(layout.selection)) != 0
+        kept &= np.asarray(source.evaluate(layout.selection)) != 0
     unselected = int(chunk.entries - below - kept.sum())
     rounded = int((kept & (codes == ROUNDED)).sum())
     bad = _refuse(fields, codes, kept, chunk, where, layout, drop=sample.on_bad == "drop")
     everything: dict[str, Any] = dict(fields)
     for text in extra:
         if text not in everything:
-            everything[text] = columns.extra(text)
+            everything[text] = source.extra(text)
     if not kept.all():
         everything = {name: values[kept] for name, values in everything.items()}
     negative = int((everything["weight"] < 0.0).sum())
@@ -192,16 +199,17 @@ def read(
     return ak.Array(everything), report
 
 
-def _canonical(columns: Columns, layout: Layout, entries: int, *, signal: bool) -> tuple[dict[str, Any], Any]:
+def _canonical(columns: Columns, layout: Layout, entries: int, wanted: Collection[str]) -> tuple[dict[str, Any], Any]:
     """Return the canonical columns, and what `domain.classify` says of each entry."""
     pdg = np.zeros(entries, dtype=np.int32)
+    signal = layout.role == "signal"
     if signal:
         pdg = np.nan_to_num(columns["pdg"]).astype(np.int32)
         if layout.elastic:
             pdg[np.asarray(columns.of_branches(layout.elastic)) == 0] = 0
     fields: dict[str, Any] = {"pdg": pdg}
-    for name in layout.standard:
-        if name in layout.sources and name != "pdg":
+    for name in layout.canonical(wanted):
+        if name != "pdg":
             fields[name] = columns[name]
     fields.setdefault("weight", np.ones(entries))
     codes = np.zeros(entries, dtype=np.uint8)

@@ -159,7 +159,7 @@ def reweight(
     with replacing(target) as part, uproot.recreate(part, compression=uproot.ZSTD(3)) as out:
         friend = out.mktree(name, dict.fromkeys(branches, np.dtype(np.float64)), title=title)
         for chunk in inventory.chunks:
-            events, _ = read.read(chunk, sample_set, sample, extra=[ENTRY])
+            events, _ = read.read(chunk, sample_set, sample, columns=(), extra=[ENTRY])
             rows = np.zeros((1 + found.powers, chunk.entries))
             rows[0] = 1.0
             rows[:, events[ENTRY].to_numpy() - chunk.first] = weigh(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import uproot
 
-from spectrafit.config import Column, Friend, Response
+from spectrafit.config import Column, Friend, Recipe, Response
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events import read, schema
 from tests.events.ntuples import native, truth
@@ -289,3 +289,30 @@ def test_only_the_branches_in_use_are_read(write_tree: Write, one: One, monkeypa
     monkeypatch.setattr(read.Linked, "read", spy)
     everything(sample_set, sample, extra=["unused_3"])
     assert asked == [{*native(1), "unused_3"}]
+
+
+def test_columns_nobody_wants_are_not_read_nor_judged(write_tree: Write, one: One) -> None:
+    columns = native(10)
+    columns["t_reco"][:] = np.nan
+    sample_set, sample = one(files=write_tree("a.root", columns))
+    (chunk,) = read.scan(sample_set, sample).chunks
+    events, _ = read.read(chunk, sample_set, sample, columns=("theta",))
+    assert events.fields == ["pdg", "e_nu", "t", "theta", "weight"]
+    with pytest.raises(DataError, match="t_reco = nan"):
+        read.read(chunk, sample_set, sample)
+
+
+def test_a_recipe_not_followed_yet(one: One) -> None:
+    recipe = Recipe(flavour="numu", events=5)
+    with pytest.raises(DataError, match=r"numu.root: is not there yet; make it with spectrafit generate .*set.toml"):
+        read.scan(*one(files="numu.root", generate=recipe))
+
+
+def test_data_have_no_response(write_tree: Write, one: One) -> None:
+    with pytest.raises(ConfigError, match=r"x.response: data have no true columns"):
+        read.scan(*one(files=write_tree("a.root", native(5)), role="data", response=Response()))
+
+
+def test_an_expression_given_as_a_branch(write_tree: Write, one: One) -> None:
+    with pytest.raises(DataError, match=r"no branch 'El - m_e'.*; an expression is written \{ expression = ... \}"):
+        read.scan(*one(files=write_tree("a.root", native(5)), columns={"t": "El - m_e"}))
