@@ -226,7 +226,7 @@ def statistic(
     terms = _saturated(d.counts, np.where(linear, t, np.maximum(t, np.maximum(a.floor, WALL))))
     gaussian, poisson = (a.used & (a.local_kind == kind) for kind in (1, 2))
     terms[gaussian] += ((gamma - d.local)[gaussian] / a.local_width[gaussian]) ** 2
-    terms[poisson] += _saturated(d.local, a.local_width * gamma)[poisson]
+    terms[poisson] += _saturated(d.local[poisson], (a.local_width * gamma)[poisson])
     return float(w.parts[1] + terms[a.used].sum())
 
 
