@@ -22,6 +22,7 @@ import numpy as np
 from formulate.identifiers import NUMEXPR_CONSTANTS
 
 from spectrafit.errors import ConfigError, nearest
+from spectrafit.events.functions import BINARY, COMPARISONS, FUNCTIONS, ORDERS, UNARY, Element, doubles, flat
 from spectrafit.physics.constants import M_E, M_MU
 
 __all__ = ["CONSTANTS", "Expression", "column", "compile", "evaluate"]
@@ -85,7 +86,7 @@ class Expression:
                 elif kind == "column":
                     if value not in known:
                         raise ConfigError(f"expression {self.text!r}: no column {value!r}{nearest(value, list(known))}")
-                    stack.append(_doubles(columns[value]))
+                    stack.append(doubles(columns[value]))
                 else:
                     arguments = stack[len(stack) - arity :]
                     del stack[len(stack) - arity :]
@@ -97,7 +98,7 @@ class Expression:
                             f"expression {self.text!r}: the shapes of {', '.join(self.variables)} do not fit together"
                             f" ({reason}); reduce jagged columns with Sum$, Max$, Min$ or [i]"
                         ) from error
-        return _flat(stack.pop())
+        return flat(stack.pop())
 
     @property
     def is_column(self) -> bool:
@@ -153,11 +154,11 @@ def evaluate(text: str, columns: Mapping[str, Any] | ak.Array) -> Any:
 
 
 def _reason(error: Exception, text: str) -> str:
-    known = ", ".join(sorted(_FUNCTIONS))
+    known = ", ".join(sorted(FUNCTIONS))
     message = str(error)
     if "nknown function" in message:
         wanted = message.rpartition("constant")[2].strip(' "')
-        return f"no function {wanted!r}{nearest(wanted, _FUNCTIONS)} (there are: {known})"
+        return f"no function {wanted!r}{nearest(wanted, FUNCTIONS)} (there are: {known})"
     if re.search(r"(?<!&)&(?!&)|(?<!\|)\|(?!\|)", text):
         return "is not an expression; combine conditions with && and ||"
     if "?" in text:
@@ -225,15 +226,15 @@ def _operation(node: syntax.AST, columns: dict[str, str], text: str) -> tuple[tu
                 return ("column", columns[name], 0), False, False
             return ("number", float(_NUMBERS[name]), 0), False, False
         case syntax.UnaryOperator(operator=operator):
-            return ("call", _UNARY[operator], 1), operator == "inv", operator == "inv"
-        case syntax.BinaryOperator(operator=operator, left=left) if operator in _BINARY:
-            comparison = operator in _COMPARISONS
-            if operator in _ORDERS and isinstance(left, syntax.BinaryOperator) and left.operator in _ORDERS:
+            return ("call", UNARY[operator], 1), operator == "inv", operator == "inv"
+        case syntax.BinaryOperator(operator=operator, left=left) if operator in BINARY:
+            comparison = operator in COMPARISONS
+            if operator in ORDERS and isinstance(left, syntax.BinaryOperator) and left.operator in ORDERS:
                 raise ConfigError(f"expression {text!r}: write a < b && b < c for a < b < c")
             logical = operator in ("and", "or")
-            return ("call", _BINARY[operator], 2), logical, comparison or logical
+            return ("call", BINARY[operator], 2), logical, comparison or logical
         case syntax.Call(function=function, arguments=arguments):
-            by_arity = _FUNCTIONS.get(function)
+            by_arity = FUNCTIONS.get(function)
             if by_arity is None:
                 raise ConfigError(
                     f"expression {text!r}: {_reason(ValueError('unknown function or constant ' + function), text)}"
@@ -245,107 +246,6 @@ def _operation(node: syntax.AST, columns: dict[str, str], text: str) -> tuple[tu
         case syntax.Matrix(indices=indices):
             if not all(isinstance(i, syntax.Literal) and isinstance(i.value, int) for i in indices):
                 raise ConfigError(f"expression {text!r}: an index must be a number, as in x[0]")
-            return ("call", _Element(tuple(i.value for i in indices)), 1), False, False
+            return ("call", Element(tuple(i.value for i in indices)), 1), False, False
         case _:
             raise ConfigError(f"expression {text!r}: one expression is needed; ':' joins several")
-
-
-def _doubles(values: Any) -> Any:
-    """Return a column as float64, jagged or not."""
-    if isinstance(values, ak.Array):
-        return _flat(ak.values_astype(values, np.float64))
-    return np.asarray(values).astype(np.float64, copy=False)
-
-
-def _flat(values: Any) -> Any:
-    """Return a one-dimensional awkward array as numpy; leave everything else."""
-    if isinstance(values, ak.Array) and values.ndim == 1:
-        return ak.to_numpy(ak.fill_none(values, np.nan))
-    return values
-
-
-def _jagged(values: Any) -> bool:
-    return isinstance(values, ak.Array) and values.ndim > 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Element:
-    """x[i] or x[i][j]: an element of each entry, NaN where the entry has fewer."""
-
-    indices: tuple[int, ...]
-
-    def __call__(self, values: Any) -> Any:
-        for index in self.indices:
-            if not _jagged(values):
-                raise TypeError("[i] needs a column with a list per entry")
-            values = ak.pad_none(values, index + 1, axis=1)[:, index]
-        return _flat(values)
-
-
-def _reduced(reduce: Callable[..., Any]) -> Callable[[Any], Any]:
-    def over_entry(values: Any) -> Any:
-        while _jagged(values):
-            values = reduce(values, axis=-1)
-        return _flat(values)
-
-    return over_entry
-
-
-def _length(values: Any) -> Any:
-    if not _jagged(values):
-        return np.ones(np.shape(values))
-    counts = ak.num(values, axis=values.ndim - 1)
-    return _doubles(_reduced(ak.sum)(counts) if _jagged(counts) else counts)
-
-
-def _where(condition: Any, yes: Any, no: Any) -> Any:
-    if any(isinstance(x, ak.Array) for x in (condition, yes, no)):
-        return ak.where(condition, yes, no)
-    return np.where(condition, yes, no)
-
-
-_ORDERS = {"lt": np.less, "lte": np.less_equal, "gt": np.greater, "gte": np.greater_equal}
-_COMPARISONS = _ORDERS | {"eq": np.equal, "neq": np.not_equal}
-_BINARY: dict[str, Callable[..., Any]] = {
-    **_COMPARISONS,
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "div": np.true_divide,
-    "mod": np.fmod,
-    "pow": np.power,
-    "and": np.logical_and,
-    "or": np.logical_or,
-}
-_UNARY: dict[str, Callable[..., Any]] = {"pos": np.positive, "neg": np.negative, "inv": np.logical_not}
-_ELEMENTWISE = (
-    *(
-        "sqrt",
-        "abs",
-        "log",
-        "log2",
-        "log10",
-        "log1p",
-        "exp",
-        "expm1",
-        "sin",
-        "cos",
-        "tan",
-        "arcsin",
-        "arccos",
-        "arctan",
-    ),
-    *("sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh", "ceil", "floor"),
-)
-_FUNCTIONS: dict[str, dict[int, Callable[..., Any]]] = {
-    **{name: {1: getattr(np, name)} for name in _ELEMENTWISE},
-    "pow": {2: np.power},
-    "arctan2": {2: np.arctan2},
-    "tmath_min": {2: np.minimum},
-    "tmath_max": {2: np.maximum},
-    "min": {1: _reduced(ak.min), 2: np.minimum},
-    "max": {1: _reduced(ak.max), 2: np.maximum},
-    "sum": {1: _reduced(ak.sum)},
-    "length": {1: _length},
-    "where": {3: _where},
-}

@@ -22,6 +22,7 @@ __all__ = ["Linked", "expand", "link", "open_file", "open_tree", "refusing", "tr
 
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*(?:::)?[a-z0-9+.-]*://", re.IGNORECASE)
 _TREE = re.compile(r"^(?P<file>.+\.root(?:\.\d+)?):(?P<tree>[^:]+)$")
+# A mapped file counts as memory of the process, so few are kept.
 _KEPT_OPEN = 4
 _TREE_CLASSES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
 # Opening a file costs more than reading a chunk of it. Handles belong to a thread, because two of them may not share a
@@ -129,8 +130,11 @@ def _neighbours(path: Path) -> str:
     return nearest(path.name, (entry.name for entry in path.parent.iterdir()))
 
 
-def open_file(path: str) -> Any:
-    """Return the opened file, kept open for the next chunk of this thread as long as it does not change on disk."""
+def open_file(path: str, *, together: int = 1) -> Any:
+    """Return the opened file, kept open for the next chunk of this thread as long as it does not change on disk.
+
+    Files used `together`, a tree and its friends, are not closed by each other's opening.
+    """
     if getattr(_open, "process", None) != os.getpid():
         _open.process, _open.files = os.getpid(), OrderedDict()
     files: OrderedDict[tuple[Any, ...], Any] = _open.files
@@ -151,7 +155,7 @@ def open_file(path: str) -> Any:
     for stale in [k for k in files if k[0] == path]:
         files.pop(stale).close()
     files[key] = opened
-    if len(files) > _KEPT_OPEN:
+    if len(files) > max(_KEPT_OPEN, together):
         files.popitem(last=False)[1].close()
     return opened
 
@@ -163,9 +167,9 @@ def tree_names(path: str) -> list[str]:
     return [name for name, kind in classes.items() if kind in _TREE_CLASSES]
 
 
-def open_tree(path: str, tree: str) -> Any:
+def open_tree(path: str, tree: str, *, together: int = 1) -> Any:
     """Return a tree of a file; DataError with the names there are if it is not in there."""
-    opened = open_file(path)
+    opened = open_file(path, together=together)
     with refusing(path):
         if tree not in opened:
             names = tree_names(path)
@@ -257,7 +261,7 @@ def link(names: Sequence[tuple[str, str]]) -> Linked:
     DataError
         If a friend has another number of entries.
     """
-    trees = tuple(open_tree(path, tree) for path, tree in names)
+    trees = tuple(open_tree(path, tree, together=len(names)) for path, tree in names)
     branches: dict[str, tuple[int, str]] = {}
     for index, tree in enumerate(trees):
         path, label = names[index]

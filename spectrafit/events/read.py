@@ -15,7 +15,8 @@ import awkward as ak
 import numpy as np
 
 from spectrafit.config import Sample, SampleSet
-from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.events import friends
 from spectrafit.events import response as responses
 from spectrafit.events.domain import ROUNDED, bad_entries, classify
 from spectrafit.events.exposure import pot_of
@@ -56,29 +57,20 @@ def scan(
     if chunk_entries < 1:
         raise ConfigError(f"{where}: chunks need at least one entry, found chunk_entries = {chunk_entries}")
     files = expand(sample.files, sample_set.folder, f"{where}.files")
-    friends = [
-        (friend, expand(friend.files, sample_set.folder, f"{where}.friends[{index}]"))
-        for index, friend in enumerate(sample.friends)
-    ]
-    for index, (_, names) in enumerate(friends):
-        if len(names) != len(files):
-            raise DataError(
-                f"{where}.friends[{index}]: {len(names)} files for {len(files)}; a friend goes with each file"
-            )
+    rows = friends.beside(sample_set, sample, len(files))
     chunks: list[Chunk] = []
     identities: list[FileIdentity] = []
-    beside: list[FileIdentity] = []
+    others: list[FileIdentity] = []
     skipped: list[tuple[str, str]] = []
     first = 0
-    for position, (path, tree) in enumerate(files):
-        beside_it = [(names[position][0], names[position][1] or friend.tree) for friend, names in friends]
+    for (path, tree), row in zip(files, rows, strict=True):
         if sample.generate and "://" not in path and not Path(path).exists():
             raise DataError(f"{path}: is not there yet; make it with spectrafit generate {sample_set.path}")
         try:
-            linked = _link(sample, where, (path, tree), beside_it)
+            linked = _link(sample, where, (path, tree), row)
             layout = solve(sample_set, sample, linked.branches, _label(sample_set, *linked.names[0]))
             offsets = linked.offsets(layout.needed())
-            _check_match(sample, linked)
+            friends.check(sample, linked)
         except DataError as error:
             if not skip_bad_files:
                 raise
@@ -99,7 +91,7 @@ def scan(
             )
         found = [_identity(name, t) for (name, _), t in zip(linked.names, linked.trees, strict=True)]
         identities.append(found[0])
-        beside += found[1:]
+        others += found[1:]
         first += linked.entries
     if not first:
         reasons = "".join(f"\n  {path}: {reason}" for path, reason in skipped)
@@ -112,7 +104,7 @@ def scan(
         pot=pot_of(sample_set, sample, kept, first, skipped=bool(skipped)),
         entries=first,
         chunks=tuple(chunks),
-        identities=(*identities, *beside),
+        identities=(*identities, *others),
         skipped=tuple(skipped),
     )
 
@@ -164,9 +156,9 @@ def read(
         )
     where = _label(sample_set, chunk.file, chunk.tree)
     layout = solve(sample_set, sample, linked.branches, where)
-    wanted = layout.needed(extra, columns) | {name for pair in _matches(sample, linked) for name in pair}
+    wanted = layout.needed(extra, columns) | {name for pair in friends.matched(sample, linked) for name in pair}
     raw = linked.read(wanted, chunk.start, chunk.stop)
-    _compare_match(sample, linked, raw, chunk)
+    friends.compare(sample, linked, raw, chunk)
     if layout.preset.choose:
         raw = layout.preset.choose(raw)
     source = Columns(layout, raw, chunk.first, chunk.entries)
@@ -276,10 +268,10 @@ def _label(sample_set: SampleSet, path: str, tree: str) -> str:
     return f"{short}:{tree}"
 
 
-def _link(sample: Sample, where: str, name: tuple[str, str], friends: list[tuple[str, str]]) -> Linked:
+def _link(sample: Sample, where: str, name: tuple[str, str], row: list[tuple[str, str]]) -> Linked:
     path, tree = name
     tree = tree or sample.tree or _usual_tree(path, find(sample.preset, f"{where}.preset").trees, where)
-    return link([(path, tree), *((p, t or _usual_tree(p, (), where)) for p, t in friends)])
+    return link([(path, tree), *((p, t or _usual_tree(p, (), where)) for p, t in row)])
 
 
 def _usual_tree(path: str, usual: Sequence[str], where: str) -> str:
@@ -312,33 +304,3 @@ def _cut(offsets: Sequence[int], most: int) -> list[tuple[int, int]]:
     if offsets[-1] > cuts[-1]:
         cuts.append(offsets[-1])
     return list(itertools.pairwise(dict.fromkeys(cuts)))
-
-
-def _matches(sample: Sample, linked: Linked) -> list[tuple[str, str]]:
-    """Return the pairs of branches, of the tree and of a friend, that must be equal in every entry."""
-    return [
-        (friend.match, f"{linked.names[index + 1][1]}.{friend.match}")
-        for index, friend in enumerate(sample.friends)
-        if friend.match
-    ]
-
-
-def _check_match(sample: Sample, linked: Linked) -> None:
-    for own, other in _matches(sample, linked):
-        for name, in_tree in ((own, linked.branches.get(own, (1, ""))[0] == 0), (other, other in linked.branches)):
-            if not in_tree:
-                raise DataError(
-                    f"{linked.names[0][0]}: no branch {name!r}{nearest(name, linked.branches)} to match friends by;"
-                    f" correct match in the friends of {sample.name!r}"
-                )
-
-
-def _compare_match(sample: Sample, linked: Linked, raw: dict[str, Any], chunk: Chunk) -> None:
-    for own, other in _matches(sample, linked):
-        differ = np.asarray(raw[own] != raw[other])
-        if differ.any():
-            entry = int(np.argmax(differ))
-            raise DataError(
-                f"{chunk.file}:{chunk.tree} entry {chunk.start + entry}: {own} = {raw[own][entry]}, but {other} ="
-                f" {raw[other][entry]}; the friend is not aligned with this tree, make it again from this file"
-            )
