@@ -23,7 +23,7 @@ from numba import njit, types
 from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events.read import read
-from spectrafit.events.schema import Chunk, DropReport, FileIdentity
+from spectrafit.events.schema import CANONICAL, Chunk, DropReport, FileIdentity
 from spectrafit.templates.archive import whole
 
 __all__ = ["Cached", "clear", "contents", "fetch"]
@@ -76,14 +76,14 @@ def fetch(
     hit : bool
         Whether the ntuple was left alone.
     """
+    # The canonical columns in use decide which entries are sound, so they are part of what a chunk is.
+    canonical = tuple(name for name in CANONICAL if name in columns)
     if folder is None:
-        events, report = read(chunk, sample_set, sample, extra=columns)
+        events, report = read(chunk, sample_set, sample, columns=canonical, extra=columns)
         return _plain(events, columns), report, False
     feather = _feather()
-    key = hashlib.sha256(
-        json.dumps([sample_set.name, sample.name, chunk.file, chunk.tree, chunk.start, chunk.stop]).encode()
-    ).hexdigest()[:32]
-    stem = folder / key
+    place = [sample_set.name, sample.name, chunk.file, chunk.tree, chunk.start, chunk.stop, canonical]
+    stem = folder / hashlib.sha256(json.dumps(place).encode()).hexdigest()[:32]
     made_from = _made_from(chunk, sample_set, sample, identities)
     facts = _facts(stem, made_from)
     if facts is not None and set(columns) <= set(facts["columns"]):
@@ -92,7 +92,7 @@ def fetch(
             return mapped, _report(facts["report"]), True
     # Keep what other analyses wanted of the same chunk, so that two of them do not take turns.
     wanted = tuple(dict.fromkeys([*columns, *(facts["columns"] if facts is not None else ())]))
-    events, report = read(chunk, sample_set, sample, extra=wanted)
+    events, report = read(chunk, sample_set, sample, columns=canonical, extra=wanted)
     found = _plain(events, wanted)
     _keep(stem, found, feather, {"made_from": made_from, "report": asdict(report), **_source(chunk)})
     return found, report, False
