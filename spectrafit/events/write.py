@@ -155,7 +155,11 @@ def reweight(
     sample_set = SampleSet(samples=(sample,))
     inventory = read.scan(sample_set, sample, chunk_entries=chunk_entries)
     branches = ["weight", *(f"coefficient_{p}" for p in range(1, found.powers + 1))]
-    title = f"{coupling} = {value:g}{' ' + found.unit if found.unit else ''}; coefficients at {_unit(found, unit):g}"
+    carrying = found.carriers if carriers is None else tuple(carriers)
+    title = (
+        f"{coupling} = {value:g} {found.unit}".rstrip()
+        + f" of {', '.join(map(str, carrying))}; coefficients at {_unit(found, unit):g}; sin2_theta_w = {sin2_theta_w:g}"
+    )
     with replacing(target) as part, uproot.recreate(part, compression=uproot.ZSTD(3)) as out:
         friend = out.mktree(name, dict.fromkeys(branches, np.dtype(np.float64)), title=title)
         for chunk in inventory.chunks:
@@ -168,7 +172,7 @@ def reweight(
                 events["e_nu"].to_numpy(),
                 events["t"].to_numpy(),
                 sin2_theta_w_generated=sin2_theta_w,
-                carriers=carriers,
+                carriers=carrying,
             )
             weight, coefficients = _at(found, rows, value, unit)
             friend.extend(dict(zip(branches, (weight, *coefficients), strict=True)))

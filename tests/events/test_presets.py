@@ -10,6 +10,7 @@ import pytest
 from spectrafit.config import Column
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events import expressions, read
+from spectrafit.events.inspect import inspect
 from spectrafit.events.presets import PRESETS, angle, find, matching
 from tests.events.ntuples import M_E, truth
 
@@ -145,6 +146,22 @@ def test_slimmed_flattree_that_kept_the_neutrino(write_tree: Write, one: One) ->
         unit="rad",
     )
     assert_truth(events(one, files=path, preset="flattree", columns={"theta": exact}), columns, rtol=1e-6)
+
+
+def test_a_flavour_the_tree_does_not_say(write_tree: Write, one: One) -> None:
+    columns = truth(N)
+    mode = np.where(np.arange(N) % 2, 54, 1).astype(np.int32)
+    tree = flattree(columns, mode, full=False)
+    del tree["PDGnu"]
+    path = write_tree("a.root", tree, tree="FlatTree_VARS")
+    with pytest.raises(DataError, match=r"pdg cannot be read: preset 'flattree' needs 'PDGnu'.*set columns.pdg"):
+        events(one, files=path, preset="flattree")
+    # Said by the user, it is still that of the elastic events alone.
+    found = events(one, files=path, preset="flattree", columns={"pdg": -12.0})
+    assert found["pdg"].tolist() == np.where(np.arange(N) % 2, -12, 0).tolist()
+    shown = inspect(path)
+    assert (shown.nu_e, shown.flavours) == (N // 2, {})
+    assert "columns.pdg = 14" in str(shown)
 
 
 def test_nuwro(write_tree: Write, one: One) -> None:

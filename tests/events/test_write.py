@@ -95,6 +95,8 @@ def test_flavours_without_the_coupling_keep_their_weight(write_tree: Write, tmp_
     assert (default["weight"][:25] == 1.0).all()
     assert (default["weight"][25:] > 1.0).all()
     every = friend(write.reweight(source, tmp_path / "b.root", carriers=["nue", "numu"]))
+    title = uproot.open(tmp_path / "b.root")["spectrafit"].title
+    assert title == "magnetic_moment = 1e-09 mu_B of nue, numu; coefficients at 1e-10; sin2_theta_w = 0.23863"
     np.testing.assert_allclose(
         every["weight"] - 1, ratio(columns["pdg"], columns["e_nu"], columns["t"], 1e-9, 0.23863), rtol=1e-6
     )
