@@ -156,10 +156,9 @@ def reweight(
     inventory = read.scan(sample_set, sample, chunk_entries=chunk_entries)
     branches = ["weight", *(f"coefficient_{p}" for p in range(1, found.powers + 1))]
     carrying = found.carriers if carriers is None else tuple(carriers)
-    title = (
-        f"{coupling} = {value:g} {found.unit}".rstrip()
-        + f" of {', '.join(map(str, carrying))}; coefficients at {_unit(found, unit):g}; sin2_theta_w = {sin2_theta_w:g}"
-    )
+    given = f"{coupling} = {value:g} {found.unit}".rstrip()
+    of = ", ".join(map(str, carrying))
+    title = f"{given} of {of}; coefficients at {_unit(found, unit):g}; sin2_theta_w = {sin2_theta_w:g}"
     with replacing(target) as part, uproot.recreate(part, compression=uproot.ZSTD(3)) as out:
         friend = out.mktree(name, dict.fromkeys(branches, np.dtype(np.float64)), title=title)
         for chunk in inventory.chunks:
