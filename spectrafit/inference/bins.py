@@ -151,30 +151,31 @@ def fill_bins(a: Any, d: Any, w: Any) -> Any:
 
     `w.scoring` asks for the curvature expected at n = prediction, instead of the one at the counts.
     """
-    total, expected = 0.0, w.scoring[0]
-    for b in range(a.used.size):
-        w.by_shared[b] = 0.0
-    if a.statistic == 3:
+    total, expected, statistic = 0.0, w.scoring[0], a.statistic
+    used, kinds, widths, floors = a.used, a.local_kind, a.local_width, a.floor
+    counts, centres, mean, shared, variance = d.counts, d.local, w.mean, w.shared, w.variance
+    by_mean, by_shared, by_variance, curvature = w.by_mean, w.by_shared, w.by_variance, w.curvature
+    gamma, fitted = w.gamma, w.fitted
+    for b in range(used.size):
+        by_shared[b] = 0.0
+    if statistic == 3:
         return _fill_gaussian(a, d, w)
-    for b in range(a.used.size):
-        if not a.used[b]:
-            w.by_mean[b] = w.by_variance[b] = w.curvature[b] = 0.0
-            w.gamma[b], w.fitted[b] = 1.0, w.mean[b]
+    for b in range(used.size):
+        if not used[b]:
+            by_mean[b] = by_variance[b] = curvature[b] = 0.0
+            gamma[b], fitted[b] = 1.0, mean[b]
             continue
-        n, m, v, centre = d.counts[b], w.mean[b], w.variance[b], d.local[b]
-        if a.local_kind[b] > 0:
-            value, by_mean, by_shared, curvature, gamma = _local(
-                a.local_kind[b], n, m, w.shared[b], a.local_width[b], centre, a.floor[b], expected
+        n, m, centre = counts[b], mean[b], centres[b]
+        if kinds[b] > 0:
+            value, by_mean[b], by_shared[b], curvature[b], gamma[b] = _local(
+                kinds[b], n, m, shared[b], widths[b], centre, floors[b], expected
             )
-            w.by_mean[b], w.by_shared[b], w.by_variance[b] = by_mean, by_shared, 0.0
-            w.curvature[b], w.gamma[b] = curvature, gamma
-            w.fitted[b] = m + (gamma - 1.0) * w.shared[b]
+            by_variance[b], fitted[b] = 0.0, m + (gamma[b] - 1.0) * shared[b]
         else:
-            value, by_mean, by_variance, curvature, t = _bin(
-                a.statistic, n, m + (centre - 1.0) * w.shared[b], v, a.floor[b], expected
+            value, by_mean[b], by_variance[b], curvature[b], fitted[b] = _bin(
+                statistic, n, m + (centre - 1.0) * shared[b], variance[b], floors[b], expected
             )
-            w.by_mean[b], w.by_shared[b], w.by_variance[b] = by_mean, by_mean * (centre - 1.0), by_variance
-            w.curvature[b], w.gamma[b], w.fitted[b] = curvature, centre, t
+            by_shared[b], gamma[b] = by_mean[b] * (centre - 1.0), centre
         total += value
     return total
 

@@ -52,7 +52,7 @@ def _means(model: Model, values: Floats, *, prior: bool, mc: bool) -> Floats:
     d = scratch(model)
     place = int(np.flatnonzero(a.used)[0])
     uncertain = [k for k, p in enumerate(model.parameters) if p.constraint == "gaussian" and not p.fixed]
-    evaluate(a, d, values, w)
+    evaluate(model.handle, d, values, w.handle)
     if not prior or not (uncertain or (mc and w.variance[place] > 0)):
         return np.array([max(w.mean[place], 0.0)])
     draws = sequence(_DRAWS, len(uncertain) + int(mc and w.variance[place] > 0))
@@ -61,7 +61,7 @@ def _means(model: Model, values: Floats, *, prior: bool, mc: bool) -> Floats:
     for i, z in enumerate(draws):
         for k, shift in zip(uncertain, z, strict=False):
             theta[k] = a.centre[k] + model.parameters[k].width * shift
-        evaluate(a, d, theta, w)
+        evaluate(model.handle, d, theta, w.handle)
         extra = z[-1] * np.sqrt(w.variance[place]) if len(z) > len(uncertain) else 0.0
         means[i] = max(w.mean[place] + extra, 0.0)
     return means
@@ -82,7 +82,7 @@ def statistics(model: Model, counts: Floats, kappas: Floats, lower: float, *, cl
     whole = np.zeros((len(counts), model.n_bins))
     whole[:, a.used] = counts[:, None]
     rows = np.empty((len(counts), TESTED + len(kappas)))
-    failed = fit_counts(a, whole, a.initial, kappas, lower, rows, ~a.held, d, w)
+    failed = fit_counts(model.handle, whole, a.initial, kappas, lower, rows, ~a.held, d, w.handle)
     if failed:
         raise DataError(f"no limit: {failed} fits of possible counts did not converge; look at fit(model, data=...)")
     return bounded_ratio(rows, kappas, cls=cls)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from numba import njit
 
 from spectrafit.inference.bins import WALL, fill_bins, saturated
+from spectrafit.inference.handles import bind_model
 from spectrafit.inference.morphing import INNER, OUTER
 from spectrafit.inference.packing import STATISTIC, Arrays, Observed, pack
 from spectrafit.inference.yields import FAST, add_gradient, fill_jacobian, fill_yields, workspace
@@ -86,9 +87,9 @@ def fill_information(a: Any, d: Any, theta: Any, w: Any) -> None:
     """Fill `w.hessian` with J^T W J plus the constraints' curvature, after `evaluate`; W is the one chosen there."""
     fill_jacobian(a, theta, w)
     n_parameters, n_bins = theta.size, a.used.size
-    scaled, hessian = w.scaled, w.hessian
+    scaled, hessian, jacobian, curvature = w.scaled, w.hessian, w.jacobian, w.curvature
     for j in range(n_parameters):
-        row = w.jacobian[j]
+        row = jacobian[j]
         if a.statistic == 3:
             for b in range(n_bins):
                 total = 0.0
@@ -97,9 +98,9 @@ def fill_information(a: Any, d: Any, theta: Any, w: Any) -> None:
                 scaled[b] = 2.0 * total
         else:
             for b in range(n_bins):
-                scaled[b] = w.curvature[b] * row[b]
+                scaled[b] = curvature[b] * row[b]
         for k in range(j + 1):
-            other = w.jacobian[k]
+            other = jacobian[k]
             total = 0.0
             for b in range(n_bins):
                 total += scaled[b] * other[b]
@@ -140,7 +141,8 @@ def prepare(model: Model) -> Arrays:
         return a
     w = workspace(a)
     # The weight matrix is not there yet: this is for the yields alone.
-    evaluate(a._replace(statistic=STATISTIC["poisson"]), Observed(model.data, a.centre, a.local_centre), a.initial, w)
+    plain = bind_model(a._replace(statistic=STATISTIC["poisson"]))
+    evaluate(plain, Observed(np.array(model.data), a.centre, a.local_centre), a.initial, w.handle)
     covariance = np.diag(np.maximum(w.mean, a.floor) + w.variance)
     if model.covariance is not None:
         covariance += model.covariance
@@ -189,7 +191,7 @@ def predict(model: Model, values: npt.ArrayLike | None = None, *, data: npt.Arra
     """Return the prediction at `values` (K,), by default the initial ones."""
     a, d, theta = model.arrays, observed(model, data), _vector(model, values)
     w = workspace(a)
-    evaluate(a, d, theta, w)
+    evaluate(model.handle, d, theta, w.handle)
     shared = np.where(w.shared > 0, w.shared, 1.0)
     gamma = np.where((a.local_kind == 1) & (w.shared > 0), 1.0 + (w.fitted - w.mean) / shared, w.gamma)
     components = tuple(w.yields[p : p + n].copy() for p, n in zip(a.place, a.size, strict=True))
@@ -217,7 +219,7 @@ def statistic(
     """
     a, d, theta = model.arrays, observed(model, data), _vector(model, values)
     w = workspace(a)
-    value = float(evaluate(a, d, theta, w))
+    value = float(evaluate(model.handle, d, theta, w.handle))
     if local is None:
         return value
     gamma = np.asarray(local, dtype=np.float64)
@@ -241,7 +243,7 @@ def gradient(model: Model, values: npt.ArrayLike | None = None, *, data: npt.Arr
     """Return the (K,) gradient of 2NLL."""
     a, d, theta = model.arrays, observed(model, data), _vector(model, values)
     w = workspace(a)
-    evaluate_gradient(a, d, theta, w)
+    evaluate_gradient(model.handle, d, theta, w.handle)
     result: Floats = w.gradient.copy()
     return result
 
@@ -251,12 +253,12 @@ def information(model: Model, values: npt.ArrayLike | None = None) -> Floats:
     a, theta = model.arrays, _vector(model, values)
     w = workspace(a)
     d = observed(model)
-    evaluate(a, d, theta, w)
+    evaluate(model.handle, d, theta, w.handle)
     d = d._replace(counts=np.maximum(w.mean, 0.0), centre=theta.copy())
     d.centre[a.auxiliary] = theta[a.auxiliary] * a.factor
     w.scoring[0] = True
-    evaluate(a, d, theta, w)
-    fill_information(a, d, theta, w)
+    evaluate(model.handle, d, theta, w.handle)
+    fill_information(model.handle, d, theta, w.handle)
     result: Floats = w.hessian.copy()
     return result
 
@@ -265,7 +267,7 @@ def hessian(model: Model, values: npt.ArrayLike | None = None, *, data: npt.Arra
     """Return the (K, K) observed Hessian of 2NLL."""
     a, d, theta = model.arrays, observed(model, data), _vector(model, values)
     w = workspace(a)
-    fill_hessian(a, d, theta, steps(model, theta), w)
+    fill_hessian(model.handle, d, theta, steps(model, theta), w.handle)
     result: Floats = w.hessian.copy()
     return result
 

@@ -49,6 +49,7 @@ class Problem:
     def __init__(self, model: Model, data: npt.ArrayLike | None = None, *, measured: Observed | None = None) -> None:
         self.model = model
         self.arrays = model.arrays
+        self.handle = model.handle
         self.observed = observed(model, data) if measured is None else measured
         self.work = workspace(self.arrays)
         self.free: Bools = ~self.arrays.held
@@ -61,11 +62,11 @@ class Problem:
 
     def value(self, values: Any) -> float:
         """Return 2NLL."""
-        return float(evaluate(self.arrays, self.observed, np.asarray(values, dtype=np.float64), self.work))
+        return float(evaluate(self.handle, self.observed, np.asarray(values, dtype=np.float64), self.work.handle))
 
     def gradient(self, values: Any) -> Floats:
         """Return the (K,) gradient of 2NLL."""
-        evaluate_gradient(self.arrays, self.observed, np.asarray(values, dtype=np.float64), self.work)
+        evaluate_gradient(self.handle, self.observed, np.asarray(values, dtype=np.float64), self.work.handle)
         result: Floats = self.work.gradient.copy()
         return result
 
@@ -79,7 +80,7 @@ class Problem:
     def hessian(self, values: Floats) -> Floats:
         """Return the (K, K) observed Hessian, by central differences of the gradient over 1e-4 of an error."""
         step = 1e-4 * self.steps(values)
-        fill_hessian(self.arrays, self.observed, np.asarray(values, dtype=np.float64), step, self.work)
+        fill_hessian(self.handle, self.observed, np.asarray(values, dtype=np.float64), step, self.work.handle)
         result: Floats = self.work.hessian.copy()
         return result
 
@@ -87,7 +88,7 @@ class Problem:
         """Return what Newton finds."""
         values = np.array(start, dtype=np.float64)
         nll, edm, calls, status = minimise(
-            self.arrays, self.observed, values, free, tolerance, _NEWTON_CALLS, self.work
+            self.handle, self.observed, values, free, tolerance, _NEWTON_CALLS, self.work.handle
         )
         converged = status == CONVERGED or (np.isfinite(edm) and edm < TOLERANCE)
         return Minimum(values=values, nll=nll, edm=edm, calls=calls, converged=bool(converged), by="Newton")

@@ -337,10 +337,21 @@ class Model:
 
     @functools.cached_property
     def arrays(self) -> Arrays:
-        """The model as the flat arrays the numba kernels take."""
+        """The model as the flat arrays the numba kernels work on."""
         from spectrafit.inference.likelihood import prepare
 
         return prepare(self)
+
+    @functools.cached_property
+    def handle(self) -> Any:
+        """The arrays as one handle for the kernels."""
+        from spectrafit.inference.handles import bind_model
+
+        return bind_model(self.arrays)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # The handle points into this process.
+        return {key: value for key, value in self.__dict__.items() if key != "handle"}
 
     @functools.cached_property
     def digest(self) -> str:

@@ -277,8 +277,8 @@ def scratch(model: Model) -> Observed:
 def _work(task: _Task) -> tuple[Floats, Ledger]:
     """Throw and fit one task's toys; Minuit does again what failed, and a sample."""
     model, truth = task.ensemble.model, task.ensemble.truth
-    a, d = model.arrays, scratch(model)
-    w, free = workspace(a), ~a.held
+    a, d = model.handle, scratch(model)
+    w, free = workspace(model.arrays).handle, ~model.arrays.held
     rows = np.full((task.count, TESTED + len(task.kappas)), np.nan)
     bad = np.zeros(task.count, dtype=np.int64)
     key = stream_key(task.ensemble.digest, "toys")

@@ -8,18 +8,19 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from spectrafit.inference.handles import bind_work
 from spectrafit.inference.morphing import INNER, basis_value, code4_bin, factor_value
 from spectrafit.inference.packing import Arrays
 
-__all__ = ["FAST", "Work", "add_gradient", "fill_jacobian", "fill_yields", "workspace"]
+__all__ = ["FAST", "Buffers", "Work", "add_gradient", "fill_jacobian", "fill_yields", "workspace"]
 
 Floats = npt.NDArray[np.float64]
 # Sums may be reordered (SIMD), everything else keeps IEEE rules: NaN and infinity must stay visible.
 FAST = {"reassoc", "contract", "nsz"}
 
 
-class Work(NamedTuple):
-    """Scratch space of the kernels; see `Arrays` for the letters."""
+class Buffers(NamedTuple):
+    """Arrays the kernels write into; see `Arrays` for the letters."""
 
     scoring: npt.NDArray[np.bool_]  # (1,) whether `curvature` is the expected one
     parts: Floats  # (2,) 2NLL of the bins, of the constraints
@@ -52,11 +53,17 @@ class Work(NamedTuple):
     other: Floats
 
 
+class Work(Buffers):
+    """Scratch space: the arrays for Python, and their `handle` for the kernels."""
+
+    handle: Any
+
+
 def workspace(a: Arrays) -> Work:
     """Return scratch space for a model."""
     k, c, n, b = a.initial.size, a.start.size, a.nominal.size, a.used.size
     functions = a.basis_kind.size
-    return Work(
+    work = Work(
         scoring=np.zeros(1, np.bool_),
         parts=np.zeros(2),
         phi=np.zeros(functions),
@@ -87,6 +94,8 @@ def workspace(a: Arrays) -> Work:
         trial=np.zeros(k),
         other=np.zeros(k),
     )
+    work.handle = bind_work(Buffers(*work))
+    return work
 
 
 @njit(**INNER, fastmath=FAST)
@@ -100,17 +109,20 @@ def fill_yields(a: Any, theta: Any, w: Any) -> None:
         value, slope = factor_value(a.factor_kind[f], theta[a.factor_parameter[f]], a.factor_values, 8 * f)
         w.factor[f] = value
         w.factor_slope[f] = slope
-    for b in range(w.mean.size):
-        w.mean[b] = w.shared[b] = 0.0
+    # Loops run over slices taken before them: numba cannot know that a field of a handle stays where it is.
+    means, shares = w.mean, w.shared
+    for b in range(means.size):
+        means[b] = shares[b] = 0.0
     for c in range(a.start.size):
         product = 1.0
         for f in range(a.factor_at[c], a.factor_at[c + 1]):
             product *= w.factor[f]
         w.product[c] = product
         n, p, s = a.size[c], a.place[c], a.start[c]
-        bracket, yields, mean = w.bracket[p : p + n], w.yields[p : p + n], w.mean[s : s + n]
+        bracket, yields, mean = w.bracket[p : p + n], w.yields[p : p + n], means[s : s + n]
+        nominal = a.nominal[p : p + n]
         for i in range(n):
-            bracket[i] = a.nominal[p + i]
+            bracket[i] = nominal[i]
         for t in range(a.term_at[c], a.term_at[c + 1]):
             phi = w.phi[a.term_basis[t]]
             if phi != 0.0:
@@ -119,15 +131,16 @@ def fill_yields(a: Any, theta: Any, w: Any) -> None:
                     bracket[i] += phi * vector[i]
         if a.bend_at[c + 1] > a.bend_at[c] or a.gamma_at[c + 1] > a.gamma_at[c]:
             _fill_shape(a, theta, w, c)
+            shape = w.shape[p : p + n]
             for i in range(n):
-                yields[i] = product * w.shape[p + i] * bracket[i]
+                yields[i] = product * shape[i] * bracket[i]
         else:
             for i in range(n):
                 yields[i] = product * bracket[i]
         for i in range(n):
             mean[i] += yields[i]
         if a.local[c]:
-            shared = w.shared[s : s + n]
+            shared = shares[s : s + n]
             for i in range(n):
                 shared[i] += yields[i]
     _fill_variance(a, theta, w)
@@ -153,23 +166,27 @@ def _fill_shape(a: Any, theta: Any, w: Any, c: int) -> None:
 @njit(**INNER, fastmath=FAST)
 def _fill_variance(a: Any, theta: Any, w: Any) -> None:
     """Fill the variance of the simulation; a sum that comes out negative counts as 0."""
-    for b in range(w.variance.size):
-        w.variance[b] = 0.0
+    variances, kind, width, shared = w.variance, a.local_kind, a.local_width, w.shared
+    for b in range(variances.size):
+        variances[b] = 0.0
     for v in range(a.pair_first.size):
         first, second = a.pair_first[v], a.pair_second[v]
         n, s, p, q, r = a.size[first], a.start[first], a.place[first], a.place[second], a.pair_place[v]
+        variance, pairs = variances[s : s + n], a.pairs[r : r + n]
+        one, other = w.yields[p : p + n], w.yields[q : q + n]
         for i in range(n):
-            w.variance[s + i] += a.pairs[r + i] * w.yields[p + i] * w.yields[q + i]
+            variance[i] += pairs[i] * one[i] * other[i]
     kappa = theta[a.poi] if a.poi >= 0 else 0.0
     power = 1.0
     for k in range(a.residual.shape[0]):
-        for b in range(w.variance.size):
-            w.variance[b] += power * a.residual[k, b]
+        residual = a.residual[k]
+        for b in range(variances.size):
+            variances[b] += power * residual[b]
         power *= kappa
-    for b in range(w.variance.size):
-        if a.local_kind[b] == 1:
-            w.variance[b] += (a.local_width[b] * w.shared[b]) ** 2
-        w.variance[b] = max(w.variance[b], 0.0)
+    for b in range(variances.size):
+        if kind[b] == 1:
+            variances[b] += (width[b] * shared[b]) ** 2
+        variances[b] = max(variances[b], 0.0)
 
 
 @njit(**INNER)
@@ -185,27 +202,33 @@ def _rest(values: Any, first: int, last: int, f: int) -> Any:
 @njit(**INNER, fastmath=FAST)
 def add_gradient(a: Any, theta: Any, w: Any) -> None:
     """Add the bins' part to `w.gradient`, after `evaluate`."""
-    gradient, adjoint = w.gradient, w.adjoint
+    gradient = w.gradient
     for c in range(a.start.size):
         n, p, s = a.size[c], a.place[c], a.start[c]
-        for i in range(n):
-            adjoint[p + i] = w.by_mean[s + i]
+        adjoint, by_mean, by_shared = w.adjoint[p : p + n], w.by_mean[s : s + n], w.by_shared[s : s + n]
         if a.local[c]:
             for i in range(n):
-                adjoint[p + i] += w.by_shared[s + i]
+                adjoint[i] = by_mean[i] + by_shared[i]
+        else:
+            for i in range(n):
+                adjoint[i] = by_mean[i]
     for v in range(a.pair_first.size):
         first, second = a.pair_first[v], a.pair_second[v]
         n, s, p, q, r = a.size[first], a.start[first], a.place[first], a.place[second], a.pair_place[v]
+        by_variance, pairs = w.by_variance[s : s + n], a.pairs[r : r + n]
+        one, other = w.yields[p : p + n], w.yields[q : q + n]
+        to_one, to_other = w.adjoint[p : p + n], w.adjoint[q : q + n]
         for i in range(n):
-            slope = w.by_variance[s + i] * a.pairs[r + i]
-            adjoint[p + i] += slope * w.yields[q + i]
-            adjoint[q + i] += slope * w.yields[p + i]
+            to_one[i] += by_variance[i] * pairs[i] * other[i]
+        for i in range(n):
+            to_other[i] += by_variance[i] * pairs[i] * one[i]
     if a.poi >= 0:
         power = 1.0
         for k in range(1, a.residual.shape[0]):
             slope = 0.0
-            for b in range(w.variance.size):
-                slope += w.by_variance[b] * a.residual[k, b]
+            by_variance, residual = w.by_variance, a.residual[k]
+            for b in range(residual.size):
+                slope += by_variance[b] * residual[b]
             gradient[a.poi] += k * power * slope
             power *= theta[a.poi]
     _add_components(a, theta, w)
@@ -224,7 +247,6 @@ def _others(a: Any, theta: Any, w: Any, c: int, g: int, i: int) -> Any:
     return value
 
 
-# The loops over components are inside the functions: handing over the tuples of arrays costs a microsecond each time.
 @njit(**INNER, fastmath=FAST)
 def _add_components(a: Any, theta: Any, w: Any) -> None:
     """Add the components' parts to the gradient; their adjoints are used up."""
@@ -245,8 +267,9 @@ def _add_components(a: Any, theta: Any, w: Any) -> None:
                     rest = yields[i] / theta[k] if theta[k] != 0.0 else _others(a, theta, w, c, g, i)
                     gradient[k] += adjoint[i] * rest
         if a.bend_at[c + 1] > a.bend_at[c] or a.gamma_at[c + 1] > a.gamma_at[c]:
+            shape = w.shape[p : p + n]
             for i in range(n):
-                adjoint[i] *= w.shape[p + i]
+                adjoint[i] *= shape[i]
         if a.factor_at[c + 1] > a.factor_at[c]:
             total = 0.0
             for i in range(n):
@@ -273,14 +296,16 @@ def fill_jacobian(a: Any, theta: Any, w: Any) -> None:
     """
     jacobian, lead = w.jacobian, w.adjoint
     for k in range(theta.size):
-        for b in range(w.mean.size):
-            jacobian[k, b] = 0.0
+        row = jacobian[k]
+        for b in range(row.size):
+            row[b] = 0.0
     for c in range(a.start.size):
         n, p, s = a.size[c], a.place[c], a.start[c]
         bracket, yields = w.bracket[p : p + n], w.yields[p : p + n]
         weight = lead[p : p + n]
+        gamma = w.gamma[s : s + n]
         for i in range(n):
-            weight[i] = w.gamma[s + i] if a.local[c] else 1.0
+            weight[i] = gamma[i] if a.local[c] else 1.0
         for m in range(a.bend_at[c], a.bend_at[c + 1]):
             k = a.bend_parameter[m]
             for i in range(n):
@@ -293,8 +318,9 @@ def fill_jacobian(a: Any, theta: Any, w: Any) -> None:
                     rest = yields[i] / theta[k] if theta[k] != 0.0 else _others(a, theta, w, c, g, i)
                     jacobian[k, s + i] += weight[i] * rest
         if a.bend_at[c + 1] > a.bend_at[c] or a.gamma_at[c + 1] > a.gamma_at[c]:
+            shape = w.shape[p : p + n]
             for i in range(n):
-                weight[i] *= w.shape[p + i]
+                weight[i] *= shape[i]
         first, last = a.factor_at[c], a.factor_at[c + 1]
         factor, by_parameter = w.factor, w.factor_slope
         for f in range(first, last):
