@@ -28,4 +28,4 @@ def clear(folder: Folder) -> None:
     """Delete what a cache holds, and nothing else in the folder."""
     from spectrafit.templates import cache
 
-    typer.echo(f"{folder}: {cache.clear(folder)} deleted")
+    typer.echo(f"{folder}: {cache.clear(folder) / 1e6:.1f} MB deleted")

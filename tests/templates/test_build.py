@@ -199,3 +199,16 @@ def test_a_skipped_file_is_listed_and_its_exposure_left_out(ntuples, tmp_path):
 def test_progress_is_shown_on_the_terminal_only(ntuples, capsys):
     build(ntuples.analysis(), progress=True)
     assert capsys.readouterr().out == ""
+
+
+def test_an_analysis_of_counts_alone_has_no_samples(ntuples):
+    counts = 'samples = ["known"]\naxes = [{ observable = "t_reco", edges = [0.3, 1.0, 1.7, 4.0] }]\n'
+    templates = build(
+        ntuples.analysis(
+            '[[counts]]\nname = "known"\ncounts = { one = [1.0, 2.0, 3.0] }\n',
+            regions=f'[[regions]]\nname = "one"\n{counts}',
+        )
+    )
+    assert templates.samples == ()
+    assert templates.counts.shape == (0, 1, 2, 3)
+    assert templates.bins == 3
