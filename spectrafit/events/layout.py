@@ -107,6 +107,9 @@ class Layout:
             return self.sources[name].branches
         if name in self.branches:
             return (name,)
+        if name in ("pdg", "weight"):
+            # Every sample has them: 0 for what is not nu-e, 1 where the files weigh nothing.
+            return ()
         known = (*CANONICAL, *self.sources, *self.branches)
         near = nearest(name, known)
         what = f"no column or branch {name!r}{near}" + ("" if text == name else f", wanted by {text!r}")
