@@ -37,10 +37,10 @@ def inspect(files: Annotated[list[str], typer.Argument(metavar="FILE...", help="
     refused = False
     for file in files:
         try:
-            console.print(sf.inspect(file))
+            console.print(sf.inspect(file), soft_wrap=True)
         except SpectrafitError as error:
             refused = True
-            console.print(f"error: {error}", style="red", markup=False, highlight=False)
+            console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
     if refused:
         raise typer.Exit(2)
 
@@ -53,6 +53,9 @@ def reweight(
     preset: Annotated[str | None, typer.Option(help="how the ntuple names things; default: the one that fits")] = None,
     tree: Annotated[str, typer.Option(help="tree of the ntuple; default: the preset's")] = "",
     sin2_theta_w: Annotated[float, typer.Option(help="sin^2 theta_W the events were generated with")] = 0.23863,
+    carriers: Annotated[
+        list[str] | None, typer.Option(help="flavours that have it, as numu or nuebar; default: the coupling's")
+    ] = None,
     on_bad: Annotated[
         str, typer.Option(help="what to do with entries outside the kinematics: error or drop")
     ] = "error",
@@ -66,6 +69,7 @@ def reweight(
         preset=preset,
         tree=tree,
         sin2_theta_w=sin2_theta_w,
+        carriers=carriers,
         on_bad=on_bad,
     )
     typer.echo(written)

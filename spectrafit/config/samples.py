@@ -32,11 +32,11 @@ class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Column(Keys, frozen=True, kw_only=True):
-    """Where a quantity comes from: a `branch`, or an `expression` of branches in ROOT's spelling; and its `unit`."""
+    """Where a quantity comes from: a `branch`, or an `expression` in ROOT's spelling; in GeV or rad unless `unit`."""
 
     branch: str = ""
     expression: str = ""
-    unit: Unit = "GeV"
+    unit: Unit | None = None
 
 
 class PotSource(Keys, frozen=True, kw_only=True):

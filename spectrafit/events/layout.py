@@ -26,7 +26,7 @@ class Source:
 
     expression: Expression | None
     number: float
-    unit: str
+    unit: str | None
     where: str
 
     @property
@@ -268,5 +268,5 @@ def _source(said: str | float | Column, where: str) -> Source:
         expression = expressions.column(said.branch) if said.branch else expressions.compile(said.expression)
         return Source(expression, 0.0, said.unit, where)
     if isinstance(said, str):
-        return Source(expressions.column(said), 0.0, "GeV", where)
-    return Source(None, float(said), "GeV", where)
+        return Source(expressions.column(said), 0.0, None, where)
+    return Source(None, float(said), None, where)

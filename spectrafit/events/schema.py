@@ -51,7 +51,7 @@ _ENERGY = {"GeV": 1.0, "MeV": 1e-3, "keV": 1e-6}
 _ANGLE = {"rad": 1.0, "mrad": 1e-3, "deg": math.pi / 180.0}
 
 
-def convert(values: Any, name: str, unit: str, where: str) -> Any:
+def convert(values: Any, name: str, unit: str | None, where: str) -> Any:
     """Bring a column to GeV and rad: the one place where units change.
 
     Parameters
@@ -59,8 +59,8 @@ def convert(values: Any, name: str, unit: str, where: str) -> Any:
     values : array of any nesting
     name : str
         The column: an energy, an angle, a plain number, or a name of the user's own (taken in any unit).
-    unit : str
-        Unit of `values`. "GeV", which a column has when its table names no unit, leaves angles and numbers alone.
+    unit : str or None
+        Unit of `values`; None, where the table of the column names none, is GeV or rad.
     where : str
         Key of the column in its TOML, for the message.
 
@@ -69,7 +69,7 @@ def convert(values: Any, name: str, unit: str, where: str) -> Any:
     ConfigError
         For a unit that is not one of this quantity's.
     """
-    if unit in ("GeV", "1"):
+    if unit in (None, "1"):
         return values
     if unit in _ENERGY and name not in ANGLES:
         return values * _ENERGY[unit]
