@@ -33,7 +33,9 @@ def test_convert_keeps_nesting() -> None:
     assert convert(ak.Array([[1000.0], []]), "t", "MeV", "here").tolist() == [[1.0], []]
 
 
-@pytest.mark.parametrize(("name", "unit"), [("t", "rad"), ("theta", "MeV"), ("theta", "GeV"), ("e_nu", "cos"), ("theta_reco", "keV")])
+@pytest.mark.parametrize(
+    ("name", "unit"), [("t", "rad"), ("theta", "MeV"), ("theta", "GeV"), ("e_nu", "cos"), ("theta_reco", "keV")]
+)
 def test_a_unit_of_another_quantity_is_refused(name: str, unit: str) -> None:
     with pytest.raises(ConfigError, match=rf"here: unit '{unit}' is no unit of {name}; use one of"):
         convert(np.array([1.0]), name, unit, "here")
