@@ -36,8 +36,8 @@ __all__ = ["build"]
 
 Floats = NDArray[np.float64]
 
-# Entries of a chunk: some hundred megabytes while it is read; fewer where an entry holds a list of weights.
-_ENTRIES, _ENTRIES_WITH_LISTS = 500_000, 100_000
+# Entries of a chunk, some hundred megabytes while it is read; fewer where an entry holds a list of weights.
+_ENTRIES, _ENTRIES_WITH_LISTS = 1_000_000, 100_000
 
 
 @dataclass(frozen=True, kw_only=True)
