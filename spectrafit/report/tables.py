@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -22,6 +22,7 @@ __all__ = [
     "Table",
     "budget_table",
     "inventory_table",
+    "limits_table",
     "nuisance_rows",
     "nuisance_table",
     "quantity",
@@ -52,13 +53,23 @@ class Table:
 
     def __rich__(self) -> RichTable:
         """Return the table as rich draws it."""
+        from rich.box import SIMPLE_HEAD
         from rich.markup import escape
         from rich.table import Table as RichTable
 
-        table = RichTable(title=escape(self.title) or None, title_justify="left", title_style="bold")
-        table.show_header = any(name.strip(">") for name in self.columns)
+        table = RichTable(
+            title=escape(self.title) or None,
+            title_justify="left",
+            title_style="bold",
+            show_header=any(name.strip(">") for name in self.columns),
+            box=SIMPLE_HEAD,
+            padding=(0, 2, 0, 0),
+            pad_edge=False,
+        )
         for name in self.columns:
-            table.add_column(escape(name.removeprefix(">")), justify="right" if name.startswith(">") else "left")
+            number = name.startswith(">")
+            justify: Literal["left", "right"] = "right" if number else "left"
+            table.add_column(escape(name.removeprefix(">")), justify=justify, no_wrap=number, overflow="fold")
         for index, row in enumerate(self.rows):
             table.add_row(*(escape(cell) for cell in row), end_section=index + 1 in self.rules)
         return table
@@ -102,6 +113,29 @@ def result_table(best: FitResult, limit: Limit) -> Table:
     state = "valid" if best.valid else f"NOT VALID: {best.message}"
     rows.append(("fit", f"{state}; EDM {best.edm:.1e}, {best.calls} calls, {1e3 * best.seconds:.1f} ms"))
     return Table(title="", columns=("", ""), rows=tuple(rows), rules=(second,))
+
+
+def limits_table(limits: Sequence[Limit]) -> Table:
+    """Return limits by several methods side by side, each with its own error and what it would be expected to be."""
+    unit = next((limit.unit for limit in limits if limit.unit), "")
+    rows = []
+    for limit in limits:
+        error = f" ± {limit.error:.1g}" if limit.error > 0 else ""
+        expected = limit.expected
+        low, median, high = expected.values[1:4] if expected is not None else (math.nan,) * 3
+        rows.append(
+            (
+                limit.method,
+                limit.sides,
+                f"{100 * limit.level:g} %",
+                f"{limit.kappa:.4g}" if limit.lower <= 0 else f"{limit.lower:.3g} to {limit.kappa:.3g}",
+                f"{limit.value:.3g}{error}",
+                f"{median:.3g}" if math.isfinite(median) else "",
+                f"{low:.3g} to {high:.3g}" if math.isfinite(median) else "",
+            )
+        )
+    columns = ("method", "sides", ">level", ">kappa", f">limit / {unit}" if unit else ">limit", ">expected", ">68 %")
+    return Table(title="", columns=columns, rows=tuple(rows))
 
 
 def nuisance_rows(model: Model, best: FitResult, impacts: Sequence[Impact]) -> list[dict[str, Any]]:
@@ -248,21 +282,20 @@ def inventory_table(analysis: Analysis, *, skip_bad_files: bool = False) -> Tabl
     from spectrafit.events.read import scan
 
     rows = []
+    several = len(analysis.sample_sets) > 1
     for sample_set, sample in analysis.nominal:
         found = scan(sample_set, sample, skip_bad_files=skip_bad_files)
         wanted = analysis.exposure(sample_set)
         rows.append(
             (
-                f"{sample_set.name}/{sample.name}",
+                f"{sample_set.name}/{sample.name}" if several else sample.name,
                 sample.role,
                 str(len(found.identities)),
                 str(found.entries),
                 "" if found.pot is None else f"{found.pot:.4g}",
                 "" if sample.role == "data" or found.pot is None else f"{found.scale(wanted):.4g}",
-                str(len(found.chunks)),
                 str(len(found.skipped)),
             )
         )
-    columns = ("sample", "role", ">files", ">entries", ">POT", ">scale", ">chunks", ">skipped")
-    title = analysis.title or "Input"
-    return Table(title=title, columns=columns, rows=tuple(rows))
+    columns = ("sample", "role", ">files", ">entries", ">POT", ">scale", ">left out")
+    return Table(title=analysis.title or "Input", columns=columns, rows=tuple(rows))

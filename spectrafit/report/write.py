@@ -150,7 +150,7 @@ def _draw(
     with look():
         for drawing in draw(analysis, templates, model, best, profile, limit, expected, impacts):
             image = folder / f"{drawing.name}.png"
-            drawing.figure.savefig(image, dpi=DPI)
+            drawing.figure.savefig(image, dpi=DPI, pil_kwargs={"compress_level": 3})
             # Without a date the same figure is the same file.
             drawing.figure.savefig(folder / f"{drawing.name}.pdf", metadata={"CreationDate": None})
             width = float(drawing.figure.get_figwidth())

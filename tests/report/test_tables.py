@@ -54,6 +54,16 @@ def test_result_of_a_bad_fit_and_of_toys(case):
     assert "± 2e-12" in rows["limit"]
 
 
+def test_limits_stand_side_by_side_with_their_errors(case):
+    interval = dataclasses.replace(
+        case.limit, method="feldman-cousins", sides="two", lower=0.1, error=1.2e-11, expected=None
+    )
+    table = tables.limits_table([case.limit, interval])
+    assert table.columns[4] == ">limit / mu_B"
+    assert table.rows[0] == ("profile", "one", "90 %", "0.556", "7.46e-10", "7.46e-10", "5.6e-10 to 9.1e-10")
+    assert table.rows[1] == ("feldman-cousins", "two", "90 %", "0.1 to 0.556", "7.46e-10 ± 1e-11", "", "")
+
+
 def test_nuisances_have_every_parameter_but_kappa_and_their_impacts(case):
     moves = impacts(case.model, case.best)
     rows = tables.nuisance_rows(case.model, case.best, moves)

@@ -124,3 +124,13 @@ def test_numbers_that_are_not_finite_become_null(case, tmp_path):
     result = strict(tmp_path / "result.json")
     assert result["limit"]["error"] is None
     assert result["limit"]["kappa_error"] is None
+
+
+def test_the_room_is_its_verb(case, tmp_path):
+    import spectrafit
+
+    made = spectrafit.report(
+        tmp_path, case.analysis, case.templates, case.best, case.limit, model=case.model, figures=False
+    )
+    assert made == tmp_path
+    assert spectrafit.report.tables

@@ -32,17 +32,17 @@ def response(detector: Response, *, highest: float = 10.0, left: str = "", right
     panels = [frame(figure, 0.78 + 3.23 * column, 0.58, 2.75, 2.25) for column in range(3)]
     panels[0].plot(t, efficiency.mean(axis=1), color=COLOURS["blue"], lw=1.8)
     panels[0].set_ylim(0.0, 1.0)
-    panels[0].set_title("Efficiency", loc="left", fontsize=10, pad=5)
+    panels[0].set_title("Efficiency", loc="left", fontsize=10, y=1.02)
     panels[1].fill_between(t, low, high, color=COLOURS["sky"], alpha=0.45, lw=0, label="68 % of events")
     panels[1].plot(t, middle, color=COLOURS["blue"], label="median")
     panels[1].set_ylim(0.4, 1.6)
-    panels[1].set_title(r"$T_e$ reconstructed / true", loc="left", fontsize=10, pad=5)
+    panels[1].set_title(r"$T_e$ reconstructed / true", loc="left", fontsize=10, y=1.02)
     panels[1].legend(loc="upper right")
     panels[2].plot(t, core, color=COLOURS["blue"], label="68 % of events")
     panels[2].plot(t, tail, color=COLOURS["blue"], ls="--", label="95 % of events")
     if core.max() > 0:
         panels[2].set_yscale("log")
-    panels[2].set_title("Angle to the true direction [mrad]", loc="left", fontsize=10, pad=5)
+    panels[2].set_title("Angle to the true direction [mrad]", loc="left", fontsize=10, y=1.02)
     panels[2].legend(loc="upper right")
     for axes in panels:
         axes.set_xscale("log")

@@ -59,6 +59,7 @@ def profile(curve: Profile, limit: Limit, coupling: Coupling, *, left: str = "",
     words += f"\n{100 * limit.level:g} % CL, {limit.sides}-sided\n{limit.method}"
     place = (limit.kappa + 0.02 * (high - low), 0.06 * top)
     axes.text(*place, words, fontsize=10.5, color=SIGNAL, va="bottom")
+    axes.minorticks_on()
     axes.set_xlabel(kappa_label(coupling))
     axes.set_ylabel(r"$2\,\Delta\ln L$")
     # Inside a rising curve, above its minimum, is always room.

@@ -14,7 +14,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import AutoMinorLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from spectrafit.report.expectation import Expectation
 from spectrafit.report.figures.style import COLOURS, SIGNAL, components, frame, mathtext, tag
@@ -116,13 +116,12 @@ def spectrum(
     reach = 1.12 * reach
     lower.set_ylim(1 - min(reach, 1.0), 1 + min(reach, 2.5))
     lower.yaxis.set_major_locator(MaxNLocator(5, prune="both"))
-    lower.yaxis.set_minor_locator(AutoMinorLocator(2))
     lower.set_ylabel("Ratio to SM")
     lower.set_xlabel(mathtext(region.labels[axis]))
     if _logarithmic(edges):
         upper.set_xscale("log")
     for axes in (upper, lower):
-        axes.yaxis.set_label_coords(-0.105, 0.5)
+        axes.minorticks_on()
     return figure
 
 
@@ -159,9 +158,8 @@ def plane(expected: Expectation, region: RegionBins, *, signal: str, left: str =
         bar.ax.minorticks_off()
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         bar.ax.tick_params(labelsize=9, direction="in")
-        axes.set_title(title, loc="left", fontsize=10, pad=5)
+        axes.set_title(title, loc="left", fontsize=10, y=1.02)
         axes.set_xlabel(mathtext(region.labels[0]))
-        axes.minorticks_off()
         if column == 0:
             axes.set_ylabel(mathtext(region.labels[1]))
         for line, places, labels, evened in ((axes.xaxis, x, edges[0], even[0]), (axes.yaxis, y, edges[1], even[1])):

@@ -53,8 +53,6 @@ _PARAMETERS: Any = {
     "ytick.direction": "in",
     "xtick.top": True,
     "ytick.right": True,
-    "xtick.minor.visible": True,
-    "ytick.minor.visible": True,
     "xtick.major.size": 5.0,
     "ytick.major.size": 5.0,
     "xtick.minor.size": 2.5,
@@ -75,10 +73,14 @@ def look() -> Iterator[None]:
 def frame(figure: Figure, left: float, bottom: float, width: float, height: float, **options: Any) -> Axes:
     """Return axes of a figure, placed in inches from its lower left corner.
 
-    Places are given, not computed: a layout engine would draw every figure once more for each file it is saved to.
+    Places are given, not computed: a layout engine would draw every figure once more for each file it is saved to, and
+    to place the labels of axes by themselves costs a fifth of the time to draw them.
     """
     wide, tall = figure.get_size_inches()
     axes: Axes = figure.add_axes((left / wide, bottom / tall, width / wide, height / tall), **options)
+    axes.set_title("", y=1.0)
+    axes.xaxis.set_label_coords(0.5, -0.31 / height)
+    axes.yaxis.set_label_coords(-min(0.53, left - 0.2) / width, 0.5)
     return axes
 
 
