@@ -16,12 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-__all__ = ["PROBABILITIES", "SIGMAS", "cls", "expected_statistic", "one_sided", "two_sided", "unbounded"]
+__all__ = ["cls", "expected_statistic", "one_sided", "two_sided", "unbounded"]
 
 Floats = npt.NDArray[np.float64]
-
-SIGMAS = (-2.0, -1.0, 0.0, 1.0, 2.0)
-PROBABILITIES = tuple(float(p) for p in ndtr(np.array(SIGMAS)))
 
 
 def one_sided(statistic: npt.ArrayLike, asimov: npt.ArrayLike) -> Floats:

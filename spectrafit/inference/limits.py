@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference import asymptotic
+from spectrafit.inference.counting import SIGMAS
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Bands, Limit
 from spectrafit.inference.scan import Outcome, Scan, beyond, crossing
@@ -192,7 +193,7 @@ def _asymptotic(scan: Scan, level: float, method: str, sides: str, expected: boo
             low = -beyond(lambda x: excess(-x), -scan.kappa, scan.error)
         elif start > near and excess(near) < 0:
             low = crossing(excess, near, start)
-    bands = tuple(_band(reference, level, method, sides, z, p_value) for z in asymptotic.SIGMAS) if expected else ()
+    bands = tuple(_band(reference, level, method, sides, z, p_value) for z in SIGMAS) if expected else ()
     top = lower + 1.6 * (kappa - lower) if kappa > lower else lower + 4 * scan.error
     grid = np.linspace(lower, top, _POINTS)
     statistic = np.array([scan.statistic(float(k), sides) for k in grid])

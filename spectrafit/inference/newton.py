@@ -145,6 +145,10 @@ def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int,
         for k in range(n):
             down, up = w.gradient[k] > 0.0, w.gradient[k] < 0.0
             live[k] = free[k] and not ((theta[k] <= a.lower[k] and down) or (theta[k] >= a.upper[k] and up))
+            limit = a.lower[k] if down else a.upper[k]
+            if live[k] and w.hessian[k, k] == 0.0 and (down or up) and math.isfinite(limit):
+                # 2NLL is straight here (all that moves is a bin without counts): the step ends at the limit.
+                w.hessian[k, k] = abs(w.gradient[k] / (limit - theta[k]))
         edm = _direction(w, live)
         if not math.isfinite(edm):
             return value, edm, calls, STALLED

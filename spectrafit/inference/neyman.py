@@ -20,12 +20,12 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from spectrafit.errors import DataError
-from spectrafit.inference import asymptotic, counting
+from spectrafit.inference import counting
 from spectrafit.inference.bank import Bank
-from spectrafit.inference.counting import bounded_ratio
+from spectrafit.inference.counting import PROBABILITIES, enumerated, last_crossings
 from spectrafit.inference.results import Ledger
-from spectrafit.inference.scan import Outcome, Scan, crossing
-from spectrafit.inference.toys import Ensemble, ensemble
+from spectrafit.inference.scan import Outcome, Scan
+from spectrafit.inference.toys import Ensemble, bounded_ratio, ensemble
 
 __all__ = ["MOST_FAILED", "Toys", "belt"]
 
@@ -155,12 +155,9 @@ def belt(scan: Scan, level: float, how: Toys, *, cls: bool, expected: bool) -> O
     origin = scan.lower if scan.lower is not None else 0.0
     reference = scan.asymptotic_top(level, sides)
     if scan.lower is not None and counting.possible(model, how.kind, mc=how.mc):
-        outcome = _enumerated(scan, level, how, reference, cls=cls, expected=expected)
-        return dataclasses.replace(
-            outcome,
-            statistic=f"{statistic}; every count enumerated ({nuisances})",
-            boundary=boundary,
-        )
+        outcome = enumerated(scan, level, how.kind, reference, mc=how.mc, cls=cls, expected=expected)
+        words = "" if how.kind == "profiled" else f", {nuisances}: P(n) averaged in the ratio too"
+        return dataclasses.replace(outcome, statistic=f"{statistic}; counts enumerated{words}", boundary=boundary)
     found = _Belt(scan, how, cls=cls)
     low = origin if scan.lower is not None or cls else 2.0 * scan.kappa - reference
     grid = np.linspace(low, low + 1.1 * (reference - low), _GRID)
@@ -263,80 +260,6 @@ def _expected(found: _Belt, grid: Floats, null: Floats, alpha: float) -> tuple[f
     """Return the quantiles of the limits of toys of the boundary, by interpolation in the grid."""
     table = null[:_EXPECTED]
     p = np.stack([found.p_value(float(k), table[:, j])[0] for j, k in enumerate(grid)], axis=1)
-    limits = _last_crossings(grid, p, alpha)
-    quantiles = np.quantile(limits, asymptotic.PROBABILITIES)
+    limits = last_crossings(grid, p, alpha)
+    quantiles = np.quantile(limits, PROBABILITIES)
     return tuple(float(q) for q in quantiles)
-
-
-def _last_crossings(grid: Floats, p: Floats, alpha: float) -> Floats:
-    """Return for each row of p (N, G) the largest kappa with p > alpha, interpolated in the normal score."""
-    accepted = p > alpha
-    edge = np.where(accepted.any(axis=1), p.shape[1] - 1 - np.argmax(accepted[:, ::-1], axis=1), 0)
-    after = np.minimum(edge + 1, p.shape[1] - 1)
-    row = np.arange(len(p))
-    a, b = (ndtri(np.clip(p[row, k], 1e-6, 1.0 - 1e-6)) for k in (edge, after))
-    share = np.where(a != b, (a - ndtri(alpha)) / np.where(a != b, a - b, 1.0), 0.0)
-    result: Floats = grid[edge] + np.clip(share, 0.0, 1.0) * (grid[after] - grid[edge])
-    return result
-
-
-def _enumerated(scan: Scan, level: float, how: Toys, reference: float, *, cls: bool, expected: bool) -> Outcome:
-    """Return the interval from the exact distribution of a single bin's counts."""
-    model, lower = scan.problem.model, float(scan.lower or 0.0)
-    alpha, sides = 1.0 - level, "one" if cls else "two"
-    place = int(np.flatnonzero(model.used)[0])
-    top = lower + 2.0 * (reference - lower)
-    most = float(scan.problem.observed.counts[place])
-    for kappa in (top, lower):
-        scan.problem.value(scan.at(kappa).values)
-        most = max(most, float(scan.problem.work.mean[place]) + 4.0 * math.sqrt(scan.problem.work.variance[place]))
-    counts = np.arange(0.0, math.ceil(2.0 * most + 12.0 * math.sqrt(most) + 20.0))
-    prior = how.kind == "prior"
-
-    def probability(kappa: float) -> Floats:
-        return counting.probabilities(model, scan.at(kappa).values, counts, prior=prior, mc=how.mc)
-
-    below = probability(lower)
-
-    def p_value(table: Floats, weights: Floats, statistic: Floats) -> Floats:
-        """Return p of values (N,) of the statistic, given that of every count and their probabilities."""
-        order = np.argsort(table)
-        tail = np.append(np.cumsum(weights[order][::-1])[::-1], 0.0)
-        result: Floats = tail[np.searchsorted(table[order], statistic - _TIE)]
-        return result
-
-    def of(kappa: float, table: Floats, statistic: Floats) -> Floats:
-        p = p_value(table, probability(kappa), statistic)
-        return p / p_value(table, below, statistic) if cls else p
-
-    def excess(kappa: float) -> float:
-        table = counting.statistics(model, counts, np.array([kappa]), lower, cls=cls)[:, 0]
-        return float(of(kappa, table, np.array([scan.statistic(kappa, sides)]))[0]) - alpha
-
-    grid = np.linspace(lower, top, 161)[int(cls) :]
-    tables = counting.statistics(model, counts, grid, lower, cls=cls)
-    data = np.array([scan.statistic(float(k), sides) for k in grid])
-    p = np.array([of(float(k), tables[:, j], data[j : j + 1])[0] for j, k in enumerate(grid)])
-    accepted = np.flatnonzero(p > alpha)
-    first, last = int(accepted[0]), int(accepted[-1])
-    upper = crossing(excess, float(grid[last]), float(grid[min(last + 1, len(grid) - 1)]))
-    low = crossing(excess, float(grid[first - 1]), float(grid[first])) if first > 0 and not cls else lower
-    gaps = int(np.sum(np.diff(accepted) > 1))
-    notes = (f"the interval has {gaps} gaps: counts are whole numbers",) if gaps else ()
-    bands: tuple[float, ...] = ()
-    if expected:
-        every = np.stack([of(float(k), tables[:, j], tables[:, j]) for j, k in enumerate(grid)], axis=1)
-        limits = _last_crossings(grid, every, alpha)
-        order = np.argsort(limits)
-        places = np.searchsorted(np.cumsum(below[order]), asymptotic.PROBABILITIES)
-        bands = tuple(float(limits[order][min(i, len(order) - 1)]) for i in places)
-    return Outcome(
-        kappa=upper,
-        lower=low,
-        statistic="",
-        boundary="",
-        bands=bands,
-        how="counts enumerated at kappa = 0",
-        points={"kappa": grid, "statistic": data, "p_value": p},
-        notes=notes,
-    )

@@ -35,7 +35,19 @@ from spectrafit.inference.results import Ledger
 from spectrafit.inference.yields import fill_yields, workspace
 from spectrafit.random import normal, poisson, stream_key
 
-__all__ = ["BEST", "BOUND", "ERROR", "KAPPA", "TESTED", "Ensemble", "ensemble", "run", "throw"]
+__all__ = [
+    "BEST",
+    "BOUND",
+    "ERROR",
+    "KAPPA",
+    "TESTED",
+    "Ensemble",
+    "bounded_ratio",
+    "ensemble",
+    "run",
+    "scratch",
+    "throw",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -229,17 +241,6 @@ def fit_toys(
     return total
 
 
-@njit(**OUTER)
-def fit_counts(a: Any, counts: Any, begin: Any, kappas: Any, lower: float, rows: Any, free: Any, d: Any, w: Any) -> Any:
-    """Fit (N, B) `counts` with the auxiliary measurements of `d`, as toys are; return how many fits failed."""
-    failed = 0
-    for i in range(rows.shape[0]):
-        for b in range(counts.shape[1]):
-            d.counts[b] = counts[i, b]
-        failed += _fit(a, d, begin, kappas, lower, rows[i], free, w)[1]
-    return failed
-
-
 @njit(**INNER)
 def _error(w: Any, free: Any, poi: int) -> Any:
     """Return the error of kappa from the Cholesky factor of the last Newton step: 2 (H^-1)_kk = 2 |L^-1 e_k|^2."""
@@ -254,6 +255,15 @@ def _error(w: Any, free: Any, poi: int) -> Any:
             w.step[i] = value / w.lower[i, i]
             total += w.step[i] * w.step[i]
     return math.sqrt(2.0 * total)
+
+
+def bounded_ratio(rows: Floats, kappas: Floats, *, cls: bool) -> Floats:
+    """Return t~ (or q~ for CLs) at every tested kappa from the rows of toys: (N, 4 + G) to (N, G)."""
+    least = np.where(np.isnan(rows[:, BOUND]), rows[:, BEST], rows[:, BOUND])
+    statistic: Floats = np.maximum(rows[:, TESTED:] - least[:, None], 0.0)
+    if cls:
+        statistic = np.where(rows[:, KAPPA, None] > kappas, 0.0, statistic)
+    return statistic
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
