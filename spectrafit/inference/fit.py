@@ -112,7 +112,7 @@ def fit(
 def _refereed(problem: Problem, best: Minimum, free: Bools, hessian: Floats) -> tuple[Minimum, bool]:
     """Return the better of the minimum and what MIGRAD makes of it, and whether MIGRAD moved."""
     diagonal = np.diag(hessian)
-    if not np.all(diagonal[free] > 0):
+    if not np.any(free) or not np.all(diagonal[free] > 0):
         return best, False
     diagonal = np.where(diagonal > 0, diagonal, 1.0)
     engine = problem.minuit(best.values, free, steps=np.sqrt(2.0 / diagonal), curvature=diagonal)

@@ -3,6 +3,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
 
+from spectrafit.inference.fit import fit
 from spectrafit.inference.likelihood import gradient, predict, statistic
 from spectrafit.inference.model import Component, Factor, Local, Model, Parameter, Span
 
@@ -88,3 +89,23 @@ def test_gradient_of_a_factor_per_bin_that_is_zero():
     assert gradient(model, point)[0] == pytest.approx(2 * (1 - 4.0 / t) * 3.0 * 2.0)
     assert gradient(model, point)[2] == pytest.approx(0.0)
     assert gradient(model, [1.0, 1.5, 0.0])[2] == pytest.approx(2 * (1 - 4.0 / t) * 3.0)
+
+
+def test_a_factor_of_an_empty_bin_ends_at_its_limit():
+    model = Model(
+        parameters=tuple(
+            Parameter(name=n, initial=1.0, constraint="free", lower=0.0, upper=10.0) for n in ("s[0]", "s[1]")
+        ),
+        components=(
+            Component(sample="a", nominal=[3.0, 2.0], gammas=(("s[0]", "s[1]"),)),
+            Component(sample="b", nominal=[1.0, 1.0]),
+        ),
+        regions=(Span(name="r", start=0, stop=2),),
+        data=[4.0, 0.0],
+        poi="",
+        floor=np.zeros(2),
+    )
+    result = fit(model)
+    assert result.values == pytest.approx([1.0, 0.0], abs=1e-6)
+    assert result.nll == pytest.approx(2.0, abs=1e-9)
+    assert result.at_limit == ("s[1]",)
