@@ -6,7 +6,6 @@ What `spectrafit xsec` and `spectrafit moment` print and draw: the physics befor
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit import physics as ph
-from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.errors import ConfigError, nearest
+from spectrafit.output import replacing
 from spectrafit.physics.constants import SIN2_THETA_W
 from spectrafit.physics.mixing import Mixing
 from spectrafit.report.tables import Table
@@ -326,10 +326,5 @@ def _integral(pdg: int, e_nu: float, start: float, sm: Option, sin2_theta_w: flo
 def _save(figure: Figure, target: Path, kind: str) -> None:
     # Without a date the same figure is the same file.
     metadata: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
-    try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".writing-") as folder:
-            staged = Path(folder) / target.name
-            figure.savefig(staged, format=kind, dpi=200, metadata=metadata.get(kind))
-            staged.replace(target)
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written ({error.strerror or error}); choose another place") from error
+    with replacing(target, remedy="choose another place") as part:
+        figure.savefig(part, format=kind, dpi=200, metadata=metadata.get(kind))

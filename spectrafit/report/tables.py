@@ -63,13 +63,15 @@ class Table:
             title_style="bold",
             show_header=any(name.strip(">") for name in self.columns),
             box=SIMPLE_HEAD,
-            padding=(0, 2, 0, 0),
+            padding=(0, 1, 0, 0),
             pad_edge=False,
         )
-        for name in self.columns:
+        for index, name in enumerate(self.columns):
             number = name.startswith(">")
             justify: Literal["left", "right"] = "right" if number else "left"
-            table.add_column(escape(name.removeprefix(">")), justify=justify, no_wrap=number, overflow="fold")
+            # Names and numbers stay whole; what gives way on a narrow terminal is prose.
+            whole = number or (index == 0 and len(self.columns) > 2)
+            table.add_column(escape(name.removeprefix(">")), justify=justify, no_wrap=whole, overflow="fold")
         for index, row in enumerate(self.rows):
             table.add_row(*(escape(cell) for cell in row), end_section=index + 1 in self.rules)
         return table

@@ -71,29 +71,39 @@ def profile(curve: Profile, limit: Limit, coupling: Coupling, *, left: str = "",
 
 
 def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -> Figure | None:
-    """Draw what the limit was read from (p-values, critical values, posterior along kappa); None if it kept nothing."""
+    """Draw what a limit was read from along kappa; None if that is the profile itself, or nothing was kept.
+
+    A posterior with its credible part shaded, statistic and critical value (Feldman-Cousins), or the p-value.
+    """
     points = limit.points
-    if "kappa" not in points or len(points) < 2:
+    if "kappa" not in points or limit.method == "profile":
         return None
     kappa = points["kappa"]
     figure = Figure(figsize=(6.0, 4.4))
-    axes = frame(figure, 0.75, 0.60, 5.07, 3.45)
-    words = {
-        "statistic": ("statistic of the data", COLOURS["blue"], "-"),
-        "critical": ("critical value", COLOURS["ink"], "--"),
-        "p_value": ("p-value", COLOURS["blue"], "-"),
-        "posterior": ("posterior density", COLOURS["green"], "-"),
-    }
-    for name, (label, colour, style) in words.items():
-        if name in points:
-            axes.plot(kappa, points[name], color=colour, ls=style, label=label)
-    if "p_value" in points:
-        axes.axhline(1 - limit.level, color=COLOURS["ink"], lw=0.9, ls="--", label=f"{1 - limit.level:g}")
+    axes = frame(figure, 0.75, 0.60, 5.07, 3.05)
+    if "posterior" in points:
+        inside = (kappa >= limit.lower) & (kappa <= limit.kappa)
+        axes.plot(kappa, points["posterior"], color=COLOURS["blue"], label="posterior density")
+        part = f"{100 * limit.level:g} % of it"
+        axes.fill_between(kappa[inside], points["posterior"][inside], color=COLOURS["sky"], alpha=0.4, lw=0, label=part)
+        axes.set_ylim(0.0, None)
+    elif "critical" in points:
+        axes.plot(kappa, points["critical"], "o--", ms=3, color=COLOURS["ink"], lw=1.1, label="critical value")
+        axes.plot(kappa, points["statistic"], color=COLOURS["blue"], label="statistic of the data")
+        axes.set_ylim(0.0, None)
+        axes.set_ylabel("statistic")
+    else:
+        wrong = points.get("p_error", np.zeros_like(kappa))
+        axes.errorbar(kappa, points["p_value"], yerr=wrong, color=COLOURS["blue"], lw=1.4, label="p-value")
+        axes.axhline(1 - limit.level, color=COLOURS["ink"], lw=0.9, ls="--", label=f"{1 - limit.level:.3g}")
         axes.set_yscale("log")
-    axes.axvline(limit.kappa, color=SIGNAL, lw=1.4, label="limit")
+        axes.set_ylim(max(0.02 * (1 - limit.level), float(np.min(points["p_value"]))), 1.2)
+    for edge in {limit.lower, limit.kappa} - {0.0}:
+        axes.axvline(edge, color=SIGNAL, lw=1.4, label="limit" if edge == limit.kappa else None)
     axes.set_xlim(float(kappa[0]), float(kappa[-1]))
     axes.set_xlabel(kappa_label(coupling))
-    axes.legend()
+    axes.legend(loc="best")
+    reported_edge(axes, coupling, float(kappa[0]), float(kappa[-1]))
     tag(figure, left, right, edges=(0.75 / 6.0, 5.82 / 6.0))
     return figure
 

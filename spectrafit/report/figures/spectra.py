@@ -97,11 +97,10 @@ def spectrum(
         Patch(facecolor=_AFTER, edgecolor="#4A4A4A", hatch="/////", lw=0, label="uncertainty after the fit"),
     ]
     heights = (total + extra) / width
-    top = float(np.max(np.maximum(heights, 0.0 if observed is None else (observed + np.sqrt(observed)) / width)))
-    upper.set_ylim(0.0, 1.1 * top)
+    top = np.maximum(heights, 0.0 if observed is None else (observed + np.sqrt(observed)) / width)
     upper.set_ylabel(f"Events / {per}")
     upper.tick_params(labelbottom=False)
-    upper.legend(handles=[*handles, *stacked, *keys], loc=_corner(heights))
+    _place_legend(upper, [*handles, *stacked, *keys], top)
     tag(figure, left, right, edges=(0.82 / 6.0, 5.82 / 6.0))
 
     safe = np.where(total > 0, total, np.nan)
@@ -215,9 +214,19 @@ def _visible(extra: Floats, total: Floats) -> int:
     return max(factor * step for factor in (1, 2, 5) if factor * step <= max(ratio, 1.0))
 
 
-def _corner(heights: Floats) -> Literal["upper right", "upper left"]:
-    half = len(heights) // 2
-    return "upper right" if heights[half:].max(initial=0.0) <= heights[:half].max(initial=0.0) else "upper left"
+def _place_legend(axes: Axes, handles: list[Any], heights: Floats) -> None:
+    """Put the legend over the lower half of the bins, and leave room for it above them."""
+    middle = len(heights) // 2
+    halves = {"upper left": heights[: middle + 1].max(), "upper right": heights[middle:].max()}
+    place: Literal["upper left", "upper right"] = (
+        "upper left" if halves["upper left"] < halves["upper right"] else "upper right"
+    )
+    # A row of the legend takes 0.178 of the frame's 3.22 inches.
+    share, columns, below = 0.178 * (len(handles) + 1) / 3.22, 1, float(halves[place])
+    if below > 1.6 * float(heights.max()) * (1 - share):
+        share, columns, below = 0.178 * ((len(handles) + 1) // 2 + 1) / 3.22, 2, float(heights.max())
+    axes.set_ylim(0.0, max(1.08 * float(heights.max()), below / (1 - share)))
+    axes.legend(handles=handles, loc=place, ncols=columns)
 
 
 def _decades(low: float, high: float) -> list[float]:

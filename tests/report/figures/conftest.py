@@ -37,5 +37,9 @@ def blind(case):
 def opened(case):
     model = case.model.with_data(np.random.default_rng(1).poisson(case.model.data).astype(float))
     kappa = np.linspace(0, 1, 11)
-    limit = dataclasses.replace(case.limit, points={"kappa": kappa, "statistic": kappa**2, "critical": 0 * kappa + 0.3})
+    limit = dataclasses.replace(
+        case.limit,
+        method="feldman-cousins",
+        points={"kappa": kappa, "statistic": kappa**2, "critical": 0 * kappa + 0.3},
+    )
     return model, {drawing.name: drawing.figure for drawing in _drawn(case, model=model, limit=limit)}

@@ -24,7 +24,34 @@ def test_the_limit_is_marked_where_the_profile_is(case, blind):
 def test_a_scan_is_drawn_if_the_limit_kept_one(blind, opened):
     assert "limit" not in blind
     axes = opened[1]["limit"].axes[0]
-    assert [line.get_label() for line in axes.lines] == ["statistic of the data", "critical value", "limit"]
+    assert [line.get_label() for line in axes.lines] == ["critical value", "statistic of the data", "limit"]
+
+
+KAPPA = np.linspace(0.0, 1.0, 21)
+
+
+@pytest.mark.parametrize(
+    ("method", "points", "labels"),
+    [
+        ("cls", {"p_value": np.exp(-3 * KAPPA)}, {"p-value", "0.1", "limit"}),
+        ("cls-toys", {"p_value": np.exp(-3 * KAPPA), "p_error": 0.01 * KAPPA}, {"p-value", "0.1", "limit"}),
+        ("bayes", {"posterior": np.exp(-3 * KAPPA)}, {"posterior density", "90 % of it", "limit"}),
+    ],
+)
+def test_what_each_method_was_read_from(case, method, points, labels):
+    limit = dataclasses.replace(case.limit, method=method, points={"kappa": KAPPA, **points})
+    with style.look():
+        axes = likelihood.scan(limit, COUPLINGS["magnetic_moment"]).axes[0]
+    assert {text.get_text() for text in axes.get_legend().get_texts()} == labels
+    assert likelihood.scan(dataclasses.replace(limit, method="profile"), COUPLINGS["magnetic_moment"]) is None
+
+
+def test_a_credible_part_ends_at_the_limit(case):
+    limit = dataclasses.replace(case.limit, method="bayes", points={"kappa": KAPPA, "posterior": 1 - KAPPA})
+    with style.look():
+        axes = likelihood.scan(limit, COUPLINGS["magnetic_moment"]).axes[0]
+    shaded = axes.collections[0].get_paths()[0].vertices[:, 0]
+    assert shaded.max() == KAPPA[limit.kappa >= KAPPA].max()
 
 
 def test_pulls_and_impacts_stand_in_one_order(case, blind):
