@@ -22,9 +22,10 @@ import uproot
 
 from spectrafit import execution
 from spectrafit.config import Recipe, Response, Sample, SampleSet
-from spectrafit.errors import ConfigError, DataError
+from spectrafit.errors import ConfigError
 from spectrafit.events import flux, response
 from spectrafit.events.spectrum import Spectrum, spectrum
+from spectrafit.output import replacing
 from spectrafit.physics import kinematics
 from spectrafit.random import stream_key
 
@@ -251,28 +252,18 @@ def _make(piece: _Piece) -> tuple[int, Columns]:
 
 def _write(job: _Job, made: Iterator[tuple[int, Columns]], advance: Callable[[str, int, int], None]) -> None:
     """Write one file under a temporary name and put it in place when it is whole."""
-    target, done = job.target, 0
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with uproot.recreate(part, compression=uproot.LZ4(1)) as file:
-            for count, columns in made:
-                if done == 0:
-                    types = {branch: column.dtype for branch, column in columns.items()}
-                    file.mktree("events", types, title=job.sample.title)
-                file["events"].extend(columns)
-                done += count
-                advance(job.sample.name, done, job.events)
-            edge = np.array([0.0, 1.0])
-            file["TotalPOT"] = (np.array([job.pot]), edge)
-            file["TotalEvents"] = (np.array([float(done)]), edge)
-        part.replace(target)
-    except OSError as problem:
-        raise DataError(
-            f"{target}: cannot be written ({problem.strerror or problem}); nothing was left there"
-        ) from problem
-    finally:
-        part.unlink(missing_ok=True)
+    done = 0
+    with replacing(job.target) as part, uproot.recreate(part, compression=uproot.LZ4(1)) as file:
+        for count, columns in made:
+            if done == 0:
+                types = {branch: column.dtype for branch, column in columns.items()}
+                file.mktree("events", types, title=job.sample.title)
+            file["events"].extend(columns)
+            done += count
+            advance(job.sample.name, done, job.events)
+        edge = np.array([0.0, 1.0])
+        file["TotalPOT"] = (np.array([job.pot]), edge)
+        file["TotalEvents"] = (np.array([float(done)]), edge)
 
 
 @contextmanager

@@ -11,9 +11,7 @@ together:
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +21,17 @@ import numpy.typing as npt
 import uproot
 
 from spectrafit.config import Column, Sample, SampleSet
-from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.errors import ConfigError, nearest
 from spectrafit.events import read
 from spectrafit.events.files import expand, open_tree, tree_names
 from spectrafit.events.presets import PRESETS, matching
 from spectrafit.events.schema import ENTRY
+from spectrafit.output import replacing
 from spectrafit.physics.constants import SIN2_THETA_W
 from spectrafit.physics.couplings import COUPLINGS, Coupling
 from spectrafit.physics.weighing import weigh
 
-__all__ = ["factors", "replacing", "reweight"]
+__all__ = ["factors", "reweight"]
 
 _UNITS = {"magnetic_moment": 1e-10}
 """Value of the coupling at which the coefficients are given, where it is not one unit of kappa."""
@@ -176,27 +175,6 @@ def reweight(
             weight, coefficients = _at(found, rows, value, unit)
             friend.extend(dict(zip(branches, (weight, *coefficients), strict=True)))
     return target
-
-
-@contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target` to write to; put it in place if all went well, else leave nothing.
-
-    Raises
-    ------
-    DataError
-        If writing fails, by a full disk for example; what was under `target` before is then still there.
-    """
-    part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        part.replace(target)
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written ({error.strerror or error}); nothing was left there") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def _coupling(name: str) -> Coupling:

@@ -6,7 +6,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
@@ -18,6 +17,7 @@ from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Ledger
 from spectrafit.inference.toys import Ensemble, run
+from spectrafit.output import replacing
 
 __all__ = ["Bank", "Record", "merge"]
 
@@ -93,18 +93,8 @@ class Bank:
         arrays: dict[str, npt.NDArray[np.generic]] = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
         for key, record in self.records.items():
             arrays[f"{key}.numbers"], arrays[f"{key}.rows"] = record.numbers, record.rows
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
-            try:
-                with os.fdopen(handle, "wb") as stream:
-                    np.savez(stream, **arrays)  # type: ignore[arg-type]
-                Path(name).replace(target)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
-        except OSError as error:
-            raise DataError(f"{target}: toys cannot be written ({error.strerror}); choose another place") from error
+        with replacing(target, remedy="choose another place") as part, part.open("wb") as stream:
+            np.savez(stream, **arrays)  # type: ignore[arg-type]
         return target
 
     @classmethod

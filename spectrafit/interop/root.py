@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,8 @@ import boost_histogram as bh
 import numpy as np
 import uproot
 
-from spectrafit.errors import ConfigError, DataError
+from spectrafit.errors import ConfigError
+from spectrafit.output import replacing
 from spectrafit.templates.regions import RegionBins
 from spectrafit.templates.store import Templates
 
@@ -65,21 +65,14 @@ def write(path: str | os.PathLike[str], templates: Templates) -> Path:
                 f"most; write a projection instead: templates.projection({region.name!r}, {region.observables[0]!r})"
             )
     titles = dict(zip(templates.samples, templates.titles, strict=True))
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
-            staged = Path(folder) / target.name
-            with uproot.recreate(staged) as file:
-                for name, (region_name, sample, power) in histogram_names(templates).items():
-                    title = titles[sample] if sample else "all samples"
-                    histogram = templates.histogram(sample, region_name, power)
-                    file[name] = _labelled(histogram, templates.region(region_name), f"{title}, kappa^{power}")
-                if templates.data is not None:
-                    for region in templates.regions:
-                        file[f"{region.name}/data"] = _labelled(_observed(templates.data, region), region, "data")
-            staged.replace(target)
-    except OSError as error:
-        raise DataError(f"{target}: cannot be written ({error.strerror or error}); nothing was left there") from error
+    with replacing(target) as part, uproot.recreate(part) as file:
+        for name, (region_name, sample, power) in histogram_names(templates).items():
+            title = titles[sample] if sample else "all samples"
+            histogram = templates.histogram(sample, region_name, power)
+            file[name] = _labelled(histogram, templates.region(region_name), f"{title}, kappa^{power}")
+        if templates.data is not None:
+            for region in templates.regions:
+                file[f"{region.name}/data"] = _labelled(_observed(templates.data, region), region, "data")
     return target
 
 

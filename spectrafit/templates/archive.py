@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import threading
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +13,9 @@ import numpy as np
 
 from spectrafit.config import Analysis, Norm
 from spectrafit.errors import ConfigError, DataError
+from spectrafit.output import replacing
 
-__all__ = ["configuration", "differing_key", "read", "whole", "write"]
+__all__ = ["configuration", "differing_key", "read", "write"]
 
 # The layout of the file; a file of another number is refused, not guessed at.
 _FORMAT = 1
@@ -54,19 +52,6 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if key not in _AFTER}
 
 
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`, to become `path` if all goes well and to vanish if not."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.part")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
 def write(path: Path, plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Path:
     """Write `plain` (as JSON) and `arrays` to `path`, whole or not at all.
 
@@ -80,11 +65,8 @@ def write(path: Path, plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Pa
     if path.suffix != ".npz":
         raise ConfigError(f"{path}: templates are kept as .npz; call the file {path.with_suffix('.npz').name}")
     header = np.frombuffer(json.dumps({**plain, "format": _FORMAT}).encode(), np.uint8)
-    try:
-        with whole(path) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, header=header, **arrays)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written ({error.strerror or error}); nothing was left there") from error
+    with replacing(path) as part, part.open("wb") as stream:
+        np.savez(stream, header=header, **arrays)
     return path
 
 

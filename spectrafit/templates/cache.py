@@ -21,10 +21,10 @@ import numpy as np
 from numba import njit, types
 
 from spectrafit.config import Sample, SampleSet
-from spectrafit.errors import ConfigError, DataError
+from spectrafit.errors import ConfigError
 from spectrafit.events.read import read
 from spectrafit.events.schema import CANONICAL, Chunk, DropReport, FileIdentity
-from spectrafit.templates.archive import whole
+from spectrafit.output import replacing
 
 __all__ = ["Cached", "clear", "contents", "fetch"]
 
@@ -223,17 +223,12 @@ def _keep(stem: Path, columns: Columns, feather: Any, facts: Mapping[str, Any]) 
             for name, values in ((name, _narrow(values)) for name, values in columns.items())
         }
     )
-    try:
-        with whole(stem.with_suffix(".arrow")) as temporary:
-            feather.write_feather(table, str(temporary), compression="uncompressed", chunksize=max(len(table), 1))
-            checksum = _checksum(temporary)
-        with whole(stem.with_suffix(".json")) as temporary:
-            temporary.write_text(json.dumps({**facts, "columns": list(columns), "checksum": checksum}))
-    except OSError as error:
-        raise DataError(
-            f"{stem.parent}: the cache cannot be written ({error.strerror or error});"
-            " make room there, or build without one"
-        ) from error
+    remedy = "make room there, or build without a cache"
+    with replacing(stem.with_suffix(".arrow"), remedy=remedy) as part:
+        feather.write_feather(table, str(part), compression="uncompressed", chunksize=max(len(table), 1))
+        checksum = _checksum(part)
+    with replacing(stem.with_suffix(".json"), remedy=remedy) as part:
+        part.write_text(json.dumps({**facts, "columns": list(columns), "checksum": checksum}))
 
 
 def _checksum(path: Path) -> str:

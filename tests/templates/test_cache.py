@@ -146,7 +146,7 @@ def test_mistakes_are_named(ntuples, tmp_path, monkeypatch):
 
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    with pytest.raises(DataError, match="the cache cannot be written"):
+    with pytest.raises(DataError, match="cannot be written"):
         build(ntuples.analysis(), cache=blocked)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ConfigError, match=r"\[cache\]"):
