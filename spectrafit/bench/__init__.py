@@ -1,0 +1,7 @@
+"""Nothing in, speeds beside those of the peers out: `spectrafit bench templates` and `spectrafit bench inference`."""
+
+from spectrafit.bench.filling import templates
+from spectrafit.bench.fitting import inference
+from spectrafit.bench.timing import Row, plain, show
+
+__all__ = ["Row", "inference", "plain", "show", "templates"]

@@ -1,0 +1,60 @@
+"""Numbers of bins and systematics in, a HistFactory workspace out: what every fitter of the benchmark is given."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+__all__ = ["load", "make"]
+
+_CHANNEL = "spectrum"
+# Events per 100 bins, and width or slope of the shapes: a peak on three falling backgrounds.
+_SAMPLES = {"signal": 200.0, "first": 4000.0, "second": 2500.0, "third": 1500.0}
+_MC_ERROR = 0.03
+
+
+def make(bins: int, shapes: int, seed: int = 1) -> dict[str, Any]:
+    """Return a workspace of one channel: four samples, each with `shapes` histosys shared by all, and a staterror.
+
+    The parameter of interest `mu` scales the signal. Observed counts are one Poisson draw, off the nominal by a few per
+    cent.
+    """
+    rng = np.random.default_rng(seed)
+    x = (np.arange(bins) + 0.5) / bins
+    samples: list[dict[str, Any]] = []
+    total = np.zeros(bins)
+    for number, (name, events) in enumerate(_SAMPLES.items()):
+        density = np.exp(-0.5 * ((x - 0.3) / 0.12) ** 2) if number == 0 else np.exp(-x * (0.5 + 0.7 * number))
+        nominal = events * bins / 100.0 * density / density.sum()
+        total += nominal
+        modifiers: list[dict[str, Any]] = []
+        for k in range(shapes):
+            change = 0.04 * np.sin((k + 1) * np.pi * x + 0.7 * number + k) + 0.02 * (k % 3 - 1)
+            templates = {
+                "lo_data": (nominal * (1 - 0.9 * change)).tolist(),
+                "hi_data": (nominal * (1 + change)).tolist(),
+            }
+            modifiers.append({"name": f"shape{k}", "type": "histosys", "data": templates})
+        errors = _MC_ERROR * nominal * (1 + 0.3 * rng.random(bins))
+        modifiers.append({"name": f"staterror_{_CHANNEL}", "type": "staterror", "data": errors.tolist()})
+        if number == 0:
+            modifiers.append({"name": "mu", "type": "normfactor", "data": None})
+        samples.append({"name": name, "data": nominal.tolist(), "modifiers": modifiers})
+    observed = rng.poisson(total * (1 + 0.03 * np.sin(3 * x))).astype(np.float64)
+    return {
+        "channels": [{"name": _CHANNEL, "samples": samples}],
+        "observations": [{"name": _CHANNEL, "data": observed.tolist()}],
+        "measurements": [{"name": "bench", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
+def load(path: str) -> Any:
+    """Return the workspace of a .json or .json.gz file, at its top or under the key `workspace`, as plain values."""
+    data = Path(path).read_bytes()
+    found = json.loads(gzip.decompress(data) if path.endswith(".gz") else data)
+    return found.get("workspace", found)
