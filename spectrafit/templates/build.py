@@ -26,9 +26,10 @@ from spectrafit.execution import executor as open_executor
 from spectrafit.execution import imap
 from spectrafit.templates import archive
 from spectrafit.templates.chunks import Sums, Task, effects_on, run
+from spectrafit.templates.effects import Filled
 from spectrafit.templates.regions import Grid, RegionBins, lay_out
 from spectrafit.templates.store import Templates
-from spectrafit.templates.systematics import Filled, effects
+from spectrafit.templates.systematics import effects
 from spectrafit.templates.variations import vary
 from spectrafit.templates.weights import powers_of
 

@@ -16,9 +16,10 @@ from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import DataError, SpectrafitError
 from spectrafit.events.schema import Chunk, DropReport, FileIdentity
 from spectrafit.templates import cache, fill
+from spectrafit.templates.effects import Block, Effect
 from spectrafit.templates.observables import Columns
 from spectrafit.templates.regions import Grid
-from spectrafit.templates.systematics import Block, Effect, effects
+from spectrafit.templates.systematics import effects
 from spectrafit.templates.weights import weigher
 
 __all__ = ["Sums", "Task", "effects_on", "run", "wanted"]

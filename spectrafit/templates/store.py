@@ -79,7 +79,8 @@ class Templates:
     flow : (S, 1+P, R) array
         Weight of events that pass a region's cut and lie outside its axes (NaN included).
     inventories : tuple of mapping
-        Per sample what was read: sample, pot, scale, entries, files (path, size, uuid, entries), skipped, dropped.
+        Per sample what was read: sample, stands_for (another name if it is a shifted ntuple set), role, pot, scale,
+        entries, files (path, size, uuid, entries), skipped (file, reason), dropped (an `events.schema.DropReport`).
     pruned : tuple of mapping
         What was pruned: parameter, sample, region, what ("shape" or "norm"), size.
     components : mapping

@@ -9,166 +9,35 @@ Letters: N events of a block, F cells (with flow), B bins, R rows, S samples, P 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
-import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
 from spectrafit import config
-from spectrafit.config import Analysis, Sample, SampleSet
+from spectrafit.config import Analysis, Sample
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events import expressions
 from spectrafit.events.read import EFFICIENCY, ENTRY
 from spectrafit.random import stream_key
 from spectrafit.templates import fill, matrices
 from spectrafit.templates.components import directions_of
-from spectrafit.templates.observables import Columns, needs
-from spectrafit.templates.regions import Cells, Grid, RegionBins
+from spectrafit.templates.effects import (
+    Block,
+    Effect,
+    Filled,
+    Shifts,
+    add_columns,
+    add_universes,
+    stack,
+    values_of,
+)
+from spectrafit.templates.observables import needs
 
-__all__ = ["EFFECTS", "Block", "Effect", "Filled", "effects"]
+__all__ = ["EFFECTS", "effects"]
 
 Floats = NDArray[np.float64]
-Shifts = dict[float, Floats]
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Block:
-    """Some events of one sample, numbered and weighed: what a systematic works on.
-
-    Attributes
-    ----------
-    columns : Columns
-    cells : tuple of (N,) int32, one per region
-    weight : (N,) array
-    powers : (1+P, N) array
-    grid : Grid
-    sample_set, sample : SampleSet, Sample
-    """
-
-    columns: Columns
-    cells: tuple[Cells, ...]
-    weight: Floats
-    powers: Floats
-    grid: Grid
-    sample_set: SampleSet
-    sample: Sample
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Filled:
-    """What was filled, at the analysis exposure and without flow.
-
-    Attributes
-    ----------
-    analysis : Analysis
-    samples : tuple of str, length S
-    regions : tuple of RegionBins
-    nominal : (S, 1+P, B) array
-    rows : mapping of sample to (R, 1+P, B) array
-        What the effect at hand added up, for the samples it acts on.
-    stand_ins : mapping of (shifted ntuple set, sample it stands for) to (1+P, B) array
-    """
-
-    analysis: Analysis
-    samples: tuple[str, ...]
-    regions: tuple[RegionBins, ...]
-    nominal: Floats
-    rows: Mapping[str, Floats]
-    stand_ins: Mapping[tuple[str, str], Floats]
-
-
-class Effect:
-    """A systematic at work.
-
-    Attributes
-    ----------
-    linear : bool
-        Whether it ends as deviations; else as shifts.
-    fills : bool
-        Whether events are added up for it; else it is made of other templates.
-    lists : bool
-        Whether it reads a list of weights per event, which makes chunks large.
-    """
-
-    linear: ClassVar[bool] = False
-    fills: ClassVar[bool] = True
-    lists = False
-
-    def __init__(self, systematic: Any, where: str) -> None:
-        self.systematic = systematic
-        self.where = f"{where} ({systematic.name!r})"
-
-    def reads(self, sample: Sample) -> tuple[str, ...]:
-        """Return the columns it needs of a sample's events."""
-        return ()
-
-    def add(self, block: Block, sums: Floats | None) -> Floats | None:
-        """Add a block of events to `sums` (None at first) and return it."""
-        return None
-
-    def rows(self, sums: Floats) -> Floats:
-        """Return sums as (R, 1+P, F), whatever layout they were added up in."""
-        return sums
-
-    def shifts(self, filled: Filled) -> Shifts:
-        """Return templates (S, 1+P, B) by number of standard deviations."""
-        raise NotImplementedError
-
-    def deviations(self, filled: Filled) -> Floats:
-        """Return rows (R, S, 1+P, B) whose outer products sum to the covariance of the templates."""
-        raise NotImplementedError
-
-    def acts_on(self, samples: tuple[str, ...]) -> tuple[str, ...]:
-        """Return those of `samples` it changes."""
-        return config.chosen(self.systematic.samples, samples)
-
-    def _matrix(self, values: Any, columns: int | None = None) -> NDArray[Any]:
-        """Return a branch with a list per event as (N, U); every event must have as many."""
-        if isinstance(values, ak.Array):
-            try:
-                values = ak.to_numpy(ak.to_regular(values, axis=1))
-            except ValueError:
-                counts = ak.num(values, axis=1)
-                raise DataError(
-                    f"{self.where}: events have {ak.min(counts)} to {ak.max(counts)} weights; each needs as many"
-                ) from None
-        found = np.asarray(values)
-        if found.ndim != 2 or (columns is not None and found.shape[1] != columns):
-            needed = f"{columns} weights" if columns else "a list of weights"
-            raise DataError(f"{self.where}: needs {needed} per event, found an array of shape {found.shape}")
-        return np.ascontiguousarray(found, found.dtype if found.dtype == np.float32 else np.float64)
-
-
-def _add_columns(block: Block, weight: Floats, ratios: Floats, sums: Floats | None) -> Floats:
-    if sums is None:
-        sums = np.zeros((len(ratios), len(block.powers), block.grid.size))
-    for cells in block.cells:
-        fill.add_columns(cells, weight, block.powers, ratios, sums)
-    return sums
-
-
-def _add_universes(block: Block, weight: Floats, ratios: NDArray[Any], sums: Floats | None) -> Floats:
-    if sums is None:
-        sums = np.zeros((block.grid.size, len(block.powers), ratios.shape[1]))
-    for cells in block.cells:
-        fill.add_universes(cells, weight, block.powers, ratios, sums)
-    return sums
-
-
-def _values(block: Block, text: str) -> Any:
-    """Return a column, or the value of an expression of columns and observables; a constant becomes (N,)."""
-    if text in block.columns:
-        return block.columns[text]
-    values = expressions.evaluate(text, block.columns)
-    return np.full(block.weight.size, values, np.float64) if np.ndim(values) == 0 else values
-
-
-def _stack(block: Block, texts: tuple[str, ...]) -> Floats:
-    """Return weight columns as (V, N)."""
-    return np.stack([np.asarray(_values(block, text), np.float64) for text in texts])
 
 
 class _Weighted(Effect):
@@ -194,8 +63,8 @@ class _Weighted(Effect):
         # An absolute weight takes the place of the nominal one, but the response's efficiency goes on top of both.
         weight = block.weight if self.systematic.ratio else np.asarray(block.columns[EFFICIENCY], np.float64)
         if self._list():
-            return _add_universes(block, weight, self._matrix(_values(block, self._list()), self._length()), sums)
-        return _add_columns(block, weight, _stack(block, self._columns()), sums)
+            return add_universes(block, weight, self.matrix(values_of(block, self._list()), self._length()), sums)
+        return add_columns(block, weight, stack(block, self._columns()), sums)
 
     def rows(self, sums: Floats) -> Floats:
         return np.ascontiguousarray(np.moveaxis(sums, -1, 0).swapaxes(1, 2)) if self._list() else sums

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from spectrafit.config import chosen
 from spectrafit.errors import ConfigError
 from spectrafit.templates.components import principal
+from spectrafit.templates.effects import Effect, Filled
 from spectrafit.templates.regions import RegionBins
 from spectrafit.templates.smoothing import smooth
 from spectrafit.templates.store import NOMINAL, Variation
-from spectrafit.templates.systematics import Effect, Filled
 
 __all__ = ["Varied", "vary"]
 

@@ -75,22 +75,21 @@ def test_a_worker_killed_on_the_way_changes_nothing(analysis, serial):
     psutil = pytest.importorskip("psutil", reason="finds the workers to kill")
     killed = []
 
-    def files_of(process):
-        try:
-            return process.open_files()
-        except psutil.Error:
-            return []
-
     def kill_one():
         until = time.monotonic() + 20
         while not killed and time.monotonic() < until:
-            for child in psutil.Process().children(recursive=True):
-                # A worker of the pool holds a chunk's file open; the fork server and the resource tracker do not.
-                if any(f.path.endswith(".root") for f in files_of(child)):
-                    os.kill(child.pid, signal.SIGKILL)
-                    killed.append(child.pid)
-                    return
+            # Workers are forked by a server, which is our child.
+            for worker in [w for server in psutil.Process().children() for w in children_of(server)]:
+                os.kill(worker.pid, signal.SIGKILL)
+                killed.append(worker.pid)
+                return
             time.sleep(0.001)
+
+    def children_of(process):
+        try:
+            return process.children()
+        except psutil.Error:
+            return []
 
     watcher = threading.Thread(target=kill_one)
     watcher.start()
