@@ -5,7 +5,7 @@ Letters: N events of a block, F cells (with flow), B bins, R rows, S samples, P 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -117,6 +117,15 @@ class Effect:
     def acts_on(self, samples: tuple[str, ...]) -> tuple[str, ...]:
         """Return those of `samples` it changes."""
         return config.chosen(self.systematic.samples, samples)
+
+    def at_sigmas(self, filled: Filled, sigmas: Sequence[float]) -> Shifts:
+        """Return shifts that were filled as one row per element of `sigmas`."""
+        result = {}
+        for row, sigma in enumerate(sigmas):
+            result[sigma] = filled.nominal.copy()
+            for sample, rows in filled.rows.items():
+                result[sigma][filled.samples.index(sample)] = rows[row]
+        return result
 
     def matrix(self, values: Any, columns: int | None = None) -> NDArray[Any]:
         """Return a branch with a list per event as (N, U); every event must have as many."""

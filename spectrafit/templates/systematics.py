@@ -86,12 +86,7 @@ class WeightEffect(_Weighted):
         return len(self.systematic.sigmas)
 
     def shifts(self, filled: Filled) -> Shifts:
-        result = {}
-        for row, sigma in enumerate(self.systematic.sigmas):
-            result[sigma] = filled.nominal.copy()
-            for sample, rows in filled.rows.items():
-                result[sigma][filled.samples.index(sample)] = rows[row]
-        return result
+        return self.at_sigmas(filled, self.systematic.sigmas)
 
 
 class UniversesEffect(_Weighted):
@@ -156,12 +151,7 @@ class ShiftEffect(Effect):
         return sums
 
     def shifts(self, filled: Filled) -> Shifts:
-        result = {}
-        for row, sigma in enumerate(self.sigmas):
-            result[sigma] = filled.nominal.copy()
-            for sample, rows in filled.rows.items():
-                result[sigma][filled.samples.index(sample)] = rows[row]
-        return result
+        return self.at_sigmas(filled, self.sigmas)
 
 
 class ShiftedSampleEffect(Effect):
