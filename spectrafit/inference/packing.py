@@ -92,9 +92,8 @@ class _Flat:
         self.floats: list[Floats] = []
         self.length = 0
 
-    def add(self, values: npt.ArrayLike) -> int:
-        array = np.ravel(np.asarray(values, dtype=np.float64))
-        at = self.length
+    def add(self, values: Floats) -> int:
+        array, at = values.ravel(), self.length
         self.floats.append(array)
         self.length += array.size
         return at
@@ -135,7 +134,7 @@ class _Terms:
         return self.basis[key]
 
     def _term(self, basis: int, vector: Floats) -> None:
-        if np.any(vector):
+        if vector.any():
             self.used.append(basis)
             self.place.append(self.vectors.add(vector))
 
@@ -167,6 +166,15 @@ def _bend(component: Component, morph: Morph) -> Floats:
     return code4_coefficients(high, low)
 
 
+def _coefficients(kinds: list[int], values: list[tuple[float, float]]) -> Floats:
+    """Return 8 numbers per whole-component factor, flattened; all code4 at once."""
+    result, given = np.zeros((len(kinds), 8)), np.array(values).reshape(-1, 2)
+    result[:, 0] = given[:, 0]
+    code4 = np.array(kinds, dtype=np.int64) == FACTOR["code4"]
+    result[code4] = code4_coefficients(given[code4, 1], given[code4, 0])
+    return result.ravel()
+
+
 def _priors(model: Model) -> tuple[Floats, Ints, Floats]:
     """Return the precision of lone constraints, the correlated parameters and their inverse prior covariance."""
     widths = np.array([p.width for p in model.parameters])
@@ -191,10 +199,11 @@ def _priors(model: Model) -> tuple[Floats, Ints, Floats]:
 def pack(model: Model) -> Arrays:
     """Return the model's arrays. Raises ConfigError for code4 without a sign and for impossible correlations."""
     index = {name: k for k, name in enumerate(model.names)}
-    nominal, factors, bends, pairs = _Flat(), _Flat(), _Flat(), _Flat()
+    nominal, bends, pairs = _Flat(), _Flat(), _Flat()
     terms = _Terms()
     factor_parameter: list[int] = []
     factor_kind: list[int] = []
+    factor_values: list[tuple[float, float]] = []
     bend_parameter: list[int] = []
     bend_place: list[int] = []
     gamma_place: list[int] = []
@@ -205,12 +214,8 @@ def pack(model: Model) -> Arrays:
         for factor in component.factors:
             factor_parameter.append(index[factor.parameter])
             factor_kind.append(FACTOR[factor.kind])
-            row = np.zeros(8)
-            if factor.kind == "code4":
-                row[:] = code4_coefficients(factor.values[1], factor.values[0])
-            else:
-                row[0] = factor.values[0]
-            factors.add(row)
+            # Down and up of code4, else one number.
+            factor_values.append((factor.values[0], factor.values[-1]))
         for morph in component.morphs:
             if morph.kind == "code4":
                 bend_parameter.append(index[morph.parameter])
@@ -253,7 +258,7 @@ def pack(model: Model) -> Arrays:
         factor_at=_ints(factor_at),
         factor_parameter=_ints(factor_parameter),
         factor_kind=_ints(factor_kind),
-        factor_values=factors.array,
+        factor_values=_coefficients(factor_kind, factor_values),
         basis_parameter=_ints(terms.parameter),
         basis_kind=_ints(terms.kind),
         basis_table=_ints(terms.table),

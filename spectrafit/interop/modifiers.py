@@ -23,6 +23,8 @@ Floats = npt.NDArray[np.float64]
 
 # pyhf's limits of pulls, free factors and constrained factors per bin.
 PULL, FACTOR, GAMMA = (-5.0, 5.0), (0.0, 10.0), (1e-10, 10.0)
+# Types that have the same parameter.
+PULLS = ("histosys", "normsys")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -269,41 +271,49 @@ def collect(parts: list[Part]) -> dict[str, Set]:
     sets = _staterrors(parts)
     for part in parts:
         for modifier in part.modifiers.values():
-            name, where = modifier.name, f"{part.where}.modifiers (sample {part.sample!r}, {modifier.name!r})"
-            match modifier:
-                case ws.Normsys(data=ws.Factors(lo=lo, hi=hi)):
-                    if not (lo > 0 and hi > 0):
-                        raise ConfigError(
-                            f"{where}: a normsys needs lo and hi > 0 for its logarithms, found {lo}, {hi}"
-                        )
-                    asked = _pull("normsys")
-                case ws.Histosys():
-                    asked = _pull("histosys")
-                case ws.Normfactor():
-                    asked = _free("normfactor", 1, scalar=True)
-                case ws.Shapefactor():
-                    # Bins are counted from the first of each channel: the longest channel sets the number.
-                    n = len(part.nominal)
-                    known = sets.get(name)
-                    if known and known.group == "shapefactor":
-                        n = max(n, len(known.inits))
-                        sets[name] = _free("shapefactor", n, scalar=False)
-                    asked = _free("shapefactor", n, scalar=False)
-                case ws.Lumi():
-                    asked = _lumi()
-                case ws.Shapesys(data=data):
-                    if name in sets:
-                        raise ConfigError(
-                            f"{where}: the parameters of a shapesys cannot be shared; give it its own name"
-                        )
-                    asked = _shapesys(part, data)
-                case _:
-                    continue
-            known = sets.setdefault(name, asked)
-            if not known.same(asked):
-                why = f"{len(asked.inits)} {asked.group} and {len(known.inits)} {known.group} parameters"
-                raise ConfigError(f"{where}: {why} cannot share a name; rename one of them")
+            kind = modifier.__struct_config__.tag
+            if isinstance(modifier, ws.Normsys) and not (modifier.data.lo > 0 and modifier.data.hi > 0):
+                found = f"{modifier.data.lo} and {modifier.data.hi}"
+                raise ConfigError(f"{_where(part, modifier)}: lo and hi must be > 0 to have logarithms, found {found}")
+            known = sets.get(modifier.name)
+            # Thousands of modifiers share a hundred names: nothing is made for those.
+            alike = PULLS if kind in PULLS else (kind,)
+            if known is None or known.group not in alike or kind in ("shapefactor", "shapesys"):
+                _join(sets, part, modifier, known)
     return sets
+
+
+def _where(part: Part, modifier: ws.Modifier) -> str:
+    return f"{part.where}.modifiers (sample {part.sample!r}, {modifier.name!r})"
+
+
+def _join(sets: dict[str, Set], part: Part, modifier: ws.Modifier, known: Set | None) -> None:
+    """Add the set a modifier asks for, or check that it can share the `known` one."""
+    match modifier:
+        case ws.Normsys() | ws.Histosys():
+            asked = _pull(str(modifier.__struct_config__.tag))
+        case ws.Normfactor():
+            asked = _free("normfactor", 1, scalar=True)
+        case ws.Shapefactor():
+            # Bins are counted from the first of each channel: the longest channel sets the number.
+            n = len(part.nominal)
+            if known is not None and known.group == "shapefactor":
+                n = max(n, len(known.inits))
+                known = sets[modifier.name] = _free("shapefactor", n, scalar=False)
+            asked = _free("shapefactor", n, scalar=False)
+        case ws.Shapesys(data=data):
+            if known is not None:
+                raise ConfigError(
+                    f"{_where(part, modifier)}: a shapesys cannot share its parameters; rename one of them"
+                )
+            asked = _shapesys(part, data)
+        case _:
+            asked = _lumi()
+    if known is None:
+        sets[modifier.name] = asked
+    elif not known.same(asked):
+        why = f"{len(asked.fixed)} {asked.group} and {len(known.fixed)} {known.group} parameters"
+        raise ConfigError(f"{_where(part, modifier)}: {why} cannot share a name; rename one of them")
 
 
 def configure(sets: dict[str, Set], settings: list[ws.Setting], where: str) -> None:

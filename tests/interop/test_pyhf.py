@@ -342,7 +342,7 @@ BAD = {
     ),
     "shared shapesys": (
         _edit(("channels", 0, "samples", 2, "modifiers", 0, "name"), "scale"),
-        "cannot be shared",
+        "a shapesys cannot share",
     ),
     "name of two kinds": (_edit(("channels", 0, "samples", 0, "modifiers", 0, "name"), "scale"), "cannot share a name"),
     "sample twice": (_edit((*SAMPLE, "name"), "s"), "stands twice in channel 'signal'"),
