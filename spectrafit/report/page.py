@@ -155,7 +155,7 @@ _SYMBOLS = {
     "chi2": "<i>χ</i>²",
     "cm^2": "cm²",
     "&lt;r^2&gt;": "⟨<i>r</i>²⟩",
-    ">=": "≥",
+    "&gt;=": "≥",
 } | {
     f"{anti}nu_{name}": f"<i>{'ν̄' if anti else 'ν'}</i><sub>{letter}</sub>"
     for anti in ("", "anti-")

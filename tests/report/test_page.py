@@ -88,6 +88,7 @@ def test_everything_given_is_shown_and_nothing_of_it_is_markup():
         ("anti-nu_mu e", "<i>ν̄</i><sub>μ</sub> e"),
         ("nu_mu_norm and kappa", "nu_mu_norm and <i>κ</i>"),
         ("<r^2> cm^2", "⟨<i>r</i>²⟩ cm²"),
+        ("kappa >= 0", "<i>κ</i> ≥ 0"),
         ("a & b", "a &amp; b"),
     ],
 )

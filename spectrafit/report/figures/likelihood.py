@@ -90,7 +90,7 @@ def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -
     elif "critical" in points:
         axes.plot(kappa, points["critical"], "o--", ms=3, color=COLOURS["ink"], lw=1.1, label="critical value")
         axes.plot(kappa, points["statistic"], color=COLOURS["blue"], label="statistic of the data")
-        axes.set_ylim(0.0, None)
+        axes.set_ylim(0.0, 3.0 * float(np.max(points["critical"])))
         axes.set_ylabel("statistic")
     else:
         wrong = points.get("p_error", np.zeros_like(kappa))
