@@ -119,24 +119,30 @@ def result_table(best: FitResult, limit: Limit) -> Table:
 
 def limits_table(limits: Sequence[Limit]) -> Table:
     """Return limits by several methods side by side, each with its own error and what it would be expected to be."""
-    unit = next((limit.unit for limit in limits if limit.unit), "")
+    sizes = [abs(limit.value) for limit in limits if math.isfinite(limit.value) and limit.value != 0]
+    power = math.floor(math.log10(max(sizes))) if sizes else 0
+    power = 0 if -3 < power < 4 else power
+    scale = 10.0**power
+
+    def show(value: float, digits: int = 2) -> str:
+        return f"{value / scale:.{digits}f}" if math.isfinite(value) else ""
+
     rows = []
     for limit in limits:
-        error = f" ± {limit.error:.1g}" if limit.error > 0 else ""
-        expected = limit.expected
-        low, median, high = expected.values[1:4] if expected is not None else (math.nan,) * 3
+        bands = limit.expected.values[1:4] if limit.expected is not None else (math.nan,) * 3
         rows.append(
             (
                 limit.method,
                 limit.sides,
                 f"{100 * limit.level:g} %",
-                f"{limit.kappa:.4g}" if limit.lower <= 0 else f"{limit.lower:.3g} to {limit.kappa:.3g}",
-                f"{limit.value:.3g}{error}",
-                f"{median:.3g}" if math.isfinite(median) else "",
-                f"{low:.3g} to {high:.3g}" if math.isfinite(median) else "",
+                f"{limit.kappa:.3g}" if limit.lower <= 0 else f"{limit.lower:.3g} to {limit.kappa:.3g}",
+                show(limit.value, 3) + (f" ± {show(limit.error, 3)}" if limit.error > 0 else ""),
+                show(bands[1]),
+                f"{show(bands[0])} to {show(bands[2])}" if math.isfinite(bands[1]) else "",
             )
         )
-    columns = ("method", "sides", ">level", ">kappa", f">limit / {unit}" if unit else ">limit", ">expected", ">68 %")
+    unit = " ".join(word for word in (f"1e{power}" if power else "", limits[0].unit if limits else "") if word)
+    columns = ("method", ">sides", ">level", ">kappa", f">limit [{unit}]" if unit else ">limit", ">expected", ">68 %")
     return Table(title="", columns=columns, rows=tuple(rows))
 
 

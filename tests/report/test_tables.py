@@ -59,9 +59,9 @@ def test_limits_stand_side_by_side_with_their_errors(case):
         case.limit, method="feldman-cousins", sides="two", lower=0.1, error=1.2e-11, expected=None
     )
     table = tables.limits_table([case.limit, interval])
-    assert table.columns[4] == ">limit / mu_B"
-    assert table.rows[0] == ("profile", "one", "90 %", "0.556", "7.46e-10", "7.46e-10", "5.6e-10 to 9.1e-10")
-    assert table.rows[1] == ("feldman-cousins", "two", "90 %", "0.1 to 0.556", "7.46e-10 ± 1e-11", "", "")
+    assert table.columns[4] == ">limit [1e-10 mu_B]"
+    assert table.rows[0] == ("profile", "one", "90 %", "0.556", "7.457", "7.46", "5.60 to 9.10")
+    assert table.rows[1] == ("feldman-cousins", "two", "90 %", "0.1 to 0.556", "7.457 ± 0.120", "", "")
 
 
 def test_nuisances_have_every_parameter_but_kappa_and_their_impacts(case):
