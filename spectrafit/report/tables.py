@@ -142,8 +142,8 @@ def limits_table(limits: Sequence[Limit]) -> Table:
             )
         )
     unit = " ".join(word for word in (f"1e{power}" if power else "", limits[0].unit if limits else "") if word)
-    columns = ("method", ">sides", ">level", ">kappa", f">limit [{unit}]" if unit else ">limit", ">expected", ">68 %")
-    return Table(title="", columns=columns, rows=tuple(rows))
+    columns = ("method", ">sides", ">level", ">kappa", ">limit", ">expected", ">68 %")
+    return Table(title=f"Limits in {unit}" if unit else "Limits", columns=columns, rows=tuple(rows))
 
 
 def nuisance_rows(model: Model, best: FitResult, impacts: Sequence[Impact]) -> list[dict[str, Any]]:

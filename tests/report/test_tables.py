@@ -59,7 +59,7 @@ def test_limits_stand_side_by_side_with_their_errors(case):
         case.limit, method="feldman-cousins", sides="two", lower=0.1, error=1.2e-11, expected=None
     )
     table = tables.limits_table([case.limit, interval])
-    assert table.columns[4] == ">limit [1e-10 mu_B]"
+    assert table.title == "Limits in 1e-10 mu_B"
     assert table.rows[0] == ("profile", "one", "90 %", "0.556", "7.457", "7.46", "5.60 to 9.10")
     assert table.rows[1] == ("feldman-cousins", "two", "90 %", "0.1 to 0.556", "7.457 ± 0.120", "", "")
 
