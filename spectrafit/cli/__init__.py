@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from typing import Annotated
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -45,6 +49,7 @@ for _command in (
     analyses.build,
     analyses.fit,
     analyses.limit,
+    analyses.export,
     ntuples.reweight,
     theory.xsec,
     theory.moment,
@@ -54,12 +59,44 @@ app.add_typer(caches.app, name="cache")
 app.add_typer(bench.app, name="bench")
 
 
+class _Stopped(BaseException):
+    """Ctrl-C, or the end of a batch job's time: as an exception, so that files half written are taken away."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let ctrl-C and SIGTERM raise `_Stopped` for the length of the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> NoReturn:
+        raise _Stopped(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; a user's mistake is one line on stderr and exit code 2, a traceback only with --debug."""
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
     try:
-        app([w for w in words if w != "--debug"], prog_name="spectrafit")
+        with _stoppable():
+            app([w for w in words if w != "--debug"], prog_name="spectrafit")
+    except _Stopped as stopped:
+        if debug:
+            raise
+        print("stopped: what was not finished is not there, what was there before still is", file=sys.stderr)
+        sys.exit(128 + stopped.number)
     except SpectrafitError as error:
         if debug:
             raise

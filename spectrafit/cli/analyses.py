@@ -1,10 +1,10 @@
-"""Commands about an analysis: check, build, fit, limit."""
+"""Commands about an analysis: check, build, fit, limit, export."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spectrafit.config import Analysis
     from spectrafit.templates.store import Templates
 
-__all__ = ["build", "check", "fit", "limit"]
+__all__ = ["build", "check", "export", "fit", "limit"]
 
 
 def check(analysis: AnalysisFile, set_: Set = None, skip_bad_files: SkipBad = False) -> None:
@@ -128,6 +128,30 @@ def limit(
             sf.upper_limit(model, executor=executor, workers=workers, **{**options, "method": name, "sides": sides})
         )
     Console().print(limits_table(found))
+
+
+def export(
+    analysis: AnalysisFile,
+    output: Annotated[Path, typer.Option("-o", "--output", help="the workspace: *.json or *.json.gz")],
+    kappa: Annotated[
+        float | None, typer.Option(help="where the signal is taken, in kappa's unit; default: as large as its error")
+    ] = None,
+    form: Annotated[Literal["pyhf", "hs3"], typer.Option(help="whose JSON")] = "pyhf",
+    set_: Set = None,
+    unblind: Unblind = False,
+    templates: Saved = None,
+    executor: Executor = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
+) -> None:
+    """Write the analysis as a HistFactory workspace, which pyhf and others fit to the same answer."""
+    from spectrafit.interop.export import write_workspace
+
+    loaded = sf.load(analysis, overrides=set_ or ())
+    filled = _templates(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
+    typer.echo(write_workspace(sf.assemble(loaded, filled, unblind=unblind), output, kappa=kappa, form=form))
 
 
 def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:

@@ -2,12 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from spectrafit.bench import Row
 
 __all__ = ["app"]
 
 app = typer.Typer(help="Measure speed beside peers in one run; those not installed are left out.", no_args_is_help=True)
 Json = Annotated[bool, typer.Option("--json", help="print JSON")]
 Quick = Annotated[bool, typer.Option("--quick", help="small inputs: a try, not a measurement")]
+Peer = Annotated[list[str] | None, typer.Option("--peer", help="only this one of those installed; may be repeated")]
+
+
+@app.command()
+def templates(json: Json = False, quick: Quick = False, peer: Peer = None) -> None:
+    """Fill beside numpy, boost-histogram, uproot and RDataFrame."""
+    from spectrafit import bench
+
+    _print(bench.templates(quick=quick, peers=peer), "bench templates", json)
+
+
+@app.command()
+def inference(
+    json: Json = False,
+    quick: Quick = False,
+    peer: Peer = None,
+    workspace: Annotated[
+        list[Path] | None, typer.Option(help="a published likelihood to fit from file to minimum; may be repeated")
+    ] = None,
+    analysis: Annotated[
+        Path | None, typer.Option(metavar="ANALYSIS.toml", help="time its Feldman-Cousins limit too")
+    ] = None,
+) -> None:
+    """Fit beside pyhf, RooFit and NextStat."""
+    from spectrafit import bench
+
+    rows = bench.inference(quick=quick, peers=peer, workspaces=workspace or (), analysis=analysis)
+    _print(rows, "bench inference", json)
+
+
+def _print(rows: list[Row], title: str, json: bool) -> None:
+    from spectrafit import bench
+
+    if json:
+        import json as writer
+
+        typer.echo(writer.dumps(bench.plain(rows), indent=1))
+    else:
+        bench.show(rows, title)
