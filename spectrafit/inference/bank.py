@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.errors import ConfigError, DataError
+from spectrafit.execution import Pool
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Ledger
 from spectrafit.inference.toys import Ensemble, run
@@ -65,7 +66,7 @@ class Bank:
         kappas: npt.ArrayLike,
         toys: int,
         *,
-        executor: str | Executor = "serial",
+        executor: str | Executor | Pool = "serial",
         workers: int | None = None,
     ) -> tuple[Record, Bank]:
         """Return at least `toys` toys, those here and new ones for the rest, and the bank with the new ones."""

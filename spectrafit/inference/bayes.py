@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from numba import njit
+from scipy.special import ndtr, ndtri
 
 from spectrafit.errors import ConfigError
 from spectrafit.inference.counting import PROBABILITIES, sequence
 from spectrafit.inference.likelihood import evaluate
 from spectrafit.inference.morphing import OUTER
 from spectrafit.inference.scan import Outcome, Scan, beyond
-from spectrafit.inference.toys import ensemble, run
+from spectrafit.inference.toys import TESTED, ensemble, run
 
-__all__ = ["credible"]
+__all__ = ["credible", "posterior_limit"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,69 +53,94 @@ def _fill_weights(a: Any, d: Any, mode: Any, least: float, root: Any, which: Any
 
 
 class _Marginal:
-    """ln of the marginal likelihood at any kappa, one value for each shift of the sequence."""
+    """ln M, the logarithm of the marginal likelihood, at any kappa: one value for each shift of the sequence."""
 
     def __init__(self, scan: Scan, draws: int, seed: int) -> None:
         self.scan = scan
         self.which = np.flatnonzero(scan.problem.held(scan.index)).astype(np.int64)
         dimensions = self.which.size
-        each = max(draws // _SHIFTS, 32) if dimensions else 1
-        base = sequence(each, dimensions)
+        base = sequence(max(draws // _SHIFTS, 32), dimensions)
         rng = np.random.Generator(np.random.Philox(key=seed))
         self.normals = [_shifted(base, rng.random(dimensions)) for _ in range(_SHIFTS)] if dimensions else []
         # Slightly wider than the normal approximation, so that weights stay bounded.
         self.widen = 1.0 + 0.2 / math.sqrt(max(dimensions, 1))
         self.efficiency = 1.0
 
-    def at(self, kappa: float) -> tuple[Floats, float]:
-        """Return ln M for each shift, and its normal approximation."""
-        scan, problem = self.scan, self.scan.problem
-        found = scan.at(kappa)
+    def volume(self, kappa: float) -> tuple[float, Floats]:
+        """Return ln M in the normal approximation, and the Cholesky factor of the nuisances' covariance."""
+        problem, found = self.scan.problem, self.scan.at(kappa)
         if not self.which.size:
-            return np.full(_SHIFTS, -0.5 * found.nll), -0.5 * found.nll
+            return -0.5 * found.nll, np.zeros((0, 0))
         part = problem.hessian(found.values)[np.ix_(self.which, self.which)]
         eigenvalues, vectors = np.linalg.eigh(part)
-        covariance = 2.0 * (vectors / np.maximum(eigenvalues, 1e-10 * eigenvalues[-1])) @ vectors.T
-        root = np.linalg.cholesky(covariance)
-        log_volume = float(np.sum(np.log(np.diag(root))))
-        result = np.empty(_SHIFTS)
-        logs = np.empty(len(self.normals[0]))
+        root = np.linalg.cholesky(2.0 * (vectors / np.maximum(eigenvalues, 1e-10 * eigenvalues[-1])) @ vectors.T)
+        return float(np.sum(np.log(np.diag(root)))) - 0.5 * found.nll, root
+
+    def at(self, kappa: float) -> Floats:
+        """Return ln M for each shift."""
+        problem, found = self.scan.problem, self.scan.at(kappa)
+        volume, root = self.volume(kappa)
+        result = np.full(_SHIFTS, volume + self.which.size * math.log(self.widen))
+        handle, work, mode = problem.handle, problem.work.handle, found.values
         for i, z in enumerate(self.normals):
-            _fill_weights(
-                problem.handle,
-                problem.observed,
-                found.values,
-                found.nll,
-                self.widen * root,
-                self.which,
-                z,
-                logs,
-                problem.work.handle,
-            )
-            top = logs.max()
-            weights = np.exp(logs - top)
+            logs = np.empty(len(z))
+            _fill_weights(handle, problem.observed, mode, found.nll, self.widen * root, self.which, z, logs, work)
+            weights = np.exp(logs - logs.max())
             self.efficiency = min(self.efficiency, float(weights.mean() ** 2 / np.mean(weights**2)))
-            result[i] = top + math.log(weights.mean())
-        volume = log_volume - 0.5 * found.nll
-        return result + volume + self.which.size * math.log(self.widen), volume
+            result[i] += logs.max() + math.log(weights.mean())
+        return result
 
 
 def _shifted(normals: Floats, shift: Floats) -> Floats:
     """Return the sequence moved by a random shift of its uniforms, modulo 1."""
-    from scipy.special import ndtr, ndtri
-
     uniform = np.clip((ndtr(normals) + shift) % 1.0, 1e-12, 1 - 1e-12)
     return np.ascontiguousarray(ndtri(uniform), dtype=np.float64)
 
 
-def _quantile(x: Floats, logs: Floats, low: float, high: float, level: float) -> tuple[float, Floats, Floats]:
-    """Return the quantile of a posterior in x from its logarithm at Chebyshev points, and the posterior on a grid."""
-    polynomial = np.polynomial.Chebyshev.fit(x, logs - logs.max(), len(x) - 1, domain=(low, high))
-    grid = np.linspace(low, high, _FINE)
-    density = np.exp(polynomial(grid))
-    area = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
-    quantile = float(np.interp(level * area[-1], area, grid))
-    return quantile, grid, density / (area[-1] * (grid[1] - grid[0]))
+class _Axis:
+    """Where the posterior lives: x = kappa, or its root above the boundary, from its beginning to its end."""
+
+    def __init__(self, scan: Scan, *, root: bool) -> None:
+        if scan.lower is None and root:
+            raise ConfigError(
+                "limit: bayes-mu needs a coupling with kappa >= 0, such as the magnetic moment; use bayes"
+            )
+        self.root, self.origin = root, 0.0 if scan.lower is None else scan.lower
+        begin = scan.kappa if scan.lower is None else max(scan.kappa, self.origin)
+        far = scan.at(begin).nll + _FAR
+        self.high = beyond(lambda k: far - scan.at(k).nll, begin, 2.0 * scan.error)
+        self.low = self.origin
+        if scan.lower is None:
+            self.low = -beyond(lambda k: far - scan.at(-k).nll, -begin, 2.0 * scan.error)
+        self.start, self.stop = (math.sqrt(k - self.origin) if root else k for k in (self.low, self.high))
+        points = np.cos((np.arange(_NODES) + 0.5) * math.pi / _NODES)
+        self.nodes = 0.5 * (self.start + self.stop) - 0.5 * (self.stop - self.start) * points
+        self.grid = np.linspace(self.start, self.stop, _FINE)
+
+    def kappas(self, x: Floats) -> Floats:
+        """Return kappa at values of x."""
+        return self.origin + x * x if self.root else x
+
+    def posterior(self, logs: Floats) -> Floats:
+        """Return the density on the grid, from its logarithm at the nodes."""
+        ends = (self.start, self.stop)
+        polynomial = np.polynomial.Chebyshev.fit(self.nodes, logs - logs.max(), _NODES - 1, ends)
+        density = np.exp(polynomial(self.grid))
+        result: Floats = density / (density.sum() * (self.grid[1] - self.grid[0]))
+        return result
+
+    def limit(self, logs: Floats, level: float) -> float:
+        """Return the quantile in kappa."""
+        density = self.posterior(logs)
+        area = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
+        x = np.interp(level * area[-1], area, self.grid)
+        return float(self.kappas(np.array([x]))[0])
+
+
+def posterior_limit(scan: Scan, level: float, *, root: bool) -> float:
+    """Return the credible upper limit in the normal approximation of the nuisances: fast, for coverage."""
+    axis, marginal = _Axis(scan, root=root), _Marginal(scan, 0, 0)
+    return axis.limit(np.array([marginal.volume(float(k))[0] for k in axis.kappas(axis.nodes)]), level)
 
 
 def credible(scan: Scan, level: float, *, root: bool, draws: int, seed: int, expected: bool) -> Outcome:
@@ -138,63 +164,37 @@ def credible(scan: Scan, level: float, *, root: bool, draws: int, seed: int, exp
     ConfigError
         `root` for a coupling whose reported quantity is no root.
     """
-    if scan.lower is None and root:
-        raise ConfigError("limit: bayes-mu needs a coupling with kappa >= 0, such as the magnetic moment; use bayes")
-    origin = scan.lower if scan.lower is not None else 0.0
-
-    def to_kappa(x: float) -> float:
-        return origin + x * x if root else x
-
-    def to_x(kappa: float) -> float:
-        return math.sqrt(max(kappa - origin, 0.0)) if root else kappa
-
-    far = scan.best.nll + _FAR
-    begin = max(scan.kappa, origin) if scan.lower is not None else scan.kappa
-    if scan.lower is not None:
-        far = max(far, scan.at(origin).nll + _FAR) if scan.kappa < origin else far
-    high = beyond(lambda k: far - scan.at(k).nll, begin, 2.0 * scan.error)
-    low = origin
-    if scan.lower is None:
-        low = -beyond(lambda k: far - scan.at(-k).nll, -scan.kappa, 2.0 * scan.error)
-    start, stop = to_x(low), to_x(high)
-    nodes = 0.5 * (start + stop) - 0.5 * (stop - start) * np.cos((np.arange(_NODES) + 0.5) * math.pi / _NODES)
-    marginal = _Marginal(scan, draws, seed)
-    values = [marginal.at(to_kappa(float(x))) for x in nodes]
-    table = np.stack([v for v, _ in values])
-    limits = np.array([to_kappa(_quantile(nodes, table[:, i], start, stop, level)[0]) for i in range(_SHIFTS)])
+    axis, marginal = _Axis(scan, root=root), _Marginal(scan, draws, seed)
+    kappas = axis.kappas(axis.nodes)
+    table = np.stack([marginal.at(float(k)) for k in kappas])
+    limits = np.array([axis.limit(column, level) for column in table.T])
     together = np.log(np.mean(np.exp(table - table.max()), axis=1))
-    limit, grid, density = _quantile(nodes, together, start, stop, level)
     bands: tuple[float, ...] = ()
     if expected:
-        kappas = np.array([to_kappa(float(x)) for x in nodes])
-        volume = np.array(
-            [approximate + 0.5 * scan.at(float(k)).nll for k, (_, approximate) in zip(kappas, values, strict=True)]
-        )
+        # The volume of the nuisances depends on kappa, hardly on the data.
+        volume = np.array([marginal.volume(float(k))[0] + 0.5 * scan.at(float(k)).nll for k in kappas])
         truth = ensemble(
             scan.problem.model,
-            scan.at(origin).values,
-            data=scan.problem.observed.counts,
+            scan.at(axis.origin).values,
+            measured=scan.problem.observed,
             seed=seed,
-            lower=-math.inf if scan.lower is None else origin,
+            lower=-math.inf if scan.lower is None else axis.origin,
         )
         rows, _ = run(truth, kappas, toys=_EXPECTED)
         rows = rows[np.isfinite(rows[:, 0])]
-        found = [to_kappa(_quantile(nodes, -0.5 * row[4:] + volume, start, stop, level)[0]) for row in rows]
+        found = [axis.limit(-0.5 * row[TESTED:] + volume, level) for row in rows]
         bands = tuple(float(q) for q in np.quantile(found, PROBABILITIES))
     name = "flat in the root of kappa" if root else "flat in kappa"
+    few = f"the nuisances are far from normal: {100 * marginal.efficiency:.1f} % of the points count; use more"
+    every = _FINE // 200
     return Outcome(
-        kappa=to_kappa(limit),
-        lower=low if scan.lower is not None else origin,
+        kappa=axis.limit(together, level),
+        lower=-math.inf if scan.lower is None else axis.origin,
         statistic=f"posterior of kappa, prior {name}, nuisances marginalised ({draws} points at each kappa)",
-        boundary="kappa >= 0 in the prior" if scan.lower is not None else "none: both signs of kappa are physical",
+        boundary="none: both signs of kappa are physical" if scan.lower is None else "kappa >= 0 in the prior",
         error=float(np.std(limits, ddof=1) / math.sqrt(_SHIFTS)),
         bands=bands,
         how=f"{_EXPECTED} toys of kappa = 0, normal approximation of the nuisances",
-        points={
-            "kappa": np.array([to_kappa(float(x)) for x in grid[:: _FINE // 200]]),
-            "posterior": density[:: _FINE // 200],
-        },
-        notes=()
-        if marginal.efficiency > 0.05
-        else (f"the nuisances are far from normal: {100 * marginal.efficiency:.1f} % of the points count; use more",),
+        points={"kappa": axis.kappas(axis.grid)[::every], "posterior": axis.posterior(together)[::every]},
+        notes=() if marginal.efficiency > 0.05 else (few,),
     )

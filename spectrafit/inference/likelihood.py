@@ -187,9 +187,19 @@ def _vector(model: Model, values: npt.ArrayLike | None) -> Floats:
     return model.initial if values is None else np.array(values, dtype=np.float64)
 
 
-def predict(model: Model, values: npt.ArrayLike | None = None, *, data: npt.ArrayLike | None = None) -> Prediction:
-    """Return the prediction at `values` (K,), by default the initial ones."""
-    a, d, theta = model.arrays, observed(model, data), _vector(model, values)
+def predict(
+    model: Model,
+    values: npt.ArrayLike | None = None,
+    *,
+    data: npt.ArrayLike | None = None,
+    measured: Observed | None = None,
+) -> Prediction:
+    """Return the prediction at `values` (K,), by default the initial ones.
+
+    `fitted` and `gamma` follow the counts: the model's, `data`, or those of a whole experiment, `measured`.
+    """
+    a, theta = model.arrays, _vector(model, values)
+    d = observed(model, data) if measured is None else measured
     w = workspace(a)
     evaluate(model.handle, d, theta, w.handle)
     shared = np.where(w.shared > 0, w.shared, 1.0)

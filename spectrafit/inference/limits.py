@@ -22,6 +22,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit import execution
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference import asymptotic
 from spectrafit.inference.counting import SIGMAS
@@ -109,8 +110,10 @@ def upper_limit(
     else:
         from spectrafit.inference.neyman import Toys, belt
 
-        thrown = Toys(kind=ensemble, toys=toys, seed=seed, mc=mc_toys, executor=executor, workers=workers, bank=bank)
-        outcome = belt(scan, level, thrown, cls=method == "cls-toys", expected=expected)
+        # One pool for all kappas: workers load their kernels once.
+        with execution.executor(executor, workers, preload=("spectrafit.inference.toys",)) as pool:
+            thrown = Toys(kind=ensemble, toys=toys, seed=seed, mc=mc_toys, executor=pool, bank=bank)
+            outcome = belt(scan, level, thrown, cls=method == "cls-toys", expected=expected)
     return _reported(model, scan, outcome, level, method, chosen, asimov=model.asimov and data is None)
 
 
@@ -187,7 +190,7 @@ def _asymptotic(scan: Scan, level: float, method: str, sides: str, expected: boo
         )
     else:
         kappa = beyond(excess, max(start, near), scan.error)
-    low = lower if bounded else scan.kappa
+    low = lower if bounded else -math.inf
     if sides == "two":
         if not bounded:
             low = -beyond(lambda x: excess(-x), -scan.kappa, scan.error)

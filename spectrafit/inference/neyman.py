@@ -20,6 +20,7 @@ import numpy.typing as npt
 from scipy.special import ndtri
 
 from spectrafit.errors import DataError
+from spectrafit.execution import Pool
 from spectrafit.inference import counting
 from spectrafit.inference.bank import Bank
 from spectrafit.inference.counting import PROBABILITIES, enumerated, last_crossings
@@ -46,8 +47,7 @@ class Toys:
     toys: int = 2000
     seed: int = 1
     mc: bool = True
-    executor: str | Executor = "serial"
-    workers: int | None = None
+    executor: str | Executor | Pool = "serial"
     bank: str | Path | None = None
 
 
@@ -68,16 +68,13 @@ class _Belt:
 
     def _ensemble(self, kappa: float) -> Ensemble:
         values = self.scan.at(kappa).values
-        counts = self.scan.problem.observed.counts
-        how = self.how
-        return ensemble(self.model, values, kind=how.kind, mc=how.mc, seed=how.seed, data=counts, lower=self.lower)
+        how, seen = self.how, self.scan.problem.observed
+        return ensemble(self.model, values, kind=how.kind, mc=how.mc, seed=how.seed, measured=seen, lower=self.lower)
 
     def _rows(self, truth: float, tested: Floats, toys: int) -> Floats:
         """Return the statistic of toys of one truth at the tested kappas: (toys, G), failed ones left out."""
         how = self.how
-        record, self.bank = self.bank.topped_up(
-            self._ensemble(truth), tested, toys, executor=how.executor, workers=how.workers
-        )
+        record, self.bank = self.bank.topped_up(self._ensemble(truth), tested, toys, executor=how.executor)
         self.ledger = self.ledger + record.ledger
         if self.ledger.rate > MOST_FAILED:
             raise DataError(

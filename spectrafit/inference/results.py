@@ -295,7 +295,7 @@ class Limit:
     kappa : float
         The same in kappa's internal unit.
     lower : float
-        Lower end of the interval in kappa; 0 for an upper limit.
+        Lower end of the interval in kappa; the boundary (or -inf where there is none) for an upper limit.
     level, sides, method : float, "one" or "two", str
     statistic, boundary : str
         What was computed, and how kappa >= 0 entered, in words.
@@ -337,20 +337,21 @@ class Limit:
     notes: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
-        """Return what `result.json` keeps: every field but the scan, as plain numbers and strings."""
+        """Return what `result.json` keeps: every field but the scan, as plain numbers and strings; None for no end."""
         record = dataclasses.asdict(self)
         del record["points"]
+        record["lower"] = self.lower if np.isfinite(self.lower) else None
         return record
 
     def __str__(self) -> str:
         error = f" +- {self.error:.1g}" if self.error > 0 else ""
-        what = "interval's upper end" if self.lower > 0 else "upper limit"
+        interval = self.sides == "two" and np.isfinite(self.lower) and self.lower != 0
+        what = "interval's upper end" if interval else "upper limit"
+        where = f"in [{self.lower:.4g}, {self.kappa:.4g}]" if interval else f"< {self.kappa:.4g}"
         how = f"{self.method}, {self.sides}-sided, {'Asimov data' if self.asimov else 'data'}"
         lines = [
             f"{what} {self.value:.4g}{error} {self.unit} at {100 * self.level:g} % ({how})",
-            f"  kappa {'in' if self.lower > 0 else '<'} "
-            + (f"[{self.lower:.4g}, {self.kappa:.4g}]" if self.lower > 0 else f"{self.kappa:.4g}")
-            + f", best fit {self.best_kappa:.4g} +- {self.best_error:.3g}",
+            f"  kappa {where}, best fit {self.best_kappa:.4g} +- {self.best_error:.3g}",
             f"  statistic: {self.statistic}",
             f"  boundary: {self.boundary}",
         ]

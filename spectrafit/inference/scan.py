@@ -103,15 +103,14 @@ class Scan:
         """Return the scan of the data without fluctuation that the fit at the boundary (or kappa = 0) predicts."""
         values = self.at(0.0 if self.lower is None else self.lower).values
         model, a = self.problem.model, self.problem.arrays
-        at = predict(model, values, data=self.problem.observed.counts)
+        at = predict(model, values, measured=self.problem.observed)
         centre = values.copy()
         centre[a.auxiliary] = values[a.auxiliary] * a.factor
-        mean = np.where(at.mean > 0, at.mean, 1.0)
         profiled = model.statistic == "poisson"
-        local = a.local_centre * at.gamma
-        if profiled and model.variances:
-            local = np.where(at.mean > 0, at.fitted / mean, 1.0)
         counts = np.maximum(at.fitted if profiled else at.mean, 0.0)
+        relative = np.where(at.mean > 0, counts / np.where(at.mean > 0, at.mean, 1.0), 1.0)
+        local = np.where(a.local_kind == 0, relative, at.gamma)
+        local = np.where(a.local_kind == 2, a.local_width * local, local)
         return Scan(model, self.lower, measured=Observed(counts, centre, local))
 
     def asymptotic_top(self, level: float, sides: str) -> float:

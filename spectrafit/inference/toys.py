@@ -25,7 +25,7 @@ import numpy.typing as npt
 from numba import njit
 
 from spectrafit import execution
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import observed, predict
 from spectrafit.inference.minimum import TOLERANCE, Problem
 from spectrafit.inference.model import Model
 from spectrafit.inference.morphing import INNER, OUTER
@@ -42,11 +42,13 @@ __all__ = [
     "KAPPA",
     "TESTED",
     "Ensemble",
+    "Task",
     "bounded_ratio",
     "ensemble",
     "run",
     "scratch",
     "throw",
+    "throw_and_fit",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -63,6 +65,8 @@ class Truth(NamedTuple):
     """What toys are thrown from."""
 
     theta: Floats  # (K,)
+    centre: Floats  # (K,) auxiliary measurements, of the parameters and (B,) of the local gammas, where not thrown
+    local: Floats
     fitted: Floats  # (B,) expected events
     gamma: Floats  # (B,) local gammas
     spread: Floats  # (B,) width of the local gammas' auxiliary measurement
@@ -96,7 +100,7 @@ def ensemble(
     kind: Literal["profiled", "prior"] = "profiled",
     mc: bool = True,
     seed: int = 1,
-    data: npt.ArrayLike | None = None,
+    measured: Observed | None = None,
     lower: float = 0.0,
 ) -> Ensemble:
     """Return the ensemble of toys whose truth is `values`.
@@ -109,14 +113,16 @@ def ensemble(
     mc : bool
         Whether the simulation's statistical error is thrown too.
     seed : int
-    data : (B,) array_like, optional
-        Counts that say where the simulation's truth is (profiled, `mc`); by default the model's.
+    measured : Observed, optional
+        The experiment the toys are to be compared with; by default the model's data. Its counts say where the
+        simulation's truth is (profiled, `mc`), its auxiliary measurements stay (prior).
     lower : float
         Boundary of kappa.
     """
     a = model.arrays
     theta = np.array(values, dtype=np.float64)
-    at = predict(model, theta, data=data)
+    seen = observed(model) if measured is None else measured
+    at = predict(model, theta, measured=seen)
     mean = np.where(at.mean > 0, at.mean, 1.0)
     gaussian = a.local_kind == 1
     poissonian = a.local_kind == 2
@@ -125,6 +131,8 @@ def ensemble(
     throws_mc = mc and model.statistic == "poisson"
     truth = Truth(
         theta=theta,
+        centre=seen.centre.copy(),
+        local=seen.local.copy(),
         fitted=np.maximum(at.fitted if throws_mc else at.mean, 0.0),
         gamma=gamma if throws_mc else np.ones_like(gamma),
         spread=np.where(poissonian, 0.0, spread),
@@ -166,22 +174,22 @@ def throw(a: Any, truth: Any, key: Any, index: int, d: Any, w: Any) -> None:
         if truth.root[k, k] > 0.0:
             shift = _correlated(a, truth.root, key, index, k)
             if truth.prior:
-                theta[k] = min(max(a.centre[k] + shift, a.lower[k]), a.upper[k])
-            d.centre[k] = a.centre[k] if truth.prior else truth.theta[k] + shift
+                theta[k] = min(max(truth.centre[k] + shift, a.lower[k]), a.upper[k])
+            d.centre[k] = truth.centre[k] if truth.prior else truth.theta[k] + shift
         else:
-            d.centre[k] = a.centre[k]
+            d.centre[k] = truth.centre[k]
     for i in range(a.auxiliary.size):
         k = a.auxiliary[i]
         if truth.prior:
-            shift = math.sqrt(a.centre[k]) * normal(key, index, n_bins + k)
-            theta[k] = max((a.centre[k] + shift) / a.factor[i], a.lower[k])
+            shift = math.sqrt(truth.centre[k]) * normal(key, index, n_bins + k)
+            theta[k] = max((truth.centre[k] + shift) / a.factor[i], a.lower[k])
         else:
             d.centre[k] = poisson(key, index, n_bins + k, max(truth.theta[k] * a.factor[i], 0.0))
     if truth.prior:
         fill_yields(a, theta, w)
     for b in range(n_bins):
         expected = truth.fitted[b]
-        d.local[b] = a.local_centre[b]
+        d.local[b] = truth.local[b]
         if truth.prior:
             expected = w.mean[b]
             if truth.mc and a.local_kind[b] == 2:
@@ -267,13 +275,14 @@ def bounded_ratio(rows: Floats, kappas: Floats, *, cls: bool) -> Floats:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class _Task:
+class Task:
     """Toys first .. first + count - 1 of an ensemble."""
 
     ensemble: Ensemble
     kappas: Floats
     first: int
     count: int
+    referee: bool = True
 
     def __str__(self) -> str:
         return f"toys {self.first} to {self.first + self.count - 1}"
@@ -284,7 +293,7 @@ def scratch(model: Model) -> Observed:
     return Observed(np.zeros(model.n_bins), np.zeros(len(model.parameters)), np.zeros(model.n_bins))
 
 
-def _work(task: _Task) -> tuple[Floats, Ledger]:
+def throw_and_fit(task: Task) -> tuple[Floats, Ledger]:
     """Throw and fit one task's toys; Minuit does again what failed, and a sample."""
     model, truth = task.ensemble.model, task.ensemble.truth
     a, d = model.handle, scratch(model)
@@ -297,7 +306,7 @@ def _work(task: _Task) -> tuple[Floats, Ledger]:
     lost: list[int] = []
     for i in range(task.count):
         number = task.first + i
-        if not bad[i] and number % _REFEREE:
+        if not bad[i] and (not task.referee or number % _REFEREE):
             continue
         throw(a, truth, key, number, d, w)
         row, converged = _again(task, d, rows[i], referee=not bad[i])
@@ -319,7 +328,7 @@ def _work(task: _Task) -> tuple[Floats, Ledger]:
     return rows, ledger
 
 
-def _again(task: _Task, d: Observed, row: Floats, *, referee: bool) -> tuple[Floats, bool]:
+def _again(task: Task, d: Observed, row: Floats, *, referee: bool) -> tuple[Floats, bool]:
     """Return a toy's row as Minuit has it, and whether every fit converged."""
     problem = Problem(task.ensemble.model, measured=d)
     start = task.ensemble.truth.theta
@@ -353,7 +362,7 @@ def run(
     *,
     toys: int,
     first: int = 0,
-    executor: str | Executor = "serial",
+    executor: str | Executor | execution.Pool = "serial",
     workers: int | None = None,
 ) -> tuple[Floats, Ledger]:
     """Return what was fitted to toys `first` .. `first + toys - 1`, and the ledger of the fits.
@@ -375,14 +384,14 @@ def run(
     """
     tested = np.asarray(kappas, dtype=np.float64).reshape(-1)
 
-    def tasks() -> Iterator[_Task]:
+    def tasks() -> Iterator[Task]:
         for begin in range(first, first + toys, _CHUNK):
             count = min(_CHUNK, first + toys - begin)
-            yield _Task(ensemble=of, kappas=tested, first=begin, count=count)
+            yield Task(ensemble=of, kappas=tested, first=begin, count=count)
 
     rows, ledger = [np.empty((0, TESTED + tested.size))], Ledger()
     with execution.executor(executor, workers, preload=("spectrafit.inference.toys",)) as pool:
-        for part, account in execution.imap(pool, _work, tasks()):
+        for part, account in execution.imap(pool, throw_and_fit, tasks()):
             rows.append(part)
             ledger = ledger + account
     return np.concatenate(rows), ledger

@@ -6,7 +6,7 @@ import pytest
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference import toys
 from spectrafit.inference.bank import Bank, merge
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import observed, predict
 from spectrafit.inference.minimum import Problem
 from spectrafit.inference.packing import Observed
 from spectrafit.inference.yields import workspace
@@ -172,7 +172,7 @@ def test_a_bank_makes_the_second_limit_free(tmp_path):
 def test_without_mc_the_templates_are_the_truth():
     model = spectrum(mc=0.3)
     data = np.random.default_rng(4).poisson(model.data)
-    of = toys.ensemble(model, model.initial, mc=False, data=data)
+    of = toys.ensemble(model, model.initial, mc=False, measured=observed(model, data))
     counts, _, local = thrown(of, 2000)
     assert np.all(local == 1.0)
     np.testing.assert_allclose(counts.mean(axis=0), model.data, rtol=0.03)
