@@ -2,9 +2,9 @@
 
 Experiments are thrown from true parameters, auxiliary measurements and (optionally) the simulation's own fluctuations
 included. An interval holds the true kappa exactly if the method accepts kappa there, so each experiment is tested at
-its true kappa only. Feldman-Cousins and CLs get their own toys in every experiment, thrown from what that experiment's fit
-found: with p = (toys above + 1) / (toys + 1) such a Monte-Carlo test has the right size for any number of toys of which
-alpha is a multiple of 1 / (toys + 1).
+its true kappa only. Feldman-Cousins and CLs get their own toys in every experiment, thrown from what that experiment's
+fit found: with p = (toys above + 1) / (toys + 1) such a Monte-Carlo test has the right size for any number of toys of
+which alpha is a multiple of 1 / (toys + 1).
 """
 
 from __future__ import annotations
