@@ -1,4 +1,4 @@
-"""Channels, samples and modifiers of a HistFactory workspace in, its sets of parameters out.
+"""Samples with their modifiers, and a measurement, in; the sets of parameters they ask for out.
 
 A set is all parameters of one name: one for a normalisation, one per bin for a shape. Modifiers of one name share it,
 in whatever sample and channel they stand, if they ask for the same.
@@ -7,56 +7,19 @@ in whatever sample and channel they stand, if they ask for the same.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
-from typing import Any, Literal
-
-import numpy as np
-import numpy.typing as npt
+from typing import Literal
 
 from spectrafit.errors import ConfigError
-from spectrafit.inference.model import Parameter, Span
+from spectrafit.inference.model import Parameter
 from spectrafit.interop import workspace as ws
+from spectrafit.interop.channels import Part
 
-__all__ = ["GAMMA", "Part", "Set", "collect", "configure", "divide"]
-
-Floats = npt.NDArray[np.float64]
+__all__ = ["GAMMA", "Set", "collect", "configure"]
 
 # pyhf's limits of pulls, free factors and constrained factors per bin.
 PULL, FACTOR, GAMMA = (-5.0, 5.0), (0.0, 10.0), (1e-10, 10.0)
 # Types that have the same parameter.
 PULLS = ("histosys", "normsys")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Part:
-    """One sample of one channel; of modifiers with equal type and name the last counts, as in pyhf.
-
-    Attributes
-    ----------
-    channel, sample : str
-    where : str
-        JSON path.
-    start : int
-        First of its bins, of all channels flattened.
-    nominal : (n,) array
-    modifiers : dict of (class, name) to modifier
-    """
-
-    channel: str
-    sample: str
-    where: str
-    start: int
-    nominal: Floats
-    modifiers: dict[tuple[type, str], ws.Modifier]
-
-    @property
-    def bins(self) -> range:
-        """Its bins, of all channels flattened."""
-        return range(self.start, self.start + len(self.nominal))
-
-    def of(self, kind: type) -> Iterator[Any]:
-        """Return its modifiers of one class."""
-        return (m for m in self.modifiers.values() if isinstance(m, kind))
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -204,60 +167,6 @@ def _staterrors(parts: list[Part]) -> dict[str, Set]:
             bins=bins,
         )
     return result
-
-
-def divide(spec: ws.Workspace) -> tuple[tuple[Span, ...], list[Part]]:
-    """Return the channels as spans of bins, in alphabetical order, and their samples.
-
-    Raises
-    ------
-    ConfigError
-        A channel or sample stands there twice, or bins differ in number.
-    """
-    order = sorted(range(len(spec.channels)), key=lambda i: spec.channels[i].name)
-    spans: list[Span] = []
-    parts: list[Part] = []
-    start = 0
-    for c in order:
-        channel, at = spec.channels[c], f"$.channels[{c}]"
-        if not channel.samples or not channel.samples[0].data:
-            raise ConfigError(f"{at}.samples: channel {channel.name!r} has no bins")
-        if spans and spans[-1].name == channel.name:
-            raise ConfigError(f"{at}.name: channel {channel.name!r} stands there twice")
-        n = len(channel.samples[0].data)
-        spans.append(Span(name=channel.name, start=start, stop=start + n))
-        seen: set[str] = set()
-        for s, sample in enumerate(channel.samples):
-            where = f"{at}.samples[{s}]"
-            if sample.name in seen:
-                raise ConfigError(f"{where}.name: sample {sample.name!r} stands twice in channel {channel.name!r}")
-            seen.add(sample.name)
-            _check_lengths(sample, n, where, channel.name)
-            parts.append(
-                Part(
-                    channel=channel.name,
-                    sample=sample.name,
-                    where=where,
-                    start=start,
-                    nominal=np.array(sample.data),
-                    modifiers={(type(m), m.name): m for m in sample.modifiers},
-                )
-            )
-        start += n
-    return tuple(spans), parts
-
-
-def _check_lengths(sample: ws.Sample, n: int, where: str, channel: str) -> None:
-    found = [("data", len(sample.data))]
-    for i, m in enumerate(sample.modifiers):
-        if isinstance(m, ws.Histosys):
-            found += [(f"modifiers[{i}].data.lo_data", len(m.data.lo_data))]
-            found += [(f"modifiers[{i}].data.hi_data", len(m.data.hi_data))]
-        elif isinstance(m, ws.Staterror | ws.Shapesys):
-            found += [(f"modifiers[{i}].data", len(m.data))]
-    for key, length in found:
-        if length != n:
-            raise ConfigError(f"{where}.{key}: {length} bins, channel {channel!r} has {n}")
 
 
 def collect(parts: list[Part]) -> dict[str, Set]:

@@ -24,7 +24,8 @@ from spectrafit.inference.minimum import Problem
 from spectrafit.inference.model import Component, Factor, Local, Model, Morph, Span
 from spectrafit.inference.results import FitResult
 from spectrafit.interop import workspace as ws
-from spectrafit.interop.modifiers import GAMMA, Part, Set, collect, configure, divide
+from spectrafit.interop.channels import Part, divide
+from spectrafit.interop.modifiers import GAMMA, Set, collect, configure
 
 __all__ = ["fit_workspace", "read_workspace"]
 

@@ -1,0 +1,104 @@
+"""A workspace's channels in; regions as spans of flattened bins, and their samples' bins and modifiers, out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spectrafit.errors import ConfigError
+from spectrafit.inference.model import Span
+from spectrafit.interop import workspace as ws
+
+__all__ = ["Part", "divide"]
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """One sample of one channel; of modifiers with equal type and name the last counts, as in pyhf.
+
+    Attributes
+    ----------
+    channel, sample : str
+    where : str
+        JSON path.
+    start : int
+        First of its bins, of all channels flattened.
+    nominal : (n,) array
+    modifiers : dict of (class, name) to modifier
+    """
+
+    channel: str
+    sample: str
+    where: str
+    start: int
+    nominal: Floats
+    modifiers: dict[tuple[type, str], ws.Modifier]
+
+    @property
+    def bins(self) -> range:
+        """Its bins, of all channels flattened."""
+        return range(self.start, self.start + len(self.nominal))
+
+    def of(self, kind: type) -> Iterator[Any]:
+        """Return its modifiers of one class."""
+        return (m for m in self.modifiers.values() if isinstance(m, kind))
+
+
+def divide(spec: ws.Workspace) -> tuple[tuple[Span, ...], list[Part]]:
+    """Return the channels as spans of bins, in alphabetical order, and their samples.
+
+    Raises
+    ------
+    ConfigError
+        A channel or sample stands there twice, or bins differ in number.
+    """
+    order = sorted(range(len(spec.channels)), key=lambda i: spec.channels[i].name)
+    spans: list[Span] = []
+    parts: list[Part] = []
+    start = 0
+    for c in order:
+        channel, at = spec.channels[c], f"$.channels[{c}]"
+        if not channel.samples or not channel.samples[0].data:
+            raise ConfigError(f"{at}.samples: channel {channel.name!r} has no bins")
+        if spans and spans[-1].name == channel.name:
+            raise ConfigError(f"{at}.name: channel {channel.name!r} stands there twice")
+        n = len(channel.samples[0].data)
+        spans.append(Span(name=channel.name, start=start, stop=start + n))
+        seen: set[str] = set()
+        for s, sample in enumerate(channel.samples):
+            where = f"{at}.samples[{s}]"
+            if sample.name in seen:
+                raise ConfigError(f"{where}.name: sample {sample.name!r} stands twice in channel {channel.name!r}")
+            seen.add(sample.name)
+            _check_lengths(sample, n, where, channel.name)
+            parts.append(
+                Part(
+                    channel=channel.name,
+                    sample=sample.name,
+                    where=where,
+                    start=start,
+                    nominal=np.array(sample.data),
+                    modifiers={(type(m), m.name): m for m in sample.modifiers},
+                )
+            )
+        start += n
+    return tuple(spans), parts
+
+
+def _check_lengths(sample: ws.Sample, n: int, where: str, channel: str) -> None:
+    found = [("data", len(sample.data))]
+    for i, m in enumerate(sample.modifiers):
+        if isinstance(m, ws.Histosys):
+            found += [(f"modifiers[{i}].data.lo_data", len(m.data.lo_data))]
+            found += [(f"modifiers[{i}].data.hi_data", len(m.data.hi_data))]
+        elif isinstance(m, ws.Staterror | ws.Shapesys):
+            found += [(f"modifiers[{i}].data", len(m.data))]
+    for key, length in found:
+        if length != n:
+            raise ConfigError(f"{where}.{key}: {length} bins, channel {channel!r} has {n}")

@@ -1,0 +1,298 @@
+"""A `Model` in, a HistFactory workspace as pyhf or HS3 reads it out.
+
+One sample of the workspace is one sample's template of one power of kappa, those of power p taken at a reference kappa.
+With one power (magnetic moment) its factor is free: `signal_strength` = kappa / reference. HistFactory cannot tie the
+factors of two powers (kappa and kappa^2 of charge radius or millicharge): `signal_strength_1` and `signal_strength_2`
+are then fixed at 1, and the workspace is the hypothesis kappa = reference.
+
+log-normal normalisations, free ones, code 4p and linear morphs (principal components) are exact, and so is a Gaussian
+normalisation on its own. What HistFactory has no word for is written as the nearest thing, and `Export.notes` says so:
+a Gaussian normalisation of what has shape systematics, or two of them, as normsys (equal at 0 and +-1 sigma), splines
+and code 4 per bin as histosys (equal there too), MC statistics as staterrors whose relative widths are those at the
+reference and no longer follow kappa.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import math
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from spectrafit.errors import ConfigError
+from spectrafit.inference.likelihood import predict
+from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span
+from spectrafit.interop.hs3 import to_hs3
+from spectrafit.output import replacing
+
+__all__ = ["Export", "reference", "to_workspace", "write_workspace"]
+
+Floats = npt.NDArray[np.float64]
+STRENGTH = "signal_strength"
+# Of nominal predictions, how far down a signal strength below 0 may take them.
+LEAST = 0.05
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Export:
+    """What was written: `path`, the reference `kappa`, and `notes` on what the workspace says differently."""
+
+    path: Path
+    kappa: float
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [f"{self.path}: signal at kappa = {self.kappa:.4g}"]
+        return "\n".join(lines + [f"  note: {note}" for note in self.notes])
+
+
+def write_workspace(
+    model: Model,
+    path: str | os.PathLike[str],
+    *,
+    kappa: float | None = None,
+    form: Literal["pyhf", "hs3"] = "pyhf",
+) -> Export:
+    """Write a model as a HistFactory workspace.
+
+    Parameters
+    ----------
+    model : Model
+        Made by `assemble`; its data become the observations.
+    path : path
+        Gzipped if it ends in .gz.
+    kappa : float, optional
+        The reference, in kappa's internal unit; default: `reference`.
+    form : "pyhf" or "hs3"
+        JSON as pyhf, or as HS3 and pyhs3, define it.
+
+    Raises
+    ------
+    ConfigError
+        The model holds what HistFactory cannot say: correlated priors, another statistic than Poisson.
+    DataError
+        The file cannot be written; nothing is left behind.
+    """
+    target = Path(path)
+    workspace, chosen, notes = to_workspace(model, kappa=kappa)
+    content = workspace if form == "pyhf" else to_hs3(workspace)
+    text = msgspec.json.format(msgspec.json.encode(content), indent=1)
+    with replacing(target) as part:
+        # No time in the gzip header: equal models make equal files.
+        part.write_bytes(gzip.compress(text, mtime=0) if target.suffix == ".gz" else text)
+    return Export(path=target, kappa=chosen, notes=notes)
+
+
+def reference(model: Model) -> float:
+    """Return the kappa whose signal is as large as the statistical error of everything else, to one digit.
+
+    The positive root of sum_p |total of power p| kappa^p = sqrt(total of power 0); 0 for a model without signal.
+    """
+    totals = np.zeros(1 + max((c.power for c in model.components), default=0))
+    for c in model.components:
+        totals[c.power] += abs(float(c.nominal.sum()))
+    if not totals[1:].any():
+        return 0.0
+    roots = np.roots([*totals[:0:-1], -math.sqrt(max(totals[0], 1.0))])
+    positive = [r.real for r in roots if abs(r.imag) < 1e-9 * abs(r) and r.real > 0]
+    return float(f"{positive[0]:.0e}")
+
+
+def to_workspace(model: Model, *, kappa: float | None = None) -> tuple[dict[str, Any], float, tuple[str, ...]]:
+    """Return the workspace as plain JSON values, the reference kappa, and notes; see `write_workspace`."""
+    _check(model)
+    usual = reference(model)
+    chosen = usual if kappa is None else float(kappa)
+    if not math.isfinite(chosen) or (chosen == 0 and usual):
+        raise ConfigError(f"export: kappa = {kappa} makes no signal; give the value to write the signal at")
+    writer = _Writer(model, chosen)
+    spans = [s for s in model.regions if model.used[s.start : s.stop].any()]
+    channels = [{"name": span.name, "samples": writer.samples(span)} for span in spans]
+    observations = [{"name": s.name, "data": model.data[_kept(model, s)].tolist()} for s in spans]
+    config = {"poi": writer.interest, "parameters": writer.settings(usual)}
+    workspace = {
+        "channels": channels,
+        "observations": observations,
+        "measurements": [{"name": "spectrafit", "config": config}],
+        "version": "1.0.0",
+    }
+    return workspace, chosen, tuple(dict.fromkeys(writer.notes))
+
+
+def _check(model: Model) -> None:
+    """Refuse what HistFactory has no word for."""
+    if model.statistic in ("gaussian", "neyman-pearson"):
+        raise ConfigError(
+            f"export: HistFactory is Poisson, the model's statistic is {model.statistic!r}; change it under [fit]"
+        )
+    if model.correlations:
+        first, second, _ = model.correlations[0]
+        raise ConfigError(
+            f"export: HistFactory's constraints are independent, {first!r} and {second!r} are correlated; take the "
+            "correlation out, or make the two one systematic"
+        )
+    if model.local is not None or any(c.gammas for c in model.components):
+        raise ConfigError("export: this model was read from a workspace; use that one")
+    for p in model.parameters:
+        if p.constraint == "poisson" or (p.constraint == "gaussian" and (p.centre, p.width) != (0.0, 1.0)):
+            found = f"a {p.constraint} constraint around {p.centre:g} of width {p.width:g}"
+            raise ConfigError(f"export: {p.name!r} has {found}, HistFactory's pulls are around 0 of width 1")
+
+
+def _kept(model: Model, span: Span) -> npt.NDArray[np.int64]:
+    """Return the bins of a region that are in the likelihood."""
+    return span.start + np.flatnonzero(model.used[span.start : span.stop])
+
+
+class _Writer:
+    """Writes the samples of one model at one kappa, and remembers what it had to say differently."""
+
+    def __init__(self, model: Model, kappa: float) -> None:
+        self.model, self.kappa = model, kappa
+        self.notes: list[str] = []
+        self.powers = sorted({c.power for c in model.components if c.power})
+        self.interest = STRENGTH if self.powers == [1] else ""
+        self.parameters = {p.name: p for p in model.parameters}
+        if self.powers and not self.interest:
+            self.notes.append(f"the powers of kappa cannot float together: the workspace is kappa = {kappa:g}")
+        values = model.initial
+        if model.poi:
+            values[model.index(model.poi)] = kappa
+        found = predict(model, values)
+        self.mean, self.variance = found.mean, found.variance
+        if np.any(self.variance > 0):
+            self.notes.append(f"MC statistics: the relative variances at kappa = {kappa:g} hold for every kappa")
+        if model.statistic != "poisson":
+            self.notes.append(f"MC statistics are Gaussian factors, the model's are {model.statistic}")
+
+    def samples(self, span: Span) -> list[dict[str, Any]]:
+        """Return the samples of one channel."""
+        kept = _kept(self.model, span)
+        parts = [c for c in self.model.components if c.start < span.stop and c.stop > span.start]
+        sizes = sum((np.abs(self._bins(c, c.nominal, kept)) for c in parts), np.zeros(len(kept)))
+        result: list[dict[str, Any]] = []
+        for c in parts:
+            data = self._bins(c, c.nominal, kept)
+            modifiers = [self._factor(c, f, kept) for f in c.factors] + [self._morph(c, m, kept) for m in c.morphs]
+            if np.any(self.variance[kept] > 0):
+                # Shared out such that the squares add up to the bin's variance.
+                share = np.divide(np.abs(data), sizes, out=np.zeros_like(sizes), where=sizes > 0)
+                errors = np.sqrt(self.variance[kept] * share)
+                modifiers.append({"name": f"mc_statistics_{span.name}", "type": "staterror", "data": errors.tolist()})
+            name = f"{c.sample}_kappa{c.power}" if c.power else c.sample
+            result.append({"name": name, "data": data.tolist(), "modifiers": modifiers})
+        return result
+
+    def _bins(self, component: Component, values: Floats, kept: npt.NDArray[np.int64]) -> Floats:
+        """Return a component's values in some bins at the reference kappa, 0 where it has none."""
+        everywhere = np.zeros(self.model.n_bins)
+        everywhere[component.start : component.stop] = values
+        result: Floats = everywhere[kept] * self.kappa**component.power
+        return result
+
+    def _factor(self, component: Component, factor: Factor, kept: npt.NDArray[np.int64]) -> dict[str, Any]:
+        name, value = factor.parameter, factor.values[0]
+        parameter = self.parameters[name]
+        if name == self.model.poi:
+            strength = STRENGTH if self.interest else f"{STRENGTH}_{component.power}"
+            return {"name": strength, "type": "normfactor", "data": None}
+        if factor.kind == "power" and value == 1.0 and parameter.constraint == "free":
+            return {"name": name, "type": "normfactor", "data": None}
+        if parameter.constraint == "free":
+            raise ConfigError(
+                f"export: {name!r} is free and acts as {factor.kind}; HistFactory knows free factors only"
+            )
+        if factor.kind == "linear" and not component.morphs and sum(f.kind == "linear" for f in component.factors) == 1:
+            # Alone, 1 + sigma theta is an exact histosys: it adds to the nominal, and all else multiplies both.
+            return self._morph(component, _scaled(component, factor), kept)
+        match factor.kind:
+            case "exponential":
+                low, high = math.exp(-value), math.exp(value)
+            case "code4":
+                low, high = factor.values
+            case "linear" if abs(value) < 1.0:
+                low, high = 1.0 - value, 1.0 + value
+                self.notes.append(f"{name}: Gaussian normalisation as normsys, equal at 0 and +-1 sigma")
+            case _:
+                raise ConfigError(
+                    f"export: HistFactory has no factor {factor.kind} of {value:g} for {name!r}; make it log-normal"
+                )
+        return {"name": name, "type": "normsys", "data": {"lo": low, "hi": high}}
+
+    def _morph(self, component: Component, morph: Morph, kept: npt.NDArray[np.int64]) -> dict[str, Any]:
+        low, high = morph.templates[0], morph.templates[-1]
+        if morph.kind == "linear":
+            half = (high - low) / 2.0
+            low, high = component.nominal - half, component.nominal + half
+        elif morph.kind == "spline":
+            low, high = (component.nominal + _shift(morph, component.nominal, sigma) for sigma in (-1.0, 1.0))
+        if morph.kind in ("spline", "code4"):
+            self.notes.append(f"{morph.parameter}: {morph.kind} as histosys, equal at 0 and +-1 sigma")
+        data = {
+            "lo_data": self._bins(component, low, kept).tolist(),
+            "hi_data": self._bins(component, high, kept).tolist(),
+        }
+        return {"name": morph.parameter, "type": "histosys", "data": data}
+
+    def settings(self, usual: float) -> list[dict[str, Any]]:
+        """Return the measurement's parameter settings; `usual` is the default reference."""
+        result: list[dict[str, Any]] = []
+        if self.interest:
+            most = 10.0 * max(1.0, math.ceil(abs(usual / self.kappa)))
+            result.append({"name": STRENGTH, "inits": [1.0], "bounds": [[self._least(-most), most]]})
+        else:
+            result += [{"name": f"{STRENGTH}_{p}", "inits": [1.0], "fixed": True} for p in self.powers]
+        return result + [s for p in self.model.parameters if p.name != self.model.poi and (s := _setting(p))]
+
+    def _least(self, least: float) -> float:
+        """Return the lower bound of the signal strength: `least`, or where a bin would run out of events."""
+        signal = np.zeros(self.model.n_bins)
+        for c in self.model.components:
+            if c.power:
+                signal[c.start : c.stop] += c.nominal * self.kappa**c.power
+        grows = (signal > 0) & self.model.used
+        rest = np.maximum(self.mean - signal, 0.0)
+        return max(least, -(1.0 - LEAST) * float(np.min(rest[grows] / signal[grows], initial=-least)))
+
+
+def _scaled(component: Component, factor: Factor) -> Morph:
+    """Return a linear factor as a morph."""
+    sides = [(1.0 - factor.values[0]) * component.nominal, (1.0 + factor.values[0]) * component.nominal]
+    return Morph(parameter=factor.parameter, kind="linear", templates=np.array(sides))
+
+
+def _shift(morph: Morph, nominal: Floats, sigma: float) -> Floats:
+    """Return what a spline adds to the nominal bins at `sigma`."""
+    from scipy.interpolate import CubicSpline
+
+    knots = np.array(sorted((*morph.sigmas, 0.0)))
+    rows = dict(zip(morph.sigmas, morph.templates - nominal, strict=True))
+    values = np.array([rows.get(float(x), np.zeros_like(nominal)) for x in knots])
+    spline = CubicSpline(knots, values, bc_type="natural")
+    inside = min(max(sigma, knots[0]), knots[-1])
+    result: Floats = spline(inside) + (sigma - inside) * spline(inside, 1)
+    return result
+
+
+def _setting(parameter: Parameter) -> dict[str, Any] | None:
+    """Return what a measurement must say of a parameter, None if pyhf's defaults are right."""
+    free = parameter.constraint == "free"
+    result: dict[str, Any] = {"name": parameter.name}
+    if parameter.initial != (1.0 if free else 0.0):
+        result["inits"] = [parameter.initial]
+    if np.isfinite([parameter.lower, parameter.upper]).any():
+        low, high = (0.0, 10.0) if free else (-5.0, 5.0)
+        bounds = (
+            parameter.lower if np.isfinite(parameter.lower) else min(low, parameter.initial),
+            parameter.upper if np.isfinite(parameter.upper) else max(high, parameter.initial),
+        )
+        result["bounds"] = [list(bounds)]
+    if parameter.fixed:
+        result["fixed"] = True
+    return result if len(result) > 1 else None
