@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -91,11 +92,11 @@ class Bank:
             "first": self.first,
             "ledgers": {key: dataclasses.asdict(record.ledger) for key, record in self.records.items()},
         }
-        arrays: dict[str, npt.NDArray[np.generic]] = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
+        arrays: dict[str, Any] = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
         for key, record in self.records.items():
             arrays[f"{key}.numbers"], arrays[f"{key}.rows"] = record.numbers, record.rows
         with replacing(target, remedy="choose another place") as part, part.open("wb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
+            np.savez(stream, **arrays)
         return target
 
     @classmethod

@@ -22,23 +22,13 @@ _FLOATS = types.float64[::1]
 _MATRIX = types.float64[:, ::1]
 
 
-@structref.register
-class _ModelType(types.StructRef):  # type: ignore[misc]
-    """Numba's type of a handle to `Arrays`."""
-
-
-@structref.register
-class _WorkType(types.StructRef):  # type: ignore[misc]
-    """Numba's type of a handle to `Work`."""
-
-
-class ModelHandle(structref.StructRefProxy):  # type: ignore[misc]
-    """A handle to the fields of `spectrafit.inference.packing.Arrays`."""
-
-
-class WorkHandle(structref.StructRefProxy):  # type: ignore[misc]
-    """A handle to the fields of `spectrafit.inference.yields.Work`."""
-
+# Classes made by hand: numba ships no types, and what they derive from is unknown to the type checker. numba's cache
+# finds them by module and name.
+_HERE = {"__module__": __name__}
+_ModelType: Any = structref.register(type("_ModelType", (types.StructRef,), dict(_HERE)))
+_WorkType: Any = structref.register(type("_WorkType", (types.StructRef,), dict(_HERE)))
+ModelHandle: Any = type("ModelHandle", (structref.StructRefProxy,), dict(_HERE))
+WorkHandle: Any = type("WorkHandle", (structref.StructRefProxy,), dict(_HERE))
 
 structref.define_boxing(_ModelType, ModelHandle)
 structref.define_boxing(_WorkType, WorkHandle)
