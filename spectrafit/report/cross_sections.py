@@ -15,13 +15,12 @@ import numpy.typing as npt
 
 from spectrafit import physics as ph
 from spectrafit.errors import ConfigError, nearest
-from spectrafit.output import replacing
 from spectrafit.physics.constants import SIN2_THETA_W
 from spectrafit.physics.mixing import Mixing
 from spectrafit.report.tables import Table
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 __all__ = ["cross_section_table", "draw_cross_sections", "moment_table"]
 
@@ -126,6 +125,7 @@ def draw_cross_sections(
     DataError
         If the file cannot be written.
     """
+    from spectrafit.report.figures.saving import save
     from spectrafit.report.figures.scattering import scattering
     from spectrafit.report.figures.style import look
 
@@ -152,14 +152,7 @@ def draw_cross_sections(
             left=f"{process} e → {process} e, neutrinos of {_energy(e_nu)}",
             right=f"Standard Model: {_OPTIONS[sm]}",
         )
-        formats = figure.canvas.get_supported_filetypes()
-        kind = target.suffix.removeprefix(".").lower()
-        if kind not in formats:
-            raise ConfigError(
-                f"{target}: {kind or 'no suffix'!r} is no format of a figure{nearest(kind, formats)}; needed one of "
-                f"{', '.join(sorted(formats))}"
-            )
-        _save(figure, target, kind)
+        save(figure, target)
     return target
 
 
@@ -321,10 +314,3 @@ def _integral(pdg: int, e_nu: float, start: float, sm: Option, sin2_theta_w: flo
     width = float(ph.t_max(e_nu)) - start
     values = ph.dsigma_dt_expected(pdg, e_nu, start + width * (1.0 - s * s), sm, sin2_theta_w)
     return float(np.sum(weights * s * values)) * width
-
-
-def _save(figure: Figure, target: Path, kind: str) -> None:
-    # Without a date the same figure is the same file.
-    metadata: dict[str, Any] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
-    with replacing(target, remedy="choose another place") as part:
-        figure.savefig(part, format=kind, dpi=200, metadata=metadata.get(kind))
