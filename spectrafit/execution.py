@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -75,14 +76,18 @@ class Pool:
 
 @contextmanager
 def executor(
-    kind: str | Executor, workers: int | None = None, *, scheduler: str | None = None, preload: Sequence[str] = ()
+    kind: str | Executor | Pool,
+    workers: int | None = None,
+    *,
+    scheduler: str | None = None,
+    preload: Sequence[str] = (),
 ) -> Iterator[Pool]:
     """Open a pool of workers for the length of a `with` block.
 
     Parameters
     ----------
-    kind : {"serial", "threads", "processes", "dask"} or concurrent.futures.Executor
-        An executor given as an object is used as it is and left open.
+    kind : {"serial", "threads", "processes", "dask"} or concurrent.futures.Executor or Pool
+        An executor or a pool given as an object is used as it is and left open.
     workers : int, optional
         Pieces done at once; default one per core. With a dask `scheduler`, its own number of threads.
     scheduler : str, optional
@@ -99,6 +104,9 @@ def executor(
         raise ConfigError(f"workers = {workers}: at least one is needed")
     if scheduler is not None and kind != "dask":
         raise ConfigError(f"scheduler {scheduler!r} goes with executor 'dask', found {kind!r}")
+    if isinstance(kind, Pool):
+        yield kind
+        return
     count = workers or os.cpu_count() or 1
     with ExitStack() as stack:
         if isinstance(kind, Executor):
@@ -124,9 +132,19 @@ def executor(
 def _processes(workers: int, preload: tuple[str, ...]) -> Callable[[], Executor]:
     # Never plain fork: the parent may hold threads (decompression, dask) whose locks a fork would copy locked.
     if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver, resource_tracker  # which are not there on Windows
+
         context: Any = multiprocessing.get_context("forkserver")
         # One server imports the modules, its children share them: a pool of n costs one import, not n.
         context.set_forkserver_preload(list(preload))
+        # Ctrl-C is for the parent: workers are born deaf to it, finish their piece, and are told to go. Starting the
+        # tracker would lift the block again, so that one comes first.
+        resource_tracker.ensure_running()
+        heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            forkserver.ensure_running()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
     else:
         context = multiprocessing.get_context("spawn")
     return lambda: ProcessPoolExecutor(workers, mp_context=context)
@@ -174,7 +192,7 @@ def imap(pool: Pool, work: Callable[[Item], Result], items: Iterable[Item]) -> I
                 # After a death the pieces in flight are done one by one: only the one in front is submitted.
                 for place in range(1 if deaths else len(waiting)):
                     if waiting[place][1] is None:
-                        waiting[place] = (waiting[place][0], pool.current.submit(work, waiting[place][0]))
+                        waiting[place] = (waiting[place][0], _submit(pool, work, waiting[place][0]))
                 result = waiting[0][1].result()
             except pool.death as error:
                 deaths += 1
@@ -192,3 +210,12 @@ def imap(pool: Pool, work: Callable[[Item], Result], items: Iterable[Item]) -> I
         for _, pending in waiting:
             if pending is not None:
                 pending.cancel()
+
+
+def _submit(pool: Pool, work: Callable[[Item], Result], item: Item) -> Future[Result]:
+    if pool.renew is None:
+        return pool.current.submit(work, item)
+    # This may start the workers. In a thread of its own, because ctrl-C, which only the main thread hears, must find
+    # them started or not at all.
+    with ThreadPoolExecutor(1) as starter:
+        return starter.submit(pool.current.submit, work, item).result()

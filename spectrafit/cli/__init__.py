@@ -49,6 +49,8 @@ for _command in (
     analyses.build,
     analyses.fit,
     analyses.limit,
+    analyses.sensitivity,
+    analyses.coverage,
     analyses.export,
     ntuples.reweight,
     theory.xsec,
@@ -62,24 +64,22 @@ app.add_typer(bench.app, name="bench")
 class _Stopped(BaseException):
     """Ctrl-C, or the end of a batch job's time: as an exception, so that files half written are taken away."""
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let ctrl-C and SIGTERM raise `_Stopped` for the length of the block."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def _stoppable() -> Iterator[list[int]]:
+    """Let ctrl-C and SIGTERM raise `_Stopped` for the length of the block; yield what came."""
+    came: list[int] = []
 
     def stop(number: int, frame: object) -> NoReturn:
+        came.append(number)
         raise _Stopped(number)
 
+    if threading.current_thread() is not threading.main_thread():
+        yield came
+        return
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield came
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -89,21 +89,20 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a command; a user's mistake is one line on stderr and exit code 2, a traceback only with --debug."""
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
-    try:
-        with _stoppable():
+    with _stoppable() as came:
+        try:
             app([w for w in words if w != "--debug"], prog_name="spectrafit")
-    except _Stopped as stopped:
-        if debug:
+        except (Exception, _Stopped) as error:
+            if debug:
+                raise
+            # Compiled code may have made another error of the stop.
+            if came:
+                print("stopped: what was not finished is not there, what was there before still is", file=sys.stderr)
+                sys.exit(128 + came[0])
+            if isinstance(error, SpectrafitError):
+                print(f"error: {error}", file=sys.stderr)
+                sys.exit(2)
+            if isinstance(error, OSError):
+                print(f"error: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
+                sys.exit(1)
             raise
-        print("stopped: what was not finished is not there, what was there before still is", file=sys.stderr)
-        sys.exit(128 + stopped.number)
-    except SpectrafitError as error:
-        if debug:
-            raise
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-    except OSError as error:
-        if debug:
-            raise
-        print(f"error: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
-        sys.exit(1)
