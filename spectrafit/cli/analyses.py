@@ -1,4 +1,4 @@
-"""Commands about an analysis: check, build, fit, limit, export."""
+"""Commands about an analysis: check, build, fit, limit, sensitivity, coverage, export."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from spectrafit.errors import ConfigError
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
+    from spectrafit.inference.model import Model
     from spectrafit.templates.store import Templates
 
-__all__ = ["build", "check", "export", "fit", "limit"]
+__all__ = ["build", "check", "coverage", "export", "fit", "limit", "sensitivity"]
 
 
 def check(analysis: AnalysisFile, set_: Set = None, skip_bad_files: SkipBad = False) -> None:
@@ -104,11 +105,8 @@ def limit(
     set_: Set = None,
     unblind: Unblind = False,
     templates: Saved = None,
-    executor: Executor = "processes",
+    executor: Executor = "threads",
     workers: Workers = None,
-    scheduler: Scheduler = None,
-    cache: Cache = None,
-    skip_bad_files: SkipBad = False,
 ) -> None:
     """Draw the limit by one or several methods and print them side by side."""
     from rich.console import Console
@@ -116,18 +114,80 @@ def limit(
     from spectrafit.inference.limits import METHODS
     from spectrafit.report.tables import limits_table
 
-    loaded = sf.load(analysis, overrides=set_ or ())
+    loaded, model = _model(analysis, set_, unblind, templates)
     asked = list(METHODS) if method and "all" in method else method or [loaded.limit.method]
-    filled = _templates(loaded, templates, "threads", workers, scheduler, cache, skip_bad_files)
-    model = sf.assemble(loaded, filled, unblind=unblind)
     options = _limit_options(loaded)
     found = []
     for name in asked:
         sides = options["sides"] if name == "profile" else None
-        found.append(
-            sf.upper_limit(model, executor=executor, workers=workers, **{**options, "method": name, "sides": sides})
-        )
+        chosen = {**options, "method": name, "sides": sides}
+        found.append(sf.upper_limit(model, executor=executor, workers=workers or os.cpu_count(), **chosen))
     Console().print(limits_table(found))
+
+
+def sensitivity(
+    analysis: AnalysisFile,
+    exposure: Annotated[list[float] | None, typer.Option(help="multiple of the analysis POT; may be repeated")] = None,
+    systematics: Annotated[list[float] | None, typer.Option(help="multiple of all priors; may be repeated")] = None,
+    simulation: Annotated[
+        Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with the exposure")
+    ] = "fixed",
+    set_: Set = None,
+    templates: Saved = None,
+    executor: Executor = "threads",
+    workers: Workers = None,
+) -> None:
+    """Print the expected limit for other exposures and other sizes of the systematics."""
+    from spectrafit.inference.sensitivity import sensitivity as expect
+
+    loaded, model = _model(analysis, set_, False, templates)
+    options = {key: value for key, value in _limit_options(loaded).items() if key != "ensemble"}
+    typer.echo(
+        expect(
+            model,
+            exposure or [1.0, 2.0, 5.0, 10.0],
+            systematics=systematics or [0.0, 1.0],
+            simulation=simulation,
+            executor=executor,
+            workers=workers or os.cpu_count(),
+            **options,
+        )
+    )
+
+
+def coverage(
+    analysis: AnalysisFile,
+    kappa: Annotated[list[float] | None, typer.Option(help="true kappa; may be repeated")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="may be repeated; default: profile, cls, bayes")] = None,
+    experiments: Annotated[int, typer.Option(help="at each true kappa")] = 1000,
+    toys: Annotated[int, typer.Option(help="of the toy methods, in each experiment")] = 199,
+    seed: Annotated[int, typer.Option(help="of the experiments")] = 1,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="draw the figure there: *.png, *.pdf")] = None,
+    set_: Set = None,
+    templates: Saved = None,
+    executor: Executor = "threads",
+    workers: Workers = None,
+) -> None:
+    """Throw experiments of known truth and count how often each method's interval holds it."""
+    from spectrafit.inference.coverage import coverage as count
+
+    loaded, model = _model(analysis, set_, False, templates)
+    found = count(
+        model,
+        kappa or [0.0, 1.0, 2.0, 4.0],
+        methods=method or ["profile", "cls", "bayes"],
+        level=loaded.limit.level,
+        experiments=experiments,
+        toys=toys,
+        seed=seed,
+        executor=executor,
+        workers=workers or os.cpu_count(),
+    )
+    typer.echo(found)
+    if output is not None:
+        from spectrafit.report.coverage import draw_coverage
+
+        typer.echo(draw_coverage(output, found))
 
 
 def export(
@@ -140,18 +200,12 @@ def export(
     set_: Set = None,
     unblind: Unblind = False,
     templates: Saved = None,
-    executor: Executor = "threads",
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    cache: Cache = None,
-    skip_bad_files: SkipBad = False,
 ) -> None:
     """Write the analysis as a HistFactory workspace, which pyhf and others fit to the same answer."""
     from spectrafit.interop.export import write_workspace
 
-    loaded = sf.load(analysis, overrides=set_ or ())
-    filled = _templates(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
-    typer.echo(write_workspace(sf.assemble(loaded, filled, unblind=unblind), output, kappa=kappa, form=form))
+    _, model = _model(analysis, set_, unblind, templates)
+    typer.echo(write_workspace(model, output, kappa=kappa, form=form))
 
 
 def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
@@ -169,6 +223,12 @@ def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json
         typer.echo(f"{'valid' if result['valid'] else 'NOT VALID'}, {result['seconds']:.3f} s")
     if not result["valid"]:
         raise typer.Exit(1)
+
+
+def _model(path: Path, overrides: list[str] | None, unblind: bool, saved: Path | None) -> tuple[Analysis, Model]:
+    """Load and assemble; who wants another executor, a cache or files skipped builds first and gives --templates."""
+    loaded = sf.load(path, overrides=overrides or ())
+    return loaded, sf.assemble(loaded, _templates(loaded, saved, "threads", None, None, None, False), unblind=unblind)
 
 
 def _templates(

@@ -92,14 +92,14 @@ class Coverage:
         width = max(len(m) for m in self.methods)
         lines = [
             f"coverage of {100 * self.level:g} % intervals; nuisances: {self.truth}; simulation: {self.simulation}",
-            f"{'true kappa':>{width}}  " + "".join(f"{k:>20.4g}" for k in self.kappas),
+            f"{'true kappa':>{width}}  " + "".join(f"{k:>22.4g}" for k in self.kappas),
         ]
         for m, method in enumerate(self.methods):
             cells = [
                 f"{f:.3f} [{lo:.3f}, {hi:.3f}]"
                 for f, lo, hi in zip(self.fraction[:, m], low[:, m], high[:, m], strict=True)
             ]
-            lines.append(f"{method:>{width}}  " + "".join(f"{cell:>20}" for cell in cells))
+            lines.append(f"{method:>{width}}  " + "".join(f"{cell:>22}" for cell in cells))
         lines.append(f"{int(self.experiments.max(initial=0))} experiments each, {self.failed} failed; {self.ledger}")
         return "\n".join(lines)
 
