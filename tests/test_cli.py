@@ -75,3 +75,14 @@ def test_every_public_name_resolves() -> None:
         assert getattr(sf, name) is not None
     with pytest.raises(AttributeError, match="nothing_like_it"):
         _ = sf.nothing_like_it
+
+
+def test_physics_alone_is_two_commands(tmp_path: Path) -> None:
+    table = run("xsec", "--e-nu", "2", "--mu", "1e-9").stdout
+    assert "114.8 MeV" in table  # where both cross sections are equal: physics.md, section 3
+    drawn = run("xsec", "--mu", "1e-9", "--mu", "1e-10", "-o", "why.png", cwd=tmp_path)
+    assert (tmp_path / "why.png").stat().st_size > 10_000, drawn.stderr
+    assert "minimal Dirac" in run("moment", "1e-10", "2e-10", "3e-10").stdout
+    refused = run("xsec", "--flavour", "nummu")
+    assert refused.returncode == 2
+    assert "did you mean 'numu'" in refused.stderr

@@ -1,1 +1,1 @@
-"""Our nouns in, other tools' files out, and back: ROOT histograms here."""
+"""Our nouns in, other tools' files out, and back: ROOT histograms, HistFactory workspaces."""

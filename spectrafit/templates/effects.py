@@ -107,12 +107,12 @@ class Effect:
         return sums
 
     def shifts(self, filled: Filled) -> Shifts:
-        """Return templates (S, 1+P, B) by number of standard deviations."""
-        raise NotImplementedError
+        """Return templates (S, 1+P, B) by number of standard deviations; none if it ends as deviations."""
+        return {}
 
     def deviations(self, filled: Filled) -> Floats:
-        """Return rows (R, S, 1+P, B) whose outer products sum to the covariance of the templates."""
-        raise NotImplementedError
+        """Return rows (R, S, 1+P, B) whose outer products sum to the covariance; none if it ends as shifts."""
+        return np.zeros((0, *filled.nominal.shape))
 
     def acts_on(self, samples: tuple[str, ...]) -> tuple[str, ...]:
         """Return those of `samples` it changes."""
