@@ -138,15 +138,26 @@ def _tables(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _weigh_dipole(pdg: Integers, e_nu: Floats, t: Floats, tables: Floats, dipole: float, out: Floats) -> None:
-    """Fill rows 0 and 1 for a dipole on top of the generated cross section: row 0 is 1, row 1 one division."""
+    """Fill rows 0 and 1 for a dipole on top of the generated cross section: row 0 is 1, row 1 one division.
+
+    The usual case, and so written for the compiler to take several events at once: choices in the place of branches,
+    and of the table its two kinds of neutrino (an antineutrino has left and right swapped) and a bit per carrier.
+    """
+    electron_left, electron_right = tables[_LEFT_GENERATED, _OFFSET + 12], tables[_RIGHT_GENERATED, _OFFSET + 12]
+    other_left, other_right = tables[_LEFT_GENERATED, _OFFSET + 14], tables[_RIGHT_GENERATED, _OFFSET + 14]
+    carriers = 0
+    for at in range(_SIZE):
+        carriers |= int(tables[_CARRIES, at] != 0.0) << at
+    ones, moment = out[0], out[1]
     for i in range(pdg.size):
-        at = pdg[i] + _OFFSET
-        e, k = e_nu[i], t[i]
-        out[0, i] = 1.0
-        out[1, i] = 0.0
-        if 0 <= at < _SIZE and tables[_CARRIES, at] != 0.0 and inside(e, k):
-            bracket = shape(tables[_LEFT_GENERATED, at], tables[_RIGHT_GENERATED, at], e, k)
-            out[1, i] = dipole * e * (e - k) / (k * bracket)
+        code, e, k = pdg[i], e_nu[i], t[i]
+        at = code + _OFFSET if abs(code) <= _OFFSET else _SIZE
+        left = electron_left if abs(code) == 12 else other_left
+        right = electron_right if abs(code) == 12 else other_right
+        bracket = shape(left if code > 0 else right, right if code > 0 else left, e, k)
+        carries = (carriers >> at) & 1 != 0
+        ones[i] = 1.0
+        moment[i] = dipole * e * (e - k) / (k * bracket) if carries & inside(e, k) else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
