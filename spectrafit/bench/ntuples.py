@@ -15,8 +15,8 @@ from spectrafit.physics.kinematics import t_max, theta
 __all__ = ["BRANCHES", "EDGES", "OTHER_EDGES", "TREE", "analysis", "columns", "repeated", "write"]
 
 TREE = "events"
-BRANCHES = ("pdg", "e_nu", "t", "theta", "t_reco", "theta_reco", "weight")
-"""One int32 and six float32, as ntuples have them."""
+BRANCHES = ("pdg", "e_nu", "t", "t_reco", "theta_reco", "weight")
+"""What the analysis needs of a tree with one more: one int32 and five float32, as ntuples have them."""
 
 _CLUSTER = 100_000
 

@@ -48,7 +48,7 @@ def _model(path: str) -> tuple[Any, ...]:
         for sample in channel["samples"]:
             made.AddSample(_sample(root, factory, sample))
         measurement.AddChannel(made)
-    workspace = factory.MakeModelAndMeasurementFast(measurement)
+    workspace = factory.HistoToWorkspaceFactoryFast.MakeCombinedModel(measurement)
     config = workspace.obj("ModelConfig")
     data, pdf = workspace.data("obsData"), config.GetPdf()
     parameters = pdf.getParameters(data)
