@@ -39,6 +39,47 @@ def test_an_own_analysis_gives_the_limit_it_says(own):
     assert sf.upper_limit(model, level=0.90).value == pytest.approx(float(said), rel=0.005)
 
 
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    """Copies of samples/ and fits/, with the ntuples of the neutrino-mode recipe made beside them."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("samples", "fits"):
+        shutil.copytree(PROJECT / name, folder / name)
+    sf.generate(sf.load_samples(folder / "samples/nova_nd_fhc.toml"))
+    return folder
+
+
+def rows(title):
+    """Return the cells of the table whose head starts with `title`, by their first column."""
+    lines = TEXT[TEXT.index(f"| {title} |") :].split("\n\n")[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {row[0]: row[1:] for row in cells}
+
+
+@pytest.mark.parametrize("column", range(3), ids=["70 %", "90 %", "97 %"])
+def test_limits_of_the_counting_analysis_are_those_of_the_table(generated, column):
+    purity = (0.70, 0.90, 0.97)[column]
+    settings = (f"normalise.0.expected={23.78 * purity}", f"counts.0.counts.window=[{23.78 * (1 - purity)}]")
+    analysis = sf.load(generated / "fits/nova_counting.toml", overrides=settings)
+    model = sf.assemble(analysis, sf.build(analysis), unblind=True)
+    table = {re.match(r"`([\w-]+)`", head)[1]: cells for head, cells in rows("method").items()}
+    assert set(table) == {"profile", "feldman-cousins", "cls", "bayes", "bayes-mu"}
+    for method, cells in table.items():
+        sides = "one" if method == "profile" else None
+        found = sf.upper_limit(model, level=0.90, method=method, sides=sides, expected=False)
+        assert 1e9 * found.value == pytest.approx(float(cells[column]), abs=0.025), method
+
+
+def test_our_generator_and_nuwro_give_the_limits_said(generated):
+    (said,) = re.findall(r"NuWro's events\) \| (\S+), (\S+) mu_B", TEXT)
+    values = []
+    for name in ("nova_nd_fhc", "nova_nd_nuwro"):
+        analysis = sf.load(generated / f"fits/{name}.toml")
+        values.append(sf.upper_limit(sf.assemble(analysis, sf.build(analysis)), level=0.90).value)
+    assert values == pytest.approx([float(value) for value in said], rel=0.005)
+    assert values[0] == pytest.approx(values[1], rel=0.10)
+
+
 def test_every_command_shown_exists():
     known = {command.name or command.callback.__name__ for command in cli.app.registered_commands}
     known |= {group.name for group in cli.app.registered_groups}
