@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import njit, types
 
-from spectrafit.events.schema import ANGLES, Floats
+from spectrafit.events.schema import ANGLES, Reals
 from spectrafit.physics.constants import M_E
 from spectrafit.physics.kinematics import inside, t_max
 
@@ -39,36 +41,56 @@ _WRONG = {
 }
 
 
-def classify(pdg: npt.NDArray[np.int32], e_nu: Floats, t: Floats, theta: Floats | None) -> tuple[Codes, Floats]:
+def classify(pdg: npt.NDArray[np.int32], e_nu: Reals, t: Reals, theta: Reals | None) -> tuple[Codes, Reals]:
     """Judge the true kinematics of nu-e elastic events.
 
     Parameters
     ----------
     pdg : (N,) int32 array
         Entries with 0 are no nu-e events, and are all right.
-    e_nu, t, theta : (N,) float64 arrays, GeV and rad
+    e_nu, t, theta : (N,) float32 or float64 arrays, GeV and rad
         `theta` may be missing.
 
     Returns
     -------
     codes : (N,) uint8 array
         0 for an entry that is all right, `ROUNDED`, or what `bad_entries` explains.
-    t : (N,) float64 array
+    t : (N,) array
         With the entries that rounding has put above the kinematic limit set to it.
     """
-    codes = np.empty(len(pdg), dtype=np.uint8)
-    rounded = _classify(pdg, e_nu, t, np.empty(0) if theta is None else theta, codes)
+    codes = np.zeros(len(pdg), dtype=np.uint8)
+    given = (e_nu, t, np.empty(0, e_nu.dtype) if theta is None else theta)
+    kind = np.float32 if all(values.dtype == np.float32 for values in given) else np.float64
+    columns = [np.ascontiguousarray(values, dtype=kind) for values in given]
+    if _sound(pdg, *columns):
+        return codes, t
+    rounded = _classify(pdg, *columns, codes)
     return codes, np.where(codes == ROUNDED, t_max(np.abs(e_nu)), t) if rounded else t
 
 
-@njit(cache=True, nogil=True)
-def _classify(pdg: npt.NDArray[np.int32], e_nu: Floats, t: Floats, theta: Floats, codes: Codes) -> int:
+# Single precision is looked at as it is in the file; all arithmetic is double.
+_REALS = [types.Array(kind, 1, "C", readonly=True) for kind in (types.float32, types.float64)]
+_PDG, _CODES = types.Array(types.int32, 1, "C", readonly=True), types.Array(types.uint8, 1, "C")
+
+
+@njit([types.boolean(_PDG, x, x, x) for x in _REALS], cache=True, nogil=True, error_model="numpy")
+def _sound(pdg: Any, e_nu: Any, t: Any, theta: Any) -> Any:
+    """Tell whether no entry has anything wrong, in one pass without branches: the usual case."""
+    sound = True
+    for i in range(pdg.size):
+        sound &= inside(np.float64(e_nu[i]), np.float64(t[i])) | (pdg[i] == 0)
+    for i in range(theta.size):
+        sound &= ((theta[i] >= 0.0) & (np.float64(theta[i]) <= math.pi)) | (pdg[i] == 0)
+    return sound
+
+
+@njit([types.int64(_PDG, x, x, x, _CODES) for x in _REALS], cache=True, nogil=True, error_model="numpy")
+def _classify(pdg: Any, e_nu: Any, t: Any, theta: Any, codes: Any) -> Any:
     rounded = 0
     for i in range(pdg.size):
-        codes[i] = 0
         if pdg[i] == 0:
             continue
-        e, k = e_nu[i], t[i]
+        e, k = np.float64(e_nu[i]), np.float64(t[i])
         if not math.isfinite(e):
             codes[i] = 2
         elif not math.isfinite(k):
@@ -82,18 +104,18 @@ def _classify(pdg: npt.NDArray[np.int32], e_nu: Floats, t: Floats, theta: Floats
             if k <= 2.0 * e * e / (2.0 * e + M_E) + ROUNDING * e:
                 codes[i] = 1
                 rounded += 1
-        if codes[i] < 2 and theta.size > 0 and not 0.0 <= theta[i] <= math.pi:
+        if codes[i] < 2 and theta.size > 0 and not 0.0 <= np.float64(theta[i]) <= math.pi:
             codes[i] = 7
     return rounded
 
 
-def bad_entries(codes: Codes, columns: Mapping[str, Floats]) -> Iterator[tuple[str, Mask, str, str]]:
+def bad_entries(codes: Codes, columns: Mapping[str, Reals]) -> Iterator[tuple[str, Mask, str, str]]:
     """Find the entries that mean nothing: those `classify` found, and what is no number in any other column.
 
     Parameters
     ----------
     codes : (N,) uint8 array
-    columns : mapping of name to (N,) float64 array
+    columns : mapping of name to (N,) float32 or float64 array
         The columns that count for every entry, nu-e or not: reconstructed ones and the weight.
 
     Yields
@@ -106,9 +128,21 @@ def bad_entries(codes: Codes, columns: Mapping[str, Floats]) -> Iterator[tuple[s
         for code, (kind, sentence, column) in _WRONG.items():
             yield kind, codes == code, sentence, column
     for name, values in columns.items():
-        # A finite sum has finite terms: one quick look where all is well.
-        if not np.isfinite(values.sum()):
-            yield f"{name} not finite", ~np.isfinite(values), f"{name} = {{{name}:g}} is not a number", name
-        if name in ANGLES and len(values) and not (values.min() >= 0.0 and values.max() <= np.pi):
+        angle = name in ANGLES
+        limits = (0.0, math.pi) if angle else (-sys.float_info.max, sys.float_info.max)
+        if _within(np.ascontiguousarray(values), *limits):
+            continue
+        yield f"{name} not finite", ~np.isfinite(values), f"{name} = {{{name}:g}} is not a number", name
+        if angle:
             sentence = f"{name} = {{{name}:g}} rad is not between 0 and pi"
-            yield f"{name} no angle", (values < 0.0) | (values > np.pi), sentence, name
+            yield f"{name} no angle", (values < 0.0) | (values > math.pi), sentence, name
+
+
+@njit([types.boolean(x, types.float64, types.float64) for x in _REALS], cache=True, nogil=True, error_model="numpy")
+def _within(values: Any, low: Any, high: Any) -> Any:
+    """Tell whether all values lie between two limits, included; NaN does not."""
+    within = True
+    for i in range(values.size):
+        x = np.float64(values[i])
+        within &= (x >= low) & (x <= high)
+    return within

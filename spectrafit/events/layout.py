@@ -12,7 +12,7 @@ from spectrafit.config import Column, Response, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import expressions, presets
 from spectrafit.events.expressions import Expression
-from spectrafit.events.schema import CANONICAL, EFFICIENCY, ENTRY, convert
+from spectrafit.events.schema import CANONICAL, CANONICAL_UNITS, EFFICIENCY, ENTRY, convert
 
 __all__ = ["Columns", "Layout", "Source", "elastic_of", "response_of", "solve"]
 
@@ -163,9 +163,10 @@ class Columns(Mapping[str, Any]):
         return values if getattr(values, "ndim", 0) else np.full(self._entries, values)
 
     def _compute(self, name: str, source: Source) -> Any:
-        if name == "pdg" and source.expression and source.expression.is_column:
-            values = self._raw[source.expression.text]
-        else:
+        values = self._raw[source.expression.text] if source.expression and source.expression.is_column else None
+        # A branch that is taken as it is stays in single precision; what is computed is computed in double.
+        single = isinstance(values, np.ndarray) and values.dtype == np.float32 and source.unit in CANONICAL_UNITS
+        if values is None or not (single or name == "pdg"):
             values = self.of_branches(source.expression) if source.expression else self._full(source.number)
         values = convert(values, name, source.unit, source.where)
         if name in CANONICAL and not isinstance(values, np.ndarray):

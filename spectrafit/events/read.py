@@ -164,11 +164,11 @@ def read(
     source = Columns(layout, raw, chunk.first, chunk.entries)
     fields, codes = _canonical(source, layout, chunk.entries, columns)
     kept = _respond(source, fields, layout, chunk)
-    below = int(chunk.entries - kept.sum())
+    below = chunk.entries - int(np.count_nonzero(kept))
     if layout.selection:
         kept &= np.asarray(source.evaluate(layout.selection)) != 0
-    unselected = int(chunk.entries - below - kept.sum())
-    rounded = int((kept & (codes == ROUNDED)).sum())
+    unselected = chunk.entries - below - int(np.count_nonzero(kept))
+    rounded = int(np.count_nonzero(kept & (codes == ROUNDED))) if codes.any() else 0
     bad = _refuse(fields, codes, kept, chunk, where, layout, drop=sample.on_bad == "drop")
     everything: dict[str, Any] = dict(fields)
     for text in extra:
@@ -176,12 +176,12 @@ def read(
             everything[text] = source.extra(text)
     if not kept.all():
         everything = {name: values[kept] for name, values in everything.items()}
-    negative = int((everything["weight"] < 0.0).sum())
+    negative = int(np.count_nonzero(everything["weight"] < 0.0))
     if scale != 1.0:
-        everything["weight"] = everything["weight"] * scale
+        everything["weight"] = np.multiply(everything["weight"], scale, dtype=np.float64)
     report = DropReport(
         entries=chunk.entries,
-        kept=int(kept.sum()),
+        kept=int(np.count_nonzero(kept)),
         unselected=unselected,
         below_threshold=below,
         bad=bad,
@@ -196,14 +196,15 @@ def _canonical(columns: Columns, layout: Layout, entries: int, wanted: Collectio
     pdg = np.zeros(entries, dtype=np.int32)
     signal = layout.role == "signal"
     if signal:
-        pdg = np.nan_to_num(columns["pdg"]).astype(np.int32)
+        pdg = np.nan_to_num(columns["pdg"]).astype(np.int32, copy=False)
         if layout.elastic:
             pdg[np.asarray(columns.of_branches(layout.elastic)) == 0] = 0
     fields: dict[str, Any] = {"pdg": pdg}
     for name in layout.canonical(wanted):
         if name != "pdg":
             fields[name] = columns[name]
-    fields.setdefault("weight", np.ones(entries))
+    if "weight" not in fields:
+        fields["weight"] = np.ones(entries)
     codes = np.zeros(entries, dtype=np.uint8)
     if signal:
         codes, fields["t"] = classify(pdg, fields["e_nu"], fields["t"], fields.get("theta"))

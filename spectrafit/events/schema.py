@@ -4,13 +4,16 @@
 
 ============ ======= ==================================================================================
 `pdg`        int32   neutrino's PDG code for nu-e elastic events of a signal sample, 0 for everything else
-`e_nu`       float64 true neutrino energy, GeV
-`t`          float64 true kinetic energy of the electron, GeV
-`theta`      float64 true angle of the electron to the neutrino, rad
-`t_reco`     float64 reconstructed kinetic energy, GeV
-`theta_reco` float64 reconstructed angle, rad
-`weight`     float64 events this entry stands for
+`e_nu`       float   true neutrino energy, GeV
+`t`          float   true kinetic energy of the electron, GeV
+`theta`      float   true angle of the electron to the neutrino, rad
+`t_reco`     float   reconstructed kinetic energy, GeV
+`theta_reco` float   reconstructed angle, rad
+`weight`     float   events this entry stands for
 ============ ======= ==================================================================================
+
+A float is float64, or float32 where a branch of the file is just that and nothing has been computed from it: half the
+memory to move, and no number changes, since all arithmetic is done in double precision.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from spectrafit.errors import ConfigError
 __all__ = [
     "ANGLES",
     "CANONICAL",
+    "CANONICAL_UNITS",
     "EFFICIENCY",
     "ENERGIES",
     "ENTRY",
@@ -35,10 +39,12 @@ __all__ = [
     "FileIdentity",
     "Floats",
     "Inventory",
+    "Reals",
     "convert",
 ]
 
 Floats = npt.NDArray[np.float64]
+Reals = npt.NDArray[np.float64] | npt.NDArray[np.float32]
 
 ENERGIES = ("e_nu", "t", "t_reco")
 ANGLES = ("theta", "theta_reco")
@@ -46,6 +52,9 @@ CANONICAL = ("pdg", "e_nu", "t", "theta", "t_reco", "theta_reco", "weight")
 
 ENTRY, EFFICIENCY = "Entry$", "Efficiency$"
 """Columns that no file holds: an entry's position within its sample; what the response multiplied its weight by."""
+
+CANONICAL_UNITS = (None, "1", "GeV", "rad")
+"""Those in which a column is taken as it is."""
 
 _ENERGY = {"GeV": 1.0, "MeV": 1e-3, "keV": 1e-6}
 _ANGLE = {"rad": 1.0, "mrad": 1e-3, "deg": math.pi / 180.0}
@@ -72,10 +81,10 @@ def convert(values: Any, name: str, unit: str | None, where: str) -> Any:
     if unit in (None, "1"):
         return values
     if unit in _ENERGY and name not in ANGLES:
-        return values * _ENERGY[unit]
+        return values if unit in CANONICAL_UNITS else values * _ENERGY[unit]
     if name not in ENERGIES:
         if unit in _ANGLE:
-            return values * _ANGLE[unit]
+            return values if unit in CANONICAL_UNITS else values * _ANGLE[unit]
         if unit == "cos":
             return np.arccos(values)
     allowed = (*_ANGLE, "cos") if name in ANGLES else tuple(_ENERGY)

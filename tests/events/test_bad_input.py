@@ -248,7 +248,7 @@ def test_float32_truth_at_the_limit_is_set_to_it(write_tree: Write, one: One) ->
     path = write_tree("a.root", columns)
     events, report = load(*one(files=path, columns={"t": Column(expression="E - m_e")}))
     assert 1000 < report.rounded < 20_000
-    found = {name: events[name].to_numpy() for name in ("e_nu", "t")}
+    found = {name: events[name].to_numpy().astype(np.float64) for name in ("e_nu", "t")}
     limit = 2 * found["e_nu"] ** 2 / (2 * found["e_nu"] + M_E)
     assert (found["t"] <= limit * (1 + 1e-15)).all()
     assert "above the kinematic limit by rounding" in str(report)

@@ -32,10 +32,24 @@ def test_the_native_tree_comes_back(write_tree: Write, one: One) -> None:
     assert events.fields == list(schema.CANONICAL)
     for name, values in columns.items():
         found = events[name].to_numpy()
-        assert found.dtype == (np.int32 if name == "pdg" else np.float64)
+        assert found.dtype == (np.int32 if name == "pdg" else values.dtype)
         np.testing.assert_array_equal(found, values)
     assert report == schema.DropReport(entries=N, kept=N)
     assert (inventory.pot, inventory.entries) == (3e20, N)
+
+
+def test_single_precision_is_judged_and_computed_in_double(write_tree: Write, one: One) -> None:
+    single = {name: v if name == "pdg" else v.astype(np.float32) for name, v in native(N).items()}
+    double = {name: v if name == "pdg" else v.astype(np.float64) for name, v in single.items()}
+    units = {"e_nu": Column(branch="e_nu", unit="GeV"), "theta_reco": Column(branch="theta_reco", unit="deg")}
+    chosen = {"columns": units, "selection": "t_reco * theta_reco > 0.01"}
+    found, wanted = (
+        everything(*one(files=write_tree(name, columns), **chosen), scale=1 / 3, extra=["theta_reco / 3"])
+        for name, columns in (("single.root", single), ("double.root", double))
+    )
+    assert found[1] == wanted[1]
+    for name in wanted[0].fields:
+        np.testing.assert_array_equal(found[0][name].to_numpy(), wanted[0][name].to_numpy())
 
 
 def test_the_inventory_identifies_the_files(write_tree: Write, one: One) -> None:
