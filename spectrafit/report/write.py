@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import os
@@ -93,7 +94,9 @@ def write(
             pictures: dict[str, Picture] = {}
             if figures:
                 pictures = _draw(staged / "figures", analysis, templates, model, best, curve, limit, expected, impacts)
-            root.write(staged / "templates.root", templates)
+            # Blinded means blinded: real data are in no file a fit of the expectation leaves.
+            shown = dataclasses.replace(templates, data=None) if model.asimov else templates
+            root.write(staged / "templates.root", shown)
             text = _page(analysis, templates, model, best, limit, expected, impacts, result, pictures)
             (staged / "index.html").write_text(text, encoding="utf-8")
             (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
