@@ -201,12 +201,15 @@ def _mapped(stem: Path, feather: Any, checksum: str, names: Sequence[str]) -> Co
     try:
         if _checksum(path) != checksum:
             return None
-        table = feather.read_table(path, columns=list(names), memory_map=True)
+        # All columns: reading some of them would copy those, and a mapped one costs nothing until it is used.
+        table = feather.read_table(path, memory_map=True)
+        found = {name: table[name] for name in names}
     except (OSError, ValueError, KeyError):
         return None
     columns: Columns = {}
-    for name in table.column_names:
-        values = table[name].combine_chunks()
+    for name, parts in found.items():
+        # So does joining, even of one part.
+        values = parts.chunk(0) if parts.num_chunks == 1 else parts.combine_chunks()
         nested = values.type.num_fields > 0
         columns[name] = _numpy(ak.from_arrow(values)) if nested else values.to_numpy(zero_copy_only=True)
     return columns
