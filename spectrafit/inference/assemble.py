@@ -15,7 +15,7 @@ from spectrafit.inference.likelihood import predict
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
 from spectrafit.templates.store import Templates, Variation
 
-__all__ = ["assemble"]
+__all__ = ["as_fitted", "assemble"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,12 +24,13 @@ _FLOOR = "floor of empty bins"
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class _Source:
-    """One sample, from templates or from counts: (V, 1+P, B) counts, (1+2P, B) squares."""
+    """One sample, from templates or from counts: (V, 1+P, B) counts, (1+2P, B) squares, and what they were scaled by."""
 
     name: str
     title: str
     counts: Floats
     squares: Floats
+    scale: float = 1.0
 
 
 def assemble(
@@ -99,6 +100,29 @@ def assemble(
     return model if counts is not None else model.with_data(np.maximum(predict(model).mean, 0.0), asimov=True)
 
 
+def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
+    """Return the templates as the likelihood takes them: scaled as `normalise` asks, with the samples of `counts`.
+
+    Errors as in `assemble`.
+    """
+    if not analysis.normalise and not analysis.counts:
+        return templates
+    sources = _normalised(analysis, templates, list(_sources(analysis, templates)))
+    more = len(analysis.counts)
+    scales = np.array([s.scale for s in sources])
+    flow = np.concatenate([templates.flow, np.zeros((more, *templates.flow.shape[1:]))])
+    return dataclasses.replace(
+        templates,
+        samples=tuple(s.name for s in sources),
+        roles=(*templates.roles, *(sample.role for sample in analysis.counts)),
+        titles=tuple(s.title for s in sources),
+        counts=np.stack([s.counts for s in sources]),
+        squares=np.stack([s.squares for s in sources]),
+        entries=np.concatenate([templates.entries, np.zeros((more, templates.bins), dtype=np.int64)]),
+        flow=flow * scales[:, None, None],
+    )
+
+
 def _sources(analysis: Analysis, templates: Templates) -> Iterator[_Source]:
     """Yield the samples of the templates, then those known by their counts only."""
     for i, (name, title) in enumerate(zip(templates.samples, templates.titles, strict=True)):
@@ -160,7 +184,9 @@ def _normalised(analysis: Analysis, templates: Templates, sources: list[_Source]
             )
         scale = rule.expected / total
         sources = [
-            dataclasses.replace(s, counts=s.counts * scale, squares=s.squares * scale**2) if s.name in picked else s
+            dataclasses.replace(s, counts=s.counts * scale, squares=s.squares * scale**2, scale=s.scale * scale)
+            if s.name in picked
+            else s
             for s in sources
         ]
     return sources

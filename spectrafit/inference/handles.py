@@ -38,6 +38,7 @@ _MODEL = _ModelType(
         ("statistic", _INT),
         ("poi", _INT),
         ("initial", _FLOATS),
+        ("folded", _INTS),
         ("lower", _FLOATS),
         ("upper", _FLOATS),
         ("held", _BOOLS),
@@ -90,6 +91,7 @@ _WORK = _WorkType(
         ("parts", _FLOATS),
         ("phi", _FLOATS),
         ("slope", _FLOATS),
+        ("bend", _FLOATS),
         ("factor", _FLOATS),
         ("factor_slope", _FLOATS),
         ("product", _FLOATS),
@@ -111,6 +113,7 @@ _WORK = _WorkType(
         ("hessian", _MATRIX),
         ("lower", _MATRIX),
         ("gradient", _FLOATS),
+        ("bending", _FLOATS),
         ("kept", _FLOATS),
         ("step", _FLOATS),
         ("trial", _FLOATS),
@@ -126,6 +129,7 @@ def bind_model(a: Any) -> Any:
     h.statistic = a.statistic
     h.poi = a.poi
     h.initial = a.initial
+    h.folded = a.folded
     h.lower = a.lower
     h.upper = a.upper
     h.held = a.held
@@ -181,6 +185,7 @@ def bind_work(w: Any) -> Any:
     h.parts = w.parts
     h.phi = w.phi
     h.slope = w.slope
+    h.bend = w.bend
     h.factor = w.factor
     h.factor_slope = w.factor_slope
     h.product = w.product
@@ -202,6 +207,7 @@ def bind_work(w: Any) -> Any:
     h.hessian = w.hessian
     h.lower = w.lower
     h.gradient = w.gradient
+    h.bending = w.bending
     h.kept = w.kept
     h.step = w.step
     h.trial = w.trial

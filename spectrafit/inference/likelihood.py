@@ -84,7 +84,11 @@ def evaluate_gradient(a: Any, d: Any, theta: Any, w: Any) -> Any:
 
 @njit(**OUTER, fastmath=FAST)
 def fill_information(a: Any, d: Any, theta: Any, w: Any) -> None:
-    """Fill `w.hessian` with J^T W J plus the constraints' curvature, after `evaluate`; W is the one chosen there."""
+    """Fill `w.hessian` with J^T W J plus the constraints' curvature, after `evaluate`; W is the one chosen there.
+
+    With W at the counts, and after `add_gradient`, the second derivatives of the morphs are added: of what J^T W J
+    leaves out, they are what makes fits with asymmetric shifts slow.
+    """
     fill_jacobian(a, theta, w)
     n_parameters, n_bins = theta.size, a.used.size
     scaled, hessian, jacobian, curvature = w.scaled, w.hessian, w.jacobian, w.curvature
@@ -107,6 +111,8 @@ def fill_information(a: Any, d: Any, theta: Any, w: Any) -> None:
             hessian[j, k] = total
             hessian[k, j] = total
         hessian[j, j] += 2.0 * a.precision[j]
+        if not w.scoring[0]:
+            hessian[j, j] += w.bending[j]
     for i in range(a.correlated.size):
         for j in range(a.correlated.size):
             hessian[a.correlated[i], a.correlated[j]] += 2.0 * a.inverse[i, j]

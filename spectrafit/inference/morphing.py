@@ -148,20 +148,22 @@ def code4_bin(theta: float, c: Any, at: int) -> Any:
 
 
 @njit(**INNER)
-def basis_value(kind: int, theta: float, c: Any, at: int) -> tuple[float, float]:
-    """Return the value and derivative of an additive morph's scalar function.
+def basis_value(kind: int, theta: float, c: Any, at: int) -> tuple[float, float, float]:
+    """Return the value and two derivatives of an additive morph's scalar function.
 
     A spline's `c[at:]` holds the number of knots k, the knots, then 4 coefficients for each interval.
     """
     if kind == 0:
-        return theta, 1.0
+        return theta, 1.0, 0.0
     if kind == 1:
         if theta >= 1.0:
-            return 8.0 * theta, 8.0
+            return 8.0 * theta, 8.0, 0.0
         if theta <= -1.0:
-            return -8.0 * theta, -8.0
+            return -8.0 * theta, -8.0, 0.0
         square = theta * theta
-        return square * (15.0 + square * (-10.0 + 3.0 * square)), theta * (30.0 + square * (-40.0 + 18.0 * square))
+        value = square * (15.0 + square * (-10.0 + 3.0 * square))
+        slope = theta * (30.0 + square * (-40.0 + 18.0 * square))
+        return value, slope, 30.0 + square * (-120.0 + 90.0 * square)
     n = int(c[at])
     first, last = c[at + 1], c[at + n]
     inside = min(max(theta, first), last)
@@ -172,4 +174,5 @@ def basis_value(kind: int, theta: float, c: Any, at: int) -> tuple[float, float]
     q = at + 1 + n + 4 * j
     slope = c[q + 1] + x * (2.0 * c[q + 2] + 3.0 * c[q + 3] * x)
     value = c[q] + x * (c[q + 1] + x * (c[q + 2] + c[q + 3] * x))
-    return value + slope * (theta - inside), slope
+    bend = 2.0 * c[q + 2] + 6.0 * c[q + 3] * x if inside == theta else 0.0
+    return value + slope * (theta - inside), slope, bend

@@ -5,6 +5,9 @@ constraints, which is positive wherever it is not singular; W is the expected cu
 which reaches a bin's counts in one step from either side, and the observed one near the minimum. A step is halved until
 2NLL falls. Far from quadratic functions, where this stalls, the exact Hessian takes over, shifted until it is positive.
 The fit ends when the estimated distance to the minimum, EDM = g^T H^-1 g / 2, is below the tolerance.
+
+A shift whose +1 and -1 sigma templates go the same way gives 2NLL two minima. From the minimum found, the other side of
+each such parameter (`Arrays.folded`) is tried: what one step promises decides whether to descend there too.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ __all__ = ["CONVERGED", "STALLED", "TOO_LONG", "minimise"]
 
 CONVERGED, TOO_LONG, STALLED = 0, 1, 2
 _SCORING = 2  # steps with the expected curvature
+_ACROSS = 0.6  # how far on the other side of 0 a second minimum is looked for
+_MARGIN = 0.2  # what the guess at its 2NLL may be wrong by
 
 
 @njit(**INNER, fastmath=FAST)
@@ -83,28 +88,9 @@ def _direction(w: Any, live: Any) -> float:
     return edm
 
 
-@njit(**OUTER)
-def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, w: Any) -> Any:
-    """Move `theta` to the minimum of 2NLL.
-
-    Parameters
-    ----------
-    a : Arrays
-    d : Observed
-    theta : (K,) array
-        The start; the minimum on return.
-    free : (K,) bool array
-        Parameters to move.
-    tolerance : float
-        EDM, in 2NLL, at which to stop.
-    most : int
-        Evaluations at most.
-    w : Work
-
-    Returns
-    -------
-    2NLL, EDM, number of evaluations, CONVERGED or TOO_LONG or STALLED
-    """
+@njit(**INNER)
+def _descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, w: Any) -> Any:
+    """Move `theta` to the minimum it is drawn to; arguments and results as for `minimise`."""
     n = theta.size
     live = np.empty(n, np.bool_)
     for k in range(n):
@@ -157,6 +143,68 @@ def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int,
         slope = -2.0 * edm
         _move(a, theta, w, live, length)
     return value, edm, most, TOO_LONG
+
+
+@njit(**INNER)
+def _promise(a: Any, d: Any, theta: Any, free: Any, w: Any) -> Any:
+    """Return the 2NLL that one step from `theta` would reach if it were quadratic."""
+    w.scoring[0] = True
+    value = evaluate(a, d, theta, w)
+    add_gradient(a, theta, w)
+    fill_information(a, d, theta, w)
+    live = free.copy()
+    return value - _direction(w, live)
+
+
+@njit(**OUTER)
+def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, w: Any) -> Any:
+    """Move `theta` to the minimum of 2NLL.
+
+    Parameters
+    ----------
+    a : handle of Arrays
+    d : Observed
+    theta : (K,) array
+        The start; the minimum on return.
+    free : (K,) bool array
+        Parameters to move.
+    tolerance : float
+        EDM, in 2NLL, at which to stop.
+    most : int
+        Evaluations at most.
+    w : handle of Work
+
+    Returns
+    -------
+    2NLL, EDM, number of evaluations, CONVERGED or TOO_LONG or STALLED
+    """
+    value, edm, calls, status = _descend(a, d, theta, free, tolerance, most, w)
+    if status != CONVERGED or a.folded.size == 0:
+        return value, edm, calls, status
+    other = theta.copy()
+    for _ in range(2):
+        better = False
+        # Every such parameter's other side, and the middle if it is far out.
+        for i in range(2 * a.folded.size):
+            k = a.folded[i // 2]
+            if not free[k] or (i % 2 and abs(theta[k]) < 2.0 * _ACROSS):
+                continue
+            for j in range(theta.size):
+                other[j] = theta[j]
+            other[k] = 0.0 if i % 2 else -math.copysign(max(abs(theta[k]), _ACROSS), theta[k])
+            calls += 1
+            if not _promise(a, d, other, free, w) < value + _MARGIN:
+                continue
+            found, distance, more, ended = _descend(a, d, other, free, tolerance, most, w)
+            calls += more
+            if ended == CONVERGED and found < value - tolerance:
+                better = better or found < value - 1e-4
+                value, edm = found, distance
+                for j in range(theta.size):
+                    theta[j] = other[j]
+        if not better:
+            break
+    return value, edm, calls, status
 
 
 @njit(**INNER)

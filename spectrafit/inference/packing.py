@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ class Arrays(NamedTuple):
     statistic: int
     poi: int
     initial: Floats  # (K,)
+    folded: Ints  # parameters whose two sides pull alike: 2NLL may have a minimum on each
     lower: Floats
     upper: Floats
     held: npt.NDArray[np.bool_]  # fixed by declaration
@@ -175,6 +177,28 @@ def _coefficients(kinds: list[int], values: list[tuple[float, float]]) -> Floats
     return result.ravel()
 
 
+def _folded(model: Model, index: Mapping[str, int]) -> Ints:
+    """Return the parameters whose templates at +1 and -1 have much in common.
+
+    Sizes are squared and in units of Poisson errors: more than a tenth of the antisymmetric part, and worth seeing.
+    """
+    mean = np.zeros(model.n_bins)
+    parts: dict[str, Floats] = {}
+    for component in model.components:
+        if component.power:
+            continue
+        bins = slice(component.start, component.stop)
+        mean[bins] += component.nominal
+        for morph in component.morphs:
+            if morph.kind in ("code4p", "code4"):
+                both = parts.setdefault(morph.parameter, np.zeros((2, model.n_bins)))
+                down, up = morph.templates - component.nominal
+                both[:, bins] += 0.5 * (up - down), 0.5 * (up + down)
+    weight = np.where(model.used & (mean > 0), 1.0 / np.where(mean > 0, mean, 1.0), 0.0)
+    sizes = {name: both**2 @ weight for name, both in parts.items()}
+    return _ints([index[name] for name, (odd, even) in sizes.items() if even > 0.02 and even > 0.1 * odd])
+
+
 def _priors(model: Model) -> tuple[Floats, Ints, Floats]:
     """Return the precision of lone constraints, the correlated parameters and their inverse prior covariance."""
     widths = np.array([p.width for p in model.parameters])
@@ -240,6 +264,7 @@ def pack(model: Model) -> Arrays:
         statistic=STATISTIC[model.statistic],
         poi=index[model.poi] if model.poi else -1,
         initial=model.initial,
+        folded=_folded(model, index),
         lower=np.array([p.lower for p in model.parameters], dtype=np.float64),
         upper=np.array([p.upper for p in model.parameters], dtype=np.float64),
         held=np.array([p.fixed for p in model.parameters], dtype=np.bool_),

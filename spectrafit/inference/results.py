@@ -54,8 +54,8 @@ class Ledger:
 
     @property
     def rate(self) -> float:
-        """Failed or disputed fits over fits."""
-        return (self.failed + self.disagreed) / self.fits if self.fits else 0.0
+        """Failed over fits, plus disputed over checked (as if at least 100 had been)."""
+        return self.failed / max(self.fits, 1) + self.disagreed / max(self.checked, 100)
 
     def __add__(self, other: Ledger) -> Ledger:
         counts = {

@@ -26,6 +26,7 @@ class Buffers(NamedTuple):
     parts: Floats  # (2,) 2NLL of the bins, of the constraints
     phi: Floats  # scalar functions of additive morphs and their derivatives
     slope: Floats
+    bend: Floats
     factor: Floats  # (F,) values of whole-component factors and their derivatives
     factor_slope: Floats
     product: Floats  # (C,)
@@ -47,6 +48,7 @@ class Buffers(NamedTuple):
     hessian: Floats  # (K, K)
     lower: Floats  # (K, K) Cholesky factor
     gradient: Floats  # (K,)
+    bending: Floats  # (K,) second derivatives of the morphs, weighted as in the gradient
     kept: Floats
     step: Floats
     trial: Floats
@@ -68,6 +70,7 @@ def workspace(a: Arrays) -> Work:
         parts=np.zeros(2),
         phi=np.zeros(functions),
         slope=np.zeros(functions),
+        bend=np.zeros(functions),
         factor=np.zeros(a.factor_kind.size),
         factor_slope=np.zeros(a.factor_kind.size),
         product=np.zeros(c),
@@ -89,6 +92,7 @@ def workspace(a: Arrays) -> Work:
         hessian=np.zeros((k, k)),
         lower=np.zeros((k, k)),
         gradient=np.zeros(k),
+        bending=np.zeros(k),
         kept=np.zeros(k),
         step=np.zeros(k),
         trial=np.zeros(k),
@@ -102,9 +106,10 @@ def workspace(a: Arrays) -> Work:
 def fill_yields(a: Any, theta: Any, w: Any) -> None:
     """Fill the yields of every component, and mean, shared mean and variance of every bin."""
     for i in range(a.basis_kind.size):
-        value, slope = basis_value(a.basis_kind[i], theta[a.basis_parameter[i]], a.tables, a.basis_table[i])
+        value, slope, bend = basis_value(a.basis_kind[i], theta[a.basis_parameter[i]], a.tables, a.basis_table[i])
         w.phi[i] = value
         w.slope[i] = slope
+        w.bend[i] = bend
     for f in range(a.factor_kind.size):
         value, slope = factor_value(a.factor_kind[f], theta[a.factor_parameter[f]], a.factor_values, 8 * f)
         w.factor[f] = value
@@ -250,7 +255,9 @@ def _others(a: Any, theta: Any, w: Any, c: int, g: int, i: int) -> Any:
 @njit(**INNER, fastmath=FAST)
 def _add_components(a: Any, theta: Any, w: Any) -> None:
     """Add the components' parts to the gradient; their adjoints are used up."""
-    gradient = w.gradient
+    gradient, bending = w.gradient, w.bending
+    for k in range(bending.size):
+        bending[k] = 0.0
     for c in range(a.start.size):
         n, p = a.size[c], a.place[c]
         adjoint, bracket, yields = w.adjoint[p : p + n], w.bracket[p : p + n], w.yields[p : p + n]
@@ -286,6 +293,7 @@ def _add_components(a: Any, theta: Any, w: Any) -> None:
                 total += adjoint[i] * vector[i]
             basis = a.term_basis[t]
             gradient[a.basis_parameter[basis]] += w.product[c] * w.slope[basis] * total
+            bending[a.basis_parameter[basis]] += w.product[c] * w.bend[basis] * total
 
 
 @njit(**INNER, fastmath=FAST)
