@@ -1,9 +1,9 @@
 import json
+import tomllib
 from pathlib import Path
 
 import jsonschema
 import pytest
-import tomllib
 
 from spectrafit.config import Analysis, SampleSet, chosen, digest, load, load_samples, schema
 from spectrafit.errors import ConfigError
@@ -58,7 +58,11 @@ def test_a_file_becomes_an_analysis_with_its_samples(write) -> None:
     [
         ("sigma = 0.1", "sigmma = 0.1", r"\$\.systematics\[0\]\.sigmma: unknown key; did you mean 'sigma'"),
         ("pot = 3.62e20", "pott = 3.62e20", r"\$\.pott: unknown key; did you mean 'pot'"),
-        ("observable", "observible", r"\$\.regions\[0\]\.axes\[0\]\.observible: unknown key; did you mean 'observable'"),
+        (
+            "observable",
+            "observible",
+            r"\$\.regions\[0\]\.axes\[0\]\.observible: unknown key; did you mean 'observable'",
+        ),
         ("0.6, 0.9", "0.9, 0.6", r"edges must increase, found 0\.9 before 0\.6"),
         ('["numu"]', '["nuum"]', r"\$\.systematics\[0\]\.samples: 'nuum' names no sample; did you mean 'numu'"),
         ('"norm"', '"nrm"', r"\$\.systematics\[0\]\.kind: Invalid value 'nrm'"),
@@ -67,7 +71,11 @@ def test_a_file_becomes_an_analysis_with_its_samples(write) -> None:
         ("pot = 3.62e20", "pot = -1.0", r"\$\.pot: an exposure must be positive"),
         ("pot = 3.62e20", "pot = {sett = 1.0}", r"\$\.pot: 'sett' names no sample set; did you mean 'set'"),
         ("pot = 3.62e20", "pot = 1.0\ndata = {nd = [1.0]}", r"\$\.data\.nd: 1 numbers for 2 bins"),
-        ("pot = 3.62e20", 'pot = 1.0\ncoupling = "magnetic"', r"no coupling 'magnetic'; did you mean 'magnetic_moment'"),
+        (
+            "pot = 3.62e20",
+            'pot = 1.0\ncoupling = "magnetic"',
+            r"no coupling 'magnetic'; did you mean 'magnetic_moment'",
+        ),
         ("pot = 3.62e20", 'pot = 1.0\npath = "x"', r"\$\.path: unknown key"),
         ('"set.toml"', '"sett.toml"', r"sett\.toml: no such file; did you mean 'set\.toml'"),
         ("pot = 3.62e20", "pot = ", r"not valid TOML"),
