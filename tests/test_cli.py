@@ -7,6 +7,7 @@ import pytest
 
 import spectrafit as sf
 from spectrafit import cli
+from spectrafit.interop.pyhf import fit_workspace
 
 HEAVY = ("numba", "numpy", "uproot", "awkward", "boost_histogram", "iminuit", "matplotlib", "scipy", "rich.console")
 VERBS = {command.callback.__name__: command.callback for command in cli.app.registered_commands}
@@ -44,7 +45,9 @@ def test_help_lists_every_command_and_loads_no_room() -> None:
 def test_flags_and_the_verb_agree(name: str) -> None:
     """A command offers nothing its verb of the same name, or load, does not take, but for where output goes."""
     verb = inspect.signature(getattr(sf, name)).parameters
-    steps = [sf.load, sf.build, sf.assemble, sf.fit, sf.upper_limit, sf.report] if name == "fit" else [sf.load]
+    steps = [sf.load]
+    if name == "fit":
+        steps += [sf.build, sf.assemble, sf.upper_limit, sf.report, fit_workspace]
     known = {*verb, *(p for step in steps for p in inspect.signature(step).parameters)}
     renamed = {"set_": "overrides", "samples": "sample_set", "files": "path", "output": None, "json": None}
     for flag in inspect.signature(VERBS[name]).parameters:
