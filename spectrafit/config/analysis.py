@@ -248,11 +248,11 @@ class FitOptions(Keys, frozen=True, kw_only=True):
 
 
 class LimitOptions(Keys, frozen=True, kw_only=True):
-    """How the limit is drawn from the likelihood."""
+    """How the limit is drawn from the likelihood; without `sides` it has those of its method, one for "profile"."""
 
     level: float = 0.90
     method: Literal["profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu"] = "profile"
-    sides: Literal["one", "two"] = "one"
+    sides: Literal["one", "two"] | None = None
     ensemble: Literal["profiled", "prior"] = "profiled"
     toys: int = 2000
     seed: int = 1

@@ -24,7 +24,7 @@ _FLOOR = "floor of empty bins"
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class _Source:
-    """One sample, from templates or from counts: (V, 1+P, B) counts, (1+2P, B) squares, and what they were scaled by."""
+    """One sample, from templates or from counts: (V, 1+P, B) counts, (1+2P, B) squares, and the scale they are at."""
 
     name: str
     title: str

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from spectrafit.errors import ConfigError, DataError
-from spectrafit.inference.assemble import assemble
+from spectrafit.inference.assemble import as_fitted, assemble
 from spectrafit.inference.fit import impacts as all_impacts
 from spectrafit.inference.fit import profile as scan_profile
 from spectrafit.inference.likelihood import statistic
@@ -94,9 +94,7 @@ def write(
             pictures: dict[str, Picture] = {}
             if figures:
                 pictures = _draw(staged / "figures", analysis, templates, model, best, curve, limit, expected, impacts)
-            # Blinded means blinded: real data are in no file a fit of the expectation leaves.
-            shown = dataclasses.replace(templates, data=None) if model.asimov else templates
-            root.write(staged / "templates.root", shown)
+            root.write(staged / "templates.root", _as_written(analysis, templates, model))
             text = _page(analysis, templates, model, best, limit, expected, impacts, result, pictures)
             (staged / "index.html").write_text(text, encoding="utf-8")
             (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -132,6 +130,12 @@ def _as_shown(analysis: Analysis, templates: Templates, model: Model) -> Model:
         return model
     options = msgspec.structs.replace(analysis.fit, terms="shape+norm")
     return assemble(msgspec.structs.replace(analysis, fit=options), templates, unblind=not model.asimov)
+
+
+def _as_written(analysis: Analysis, templates: Templates, model: Model) -> Templates:
+    """Return the templates and data that were fitted; a blind fit leaves real data in no file."""
+    data = None if model.asimov else model.data if model.n_bins == templates.bins else templates.data
+    return dataclasses.replace(as_fitted(analysis, templates), data=data)
 
 
 def _draw(
