@@ -21,7 +21,7 @@ from spectrafit.errors import ConfigError
 from spectrafit.inference.counting import PROBABILITIES, sequence
 from spectrafit.inference.likelihood import evaluate
 from spectrafit.inference.morphing import OUTER
-from spectrafit.inference.scan import Outcome, Scan, beyond
+from spectrafit.inference.scan import UNBOUNDED, Outcome, Scan, beyond
 from spectrafit.inference.toys import TESTED, ensemble, run
 
 __all__ = ["credible", "posterior_limit"]
@@ -191,7 +191,7 @@ def credible(scan: Scan, level: float, *, root: bool, draws: int, seed: int, exp
         kappa=axis.limit(together, level),
         lower=-math.inf if scan.lower is None else axis.origin,
         statistic=f"posterior of kappa, prior {name}, nuisances marginalised ({draws} points at each kappa)",
-        boundary="none: both signs of kappa are physical" if scan.lower is None else "kappa >= 0 in the prior",
+        boundary=UNBOUNDED if scan.lower is None else "kappa >= 0 in the prior",
         error=float(np.std(limits, ddof=1) / math.sqrt(_SHIFTS)),
         bands=bands,
         how=f"{_EXPECTED} toys of kappa = 0, normal approximation of the nuisances",

@@ -174,6 +174,8 @@ def coverage(
         if method not in METHODS:
             known = ", ".join(METHODS)
             raise ConfigError(f"coverage: no method {method!r}, there are {known}{nearest(method, METHODS)}")
+    if model.coupling and COUPLINGS[model.coupling].lower is None and {"cls", "cls-toys"} & set(methods):
+        raise ConfigError(f"coverage: CLs needs a smallest kappa; both signs of {model.coupling!r} are physical")
     places = (1.0 - level) * (toys + 1)
     if abs(places - round(places)) > 1e-9 and {"feldman-cousins", "cls-toys"} & set(methods):
         raise ConfigError(f"coverage: toys = {toys}: needs (1 - level) (toys + 1) to be whole; use 199 or 999 for 90 %")

@@ -38,6 +38,7 @@ _MODEL = _ModelType(
         ("statistic", _INT),
         ("poi", _INT),
         ("initial", _FLOATS),
+        ("mirror", types.float64),
         ("folded", _INTS),
         ("lower", _FLOATS),
         ("upper", _FLOATS),
@@ -129,6 +130,7 @@ def bind_model(a: Any) -> Any:
     h.statistic = a.statistic
     h.poi = a.poi
     h.initial = a.initial
+    h.mirror = a.mirror
     h.folded = a.folded
     h.lower = a.lower
     h.upper = a.upper

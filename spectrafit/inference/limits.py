@@ -13,8 +13,6 @@ bayes-mu          flat in the reported quantity where that is the root of kappa 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Literal
@@ -24,11 +22,10 @@ import numpy.typing as npt
 
 from spectrafit import execution
 from spectrafit.errors import ConfigError, nearest
-from spectrafit.inference import asymptotic
-from spectrafit.inference.counting import SIGMAS
 from spectrafit.inference.model import Model
+from spectrafit.inference.profiled import profiled
 from spectrafit.inference.results import Bands, Limit
-from spectrafit.inference.scan import Outcome, Scan, beyond, crossing
+from spectrafit.inference.scan import Outcome, Scan
 from spectrafit.physics.couplings import COUPLINGS
 
 __all__ = ["METHODS", "Method", "upper_limit"]
@@ -37,7 +34,6 @@ Floats = npt.NDArray[np.float64]
 Method = Literal["profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu"]
 
 METHODS: tuple[Method, ...] = ("profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu")
-_POINTS = 41
 
 
 def upper_limit(
@@ -100,9 +96,14 @@ def upper_limit(
     if method != "profile" and chosen != natural:
         raise ConfigError(f"limit: {method} is {natural}-sided; leave sides out, or use method = 'profile'")
     lower = COUPLINGS[model.coupling].lower if model.coupling else 0.0
+    if lower is None and method in ("cls", "cls-toys"):
+        raise ConfigError(
+            f"limit: {method} compares with the smallest kappa there is, but both signs of {model.coupling!r} are "
+            "physical; use profile, feldman-cousins or bayes"
+        )
     scan = Scan(model, lower, data)
     if method in ("profile", "cls"):
-        outcome = _asymptotic(scan, level, method, chosen, expected)
+        outcome = profiled(scan, level, chosen, cls=method == "cls", expected=expected)
     elif method in ("bayes", "bayes-mu"):
         from spectrafit.inference.bayes import credible
 
@@ -158,98 +159,3 @@ def _reported(
         ledger=outcome.ledger,
         notes=outcome.notes,
     )
-
-
-def _asymptotic(scan: Scan, level: float, method: str, sides: str, expected: bool) -> Outcome:
-    """Return the limit from an asymptotic distribution."""
-    alpha = 1.0 - level
-    bounded = scan.lower is not None
-    lower = scan.lower if scan.lower is not None else scan.kappa
-    reference = scan.asimov()
-
-    def p_value(statistic: npt.ArrayLike, kappa: float) -> float:
-        # Without a boundary kappa_hat may fall anywhere: as if the boundary were far away.
-        q_a = reference.statistic(kappa, sides) if bounded else np.inf
-        if method == "cls":
-            return float(asymptotic.cls(statistic, q_a if bounded else reference.statistic(kappa, sides)))
-        if sides == "one":
-            return float(asymptotic.one_sided(statistic, q_a))
-        return float(asymptotic.two_sided(statistic, q_a) if bounded else asymptotic.unbounded(statistic))
-
-    def excess(kappa: float) -> float:
-        return _log_ratio(p_value(scan.statistic(kappa, sides), kappa), alpha)
-
-    start = max(scan.kappa, lower)
-    notes: tuple[str, ...] = ()
-    near = lower + 1e-6 * scan.error
-    if bounded and start <= near and excess(near) < 0:
-        kappa = lower
-        notes = (
-            "the data fluctuate so low that every physical kappa is excluded at this level; "
-            "use cls or feldman-cousins, which do not give an empty interval",
-        )
-    else:
-        kappa = beyond(excess, max(start, near), scan.error)
-    low = lower if bounded else -math.inf
-    if sides == "two":
-        if not bounded:
-            low = -beyond(lambda x: excess(-x), -scan.kappa, scan.error)
-        elif start > near and excess(near) < 0:
-            low = crossing(excess, near, start)
-    bands = tuple(_band(reference, level, method, sides, z, p_value) for z in SIGMAS) if expected else ()
-    top = lower + 1.6 * (kappa - lower) if kappa > lower else lower + 4 * scan.error
-    grid = np.linspace(lower, top, _POINTS)
-    statistic = np.array([scan.statistic(float(k), sides) for k in grid])
-    points = {
-        "kappa": grid,
-        "statistic": statistic,
-        "p_value": np.array([p_value(q, max(float(k), near)) for q, k in zip(statistic, grid, strict=True)]),
-    }
-    words = {
-        "one": "q~ = 2NLL(kappa) - 2NLL(best kappa >= 0), 0 if the best kappa is above the tested one",
-        "two": "t~ = 2NLL(kappa) - 2NLL(best kappa >= 0)",
-    }[sides]
-    if not bounded:
-        words = words.replace("~", "").replace(" >= 0", "")
-    if method == "cls":
-        words += "; CLs = p(kappa) / p(0)"
-    boundary = (
-        "kappa >= 0 in the statistic; asymptotic distribution with the boundary (arXiv:1007.1727)"
-        if bounded
-        else "none: both signs of kappa are physical"
-    )
-    return Outcome(kappa=kappa, lower=low, statistic=words, boundary=boundary, bands=bands, points=points, notes=notes)
-
-
-def _log_ratio(p: float, alpha: float) -> float:
-    return math.log(max(p, 1e-300) / alpha)
-
-
-def _band(
-    reference: Scan,
-    level: float,
-    method: str,
-    sides: str,
-    sigma: float,
-    p_value: Callable[[npt.ArrayLike, float], float],
-) -> float:
-    """Return the limit of data whose best kappa is `sigma` widths from 0."""
-    origin = reference.lower if reference.lower is not None else reference.kappa
-
-    def excess(kappa: float) -> float:
-        q_a = reference.statistic(kappa, sides)
-        if reference.lower is None and sigma > 0:
-            statistic = (math.sqrt(q_a) - sigma) ** 2 if sides == "two" or math.sqrt(q_a) > sigma else 0.0
-        elif reference.lower is None:
-            statistic = (math.sqrt(q_a) - sigma) ** 2
-        else:
-            statistic = float(asymptotic.expected_statistic(q_a, sigma, sides=sides))
-        return _log_ratio(p_value(statistic, kappa), 1.0 - level)
-
-    start = origin + 1e-6 * reference.error
-    if excess(start) < 0:
-        if sigma <= 0:
-            return origin
-        # Two-sided intervals of data this high do not reach down to 0: begin inside.
-        start = origin + sigma * reference.error
-    return beyond(excess, start, reference.error)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from spectrafit.inference.likelihood import evaluate, evaluate_gradient, fill_hessian, information, observed
 from spectrafit.inference.model import Model
-from spectrafit.inference.newton import CONVERGED, minimise
+from spectrafit.inference.newton import CONVERGED, descend, minimise
 from spectrafit.inference.packing import Observed
 from spectrafit.inference.yields import workspace
 
@@ -111,6 +111,14 @@ class Problem:
             if np.isfinite(low) or np.isfinite(high):
                 engine.limits[name] = low, high
         return engine
+
+    def descent(self, start: Floats) -> Minimum:
+        """Return the minimum Newton is drawn to from `start`, even if there is a deeper one."""
+        values = np.array(start, dtype=np.float64)
+        nll, edm, calls, status = descend(
+            self.handle, self.observed, values, self.free, 1e-9, _NEWTON_CALLS, self.work.handle
+        )
+        return Minimum(values=values, nll=nll, edm=edm, calls=calls, converged=status == CONVERGED, by="Newton")
 
     def migrad(self, start: Floats, free: Bools, *, simplex: bool = False) -> Minimum:
         """Return what MIGRAD finds."""

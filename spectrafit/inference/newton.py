@@ -7,7 +7,8 @@ which reaches a bin's counts in one step from either side, and the observed one 
 The fit ends when the estimated distance to the minimum, EDM = g^T H^-1 g / 2, is below the tolerance.
 
 A shift whose +1 and -1 sigma templates go the same way gives 2NLL two minima. From the minimum found, the other side of
-each such parameter (`Arrays.folded`) is tried: what one step promises decides whether to descend there too.
+each such parameter (`Arrays.folded`) is tried: what one step promises decides whether to descend there too. The same
+goes for a kappa that enters squared, whose prediction is a parabola with two kappas for each value.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from spectrafit.inference.likelihood import evaluate, fill_hessian, fill_informa
 from spectrafit.inference.morphing import INNER, OUTER
 from spectrafit.inference.yields import FAST, add_gradient
 
-__all__ = ["CONVERGED", "STALLED", "TOO_LONG", "minimise"]
+__all__ = ["CONVERGED", "STALLED", "TOO_LONG", "descend", "minimise"]
 
 CONVERGED, TOO_LONG, STALLED = 0, 1, 2
 _SCORING = 2  # steps with the expected curvature
@@ -88,8 +89,8 @@ def _direction(w: Any, live: Any) -> float:
     return edm
 
 
-@njit(**INNER)
-def _descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, w: Any) -> Any:
+@njit(**OUTER)
+def descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, w: Any) -> Any:
     """Move `theta` to the minimum it is drawn to; arguments and results as for `minimise`."""
     n = theta.size
     live = np.empty(n, np.bool_)
@@ -178,24 +179,28 @@ def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int,
     -------
     2NLL, EDM, number of evaluations, CONVERGED or TOO_LONG or STALLED
     """
-    value, edm, calls, status = _descend(a, d, theta, free, tolerance, most, w)
-    if status != CONVERGED or a.folded.size == 0:
+    value, edm, calls, status = descend(a, d, theta, free, tolerance, most, w)
+    squared = a.poi >= 0 and math.isfinite(a.mirror) and free[a.poi]
+    if status != CONVERGED or (a.folded.size == 0 and not squared):
         return value, edm, calls, status
     other = theta.copy()
     for _ in range(2):
         better = False
-        # Every such parameter's other side, and the middle if it is far out.
-        for i in range(2 * a.folded.size):
-            k = a.folded[i // 2]
-            if not free[k] or (i % 2 and abs(theta[k]) < 2.0 * _ACROSS):
+        # Every such parameter's other side, the middle if it is far out, and kappa on the other side of its parabola.
+        for i in range(-1, 2 * a.folded.size):
+            k = a.poi if i < 0 else a.folded[i // 2]
+            if (i < 0 and not squared) or not free[k] or (i % 2 and i > 0 and abs(theta[k]) < 2.0 * _ACROSS):
                 continue
             for j in range(theta.size):
                 other[j] = theta[j]
-            other[k] = 0.0 if i % 2 else -math.copysign(max(abs(theta[k]), _ACROSS), theta[k])
+            if i < 0:
+                other[k] = a.mirror - theta[k]
+            else:
+                other[k] = 0.0 if i % 2 else -math.copysign(max(abs(theta[k]), _ACROSS), theta[k])
             calls += 1
             if not _promise(a, d, other, free, w) < value + _MARGIN:
                 continue
-            found, distance, more, ended = _descend(a, d, other, free, tolerance, most, w)
+            found, distance, more, ended = descend(a, d, other, free, tolerance, most, w)
             calls += more
             if ended == CONVERGED and found < value - tolerance:
                 better = better or found < value - 1e-4

@@ -25,7 +25,7 @@ from spectrafit.inference import counting
 from spectrafit.inference.bank import Bank
 from spectrafit.inference.counting import PROBABILITIES, enumerated, last_crossings
 from spectrafit.inference.results import Ledger
-from spectrafit.inference.scan import Outcome, Scan
+from spectrafit.inference.scan import UNBOUNDED, Outcome, Scan
 from spectrafit.inference.toys import Ensemble, bounded_ratio, ensemble
 
 __all__ = ["MOST_FAILED", "Toys", "belt"]
@@ -148,7 +148,9 @@ def belt(scan: Scan, level: float, how: Toys, *, cls: bool, expected: bool) -> O
         "profiled": "nuisances at their best fit for each kappa, auxiliary measurements thrown",
         "prior": "nuisances thrown from their constraints",
     }[how.kind]
-    boundary = "kappa >= 0 in the statistic" if scan.lower is not None else "none: both signs of kappa are physical"
+    boundary = "kappa >= 0 in the statistic"
+    if scan.lower is None:
+        statistic, boundary = statistic.replace("t~", "t").replace(" >= 0", ""), UNBOUNDED
     origin = scan.lower if scan.lower is not None else 0.0
     reference = scan.asymptotic_top(level, sides)
     if scan.lower is not None and counting.possible(model, how.kind, mc=how.mc):
@@ -236,10 +238,13 @@ def _line(kappas: Floats, p: Floats, p_error: Floats, target: float, edge: int, 
     width = p_error / np.maximum(density, 1e-12)
     other = edge + 1 if last else edge - 1
     middle = 0.5 * (kappas[edge] + kappas[other]) if 0 <= other < len(kappas) else kappas[edge]
-    near = np.abs(score - target) < 0.6
+    # p falls on both sides of the best kappa: only this one's.
+    top = kappas[np.argmax(p)]
+    here = kappas >= top if last else kappas <= top
+    near = here & (np.abs(score - target) < 0.6)
     if near.sum() < 4:
         near = np.zeros(len(kappas), dtype=np.bool_)
-        near[np.argsort(np.abs(kappas - middle))[:4]] = True
+        near[np.argsort(np.where(here, np.abs(kappas - middle), np.inf))[:4]] = True
     x, y, weight = kappas[near] - middle, score[near], 1.0 / width[near] ** 2
     design = np.stack([np.ones_like(x), x], axis=1)
     covariance = np.linalg.inv(design.T @ (weight[:, None] * design))

@@ -32,6 +32,7 @@ class Arrays(NamedTuple):
     statistic: int
     poi: int
     initial: Floats  # (K,)
+    mirror: float  # where kappa enters squared: kappa and mirror - kappa predict the same total; else NaN
     folded: Ints  # parameters whose two sides pull alike: 2NLL may have a minimum on each
     lower: Floats
     upper: Floats
@@ -199,6 +200,12 @@ def _folded(model: Model, index: Mapping[str, int]) -> Ints:
     return _ints([index[name] for name, (odd, even) in sizes.items() if even > 0.02 and even > 0.1 * odd])
 
 
+def _mirror(model: Model) -> float:
+    """Return -T1 / T2 of the templates' totals, NaN if kappa does not enter squared."""
+    totals = [sum(float(c.nominal.sum()) for c in model.components if c.power == p) for p in (1, 2)]
+    return -totals[0] / totals[1] if totals[1] else float("nan")
+
+
 def _priors(model: Model) -> tuple[Floats, Ints, Floats]:
     """Return the precision of lone constraints, the correlated parameters and their inverse prior covariance."""
     widths = np.array([p.width for p in model.parameters])
@@ -264,6 +271,7 @@ def pack(model: Model) -> Arrays:
         statistic=STATISTIC[model.statistic],
         poi=index[model.poi] if model.poi else -1,
         initial=model.initial,
+        mirror=_mirror(model),
         folded=_folded(model, index),
         lower=np.array([p.lower for p in model.parameters], dtype=np.float64),
         upper=np.array([p.upper for p in model.parameters], dtype=np.float64),

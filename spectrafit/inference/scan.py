@@ -18,9 +18,11 @@ from spectrafit.inference.model import Model
 from spectrafit.inference.packing import Observed
 from spectrafit.inference.results import Ledger
 
-__all__ = ["Outcome", "Scan", "beyond", "crossing"]
+__all__ = ["UNBOUNDED", "Outcome", "Scan", "beyond", "crossing"]
 
 Floats = npt.NDArray[np.float64]
+
+UNBOUNDED = "none: both signs of kappa are physical"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -98,6 +100,16 @@ class Scan:
                 )
             self._known[kappa] = found
         return self._known[kappa]
+
+    def second(self, near: float) -> tuple[float, float] | None:
+        """Return kappa and 2NLL above the best fit of the minimum `near` a kappa, None if that is the best fit."""
+        start = self.best.values.copy()
+        start[self.index] = near
+        found = self.problem.descent(start)
+        kappa = float(found.values[self.index])
+        if not found.converged or abs(kappa - self.kappa) < 0.1 * self.error:
+            return None
+        return kappa, found.nll - self.best.nll
 
     def asimov(self) -> Scan:
         """Return the scan of the data without fluctuation that the fit at the boundary (or kappa = 0) predicts."""

@@ -231,3 +231,37 @@ def test_columns_of_toys_are_what_they_say():
     below = rows[:, toys.KAPPA] < 0
     assert np.array_equal(np.isfinite(rows[:, toys.BOUND]), below)
     np.testing.assert_allclose(rows[below, toys.BOUND], rows[below, toys.TESTED], atol=1e-6)
+
+
+def test_a_squared_coupling_has_two_minima():
+    # T0 + kappa T1 + kappa^2 T2 in one bin: two kappas give the counts exactly.
+    from spectrafit.inference.model import Component, Factor, Model, Span
+    from tests.inference.models import KAPPA
+
+    model = Model(
+        parameters=(KAPPA,),
+        components=(
+            Component(sample="s", nominal=[400.0, 300.0]),
+            Component(sample="s", power=1, nominal=[-40.0, -31.0], factors=(Factor(parameter="kappa"),)),
+            Component(sample="s", power=2, nominal=[10.0, 8.0], factors=(Factor(parameter="kappa", values=(2.0,)),)),
+        ),
+        regions=(Span(name="r", start=0, stop=2),),
+        data=[430.0, 325.0],
+        coupling="charge_radius",
+    )
+    kappas = np.linspace(-4.0, 8.0, 2401)
+    means = np.array([[400 - 40 * k + 10 * k * k, 300 - 31 * k + 8 * k * k] for k in kappas])
+    curve = 2 * np.sum(means - model.data + model.data * np.log(model.data / means), axis=1)
+    deepest, left = np.argmin(curve), np.argmin(curve[kappas < 2])
+    result = fit(model)
+    assert result.nll == pytest.approx(curve[deepest], abs=1e-3)
+    assert result.kappa == pytest.approx(kappas[deepest], abs=0.01)
+    limit = upper_limit(model, sides="two")
+    other = left if deepest != left else np.argmin(np.where(kappas > 2, curve, np.inf))
+    assert f"second minimum at kappa = {kappas[other]:.2f}"[:-1] in limit.notes[0]
+    inside = np.flatnonzero(np.diff(np.sign(curve - curve[deepest] - 2.7055)))
+    ends = kappas[inside]
+    near = ends[np.argsort(np.abs(ends - kappas[deepest]))[:2]]
+    assert sorted(near) == pytest.approx([limit.lower, limit.kappa], abs=0.01)
+    with pytest.raises(ConfigError, match="both signs of 'charge_radius' are physical"):
+        upper_limit(model, method="cls")
