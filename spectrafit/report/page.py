@@ -61,10 +61,16 @@ pre { font: .8rem/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monosp
   padding: .8rem 1rem; overflow-x: auto; white-space: pre-wrap; overflow-wrap: anywhere; }
 @media (max-width: 46rem) { .pictures { grid-template-columns: minmax(0, 1fr); } }
 @media print {
-  body { font-size: 10.5pt; max-width: none; padding: 0; }
+  body { font-size: 10pt; max-width: none; padding: 0; }
   h2, caption { break-after: avoid; }
-  figure, tr { break-inside: avoid; }
-  details { display: none; }
+  figure, tr, .scroll { break-inside: avoid; }
+  .pictures { display: block; }
+  figure { display: inline-block; width: 48%; vertical-align: top; margin: 0 1% 1rem 0; }
+  figure.wide { display: block; width: 100%; }
+  .scroll { overflow: visible; }
+  table { font-size: .86rem; }
+  th.number, td.number { padding-left: .6rem; white-space: normal; }
+  section:has(details) { display: none; }
   @page { margin: 16mm 14mm; }
 }
 """

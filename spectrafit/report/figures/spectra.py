@@ -100,7 +100,7 @@ def spectrum(
     top = np.maximum(heights, 0.0 if observed is None else (observed + np.sqrt(observed)) / width)
     upper.set_ylabel(f"Events / {per}")
     upper.tick_params(labelbottom=False)
-    _place_legend(upper, [*handles, *stacked, *keys], top)
+    _place_legend(upper, [*handles, *stacked, *keys], edges, top)
     tag(figure, left, right, edges=(0.82 / 6.0, 5.82 / 6.0))
 
     safe = np.where(total > 0, total, np.nan)
@@ -214,19 +214,18 @@ def _visible(extra: Floats, total: Floats) -> int:
     return max(factor * step for factor in (1, 2, 5) if factor * step <= max(ratio, 1.0))
 
 
-def _place_legend(axes: Axes, handles: list[Any], heights: Floats) -> None:
-    """Put the legend over the lower half of the bins, and leave room for it above them."""
-    middle = len(heights) // 2
-    halves = {"upper left": heights[: middle + 1].max(), "upper right": heights[middle:].max()}
-    place: Literal["upper left", "upper right"] = (
-        "upper left" if halves["upper left"] < halves["upper right"] else "upper right"
-    )
-    # A row of the legend takes 0.178 of the frame's 3.22 inches.
-    share, columns, below = 0.178 * (len(handles) + 1) / 3.22, 1, float(halves[place])
-    if below > 1.6 * float(heights.max()) * (1 - share):
-        share, columns, below = 0.178 * ((len(handles) + 1) // 2 + 1) / 3.22, 2, float(heights.max())
-    axes.set_ylim(0.0, max(1.08 * float(heights.max()), below / (1 - share)))
-    axes.legend(handles=handles, loc=place, ncols=columns)
+def _place_legend(axes: Axes, handles: list[Any], edges: Floats, heights: Floats) -> None:
+    """Put the legend on the side with the lower bins, and leave room for it above them."""
+    across = np.log(edges) if _logarithmic(edges) else edges
+    place = (across - across[0]) / (across[-1] - across[0])
+    # One column of the legend is about 0.6 of the frame wide, a row of it 0.178 of the frame's 3.22 inches high.
+    left, right = float(heights[place[:-1] < 0.6].max()), float(heights[place[1:] > 0.4].max())
+    corner: Literal["upper left", "upper right"] = "upper left" if left < right else "upper right"
+    top, share, columns, below = float(heights.max()), 0.178 * (len(handles) + 1) / 3.22, 1, min(left, right)
+    if below > 1.6 * top * (1 - share):
+        share, columns, below = 0.178 * ((len(handles) + 1) // 2 + 1) / 3.22, 2, top
+    axes.set_ylim(0.0, max(1.08 * top, below / (1 - share)))
+    axes.legend(handles=handles, loc=corner, ncols=columns)
 
 
 def _decades(low: float, high: float) -> list[float]:
