@@ -13,6 +13,7 @@ bayes-mu          flat in the reported quantity where that is the root of kappa 
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Literal
@@ -47,6 +48,7 @@ def upper_limit(
     seed: int = 1,
     mc_toys: bool = True,
     expected: bool = True,
+    simulations: int = 12,
     data: npt.ArrayLike | None = None,
     executor: str | Executor = "serial",
     workers: int | None = None,
@@ -73,6 +75,8 @@ def upper_limit(
         Whether toys throw the simulation's statistical error too.
     expected : bool
         Whether to add the expected quantiles.
+    simulations : int
+        Simulations thrown anew for the error from MC statistics (of the "profile" limit of the same sides); or 0.
     data : (B,) array_like, optional
         Counts; by default the model's.
     executor, workers
@@ -115,7 +119,13 @@ def upper_limit(
         with execution.executor(executor, workers, preload=("spectrafit.inference.toys",)) as pool:
             thrown = Toys(kind=ensemble, toys=toys, seed=seed, mc=mc_toys, executor=pool, bank=bank)
             outcome = belt(scan, level, thrown, cls=method == "cls-toys", expected=expected)
-    return _reported(model, scan, outcome, level, method, chosen, asimov=model.asimov and data is None)
+    limit = _reported(model, scan, outcome, level, method, chosen, asimov=model.asimov and data is None)
+    if not simulations or not model.variances:
+        return limit
+    from spectrafit.inference.validation import simulation_error
+
+    spread, _ = simulation_error(model, throws=simulations, seed=seed, level=level, sides=chosen, data=data)
+    return dataclasses.replace(limit, simulation_error=spread)
 
 
 def _reported(

@@ -303,6 +303,8 @@ class Limit:
         Uncertainty of `value` from the method itself (finite toys, integration); 0 if it has none.
     kappa_error : float
         The same for `kappa`.
+    simulation_error : float
+        How far `value` would move with another simulation of the same size; 0 if that was not asked for.
     asimov : bool
         Whether the data were Asimov: then the limit is itself an expected one.
     expected : Bands or None
@@ -332,6 +334,7 @@ class Limit:
     expected: Bands | None
     best_kappa: float
     best_error: float
+    simulation_error: float = 0.0
     points: dict[str, Floats] = dataclasses.field(default_factory=dict)
     ledger: Ledger | None = None
     notes: tuple[str, ...] = ()
@@ -345,6 +348,7 @@ class Limit:
 
     def __str__(self) -> str:
         error = f" +- {self.error:.1g}" if self.error > 0 else ""
+        error += f" +- {self.simulation_error:.1g} (simulation)" if self.simulation_error > 0 else ""
         interval = self.sides == "two" and np.isfinite(self.lower) and self.lower != 0
         what = "interval's upper end" if interval else "upper limit"
         where = f"in [{self.lower:.4g}, {self.kappa:.4g}]" if interval else f"< {self.kappa:.4g}"

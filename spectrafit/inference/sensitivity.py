@@ -166,6 +166,7 @@ def sensitivity(
                 level=level,
                 method=method,
                 sides=sides,
+                simulations=0,
                 toys=toys,
                 seed=seed,
                 executor=executor,
