@@ -1,6 +1,6 @@
 """Nothing in, speeds beside those of the peers out: `spectrafit bench templates` and `spectrafit bench inference`."""
 
-from spectrafit.bench.filling import templates
+from spectrafit.bench.building import templates
 from spectrafit.bench.fitting import inference
 from spectrafit.bench.timing import Row, plain, show
 

@@ -8,7 +8,6 @@ import os
 import statistics
 import tempfile
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Executor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ import msgspec
 import numpy as np
 
 from spectrafit.bench.fitters import FITTERS, Answer, cold_ours, cold_pyhf, installed, nextstat_toys
-from spectrafit.bench.timing import Row, Timed, agree, child, in_turns, rate, times
+from spectrafit.bench.timing import Row, Timed, agree, child, chosen, elsewhere, in_turns, rate, times
 from spectrafit.bench.workspaces import make
 from spectrafit.config import Analysis, load
 from spectrafit.inference.fit import fit
@@ -65,10 +64,12 @@ def inference(
 
     Raises
     ------
+    ConfigError
+        No peer of that name.
     ArithmeticError
         Answers differ.
     """
-    wanted = [peer for peer in (PEERS if peers is None else peers) if installed(peer)]
+    wanted = [peer for peer in chosen(peers, PEERS) if installed(peer)]
     turns = 1 if quick else 5
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="spectrafit-bench-") as name:
@@ -101,16 +102,12 @@ def _ours(model: Model) -> Answer:
     return found.value("mu"), start - found.nll
 
 
-def _remote(pool: Executor, work: Callable[..., Any], *arguments: Any) -> Any:
-    return pool.submit(work, *arguments).result()
-
-
 def _fits(path: str, bins: int, shapes: int, peers: Collection[str], turns: int, large: bool) -> list[Row]:
     model = read_workspace(path)
     works: dict[str, Callable[[], Any]] = {"ours": partial(fit, model)}
     with ExitStack() as stack:
         for peer in peers:
-            works[peer] = partial(_remote, stack.enter_context(child()), FITTERS[peer][2], path)
+            works[peer] = partial(elsewhere, stack.enter_context(child()), FITTERS[peer][2], path)
         done = in_turns(works, turns=turns)
     ours = _ours(model)
     error = fit(model).errors[model.index("mu")]
@@ -135,7 +132,7 @@ def _toys(path: str, bins: int, shapes: int, peers: Collection[str], toys: int, 
     with ExitStack() as stack:
         if "nextstat" in peers:
             remote = stack.enter_context(child())
-            works["nextstat"] = partial(_remote, remote, nextstat_toys, path, max(toys // 100, 4))
+            works["nextstat"] = partial(elsewhere, remote, nextstat_toys, path, max(toys // 100, 4))
         done = in_turns(works, turns=min(turns, 3))
     rows, ledger = done["ours"].answer
     if not np.all(np.isfinite(rows[:, 0])) or ledger.disagreed:

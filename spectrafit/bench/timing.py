@@ -8,7 +8,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -19,7 +19,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Row", "Timed", "agree", "child", "in_turns", "peak_memory", "plain", "rate", "show", "times"]
+from spectrafit.errors import ConfigError, nearest
+
+__all__ = [
+    "Row",
+    "Timed",
+    "agree",
+    "child",
+    "chosen",
+    "elsewhere",
+    "in_turns",
+    "peak_memory",
+    "plain",
+    "rate",
+    "show",
+    "times",
+]
 
 # A piece of work shorter than this, seconds, is repeated within a turn: the clock and the caches must not matter.
 _SHORTEST = 0.05
@@ -121,11 +136,24 @@ def rate(name: str, ours: Timed, peer: Timed | None, work: float, unit: str, not
     return Row(name=name, ours=work / ours.seconds, peer=theirs, ratio=ratio, unit=unit, note=note)
 
 
+def chosen(peers: Collection[str] | None, known: Sequence[str]) -> list[str]:
+    """Return the peers asked for, all there are without asking; ConfigError for one that is none."""
+    for peer in peers or ():
+        if peer not in known:
+            raise ConfigError(f"no peer {peer!r}, there are {', '.join(known)}{nearest(peer, known)}")
+    return list(known if peers is None else peers)
+
+
 @contextmanager
 def child() -> Iterator[Executor]:
     """Give a process of its own: for peers that do not share one, and to see the memory of one job alone."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_hush) as pool:
         yield pool
+
+
+def elsewhere(pool: Executor, work: Callable[..., Any], *arguments: Any) -> Any:
+    """Do a piece of work in another process and wait for it."""
+    return pool.submit(work, *arguments).result()
 
 
 def _hush() -> None:

@@ -7,6 +7,7 @@ import pytest
 from spectrafit import bench
 from spectrafit.bench import timing
 from spectrafit.bench.timing import Timed, agree, in_turns, rate, times
+from spectrafit.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,12 @@ def test_different_answers_are_not_compared():
         agree("sums", [1.0, 2.0], [1.0, 2.1], rtol=1e-9)
     with pytest.raises(ArithmeticError, match=r"shapes \(2,\) and \(3,\)"):
         agree("sums", np.zeros(2), np.zeros(3), rtol=0.0)
+
+
+@pytest.mark.parametrize("verb", [bench.templates, bench.inference])
+def test_a_peer_that_is_none_is_refused(verb):
+    with pytest.raises(ConfigError, match=r"no peer 'roofti', there are .*, (rdataframe|pyhf-jax)"):
+        verb(quick=True, peers=["roofti"])
 
 
 def test_ratios_are_above_1_where_ours_is_better():
