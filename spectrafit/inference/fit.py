@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincc
 
+from spectrafit.inference.cholesky import inverse
 from spectrafit.inference.likelihood import predict
 from spectrafit.inference.minimum import TOLERANCE, Minimum, Problem
 from spectrafit.inference.model import Model
@@ -141,15 +142,15 @@ def covariance(hessian: Floats, moving: Bools) -> tuple[Floats, bool]:
     Where the Hessian of 2NLL is not positive, its eigenvalues are replaced by their sizes, and False says so.
     """
     result = np.zeros_like(hessian)
+    if inverse(hessian, moving, result):
+        return 2.0 * result, True
+    result[:] = 0.0
     part = hessian[np.ix_(moving, moving)]
-    if part.size == 0:
-        return result, True
     scale = np.sqrt(np.where(np.diag(part) > 0, np.diag(part), 1.0))
     eigenvalues, vectors = np.linalg.eigh(part / np.outer(scale, scale))
-    positive = bool(eigenvalues[0] > 1e-12 and np.all(np.diag(part) > 0))
     sizes = np.maximum(np.abs(eigenvalues), 1e-12)
     result[np.ix_(moving, moving)] = 2.0 * (vectors / sizes) @ vectors.T / np.outer(scale, scale)
-    return result, positive
+    return result, False
 
 
 def _minos(problem: Problem, best: Minimum, free: Bools, errors: Floats, name: str) -> tuple[float, float] | None:

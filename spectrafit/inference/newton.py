@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from spectrafit.inference.cholesky import factorise, solve
 from spectrafit.inference.likelihood import evaluate, fill_hessian, fill_information
 from spectrafit.inference.morphing import INNER, OUTER
-from spectrafit.inference.yields import FAST, add_gradient
+from spectrafit.inference.yields import add_gradient
 
-__all__ = ["CONVERGED", "STALLED", "TOO_LONG", "descend", "minimise"]
+__all__ = ["CONVERGED", "STALLED", "TOO_LONG", "descend", "error_of", "minimise"]
 
 CONVERGED, TOO_LONG, STALLED = 0, 1, 2
 _SCORING = 2  # steps with the expected curvature
@@ -31,61 +32,31 @@ _ACROSS = 0.6  # how far on the other side of 0 a second minimum is looked for
 _MARGIN = 0.2  # what the guess at its 2NLL may be wrong by
 
 
-@njit(**INNER, fastmath=FAST)
-def _solve(matrix: Any, lower: Any, right: Any, step: Any, live: Any, shift: float) -> Any:
-    """Solve (matrix + shift diag) step = -right on the `live` rows by Cholesky; return whether it was positive."""
-    n = right.size
-    for i in range(n):
-        if not live[i]:
-            continue
-        for j in range(i + 1):
-            if not live[j]:
-                continue
-            total = matrix[i, j] if i != j else matrix[i, i] * (1.0 + shift)
-            for k in range(j):
-                if live[k]:
-                    total -= lower[i, k] * lower[j, k]
-            if i == j:
-                if not total > 1e-13 * abs(matrix[i, i]):
-                    return False
-                lower[i, i] = math.sqrt(total)
-            else:
-                lower[i, j] = total / lower[j, j]
-    for i in range(n):
-        step[i] = 0.0
-        if live[i]:
-            total = -right[i]
-            for k in range(i):
-                if live[k]:
-                    total -= lower[i, k] * step[k]
-            step[i] = total / lower[i, i]
-    for i in range(n - 1, -1, -1):
-        if live[i]:
-            total = step[i]
-            for k in range(i + 1, n):
-                if live[k]:
-                    total -= lower[k, i] * step[k]
-            step[i] = total / lower[i, i]
-    return True
-
-
 @njit(**INNER)
 def _direction(w: Any, live: Any) -> float:
     """Fill `w.step` from `w.hessian`, made positive by a growing multiple of its diagonal; return the EDM."""
-    shift = 0.0
+    order, size = np.empty(live.size, np.int64), 0
     for k in range(live.size):
+        w.step[k] = 0.0
         if live[k] and not w.hessian[k, k] > 0.0:
             # Nothing is known about this parameter here: leave it for a later step.
             live[k] = w.hessian[k, k] < 0.0
             w.hessian[k, k] = abs(w.hessian[k, k])
-    while not _solve(w.hessian, w.lower, w.gradient, w.step, live, shift):
+        if live[k]:
+            order[size] = k
+            size += 1
+    shift = 0.0
+    while not factorise(w.hessian, order, size, w.lower, shift):
         shift = max(4.0 * shift, 1e-6)
         if shift > 1e12:
             return math.nan
+    for i in range(size):
+        w.kept[i] = -w.gradient[order[i]]
+    solve(w.lower, size, w.kept)
     edm = 0.0
-    for k in range(live.size):
-        if live[k]:
-            edm -= 0.5 * w.gradient[k] * w.step[k]
+    for i in range(size):
+        w.step[order[i]] = w.kept[i]
+        edm -= 0.5 * w.gradient[order[i]] * w.kept[i]
     return edm
 
 
@@ -120,8 +91,8 @@ def descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, 
             continue
         if not math.isfinite(found):
             return found, edm, calls, STALLED
-        # Converging slowly: the second derivatives of the yields, which J^T W J leaves out, matter here.
-        exact = exact or (steps > 8 and value - found < 0.5 * edm)
+        # Converging slowly: second derivatives that are left out matter here. They cost as much as n steps.
+        exact = exact or (steps > 8 + n // 4 and value - found < 0.5 * edm)
         value, length, shorter, steps = found, 1.0, 0, steps + 1
         for k in range(n):
             theta[k] = w.trial[k]
@@ -230,3 +201,25 @@ def _exact(a: Any, d: Any, theta: Any, w: Any) -> None:
     fill_hessian(a, d, theta, w.step, w)
     for k in range(theta.size):
         w.gradient[k] = w.kept[k]
+
+
+@njit(**INNER)
+def error_of(a: Any, d: Any, theta: Any, free: Any, k: int, w: Any) -> float:
+    """Return the error of parameter k at a minimum, from the Hessian of the last steps; NaN if it is not positive."""
+    w.scoring[0] = False
+    evaluate(a, d, theta, w)
+    add_gradient(a, theta, w)
+    fill_information(a, d, theta, w)
+    order, size = np.empty(free.size, np.int64), 0
+    for j in range(free.size):
+        if free[j]:
+            w.kept[size] = 1.0 if j == k else 0.0
+            order[size] = j
+            size += 1
+    if not factorise(w.hessian, order, size, w.lower, 0.0):
+        return math.nan
+    solve(w.lower, size, w.kept)
+    for i in range(size):
+        if order[i] == k:
+            return math.sqrt(2.0 * w.kept[i])
+    return math.nan

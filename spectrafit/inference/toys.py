@@ -29,7 +29,7 @@ from spectrafit.inference.likelihood import observed, predict
 from spectrafit.inference.minimum import TOLERANCE, Problem
 from spectrafit.inference.model import Model
 from spectrafit.inference.morphing import INNER, OUTER
-from spectrafit.inference.newton import CONVERGED, minimise
+from spectrafit.inference.newton import CONVERGED, error_of, minimise
 from spectrafit.inference.packing import Observed
 from spectrafit.inference.results import Ledger
 from spectrafit.inference.yields import fill_yields, workspace
@@ -221,7 +221,7 @@ def _fit(a: Any, d: Any, begin: Any, kappas: Any, lower: float, row: Any, free: 
     fits = 1
     if poi < 0:
         return fits, bad
-    row[KAPPA], row[ERROR] = theta[poi], _error(w, free, poi)
+    row[KAPPA], row[ERROR] = theta[poi], error_of(a, d, theta, free, poi, w)
     free[poi] = False
     for j in range(-1, kappas.size):
         if j < 0 and not theta[poi] < lower:
@@ -247,22 +247,6 @@ def fit_toys(
         fits, bad[i] = _fit(a, d, truth.theta, kappas, lower, rows[i], free, w)
         total += fits
     return total
-
-
-@njit(**INNER)
-def _error(w: Any, free: Any, poi: int) -> Any:
-    """Return the error of kappa from the Cholesky factor of the last Newton step: 2 (H^-1)_kk = 2 |L^-1 e_k|^2."""
-    n = free.size
-    total = 0.0
-    for i in range(poi, n):
-        if free[i]:
-            value = 1.0 if i == poi else 0.0
-            for j in range(poi, i):
-                if free[j]:
-                    value -= w.lower[i, j] * w.step[j]
-            w.step[i] = value / w.lower[i, i]
-            total += w.step[i] * w.step[i]
-    return math.sqrt(2.0 * total)
 
 
 def bounded_ratio(rows: Floats, kappas: Floats, *, cls: bool) -> Floats:
