@@ -9,6 +9,8 @@ profiled    parameters are true at given values, commonly the best fit to the da
 prior       true parameters are thrown from their constraints (Poisson ones as normal), the auxiliary measurements stay
             as they are, and so does the simulation while the truth varies around it. Averages over systematics
             (Cousins and Highland).
+
+Counts are Poisson whatever the statistic that is fitted to them; only "poisson" has a simulation to throw.
 """
 
 from __future__ import annotations
