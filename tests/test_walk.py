@@ -390,3 +390,24 @@ def test_there_is_nothing_to_unblind_without_data(walk: Walk) -> None:
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert "no data for region nd" in refused.stderr
+
+
+def test_a_friend_of_ones_ntuple_is_the_fits_signal(walk: Walk, fhc) -> None:
+    """The weights of `reweight`, filled by numpy, are the templates at that moment."""
+    walk.done("reweight", "generated/nova_nd_fhc/numu.root", "-o", "friend.root", "--value", "2e-9")
+    with (
+        uproot.open(walk.folder / "generated/nova_nd_fhc/numu.root") as file,
+        uproot.open(walk.folder / "friend.root") as friend,
+    ):
+        events = file["events"].arrays(["t_reco", "theta_reco", "weight"], library="np")
+        ratio = friend["spectrafit"].arrays(library="np")
+    assert np.isfinite(ratio["weight"]).all()
+    np.testing.assert_allclose(ratio["weight"], 1 + 400 * ratio["coefficient_1"], rtol=1e-12)
+    templates = fhc[1]
+    edges = [axis.edges for axis in templates.regions[0].axes]
+    t, theta = (events[name].astype(float) for name in ("t_reco", "theta_reco"))
+    scale = next(i["scale"] for i in templates.inventories if i["sample"] == "numu")
+    filled, *_ = np.histogram2d(t, t * theta**2, edges, weights=scale * events["weight"] * ratio["weight"])
+    s = templates.samples.index("numu")
+    expected = (templates.counts[s, 0, 0] + 4 * templates.counts[s, 0, 1]).reshape(filled.shape)
+    np.testing.assert_allclose(filled, expected, rtol=2e-6)
