@@ -38,7 +38,7 @@ def columns(events: int, seed: int) -> dict[str, npt.NDArray[Any]]:
     e_nu = (0.6 + rng.gamma(6.0, 0.35, events)).astype(np.float32).astype(np.float64)
     t = np.asarray(t_max(e_nu)) * rng.uniform(0.02, 0.999, events)
     angle = np.asarray(theta(e_nu, t))
-    made = {
+    made: dict[str, npt.NDArray[Any]] = {
         "pdg": rng.choice(np.array([14, 12, -14], np.int32), events, p=[0.85, 0.1, 0.05]),
         "e_nu": e_nu,
         "t": t,

@@ -2,7 +2,6 @@ import dataclasses
 import gzip
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,8 +20,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::RuntimeWarning:pyhf"),
 ]
-
-ROOT = Path(__file__).parents[2]
 
 
 def model(*, powers=1, mc=0.0, gaussian=False):
@@ -133,8 +130,8 @@ def test_pyhf_fits_the_same_answer(mc):
     assert begun - float(nll) == pytest.approx(gammas - best.nll, abs=2e-2 if mc else 1e-4)
 
 
-def test_pyhf_fits_the_published_counting_experiment():
-    analysis = sf.load(ROOT / "fits" / "nova_counting.toml")
+def test_pyhf_fits_the_published_counting_experiment(walk):
+    analysis = sf.load(walk.folder / "fits" / "nova_counting.toml")
     given = sf.assemble(analysis, sf.build(analysis, executor="serial"), unblind=True)
     best = fit(given)
     workspace, kappa, notes = to_workspace(given)
