@@ -19,9 +19,11 @@ package loads none of them: a name is looked up when it is first used.
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrafit.errors import ConfigError, DataError, SpectrafitError
+from spectrafit.kernels import discard_stale
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis, SampleSet, load, load_samples
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
     from spectrafit.templates.store import Templates
+
+# Before any kernel is loaded.
+discard_stale(str(Path(__file__).parent))
 
 _HOME = {
     "Analysis": "config",

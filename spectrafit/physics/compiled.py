@@ -1,8 +1,6 @@
 """Python arithmetic on floats in; compiled scalar functions and ufuncs out.
 
-Two decorators over numba, so that flags and types are said once. A compiled function keeps its own source file's date
-in the cache, not those of the functions it calls: after editing a module that others compile against, delete
-the `__pycache__` beside it.
+Two decorators over numba, so that flags and types are said once.
 """
 
 from __future__ import annotations
