@@ -27,6 +27,7 @@ EXECUTORS = ("serial", "threads", "processes", "dask")
 # How often a piece may lose its worker before it is given up.
 _ATTEMPTS = 3
 _END: Any = object()
+_DASK_ENVIRONMENT = "distributed.nanny.pre-spawn-environ"
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -152,12 +153,17 @@ def _processes(workers: int, preload: tuple[str, ...]) -> Callable[[], Executor]
 
 def _dask(stack: ExitStack, workers: int | None, scheduler: str | None) -> Pool:
     try:
+        from dask import config
         from distributed import Client, KilledWorker, LocalCluster
     except ImportError:
         raise ConfigError("executor 'dask' needs dask.distributed: pip install 'spectrafit-numm[dask]'") from None
     if scheduler is None:
         count = workers or os.cpu_count() or 1
-        scheduler = stack.enter_context(LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None))
+        # dask tells its workers to give freed memory back to the system at once; that chunks take fresh pages for every
+        # array then takes as long as the work itself.
+        told = {k: v for k, v in config.get(_DASK_ENVIRONMENT, {}).items() if k != "MALLOC_TRIM_THRESHOLD_"}
+        with config.set({_DASK_ENVIRONMENT: told}):
+            scheduler = stack.enter_context(LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None))
     try:
         client = stack.enter_context(Client(scheduler))
     except OSError as error:

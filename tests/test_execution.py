@@ -1,5 +1,6 @@
 import math
 import operator
+import os
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -127,6 +128,13 @@ def test_a_dask_cluster_does_the_same(killers, tmp_path):
             assert list(imap(pool, math.factorial, range(20))) == [math.factorial(i) for i in range(20)]
         with distributed.Client(cluster) as client, executor(client.get_executor()) as pool:
             assert list(imap(pool, math.factorial, range(20))) == [math.factorial(i) for i in range(20)]
+
+
+def test_a_dask_cluster_of_our_own_keeps_freed_memory(monkeypatch):
+    pytest.importorskip("distributed", reason="needs the extra [dask]")
+    monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
+    with executor("dask", 1) as pool:
+        assert pool.current.submit(os.environ.get, "MALLOC_TRIM_THRESHOLD_").result() is None
 
 
 def test_mistakes_are_named(monkeypatch):
