@@ -236,17 +236,30 @@ class Linked:
             mine = {name: branch for name in wanted for i, branch in (self.branches[name],) if i == index}
             path, label = self.names[index]
             with refusing(path):
-                chosen = set(mine.values()).__contains__
-                arrays = tree.arrays(filter_name=chosen, entry_start=start, entry_stop=stop, library="ak", how=dict)
+                numbers = {branch for branch in mine.values() if _is_number(tree[branch])}
+                # Plain numbers do without awkward arrays, which cost more than reading a short chunk.
+                arrays: dict[str, Any] = {}
+                for library, chosen in (("np", numbers), ("ak", {*mine.values()} - numbers)):
+                    if chosen:
+                        one_of = chosen.__contains__
+                        arrays |= tree.arrays(
+                            filter_name=one_of, entry_start=start, entry_stop=stop, library=library, how=dict
+                        )
             for name, branch in mine.items():
-                values = ak.Array(arrays[branch])
+                values = arrays[branch] if branch in numbers else ak.Array(arrays[branch])
                 if len(values) != stop - start:
                     raise DataError(
                         f"{path}:{label}: branch {branch!r} has another length than its tree: {len(values)} values for"
                         f" entries {start} to {stop}; the file was not filled evenly, write it again"
                     )
-                out[name] = ak.to_numpy(values) if _is_flat(values) else values
+                out[name] = ak.to_numpy(values) if branch not in numbers and _is_flat(values) else values
         return out
+
+
+def _is_number(branch: Any) -> bool:
+    """Tell whether a branch of a TTree holds one number per entry."""
+    kind = getattr(branch, "interpretation", None)
+    return isinstance(kind, uproot.AsDtype) and kind.inner_shape == () and kind.to_dtype.names is None
 
 
 def _is_flat(values: ak.Array) -> bool:

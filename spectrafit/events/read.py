@@ -1,4 +1,4 @@
-"""A sample in, the inventory of its files out (`scan`); one chunk of them in, `Events` out (`read`).
+"""A sample in, the inventory of its files out (`scan`); one chunk of them in, `Events` out (`read`, `read_columns`).
 
 What is read is streamed: a chunk is a range of entries, cut at the boundaries of the file's baskets; of it the branches
 in use are read and no others, and nothing outlives the call.
@@ -26,7 +26,7 @@ from spectrafit.events.presets import find
 from spectrafit.events.schema import CANONICAL, EFFICIENCY, ENTRY, Chunk, DropReport, FileIdentity, Inventory
 from spectrafit.physics.kinematics import t_max
 
-__all__ = ["EFFICIENCY", "ENTRY", "read", "scan"]
+__all__ = ["EFFICIENCY", "ENTRY", "read", "read_columns", "scan"]
 
 
 def scan(
@@ -118,7 +118,29 @@ def read(
     extra: Sequence[str] = (),
     scale: float = 1.0,
 ) -> tuple[ak.Array, DropReport]:
-    """Read one chunk into canonical columns.
+    """Read one chunk into canonical columns, as one array of records; see `read_columns`.
+
+    Returns
+    -------
+    events : awkward record array, length K <= N
+        The entries that pass the selection and the response's threshold; see `spectrafit.events.schema`.
+    report : DropReport
+        What became of the others.
+    """
+    found, report = read_columns(chunk, sample_set, sample, columns=columns, extra=extra, scale=scale)
+    return ak.Array(found), report
+
+
+def read_columns(
+    chunk: Chunk,
+    sample_set: SampleSet,
+    sample: Sample,
+    *,
+    columns: Collection[str] = CANONICAL,
+    extra: Sequence[str] = (),
+    scale: float = 1.0,
+) -> tuple[dict[str, Any], DropReport]:
+    """Read one chunk into canonical columns, each an array of its own.
 
     Parameters
     ----------
@@ -137,9 +159,10 @@ def read(
 
     Returns
     -------
-    events : awkward record array, length K <= N
-        The entries that pass the selection and the response's threshold; see `spectrafit.events.schema`. A canonical
-        column the files cannot give is not a field; `pdg` and `weight` always are.
+    dict of str to array, length K <= N
+        The entries that pass the selection and the response's threshold; see `spectrafit.events.schema`. Numpy for a
+        number per entry, awkward for a list. A canonical column the files cannot give is not there; `pdg` and `weight`
+        always are.
     report : DropReport
         What became of the others.
 
@@ -188,7 +211,7 @@ def read(
         rounded=rounded,
         negative_weights=negative,
     )
-    return ak.Array(everything), report
+    return everything, report
 
 
 def _canonical(columns: Columns, layout: Layout, entries: int, wanted: Collection[str]) -> tuple[dict[str, Any], Any]:

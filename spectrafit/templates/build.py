@@ -37,8 +37,9 @@ __all__ = ["build"]
 
 Floats = NDArray[np.float64]
 
-# Entries of a chunk, some hundred megabytes while it is read; fewer where an entry holds a list of weights.
-_ENTRIES, _ENTRIES_WITH_LISTS = 1_000_000, 100_000
+# Entries of a chunk, some ten megabytes while it is read: few enough that the next one takes the same memory, which the
+# system need not clear again, and enough that what Python does once per chunk is little. Fewer with lists of weights.
+_ENTRIES, _ENTRIES_WITH_LISTS = 300_000, 100_000
 
 
 @dataclass(frozen=True, kw_only=True)

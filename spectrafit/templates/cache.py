@@ -22,7 +22,7 @@ from numba import njit, types
 
 from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import ConfigError
-from spectrafit.events.read import read
+from spectrafit.events.read import read_columns
 from spectrafit.events.schema import CANONICAL, Chunk, DropReport, FileIdentity
 from spectrafit.output import replacing
 
@@ -79,8 +79,8 @@ def fetch(
     # The canonical columns in use decide which entries are sound, so they are part of what a chunk is.
     canonical = tuple(name for name in CANONICAL if name in columns)
     if folder is None:
-        events, report = read(chunk, sample_set, sample, columns=canonical, extra=columns)
-        return _plain(events, columns), report, False
+        found, report = read_columns(chunk, sample_set, sample, columns=canonical, extra=columns)
+        return _plain(found, columns), report, False
     feather = _feather()
     place = [sample_set.name, sample.name, chunk.file, chunk.tree, chunk.start, chunk.stop, canonical]
     stem = folder / hashlib.sha256(json.dumps(place).encode()).hexdigest()[:32]
@@ -92,8 +92,8 @@ def fetch(
             return mapped, _report(facts["report"]), True
     # Keep what other analyses wanted of the same chunk, so that two of them do not take turns.
     wanted = tuple(dict.fromkeys([*columns, *(facts["columns"] if facts is not None else ())]))
-    events, report = read(chunk, sample_set, sample, columns=canonical, extra=wanted)
-    found = _plain(events, wanted)
+    read, report = read_columns(chunk, sample_set, sample, columns=canonical, extra=wanted)
+    found = _plain(read, wanted)
     _keep(stem, found, feather, {"made_from": made_from, "report": asdict(report), **_source(chunk)})
     return found, report, False
 
@@ -140,15 +140,17 @@ def _feather() -> Any:
     return feather
 
 
-def _plain(events: ak.Array, names: Sequence[str]) -> Columns:
-    """Return record fields as contiguous numpy arrays, those with lists of many lengths as awkward arrays."""
-    return {name: _numpy(events[name]) for name in names}
+def _plain(columns: Mapping[str, Any], names: Sequence[str]) -> Columns:
+    """Return columns as contiguous numpy arrays, those with lists of many lengths as awkward arrays."""
+    return {name: _numpy(columns[name]) for name in names}
 
 
-def _numpy(values: ak.Array) -> Any:
-    if values.ndim == 1 or (values.ndim == 2 and values.layout.is_regular):
-        return np.ascontiguousarray(ak.to_numpy(values))
-    return values
+def _numpy(values: Any) -> Any:
+    if isinstance(values, ak.Array):
+        if values.ndim > 1 and not (values.ndim == 2 and values.layout.is_regular):
+            return values
+        values = ak.to_numpy(values)
+    return np.ascontiguousarray(values)
 
 
 def _narrow(values: Any) -> Any:

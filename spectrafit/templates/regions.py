@@ -194,9 +194,10 @@ class Grid:
         for region, bins in zip(regions, lay_out(regions), strict=True):
             extents = [len(a) + 2 for a in bins.axes]
             numbered = np.arange(first, first + int(np.prod(extents))).reshape(extents)
-            inside = numbered[(slice(1, -1),) * len(extents)].ravel()
-            inner.append(inside)
-            outer.append(np.setdiff1d(numbered, inside))
+            within = np.zeros(extents, np.bool_)
+            within[(slice(1, -1),) * len(extents)] = True
+            inner.append(numbered[within])
+            outer.append(numbered[~within])
             if config.chosen(region.samples, (sample,)):
                 numberings.append(
                     _Numbering(

@@ -144,6 +144,9 @@ def test_a_column_of_another_length(write_tree: Write, one: One, monkeypatch: py
         def __init__(self, tree: Any) -> None:
             self.tree = tree
 
+        def __getitem__(self, name: str) -> Any:
+            return self.tree[name]
+
         def arrays(self, **keys: Any) -> Any:
             out = self.tree.arrays(**keys)
             return out | {"theta": out["theta"][:-1]}

@@ -36,7 +36,7 @@ def test_a_second_build_reads_only_the_cache(ntuples, tmp_path, monkeypatch):
     def unread(*args, **kwargs):
         raise AssertionError("the ntuple was read")
 
-    monkeypatch.setattr(module, "read", unread)
+    monkeypatch.setattr(module, "read_columns", unread)
     overrides = ("regions.0.axes.0.bins=17", "regions.0.axes.0.range=[0.5, 2.5]", "systematics.1.scale=0.04")
     other = build(ntuples.analysis(KNOBS + SCALE, overrides=overrides), cache=tmp_path)
     assert hits(other) == (5, 5)
