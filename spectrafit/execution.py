@@ -70,7 +70,7 @@ class Pool:
         """Put a fresh executor in the place of a broken one; return whether there is one."""
         if self.renew is None:
             return False
-        self.current.shutdown(wait=False, cancel_futures=True)
+        _abandon(self.current)
         self.current = self.renew()
         return True
 
@@ -127,7 +127,21 @@ def executor(
             yield pool
         finally:
             if not isinstance(kind, Executor) and kind != "dask":
+                if getattr(pool.current, "_broken", False):
+                    _abandon(pool.current)
                 pool.current.shutdown(wait=True, cancel_futures=True)
+
+
+def _abandon(broken: Executor) -> None:
+    """End an executor a worker of which died.
+
+    A worker started in the moment the pool broke is told to go by nobody, waits for ever to hand its result over, and
+    is itself waited for at exit (seen with CPython 3.11).
+    """
+    left = list((getattr(broken, "_processes", None) or {}).values())
+    broken.shutdown(wait=False, cancel_futures=True)
+    for worker in left:
+        worker.kill()
 
 
 def _processes(workers: int, preload: tuple[str, ...]) -> Callable[[], Executor]:
