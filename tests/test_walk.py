@@ -268,9 +268,9 @@ def test_an_injected_moment_comes_back(fhc) -> None:
     shift, error = rows[:, toys.KAPPA] - 3.0, rows[:, toys.ERROR].mean()
     assert shift.mean() / error == pytest.approx(0.0, abs=0.15)
     assert shift.std() / error == pytest.approx(1.0, abs=0.1)
-    # Of 500 toys the mean itself would be uncertain by 0.045, of a root whose true mean is near -0.09: Poisson counts
-    # are skew. With a hundred events a toy that fluctuates down has a smaller error too, so shift / error is not the pull to
-    # look at: the signed root of the likelihood ratio is.
+    # With a hundred events a toy that fluctuates down has a smaller error too, so shift / error is not the pull to
+    # look at: the signed root of the likelihood ratio is. Its true mean is near -0.09 (Poisson counts are skew), and
+    # 500 toys would leave it uncertain by 0.045.
     pull = np.sign(shift) * np.sqrt(np.maximum(rows[:, toys.TESTED] - rows[:, toys.BEST], 0.0))
     assert pull.mean() == pytest.approx(0.0, abs=0.15)
     assert pull.std() == pytest.approx(1.0, abs=0.1)
