@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import awkward as ak
 import msgspec
 import numpy as np
 from numba import njit, types
+from numpy.typing import NDArray
 
 from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import ConfigError
@@ -31,6 +33,8 @@ __all__ = ["Cached", "clear", "contents", "fetch"]
 Columns = dict[str, Any]
 
 _SUFFIXES = (".arrow", ".json")
+# Looked up once: parsing the package's metadata for every chunk takes as long as a quarter of the work on it.
+_VERSION = version("spectrafit-numm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,20 +85,21 @@ def fetch(
     if folder is None:
         found, report = read_columns(chunk, sample_set, sample, columns=canonical, extra=columns)
         return _plain(found, columns), report, False
-    feather = _feather()
+    if find_spec("pyarrow") is None:
+        raise ConfigError("a cache needs pyarrow: pip install 'spectrafit-numm[cache]', or build without one")
     place = [sample_set.name, sample.name, chunk.file, chunk.tree, chunk.start, chunk.stop, canonical]
     stem = folder / hashlib.sha256(json.dumps(place).encode()).hexdigest()[:32]
     made_from = _made_from(chunk, sample_set, sample, identities)
     facts = _facts(stem, made_from)
     if facts is not None and set(columns) <= set(facts["columns"]):
-        mapped = _mapped(stem, feather, facts["checksum"], columns)
+        mapped = _mapped(stem, facts["checksum"], columns)
         if mapped is not None:
             return mapped, _report(facts["report"]), True
     # Keep what other analyses wanted of the same chunk, so that two of them do not take turns.
     wanted = tuple(dict.fromkeys([*columns, *(facts["columns"] if facts is not None else ())]))
     read, report = read_columns(chunk, sample_set, sample, columns=canonical, extra=wanted)
     found = _plain(read, wanted)
-    _keep(stem, found, feather, {"made_from": made_from, "report": asdict(report), **_source(chunk)})
+    _keep(stem, found, {"made_from": made_from, "report": asdict(report), **_source(chunk)})
     return found, report, False
 
 
@@ -132,14 +137,6 @@ def clear(folder: Path) -> int:
     return freed
 
 
-def _feather() -> Any:
-    try:
-        from pyarrow import feather
-    except ImportError:
-        raise ConfigError("a cache needs pyarrow: pip install 'spectrafit-numm[cache]', or build without one") from None
-    return feather
-
-
 def _plain(columns: Mapping[str, Any], names: Sequence[str]) -> Columns:
     """Return columns as contiguous numpy arrays, those with lists of many lengths as awkward arrays."""
     return {name: _numpy(columns[name]) for name in names}
@@ -170,7 +167,7 @@ def _made_from(
     for key in ("title", "files", "pot", "generate", "sin2_theta_w"):
         del said[key]
     return {
-        "version": version("spectrafit-numm"),
+        "version": _VERSION,
         "files": [[identity.size, identity.uuid, identity.entries] for identity in identities],
         "first": chunk.first,
         "sample": said,
@@ -197,27 +194,29 @@ def _report(plain: Mapping[str, Any]) -> DropReport:
     return DropReport(**{**plain, "bad": {kind: tuple(found) for kind, found in plain["bad"].items()}})
 
 
-def _mapped(stem: Path, feather: Any, checksum: str, names: Sequence[str]) -> Columns | None:
+def _mapped(stem: Path, checksum: str, names: Sequence[str]) -> Columns | None:
     """Return memory-mapped columns, or None if the file is damaged."""
-    path = stem.with_suffix(".arrow")
+    import pyarrow
+
     try:
-        if _checksum(path) != checksum:
+        # Mapped once, for the checksum and for the columns: each mapping costs as much as reading the file.
+        content = pyarrow.memory_map(str(stem.with_suffix(".arrow"))).read_buffer()
+        if _checksum(np.frombuffer(content, np.uint8)) != checksum:
             return None
-        # All columns: reading some of them would copy those, and a mapped one costs nothing until it is used.
-        table = feather.read_table(path, memory_map=True)
-        found = {name: table[name] for name in names}
+        table = pyarrow.ipc.open_file(pyarrow.BufferReader(content)).read_all().select(list(names))
     except (OSError, ValueError, KeyError):
         return None
     columns: Columns = {}
-    for name, parts in found.items():
-        # So does joining, even of one part.
-        values = parts.chunk(0) if parts.num_chunks == 1 else parts.combine_chunks()
+    for name in table.column_names:
+        found = table[name]
+        # To combine a single one would copy it.
+        values = found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
         nested = values.type.num_fields > 0
         columns[name] = _numpy(ak.from_arrow(values)) if nested else values.to_numpy(zero_copy_only=True)
     return columns
 
 
-def _keep(stem: Path, columns: Columns, feather: Any, facts: Mapping[str, Any]) -> None:
+def _keep(stem: Path, columns: Columns, facts: Mapping[str, Any]) -> None:
     import pyarrow
 
     table = pyarrow.table(
@@ -230,15 +229,15 @@ def _keep(stem: Path, columns: Columns, feather: Any, facts: Mapping[str, Any]) 
     )
     remedy = "make room there, or build without a cache"
     with replacing(stem.with_suffix(".arrow"), remedy=remedy) as part:
-        feather.write_feather(table, str(part), compression="uncompressed", chunksize=max(len(table), 1))
-        checksum = _checksum(part)
+        with pyarrow.OSFile(str(part), "wb") as sink, pyarrow.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table, max_chunksize=max(len(table), 1))
+        checksum = _checksum(np.fromfile(part, np.uint8))
     with replacing(stem.with_suffix(".json"), remedy=remedy) as part:
         part.write_text(json.dumps({**facts, "columns": list(columns), "checksum": checksum}))
 
 
-def _checksum(path: Path) -> str:
-    """Return a checksum of a file's bytes, at the speed memory is read."""
-    content = np.memmap(path, np.uint8, mode="r") if path.stat().st_size else np.empty(0, np.uint8)
+def _checksum(content: NDArray[np.uint8]) -> str:
+    """Return a checksum of bytes, at the speed memory is read."""
     words = content.size // 8
     head = _fletcher(content[: 8 * words].view(np.uint64))
     return f"{content.size}-{head[0]:016x}-{head[1]:016x}-{bytes(content[8 * words :]).hex()}"
