@@ -14,7 +14,7 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -141,7 +141,9 @@ def _abandon(broken: Executor) -> None:
     left = list((getattr(broken, "_processes", None) or {}).values())
     broken.shutdown(wait=False, cancel_futures=True)
     for worker in left:
-        worker.kill()
+        # By its number: the pool's own thread may be closing the object at this moment.
+        with suppress(OSError):
+            os.kill(worker.pid, signal.SIGKILL)
 
 
 def _processes(workers: int, preload: tuple[str, ...]) -> Callable[[], Executor]:
@@ -177,7 +179,9 @@ def _dask(stack: ExitStack, workers: int | None, scheduler: str | None) -> Pool:
         # array then takes as long as the work itself.
         told = {k: v for k, v in config.get(_DASK_ENVIRONMENT, {}).items() if k != "MALLOC_TRIM_THRESHOLD_"}
         with config.set({_DASK_ENVIRONMENT: told}):
-            scheduler = stack.enter_context(LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address=None))
+            # dask insists on a dashboard: at any free port, since another cluster may run here, for this machine alone.
+            cluster = LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0")
+            scheduler = stack.enter_context(cluster)
     try:
         client = stack.enter_context(Client(scheduler))
     except OSError as error:
@@ -238,4 +242,10 @@ def _submit(pool: Pool, work: Callable[[Item], Result], item: Item) -> Future[Re
     # This may start the workers. In a thread of its own, because ctrl-C, which only the main thread hears, must find
     # them started or not at all.
     with ThreadPoolExecutor(1) as starter:
-        return starter.submit(pool.current.submit, work, item).result()
+        try:
+            return starter.submit(pool.current.submit, work, item).result()
+        except (OSError, EOFError) as error:
+            # A worker that was being started when another died finds the pool's pipes closed.
+            if getattr(pool.current, "_broken", False):
+                raise BrokenExecutor(str(error)) from error
+            raise

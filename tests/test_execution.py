@@ -1,9 +1,11 @@
 import math
 import operator
 import os
+import socket
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -122,7 +124,7 @@ def test_the_callers_broken_executor_is_not_replaced(killers):
 
 def test_a_dask_cluster_does_the_same(killers, tmp_path):
     distributed = pytest.importorskip("distributed", reason="needs the extra [dask]")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
         with executor("dask", scheduler=cluster.scheduler_address) as pool:
             assert pool.workers == 2
             assert list(imap(pool, math.factorial, range(20))) == [math.factorial(i) for i in range(20)]
@@ -130,10 +132,19 @@ def test_a_dask_cluster_does_the_same(killers, tmp_path):
             assert list(imap(pool, math.factorial, range(20))) == [math.factorial(i) for i in range(20)]
 
 
-def test_a_dask_cluster_of_our_own_keeps_freed_memory(monkeypatch):
+@contextmanager
+def somebody_at(port):
+    with socket.socket() as taken:
+        with suppress(OSError):
+            taken.bind(("127.0.0.1", port))
+            taken.listen()
+        yield
+
+
+def test_a_dask_cluster_of_our_own_keeps_freed_memory_and_shares_the_machine(monkeypatch):
     pytest.importorskip("distributed", reason="needs the extra [dask]")
     monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
-    with executor("dask", 1) as pool:
+    with somebody_at(8787), executor("dask", 1) as pool:
         assert pool.current.submit(os.environ.get, "MALLOC_TRIM_THRESHOLD_").result() is None
 
 

@@ -67,7 +67,7 @@ def test_templates_are_the_same_bits_from_an_executor_of_ones_own(analysis, seri
 
 def test_templates_are_the_same_bits_from_dask(analysis, serial):
     distributed = pytest.importorskip("distributed", reason="needs the extra [dask]")
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0") as cluster:
         same_bits(build(analysis, executor="dask", scheduler=cluster.scheduler_address), serial)
 
 
