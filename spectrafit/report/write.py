@@ -7,8 +7,9 @@ import json
 import math
 import os
 import shutil
-import tempfile
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,22 +88,25 @@ def write(
     impacts = all_impacts(model, best)
     expected = expectation(_as_shown(analysis, templates, model), best, kappa=limit.kappa)
     result = record(analysis, templates, model, best, limit, curve, impacts)
+    staged = target / f".writing-{os.getpid()}-{threading.get_ident()}"
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target, prefix=".writing-") as name:
-            staged = Path(name)
-            pictures: dict[str, Picture] = {}
-            if figures:
-                pictures = _draw(staged / "figures", analysis, templates, model, best, curve, limit, expected, impacts)
-            root.write(staged / "templates.root", _as_written(analysis, templates, model))
-            text = _page(analysis, templates, model, best, limit, expected, impacts, result, pictures)
-            (staged / "index.html").write_text(text, encoding="utf-8")
-            (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-            _publish(staged, target)
+        staged.mkdir(parents=True)
+        pictures: dict[str, Picture] = {}
+        if figures:
+            pictures = _draw(staged / "figures", analysis, templates, model, best, curve, limit, expected, impacts)
+        root.write(staged / "templates.root", _as_written(analysis, templates, model))
+        text = _page(analysis, templates, model, best, limit, expected, impacts, result, pictures)
+        (staged / "index.html").write_text(text, encoding="utf-8")
+        (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        # In a thread of its own, because ctrl-C, which only the main thread hears, must find all moved or nothing.
+        with ThreadPoolExecutor(1) as mover:
+            mover.submit(_publish, staged, target).result()
     except OSError as error:
         raise DataError(
             f"{target}: cannot be written ({error.strerror or error}); no half-made result is left"
         ) from error
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
     return target
 
 
