@@ -65,7 +65,9 @@ def principal(deviations: Floats, fraction: float) -> Components:
     for p in range(powers):
         for q in range(powers):
             residual[p + q] += np.sum(rest[:, p] * rest[:, q], axis=0)
-    return Components(kept=kept * signs[:, None, None, None], residual=residual, fraction=min(float(share[count - 1]), 1.0))
+    return Components(
+        kept=kept * signs[:, None, None, None], residual=residual, fraction=min(float(share[count - 1]), 1.0)
+    )
 
 
 def directions_of(covariance: Floats) -> Floats:
