@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["ConfigError", "DataError", "SpectrafitError", "nearest"]
+__all__ = ["BadFile", "ConfigError", "DataError", "SpectrafitError", "nearest"]
 
 
 class SpectrafitError(Exception):
@@ -18,6 +18,18 @@ class ConfigError(SpectrafitError):
 
 class DataError(SpectrafitError):
     """Something in an input file is wrong."""
+
+
+class BadFile(DataError):
+    """A file, at `path`, cannot be read or is damaged: what one may ask to go on without."""
+
+    def __init__(self, message: str, path: str) -> None:
+        super().__init__(message, path)
+        self.path = path
+
+    def __str__(self) -> str:
+        """Return the message alone."""
+        return str(self.args[0])
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> str:

@@ -1,4 +1,4 @@
-"""File names, patterns and URLs in, opened trees and arrays out; whatever is wrong with a file is a DataError."""
+"""File names, patterns and URLs in, opened trees and arrays out; whatever is wrong with a file is a BadFile error."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import awkward as ak
 import uproot
 
-from spectrafit.errors import DataError, nearest
+from spectrafit.errors import BadFile, DataError, nearest
 
 __all__ = ["Linked", "expand", "link", "open_file", "open_tree", "refusing", "tree_names"]
 
@@ -24,6 +24,7 @@ _URL = re.compile(r"^[a-z][a-z0-9+.-]*(?:::)?[a-z0-9+.-]*://", re.IGNORECASE)
 _TREE = re.compile(r"^(?P<file>.+\.root(?:\.\d+)?):(?P<tree>[^:]+)$")
 # A mapped file counts as memory of the process, so few are kept.
 _KEPT_OPEN = 4
+_REMEDY = "copy or write it again, or go on without it with --skip-bad-files"
 _TREE_CLASSES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
 # Opening a file costs more than reading a chunk of it. Handles belong to a thread, because two of them may not share a
 # file's cursor, and to a process, because a fork does not copy the threads behind a handle.
@@ -85,24 +86,25 @@ def _remote(name: str, where: str) -> list[str]:
 
 @contextmanager
 def refusing(path: str) -> Iterator[None]:
-    """Turn what reading `path` raises into a DataError that says what is wrong with the file and what to do."""
+    """Turn what reading `path` raises into a BadFile error that says what is wrong with the file and what to do."""
     try:
         yield
     except DataError:
         raise
     except ImportError as error:
-        raise DataError(
-            f"{path}: cannot be opened without the package {error.name!r}; pip install 'spectrafit-numm[remote]'"
+        raise BadFile(
+            f"{path}: cannot be opened without the package {error.name!r}; pip install 'spectrafit-numm[remote]'", path
         ) from error
     except IsADirectoryError:
-        raise DataError(f"{path}: is a folder; name its files, as in {Path(path).name}/*.root") from None
+        raise BadFile(f"{path}: is a folder; name its files, as in {Path(path).name}/*.root", path) from None
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file{'' if _URL.match(path) else _neighbours(Path(path))}") from None
+        near = "" if _URL.match(path) else _neighbours(Path(path))
+        raise BadFile(f"{path}: no such file{near}", path) from None
     except PermissionError:
-        raise DataError(f"{path}: you may not read this file; check its permissions") from None
+        raise BadFile(f"{path}: you may not read this file; check its permissions", path) from None
     except Exception as error:
         # A damaged file can make the ROOT reader fail anywhere, with any exception of Python's.
-        raise DataError(f"{path}: {_diagnosis(path, error)}") from error
+        raise BadFile(f"{path}: {_diagnosis(path, error)}", path) from error
 
 
 def _diagnosis(path: str, error: Exception) -> str:
@@ -118,10 +120,7 @@ def _diagnosis(path: str, error: Exception) -> str:
         )
     if _URL.match(path) and isinstance(error, OSError) and "Chunk" not in reason:
         return f"cannot be reached ({type(error).__name__}: {reason}); check the address and the server"
-    return (
-        f"is truncated or damaged ({type(error).__name__}: {reason}); copy or write it again,"
-        " or go on without it with --skip-bad-files"
-    )
+    return f"is truncated or damaged ({type(error).__name__}: {reason}); {_REMEDY}"
 
 
 def _neighbours(path: Path) -> str:
@@ -146,12 +145,16 @@ def open_file(path: str, *, together: int = 1) -> Any:
             files.move_to_end(key)
             return files[key]
         if status is not None and status.st_size == 0:
-            raise DataError(f"{path}: is empty (0 bytes); write it again, or go on without it with --skip-bad-files")
+            raise BadFile(f"{path}: is empty (0 bytes); {_REMEDY}", path)
         # No array cache: every chunk is read once. Memory-mapping is the fastest way into a local file.
         options = {"handler": uproot.MemmapSource} if local else {}
         if local and Path(path).is_dir():
             raise IsADirectoryError(path)
         opened = uproot.open(path, array_cache=None, **options)
+        if status is not None and status.st_size < opened.file.fEND:
+            opened.close()
+            reason = f"{status.st_size} bytes are left of {opened.file.fEND}"
+            raise BadFile(f"{path}: is truncated or damaged ({reason}); {_REMEDY}", path)
     for stale in [k for k in files if k[0] == path]:
         files.pop(stale).close()
     files[key] = opened
@@ -248,9 +251,10 @@ class Linked:
             for name, branch in mine.items():
                 values = arrays[branch] if branch in numbers else ak.Array(arrays[branch])
                 if len(values) != stop - start:
-                    raise DataError(
+                    raise BadFile(
                         f"{path}:{label}: branch {branch!r} has another length than its tree: {len(values)} values for"
-                        f" entries {start} to {stop}; the file was not filled evenly, write it again"
+                        f" entries {start} to {stop}; the file was not filled evenly, write it again",
+                        path,
                     )
                 out[name] = ak.to_numpy(values) if branch not in numbers and _is_flat(values) else values
         return out

@@ -7,8 +7,9 @@ in use are read and no others, and nothing outlives the call.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import awkward as ak
@@ -35,6 +36,7 @@ def scan(
     *,
     chunk_entries: int = 1_000_000,
     skip_bad_files: bool = False,
+    left_out: Mapping[str, str] = MappingProxyType({}),
 ) -> Inventory:
     """Open every file of a sample, check that it can be read and cut it into chunks.
 
@@ -47,6 +49,8 @@ def scan(
         are they cut inside it.
     skip_bad_files : bool
         Leave out files that cannot be read, and name them in the inventory, instead of raising.
+    left_out : mapping of file to reason
+        Files known to be bad, or whose friends are: to be left out and named, too.
 
     Raises
     ------
@@ -64,6 +68,10 @@ def scan(
     skipped: list[tuple[str, str]] = []
     first = 0
     for (path, tree), row in zip(files, rows, strict=True):
+        known = [left_out[file] for file in (path, *(name for name, _ in row)) if file in left_out]
+        if known:
+            skipped.append((path, known[0]))
+            continue
         if sample.generate and "://" not in path and not Path(path).exists():
             raise DataError(f"{path}: is not there yet; make it with spectrafit generate {sample_set.path}")
         try:

@@ -6,10 +6,11 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,11 @@ from numpy.typing import NDArray
 
 from spectrafit import config
 from spectrafit.config import Analysis, Sample, SampleSet
-from spectrafit.errors import ConfigError
+from spectrafit.errors import BadFile, ConfigError
 from spectrafit.events.read import scan
 from spectrafit.events.schema import Inventory
+from spectrafit.execution import Pool, imap
 from spectrafit.execution import executor as open_executor
-from spectrafit.execution import imap
 from spectrafit.templates import archive
 from spectrafit.templates.chunks import Sums, Task, effects_on, run
 from spectrafit.templates.effects import Filled
@@ -56,7 +57,7 @@ class _Source:
 def build(
     analysis: Analysis,
     *,
-    executor: str | Executor = "serial",
+    executor: str | Executor | Pool = "serial",
     workers: int | None = None,
     scheduler: str | None = None,
     cache: str | os.PathLike[str] | None = None,
@@ -70,8 +71,9 @@ def build(
     Parameters
     ----------
     analysis : Analysis
-    executor : {"serial", "threads", "processes", "dask"} or concurrent.futures.Executor
-        Who fills the chunks.
+    executor : {"serial", "threads", "processes", "dask"}, concurrent.futures.Executor or Pool
+        Who fills the chunks. A script that asks for "processes" or "dask" is imported by the workers: what it does
+        must stand under ``if __name__ == "__main__":``.
     workers : int, optional
         How many at once; default one per core.
     scheduler : str, optional
@@ -79,7 +81,8 @@ def build(
     cache : path, optional
         Folder that keeps the columns read, for the next build with other edges, regions or systematics.
     skip_bad_files : bool
-        Leave out files that cannot be read, scale the exposure accordingly, and list them in `inventories`.
+        Leave out files that cannot be read, scale the exposure accordingly, and list them in `inventories`. Damage
+        in the middle of a file costs a second pass, over the others.
     progress : bool
         Show a progress bar on the terminal.
 
@@ -88,14 +91,36 @@ def build(
     ConfigError, DataError
         With file and entries, or the key of the TOML.
     """
-    begun = time.perf_counter()
     _check(analysis)
-    sources = tuple(_sources(analysis, skip_bad_files))
-    scanned = time.perf_counter()
+    name = executor if isinstance(executor, str) else type(executor).__name__
+    opened = partial(open_executor, executor, workers, scheduler=scheduler, preload=("spectrafit.templates.warm",))
     folder = None if cache is None else Path(cache)
-    tasks = [task for source in sources for task in _tasks(analysis, source, folder)]
+    left_out: dict[str, str] = {}
+    while True:
+        try:
+            return _build(analysis, opened, name, folder, left_out if skip_bad_files else None, progress)
+        except BadFile as error:
+            # Damage in the middle of a file shows when its turn comes: again from the beginning, without it.
+            if not skip_bad_files or error.path in left_out:
+                raise
+            left_out[error.path] = str(error)
+
+
+def _build(
+    analysis: Analysis,
+    opened: Callable[[], AbstractContextManager[Pool]],
+    executor: str,
+    cache: Path | None,
+    left_out: Mapping[str, str] | None,
+    progress: bool,
+) -> Templates:
+    """Build from all files, or (`left_out` not None) from those that can be read and are not left out."""
+    begun = time.perf_counter()
+    sources = tuple(_sources(analysis, left_out))
+    scanned = time.perf_counter()
+    tasks = [task for source in sources for task in _tasks(analysis, source, cache)]
     added: dict[tuple[str, str], Sums] = {}
-    with open_executor(executor, workers, scheduler=scheduler, preload=("spectrafit.templates.warm",)) as pool:
+    with opened() as pool:
         for task, sums in _watched(zip(tasks, imap(pool, run, tasks), strict=True), tasks, progress):
             key = (task.chunk.sample, task.stands_for)
             added[key] = added[key] + sums if key in added else sums
@@ -105,7 +130,7 @@ def build(
     spent = {stage: sum(sums.seconds[stage] for sums in added.values()) for stage in ("read", "weigh", "fill")}
     provenance = {
         "version": version("spectrafit-numm"),
-        "executor": executor if isinstance(executor, str) else type(executor).__name__,
+        "executor": executor,
         "workers": used,
         "chunks": len(tasks),
         "chunks_from_cache": sum(sums.cached for sums in added.values()),
@@ -137,7 +162,7 @@ def _check(analysis: Analysis) -> None:
                 )
 
 
-def _sources(analysis: Analysis, skip_bad_files: bool) -> Iterator[_Source]:
+def _sources(analysis: Analysis, left_out: Mapping[str, str] | None) -> Iterator[_Source]:
     """Scan the samples: those of the expectation and the data, then the shifted ntuple sets that stand for them."""
     nominal = [(sample_set, sample, sample.name) for sample_set, sample in analysis.nominal]
     shifted = dict.fromkeys(
@@ -165,7 +190,8 @@ def _sources(analysis: Analysis, skip_bad_files: bool) -> Iterator[_Source]:
                 sample_set,
                 sample,
                 chunk_entries=_ENTRIES_WITH_LISTS if lists else _ENTRIES,
-                skip_bad_files=skip_bad_files,
+                skip_bad_files=left_out is not None,
+                left_out=left_out or {},
             )
         inventory = inventories[sample.name]
         scale = 1.0 if sample.role == "data" else inventory.scale(analysis.exposure(sample_set))

@@ -6,8 +6,8 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from spectrafit.config import Column, Response
-from spectrafit.errors import ConfigError, DataError
+from spectrafit.config import Column, PotSource, Response
+from spectrafit.errors import BadFile, ConfigError, DataError
 from spectrafit.events import read
 from tests.events.ntuples import M_E, native, truth
 
@@ -26,7 +26,7 @@ def load(sample_set: Any, sample: Any, **keys: Any) -> Any:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"bad.root: is empty \(0 bytes\); write it again"),
+        (b"", r"bad.root: is empty \(0 bytes\); copy or write it again"),
         (b"root", r"bad.root: is truncated or damaged"),
         (b"a text file, of all things\n" * 50, r"bad.root: is not a ROOT file \(first four bytes are b'a te'\)"),
     ],
@@ -69,6 +69,25 @@ def test_bad_files_are_left_out_on_request(write_tree: Write, one: One, tmp_path
     assert inventory.entries == 50
     with pytest.raises(DataError, match=r"nu_1.root: is not a ROOT file"):
         read.scan(sample_set, sample)
+
+
+def test_a_file_cut_short_is_bad_before_it_is_read(write_tree: Write, one: One, tmp_path: Path) -> None:
+    write_tree("nu_0.root", native(50), pot=1e19)
+    path = write_tree("nu_1.root", native(20_000), pot=1e19, basket=5_000)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100])
+    sample_set, sample = one(files="nu_*.root", pot=PotSource(histogram="TotalPOT"))
+    with pytest.raises(
+        BadFile, match=rf"nu_1.root: is truncated .*\({len(whole) - 100} bytes are left of {len(whole)}"
+    ):
+        read.scan(sample_set, sample)
+    inventory = read.scan(sample_set, sample, skip_bad_files=True)
+    assert (inventory.entries, inventory.pot) == (50, 1e19)
+    # One that another pass found to be bad is left out, too.
+    path.write_bytes(whole)
+    assert read.scan(sample_set, sample).entries == 20_050
+    known = read.scan(sample_set, sample, left_out={str(path): "as we know"})
+    assert (known.entries, known.pot, known.skipped) == (50, 1e19, ((str(path), "as we know"),))
 
 
 def test_no_file_folder_or_permission(write_tree: Write, one: One, tmp_path: Path) -> None:

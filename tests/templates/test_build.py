@@ -4,8 +4,9 @@ import json
 import boost_histogram as bh
 import numpy as np
 import pytest
+import uproot
 
-from spectrafit.errors import ConfigError, DataError
+from spectrafit.errors import BadFile, ConfigError, DataError
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.physics.weighing import weigh
 from spectrafit.templates.build import build
@@ -194,6 +195,46 @@ def test_a_skipped_file_is_listed_and_its_exposure_left_out(ntuples, tmp_path):
     numu = next(i for i in templates.inventories if i["sample"] == "numu")
     assert numu["pot"] == 5e19
     assert [file.endswith("numu_1.root") for file, _ in numu["skipped"]] == [True]
+
+
+def damage(path, tree, branch, basket):
+    """Overwrite half of one basket."""
+    with uproot.open(path) as file:
+        seek, size = (file[tree][branch].member(f"fBasket{what}")[basket] for what in ("Seek", "Bytes"))
+    content = bytearray(path.read_bytes())
+    content[seek + size // 2 : seek + size] = b"\xa5" * (size - size // 2)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("executor", "damaged"), [("serial", "numu_1"), ("processes", "numu_1"), ("threads", "friend_1")]
+)
+def test_damage_in_the_middle_of_a_file_costs_that_file(ntuples, tmp_path, executor, damaged):
+    moved = ntuples.moved(tmp_path / "here")
+    friends = 'pot = { histogram = "POT" }\nfriends = [{ files = "friend_[01].root" }]'
+    moved.edit_samples('"numu_[01].root"\npot = 1e20', f'"numu_[01].root"\n{friends}')
+    for k in (0, 1):
+        moved.add_pot(f"numu_{k}.root", 5e19)
+        with uproot.recreate(moved.folder / f"friend_{k}.root") as file:
+            file.mktree("weights", {"extra": np.float64})
+            for _ in range(3):
+                file["weights"].extend({"extra": np.linspace(0.9, 1.1, 5_000)})
+    tree, branch = ("events", "t") if damaged == "numu_1" else ("weights", "extra")
+    damage(moved.folder / f"{damaged}.root", tree, branch, 1)
+    said = '[[systematics]]\nkind = "weight"\nname = "w"\nweights = ["extra"]\nsigmas = [1.0]\nsamples = ["numu"]\n'
+    options = {"executor": executor, "workers": 2}
+    with pytest.raises(BadFile, match=rf"{damaged}\.root: is truncated or damaged"):
+        build(moved.analysis(said), **options)
+    found = build(moved.analysis(said), **options, skip_bad_files=True)
+    (numu,) = [i for i in found.inventories if i["sample"] == "numu"]
+    assert numu["pot"] == 5e19
+    ((file, reason),) = numu["skipped"]
+    assert file.endswith("numu_1.root")
+    assert f"{damaged}.root: is truncated or damaged" in reason
+    # As if the file had never been named.
+    moved.edit_samples("numu_[01].root", "numu_0.root")
+    moved.edit_samples("friend_[01].root", "friend_0.root")
+    np.testing.assert_array_equal(found.counts, build(moved.analysis(said)).counts)
 
 
 def test_progress_is_shown_on_the_terminal_only(ntuples, capsys):
