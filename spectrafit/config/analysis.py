@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import field
+from msgspec.structs import force_setattr
 
 from spectrafit.config.samples import Flavour, Keys, Sample, SampleSet
 
@@ -93,14 +94,19 @@ class _Effect(Keys, frozen=True, kw_only=True):
 
 
 class Norm(_Effect, frozen=True, kw_only=True, tag="norm", tag_field="kind"):
-    """A normalisation: `sigma` is the fractional uncertainty; `free = true` has no constraint."""
+    """A normalisation: `sigma` is the fractional uncertainty; `free = true` has no constraint.
+
+    With theta the parameter, events are multiplied by (1 + sigma)^theta (`log-normal`) or 1 + sigma theta (`gaussian`).
+    """
 
     sigma: float = 0.0
     constraint: Literal["log-normal", "gaussian"] = "log-normal"
     free: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a width that is not positive, unless the normalisation is free."""
+        """Refuse a width that is not positive, unless the normalisation is free; and the shape of what has none."""
+        if self.shape == "shape":
+            raise ValueError(f"norm {self.name!r}: changes totals alone, so shape = 'shape' would leave nothing of it")
         if not self.free and not 0 < self.sigma < math.inf:
             raise ValueError(f"norm {self.name!r}: needs sigma > 0, or free = true; found sigma = {self.sigma}")
 
@@ -109,19 +115,20 @@ class Weight(_Effect, frozen=True, kw_only=True, tag="weight", tag_field="kind")
     """Weight branches for a set of shifts in sigma.
 
     `weights` are expressions, one per element of `sigmas`: the `ratio` to the nominal weight, or absolute weights.
-    A jagged knob array is taken by `array`: one expression of a branch with an entry per element of `sigmas`.
-    One sigma only: symmetrised by mirroring, T(-s) = 2 T(0) - T(+s).
+    A jagged knob array is taken by `array`: one expression of a branch with an entry per element of `sigmas`, in a
+    flat CAF ``rec.mc.nu.wgt.univ[3]`` for the fourth knob. Sigmas on one side only are mirrored,
+    T(-s) = 2 T(0) - T(+s). Without `interpolation` it is "code4p" between -1 and +1, "spline" for other sigmas.
     """
 
     sigmas: tuple[float, ...] = (-1.0, 1.0)
     weights: tuple[str, ...] = ()
     array: str = ""
     ratio: bool = True
-    interpolation: Literal["code4p", "code4", "spline"] = "code4p"
+    interpolation: Literal["code4p", "code4", "spline"] | None = None
     smooth: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse anything but one weight per shift, or one array."""
+        """Refuse anything but one weight per shift, or one array; settle the interpolation."""
         if bool(self.weights) == bool(self.array):
             raise ValueError(f"weight {self.name!r}: give either weights or array")
         if self.weights and len(self.weights) != len(self.sigmas):
@@ -130,6 +137,16 @@ class Weight(_Effect, frozen=True, kw_only=True, tag="weight", tag_field="kind")
             )
         if len(set(self.sigmas)) != len(self.sigmas) or 0.0 in self.sigmas:
             raise ValueError(f"weight {self.name!r}: sigmas must differ and not be 0, found {list(self.sigmas)}")
+        if not self.sigmas or not all(math.isfinite(sigma) for sigma in self.sigmas):
+            raise ValueError(f"weight {self.name!r}: needs finite sigmas, found {list(self.sigmas)}")
+        unit = {abs(sigma) for sigma in self.sigmas} == {1.0}
+        if self.interpolation is None:
+            force_setattr(self, "interpolation", "code4p" if unit else "spline")
+        elif not unit and self.interpolation != "spline":
+            raise ValueError(
+                f"weight {self.name!r}: {self.interpolation} goes through sigmas -1 and +1, found {list(self.sigmas)};"
+                " take interpolation = 'spline', or none"
+            )
 
 
 class Shift(_Effect, frozen=True, kw_only=True, tag="shift", tag_field="kind"):
@@ -145,6 +162,18 @@ class Shift(_Effect, frozen=True, kw_only=True, tag="shift", tag_field="kind"):
     interpolation: Literal["code4p", "code4", "spline"] = "code4p"
     smooth: bool = False
 
+    def __post_init__(self) -> None:
+        """Refuse a shift that is none, or two in one."""
+        if bool(self.scale or self.offset) == bool(self.smear):
+            raise ValueError(
+                f"shift {self.name!r}: give either scale and offset, or smear; two effects are two systematics"
+            )
+
+
+def _refuse_share(systematic: Universes | Covariance | FluxUncertainty) -> None:
+    if not 0 < systematic.variance <= 1:
+        raise ValueError(f"{systematic.name!r}: variance is the share to keep, 0 to 1, found {systematic.variance}")
+
 
 class Universes(_Effect, frozen=True, kw_only=True, tag="universes", tag_field="kind"):
     """Multisim weights: one `branch` with U weights per event, or U `branches`; becomes principal components."""
@@ -153,6 +182,12 @@ class Universes(_Effect, frozen=True, kw_only=True, tag="universes", tag_field="
     branches: tuple[str, ...] = ()
     ratio: bool = True
     variance: float = 0.999
+
+    def __post_init__(self) -> None:
+        """Refuse none or both of branch and branches, and a share of the variance that is none."""
+        if bool(self.branch) == bool(self.branches):
+            raise ValueError(f"universes {self.name!r}: give either branch or branches")
+        _refuse_share(self)
 
 
 class ShiftedSample(_Effect, frozen=True, kw_only=True, tag="sample", tag_field="kind"):
@@ -165,11 +200,19 @@ class ShiftedSample(_Effect, frozen=True, kw_only=True, tag="sample", tag_field=
 
 
 class Covariance(_Effect, frozen=True, kw_only=True, tag="covariance", tag_field="kind"):
-    """A covariance over the bins of one region from a file: `.csv`, `.npy` or `file.root:name`."""
+    """A covariance over the bins of its regions from a file: `.csv`, `.npy` or `file.root:name` of a TH2.
 
-    file: str = ""
+    Rows and columns are the bins in C order (the last axis runs fastest), region after region as the analysis lists
+    them. `fractional` is relative to the expected events; otherwise they are in events^2 of its samples together.
+    """
+
+    file: str
     fractional: bool = True
     variance: float = 0.999
+
+    def __post_init__(self) -> None:
+        """Refuse a share of the variance that is none."""
+        _refuse_share(self)
 
 
 class FluxUncertainty(_Effect, frozen=True, kw_only=True, tag="flux", tag_field="kind"):
@@ -183,6 +226,10 @@ class FluxUncertainty(_Effect, frozen=True, kw_only=True, tag="flux", tag_field=
     flavours: float = 1.0
     covariance: str = ""
     variance: float = 0.999
+
+    def __post_init__(self) -> None:
+        """Refuse a share of the variance that is none."""
+        _refuse_share(self)
 
 
 Systematic = Norm | Weight | Shift | Universes | ShiftedSample | Covariance | FluxUncertainty

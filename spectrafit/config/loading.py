@@ -220,8 +220,19 @@ def _check(analysis: Analysis, path: Path) -> None:
         )
     for index, region in enumerate(analysis.regions):
         known(f"$.regions[{index}].samples", "sample", region.samples, samples)
+    free: dict[str, bool] = {}
     for index, systematic in enumerate(analysis.systematics):
         where = f"$.systematics[{index}]"
+        if systematic.name in ("", "kappa"):
+            raise ConfigError(
+                f"{path}: {where}.name: {systematic.name!r} cannot be a systematic's (kappa is what is fitted);"
+                " give it a name of its own"
+            )
+        if free.setdefault(systematic.name, getattr(systematic, "free", False)) != getattr(systematic, "free", False):
+            raise ConfigError(
+                f"{path}: {where}.name: another systematic is called {systematic.name!r}, and a free normalisation is"
+                " one parameter with free ones only; give it a name of its own"
+            )
         known(f"{where}.samples", "sample", systematic.samples, samples)
         known(f"{where}.regions", "region", systematic.regions, regions)
         if isinstance(systematic, ShiftedSample):

@@ -35,7 +35,7 @@ def _jagged(values: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """x[i] or x[i][j]: an element of each entry, NaN where the entry has fewer."""
+    """x[i] or x[i][j]: an element of each entry; where the entry has fewer NaN, or an empty list if it is a list."""
 
     indices: tuple[int, ...]
 
@@ -45,6 +45,8 @@ class Element:
             if not _jagged(values):
                 raise TypeError("[i] needs a column with a list per entry")
             values = ak.pad_none(values, index + 1, axis=1)[:, index]
+            if _jagged(values):
+                values = ak.fill_none(values, [], axis=0)
         return flat(values)
 
 

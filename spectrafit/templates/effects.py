@@ -35,7 +35,6 @@ class Block:
     ----------
     columns : Columns
     cells : tuple of (N,) int32, one per region
-    weight : (N,) array
     powers : (1+P, N) array
     grid : Grid
     sample_set, sample : SampleSet, Sample
@@ -43,11 +42,15 @@ class Block:
 
     columns: Columns
     cells: tuple[Cells, ...]
-    weight: Floats
     powers: Floats
     grid: Grid
     sample_set: SampleSet
     sample: Sample
+
+    @property
+    def weight(self) -> Floats:
+        """Weights of the events, (N,)."""
+        return np.ascontiguousarray(self.columns["weight"], np.float64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -135,7 +138,8 @@ class Effect:
             except ValueError:
                 counts = ak.num(values, axis=1)
                 raise DataError(
-                    f"{self.where}: events have {ak.min(counts)} to {ak.max(counts)} weights; each needs as many"
+                    f"{self.where}: events have {ak.min(counts)} to {ak.max(counts)} weights; each needs as many: put"
+                    " those with other numbers into a sample of their own, by selection, on which this does not act"
                 ) from None
         found = np.asarray(values)
         if found.ndim != 2 or (columns is not None and found.shape[1] != columns):
@@ -167,7 +171,7 @@ def values_of(block: Block, text: str) -> Any:
     if text in block.columns:
         return block.columns[text]
     values = expressions.evaluate(text, block.columns)
-    return np.full(block.weight.size, values, np.float64) if np.ndim(values) == 0 else values
+    return np.full(block.weight.size, values, np.float64) if getattr(values, "ndim", 0) == 0 else values
 
 
 def stack(block: Block, texts: tuple[str, ...]) -> Floats:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from spectrafit import config
 from spectrafit.config import Analysis, Sample
-from spectrafit.errors import ConfigError, DataError
+from spectrafit.errors import DataError
 from spectrafit.events import expressions
 from spectrafit.events.read import EFFICIENCY, ENTRY
 from spectrafit.random import stream_key
@@ -94,11 +94,6 @@ class UniversesEffect(_Weighted):
 
     linear = True
 
-    def __init__(self, systematic: config.Universes, where: str) -> None:
-        super().__init__(systematic, where)
-        if bool(systematic.branch) == bool(systematic.branches):
-            raise ConfigError(f"{self.where}: give either branch or branches")
-
     def _list(self) -> str:
         return str(self.systematic.branch)
 
@@ -125,10 +120,7 @@ class ShiftEffect(Effect):
 
     def __init__(self, systematic: config.Shift, where: str) -> None:
         super().__init__(systematic, where)
-        moved = bool(systematic.scale or systematic.offset)
-        if moved == bool(systematic.smear):
-            raise ConfigError(f"{self.where}: give either scale and offset, or smear; two effects are two systematics")
-        self.sigmas = (-1.0, 1.0) if moved else (1.0,)
+        self.sigmas = (1.0,) if systematic.smear else (-1.0, 1.0)
 
     def reads(self, sample: Sample) -> tuple[str, ...]:
         return (self.systematic.column, ENTRY) if self.systematic.smear else (self.systematic.column,)

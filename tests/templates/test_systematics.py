@@ -65,7 +65,7 @@ def test_weights_relative_absolute_and_in_arrays(ntuples):
         ntuples,
         'kind = "weight"\nname = "ratio"\nweights = ["w_down", "w_up"]',
         'kind = "weight"\nname = "absolute"\nweights = ["2 * absolute_up"]\nsigmas = [1.0]\nratio = false',
-        'kind = "weight"\nname = "knob"\narray = "knobs"\nsigmas = [-2, -1, 1, 2]\ninterpolation = "spline"',
+        'kind = "weight"\nname = "knob"\narray = "knobs"\nsigmas = [-2, -1, 1, 2]',
     )
     base = nominal(ntuples)
     close(templates.counts[:, 0], base)
@@ -78,6 +78,12 @@ def test_weights_relative_absolute_and_in_arrays(ntuples):
         close(at(templates, "absolute", -1.0)[i], 2 * base[i] - up)
         for k, sigma in enumerate((-2.0, -1.0, 1.0, 2.0)):
             close(at(templates, "knob", sigma)[i], brute(columns, name, columns["knobs"][:, k].astype(float)))
+    # What is said of the interpolation, or follows from the sigmas.
+    assert {v.parameter: v.interpolation for v in templates.variations[1:]} == {
+        "ratio": "code4p",
+        "absolute": "code4p",
+        "knob": "spline",
+    }
     knob = [v for v in templates.variations if v.parameter == "knob"]
     assert [v.sigma for v in knob] == [-2.0, -1.0, 1.0, 2.0]
     assert {v.interpolation for v in knob} == {"spline"}
@@ -329,6 +335,21 @@ def test_pruning_is_off_by_default_and_lists_what_it_takes(ntuples):
         ('kind = "shift"\nname = "s"', ConfigError, "either scale and offset, or smear"),
         ('kind = "shift"\nname = "s"\ncolumn = "t"\nscale = 0.1', ConfigError, "made of 't', so shifting it changes"),
         ('kind = "universes"\nname = "u"', ConfigError, "either branch or branches"),
+        ('kind = "universes"\nname = "u"\nbranch = "universes"\nvariance = 1.1', ConfigError, "share to keep, 0 to 1"),
+        ('kind = "covariance"\nname = "c"', ConfigError, "missing required field `file`"),
+        ('kind = "norm"\nname = "n"\nsigma = 0.1\nshape = "shape"', ConfigError, "would leave nothing of it"),
+        ('kind = "norm"\nname = "kappa"\nsigma = 0.1', ConfigError, "cannot be a systematic's"),
+        (
+            'kind = "norm"\nname = "n"\nsigma = 0.1\nsamples = ["nue"]\n'
+            '[[systematics]]\nkind = "norm"\nname = "n"\nfree = true\nsamples = ["numu"]',
+            ConfigError,
+            "free normalisation is one parameter with free ones only",
+        ),
+        (
+            'kind = "weight"\nname = "w"\nweights = ["w_up"]\nsigmas = [2.0]\ninterpolation = "code4"',
+            ConfigError,
+            "code4 goes through sigmas -1 and \\+1, found \\[2.0\\]",
+        ),
         ('kind = "universes"\nname = "u"\nbranch = "score"', DataError, "a list of weights per event"),
         ('kind = "covariance"\nname = "c"\nfile = "none.npy"', DataError, "none.npy cannot be read"),
         ('kind = "covariance"\nname = "c"\nfile = "numu_0.root:cov"', DataError, "has no 'cov'"),
