@@ -116,15 +116,18 @@ def _gaussian_gamma(n: float, m: float, shared: float, width: float, centre: flo
 def _poisson_gamma(n: float, m: float, shared: float, width: float, counts: float) -> float:
     """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared with auxiliary `counts`, gamma width expected.
 
-    It is the root of (shared + width) gamma t - n shared gamma - counts t = 0.
+    It is the root of (shared + width) gamma t - n shared gamma - counts t = 0 where gamma and t are positive, which is
+    the same of the two whatever the signs of `shared` and the rest; without such a root t is as large as it gets.
     """
-    s, rest = max(shared, 0.0), max(m - shared, 0.0)
+    s, rest = shared, m - shared
     if n == 0.0 or s == 0.0:
-        return counts / (s + width)
+        return counts / (s + width) if s + width > 0.0 else _MOST
+    if s < 0.0 and rest <= 0.0:
+        return _LEAST
     a = (s + width) * s
     b = (s + width) * rest - (n + counts) * s
     c = -counts * rest
-    root = math.sqrt(b * b - 4.0 * a * c)
+    root = math.sqrt(max(b * b - 4.0 * a * c, 0.0))
     return (root - b) / (2.0 * a) if b <= 0.0 else -2.0 * c / (b + root)
 
 

@@ -35,13 +35,23 @@ def written_out(kind, width, n, shared, rest):
             return main + ((gamma - 1) / width) ** 2
         return main + 2 * width * (gamma - 1 - np.log(gamma))
 
-    found = minimize_scalar(value, bounds=(1e-10, 10.0), method="bounded", options={"xatol": 1e-12})
+    low, high = 1e-10, 10.0
+    # Counts need events: one part may be negative, as with a negative signal strength.
+    if n > 0 and shared * rest < 0:
+        low, high = (max(low, -rest / shared), high) if shared > 0 else (low, min(high, -rest / shared))
+    found = minimize_scalar(value, bounds=(low, high), method="bounded", options={"xatol": 1e-12})
     # The bounded search does not look at the ends themselves.
-    return min((float(value(g)), g) for g in (found.x, 1e-10, 10.0))
+    return min((float(value(g)), g) for g in (found.x, low, high) if n == 0 or g * shared + rest > 1e-9)
 
 
 @pytest.mark.parametrize("counts", [0.0, 1.0, 7.0, 300.0])
-@pytest.mark.parametrize(("shared", "rest"), [(5.0, 0.0), (5.0, 6.0), (0.3, 40.0), (200.0, 1.0), (0.0, 4.0)])
+@pytest.mark.parametrize(
+    ("shared", "rest"),
+    [
+        *((5.0, 0.0), (5.0, 6.0), (0.3, 40.0), (200.0, 1.0), (0.0, 4.0)),
+        *((5.0, -2.0), (40.0, -55.0), (-0.2, 9.0), (-3.0, 40.0)),
+    ],
+)
 @pytest.mark.parametrize(
     ("kind", "width"), [("gaussian", 0.1), ("gaussian", 0.9), ("gaussian", 3.0), ("poisson", 0.4), ("poisson", 25.0)]
 )
