@@ -10,13 +10,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincc
 
-from spectrafit.inference.cholesky import inverse
+from spectrafit.inference.covariance import covariance, degenerate
 from spectrafit.inference.likelihood import predict
 from spectrafit.inference.minimum import TOLERANCE, Minimum, Problem
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Contour, FitResult, Goodness, Impact, Profile
 
-__all__ = ["contour", "covariance", "fit", "goodness", "impacts", "profile"]
+__all__ = ["contour", "fit", "goodness", "impacts", "profile"]
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -79,7 +79,8 @@ def fit(
     errors = np.sqrt(np.diag(matrix))
     intervals = {name: interval for name in asked if (interval := _minos(problem, best, free, errors, name))}
     missing = [name for name in asked if name not in intervals]
-    message = _message(problem, best, free, at_limit, positive, hessian, missing)
+    valley = degenerate(problem, best, hessian, moving, matrix, positive)
+    message = _message(problem, best, at_limit, valley, missing)
     pulls, constraints = _pulls(model, problem, best.values, errors)
     local = {}
     if model.local is not None:
@@ -136,23 +137,6 @@ def _at_limit(problem: Problem, values: Floats, free: Bools) -> Bools:
     return result
 
 
-def covariance(hessian: Floats, moving: Bools) -> tuple[Floats, bool]:
-    """Return the (K, K) covariance of the `moving` parameters, 0 elsewhere, and whether it is positive definite.
-
-    Where the Hessian of 2NLL is not positive, its eigenvalues are replaced by their sizes, and False says so.
-    """
-    result = np.zeros_like(hessian)
-    if inverse(hessian, moving, result):
-        return 2.0 * result, True
-    result[:] = 0.0
-    part = hessian[np.ix_(moving, moving)]
-    scale = np.sqrt(np.where(np.diag(part) > 0, np.diag(part), 1.0))
-    eigenvalues, vectors = np.linalg.eigh(part / np.outer(scale, scale))
-    sizes = np.maximum(np.abs(eigenvalues), 1e-12)
-    result[np.ix_(moving, moving)] = 2.0 * (vectors / sizes) @ vectors.T / np.outer(scale, scale)
-    return result, False
-
-
 def _minos(problem: Problem, best: Minimum, free: Bools, errors: Floats, name: str) -> tuple[float, float] | None:
     """Return the distances from the minimum to where the profile has risen by 1, or None if MINOS failed."""
     engine = problem.minuit(best.values, free, steps=np.where(errors > 0, errors, 1.0))
@@ -166,13 +150,7 @@ def _minos(problem: Problem, best: Minimum, free: Bools, errors: Floats, name: s
 
 
 def _message(
-    problem: Problem,
-    best: Minimum,
-    free: Bools,
-    at_limit: Bools,
-    positive: bool,
-    hessian: Floats,
-    without_minos: list[str],
+    problem: Problem, best: Minimum, at_limit: Bools, valley: tuple[str, ...], without_minos: list[str]
 ) -> str:
     """Return what is wrong with a minimum and what to try, or nothing."""
     model, said = problem.model, []
@@ -183,13 +161,10 @@ def _message(
             f"EDM {best.edm:.1e} is above {TOLERANCE:g} after {best.calls} calls with Newton, MIGRAD and SIMPLEX; "
             "start nearer (start=), fix or constrain parameters the data say nothing about"
         )
-    if not positive:
-        flat = np.diag(hessian) <= 0
-        names = [n for n, f, b in zip(model.names, free & ~at_limit, flat, strict=True) if f and b]
-        named = f" (curvature of {', '.join(names)} is not positive)" if names else ""
+    if valley:
         said.append(
-            f"the covariance is not positive definite{named}; parameters are degenerate or unconstrained: fix one of "
-            "them, or give it a constraint"
+            f"the covariance is not positive definite: {', '.join(valley)} {'are' if len(valley) > 1 else 'is'} "
+            f"{'degenerate' if len(valley) > 1 else 'unconstrained'}; fix one of them, or give it a constraint"
         )
     if at_limit.any():
         stuck = [n for n, a in zip(model.names, at_limit, strict=True) if a]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy.special import erfinv
 
 from spectrafit.errors import ConfigError, DataError
-from spectrafit.inference.fit import covariance
+from spectrafit.inference.covariance import covariance
 from spectrafit.inference.likelihood import predict
 from spectrafit.inference.minimum import Minimum, Problem
 from spectrafit.inference.model import Model

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from spectrafit.inference.cholesky import inverse
-from spectrafit.inference.fit import covariance
+from spectrafit.inference.covariance import covariance
 
 
 def positive(size, seed=1):
