@@ -23,7 +23,8 @@ from spectrafit.physics.radiative import bks_couplings, bks_factors, effective
 __all__ = ["weigh"]
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Reals = Floats | npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64] | npt.NDArray[np.int32]
 
 # What depends on the flavour is a table indexed by PDG code + 16, so that the loops do not branch on it. Its rows:
 # g_V + g_A and g_V - g_A of the generated and of the expected cross section, sin^2 theta_W(M_Z) for BKS, whether the
@@ -72,12 +73,13 @@ def weigh(
         For arrays of different lengths, an unknown flavour, a flavour both carrying and fixed, a sin^2 theta_W outside
         0 to 1.
     """
-    columns = np.broadcast_arrays(
-        np.asarray(pdg, dtype=np.int64), np.asarray(e_nu, dtype=np.float64), np.asarray(t, dtype=np.float64)
-    )
+    columns = np.broadcast_arrays(pdg, e_nu, t)
     if columns[0].ndim != 1:
         raise ValueError(f"pdg, e_nu, t: shape {columns[0].shape}; needed one dimension, flatten jagged events first")
-    codes, energies, recoils = (np.ascontiguousarray(column) for column in columns)
+    # The types of branches are taken as they are; the kernels calculate in double precision.
+    single = columns[1].dtype == columns[2].dtype == np.float32
+    codes = np.ascontiguousarray(columns[0], np.int32 if columns[0].dtype == np.int32 else np.int64)
+    energies, recoils = (np.ascontiguousarray(c, np.float32 if single else np.float64) for c in columns[1:])
     carrying = {flavour(name) for name in (coupling.carriers if carriers is None else carriers)}
     settled = {flavour(name): coupling.kappa(value) for name, value in (fixed or {}).items()}
     if both := carrying & set(settled):
@@ -137,7 +139,7 @@ def _tables(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _weigh_dipole(pdg: Integers, e_nu: Floats, t: Floats, tables: Floats, dipole: float, out: Floats) -> None:
+def _weigh_dipole(pdg: Integers, e_nu: Reals, t: Reals, tables: Floats, dipole: float, out: Floats) -> None:
     """Fill rows 0 and 1 for a dipole on top of the generated cross section: row 0 is 1, row 1 one division.
 
     The usual case, and so written for the compiler to take several events at once: choices in the place of branches,
@@ -150,7 +152,7 @@ def _weigh_dipole(pdg: Integers, e_nu: Floats, t: Floats, tables: Floats, dipole
         carriers |= int(tables[_CARRIES, at] != 0.0) << at
     ones, moment = out[0], out[1]
     for i in range(pdg.size):
-        code, e, k = pdg[i], e_nu[i], t[i]
+        code, e, k = pdg[i], np.float64(e_nu[i]), np.float64(t[i])
         at = code + _OFFSET if abs(code) <= _OFFSET else _SIZE
         left = electron_left if abs(code) == 12 else other_left
         right = electron_right if abs(code) == 12 else other_right
@@ -163,8 +165,8 @@ def _weigh_dipole(pdg: Integers, e_nu: Floats, t: Floats, tables: Floats, dipole
 @njit(cache=True, nogil=True, error_model="numpy")
 def _weigh(
     pdg: Integers,
-    e_nu: Floats,
-    t: Floats,
+    e_nu: Reals,
+    t: Reals,
     tables: Floats,
     dipole: float,
     constant: float,
@@ -177,7 +179,8 @@ def _weigh(
     powers = out.shape[0] - 1
     for i in range(pdg.size):
         at = pdg[i] + _OFFSET
-        e, k = e_nu[i], t[i]
+        e: float = np.float64(e_nu[i])
+        k: float = np.float64(t[i])
         out[0, i] = 1.0
         for p in range(1, powers + 1):
             out[p, i] = 0.0

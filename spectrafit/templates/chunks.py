@@ -154,7 +154,7 @@ def _run(task: Task) -> Sums:
         if events is None:
             events = np.zeros((grid.size, fill.columns_of(len(block.powers) - 1)))
         for cells in block.cells:
-            fill.add_events(cells, block.weight, block.powers, events)
+            fill.add_events(cells, block.columns.stored("weight"), block.powers, events)
         for index, effect in filling.items():
             sums[index] = effect.add(block, sums[index])
         seconds["fill"] += time.perf_counter() - begun + spent["fill"]
@@ -168,23 +168,15 @@ def _run(task: Task) -> Sums:
 def _block(
     columns: Mapping[str, Any], start: int, grid: Grid, weigh: Any, sample_set: SampleSet, sample: Sample
 ) -> tuple[Block, dict[str, float]]:
-    view = Columns({name: _doubles(values[start : start + _BLOCK]) for name, values in columns.items()})
-    weight = view["weight"]
+    view = Columns({name: values[start : start + _BLOCK] for name, values in columns.items()})
+    events = len(view.stored("weight"))
     begun = time.perf_counter()
-    powers = weigh(view, weight.size)
+    powers = weigh(view, events)
     weighed = time.perf_counter()
-    cells = grid.cells(view, weight.size)
+    cells = grid.cells(view, events)
     filled = time.perf_counter()
-    block = Block(
-        columns=view, cells=cells, weight=weight, powers=powers, grid=grid, sample_set=sample_set, sample=sample
-    )
+    block = Block(columns=view, cells=cells, powers=powers, grid=grid, sample_set=sample_set, sample=sample)
     return block, {"weigh": weighed - begun, "fill": filled - weighed}
-
-
-def _doubles(values: Any) -> Any:
-    """Return a float32 column as float64: all arithmetic is double. Lists of weights stay as they are."""
-    single = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype == np.float32
-    return values.astype(np.float64) if single else values
 
 
 def _refuse_nonfinite(

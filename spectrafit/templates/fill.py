@@ -41,8 +41,10 @@ Cells = NDArray[np.int32]
 _TABLE = 4096
 # Input arrays may be read-only (a memory-mapped cache); what is written to is always the caller's own.
 _IN1, _IN2 = (types.Array(types.float64, n, "C", readonly=True) for n in (1, 2))
+# Branches are single precision as often as not; all arithmetic is double.
+_REALS = (_IN1, types.Array(types.float32, 1, "C", readonly=True))
 _IN2_SINGLE = types.Array(types.float32, 2, "C", readonly=True)
-_CELLS = types.Array(types.int32, 1, "C", readonly=True)
+_CELLS, _OUT_CELLS = types.Array(types.int32, 1, "C", readonly=True), types.int32[::1]
 _OUT1, _OUT2, _OUT3 = (types.Array(types.float64, n, "C") for n in (1, 2, 3))
 _FLAGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
@@ -62,7 +64,8 @@ class AxisIndex:
     edges : (n+1,) array
         The edges; empty for a regular axis.
     table : (4096,) array of int32
-        Bin in which each of 4096 equal slices of the axis begins, or an earlier one; empty for a regular axis.
+        Place (1 for the first bin) in which each of 4096 equal slices of the axis begins, or an earlier one; empty for
+        a regular axis.
     """
 
     bins: int
@@ -80,43 +83,46 @@ def axis_index(axis: bh.axis.Axis) -> AxisIndex:
         return AxisIndex(bins=len(axis), lowest=lowest, width=width, edges=np.empty(0), table=np.empty(0, np.int32))
     # The slice of a value is rounded: one slice back is always at or before its bin, from where the kernel counts up.
     begin = lowest + (np.arange(_TABLE) - 1) * (width / _TABLE)
-    table = np.clip(np.searchsorted(edges, begin, side="right") - 1, 0, len(edges) - 2).astype(np.int32)
+    table = np.clip(np.searchsorted(edges, begin, side="right"), 1, len(edges) - 1).astype(np.int32)
     return AxisIndex(bins=len(axis), lowest=lowest, width=width, edges=edges, table=table)
 
 
-def number(axis: AxisIndex, values: Floats, stride: int, cells: Cells) -> None:
+def number(axis: AxisIndex, values: NDArray[Any], stride: int, cells: Cells) -> None:
     """Add ``stride * (bin + 1)`` of each value, (N,), to `cells`, (N,), in place; bin is -1 below the axis, n above."""
+    values = np.ascontiguousarray(values, np.float32 if values.dtype == np.float32 else np.float64)
     if axis.edges.size:
         _number_variable(values, axis.edges, axis.table, axis.lowest, _TABLE / axis.width, stride, cells)
     else:
         _number_regular(values, axis.lowest, axis.width, axis.bins, stride, cells)
 
 
-@njit(types.void(_IN1, types.float64, types.float64, types.int64, types.int64, types.int32[::1]), **_FLAGS)
+@njit([types.void(x, types.float64, types.float64, types.int64, types.int64, _OUT_CELLS) for x in _REALS], **_FLAGS)
 def _number_regular(values: Any, lowest: Any, width: Any, bins: Any, stride: Any, cells: Any) -> None:
     for i in range(values.size):
         # The same three roundings as boost-histogram's regular axis: difference, quotient, product.
-        z = (values[i] - lowest) / width
+        z = (np.float64(values[i]) - lowest) / width
         place = bins + 1  # overflow, +inf and NaN
         if z < 1.0:
             place = np.int64(z * bins) + 1 if z >= 0.0 else 0
         cells[i] += stride * place
 
 
-@njit(types.void(_IN1, _IN1, _CELLS, types.float64, types.float64, types.int64, types.int32[::1]), **_FLAGS)
+@njit([types.void(x, _IN1, _CELLS, types.float64, types.float64, types.int64, _OUT_CELLS) for x in _REALS], **_FLAGS)
 def _number_variable(values: Any, edges: Any, table: Any, lowest: Any, scale: Any, stride: Any, cells: Any) -> None:
     bins = edges.size - 1
     highest = edges[bins]
+    one = np.uint64(1)
     for i in range(values.size):
-        x = values[i]
-        place = bins + 1  # overflow, +inf and NaN
+        x = np.float64(values[i])
+        place = np.uint64(bins + 1)  # overflow, +inf and NaN
         if x < lowest:
-            place = 0
+            place = np.uint64(0)
         elif x < highest:
-            place = table[min(int((x - lowest) * scale), _TABLE - 1)] + 1
+            # Unsigned, so that nothing is spent on indices counted from the end.
+            place = np.uint64(table[np.uint64(min((x - lowest) * scale, _TABLE - 1.0))])
             while x >= edges[place]:
-                place += 1
-        cells[i] += stride * place
+                place += one
+        cells[i] += stride * np.int64(place)
 
 
 def columns_of(powers: int) -> int:
@@ -124,14 +130,14 @@ def columns_of(powers: int) -> int:
     return 3 + 3 * powers
 
 
-@njit(types.void(_CELLS, _IN1, _IN2, _OUT2), **_FLAGS)
+@njit([types.void(_CELLS, x, _IN2, _OUT2) for x in _REALS], **_FLAGS)
 def add_events(cells: Any, weight: Any, powers: Any, sums: Any) -> None:
     """Add the nominal weights, their squares as a polynomial in kappa, and the entries.
 
     Parameters
     ----------
     cells : (N,) int32
-    weight : (N,) float64
+    weight : (N,) float64 or float32
         Event weights.
     powers : (1+P, N) float64
         Coefficient of each power of kappa relative to the weight.
@@ -143,7 +149,7 @@ def add_events(cells: Any, weight: Any, powers: Any, sums: Any) -> None:
         for i in range(cells.size):
             c = cells[i]
             if c >= 0:
-                w = weight[i] * powers[0, i]
+                w = np.float64(weight[i]) * powers[0, i]
                 sums[c, 0] += w
                 sums[c, 1] += w * w
                 sums[c, 2] += 1.0
@@ -151,8 +157,8 @@ def add_events(cells: Any, weight: Any, powers: Any, sums: Any) -> None:
         for i in range(cells.size):
             c = cells[i]
             if c >= 0:
-                w = weight[i] * powers[0, i]
-                v = weight[i] * powers[1, i]
+                w = np.float64(weight[i]) * powers[0, i]
+                v = np.float64(weight[i]) * powers[1, i]
                 sums[c, 0] += w
                 sums[c, 1] += v
                 sums[c, 2] += w * w
@@ -165,11 +171,11 @@ def add_events(cells: Any, weight: Any, powers: Any, sums: Any) -> None:
             c = cells[i]
             if c >= 0:
                 for p in range(count):
-                    w = weight[i] * powers[p, i]
+                    w = np.float64(weight[i]) * powers[p, i]
                     sums[c, p] += w
                     sums[c, count + 2 * p] += w * w
                     for q in range(p + 1, count):
-                        sums[c, count + p + q] += 2.0 * w * (weight[i] * powers[q, i])
+                        sums[c, count + p + q] += 2.0 * w * (np.float64(weight[i]) * powers[q, i])
                 sums[c, last] += 1.0
 
 

@@ -14,6 +14,7 @@ from spectrafit.physics.constants import M_E
 __all__ = ["OBSERVABLES", "Columns", "Observable", "needs", "observable"]
 
 Floats = NDArray[np.float64]
+Reals = NDArray[np.float32] | Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class Observable:
     label : str
         For axes of figures, with its unit.
     make : callable or None
-        Arrays of shape (N,) to one of shape (N,); None for a column as it is.
+        Arrays of shape (N,), in single or double precision, to one in double; None for a column as it is.
     """
 
     needs: tuple[str, ...]
@@ -35,12 +36,12 @@ class Observable:
     make: Callable[..., Floats] | None = None
 
 
-def _t_theta2(t: Floats, theta: Floats) -> Floats:
-    return t * (theta * theta)
+def _t_theta2(t: Reals, theta: Reals) -> Floats:
+    return np.multiply(t, np.square(theta, dtype=np.float64))
 
 
-def _e_theta2(t: Floats, theta: Floats) -> Floats:
-    return (t + M_E) * (theta * theta)
+def _e_theta2(t: Reals, theta: Reals) -> Floats:
+    return np.add(t, M_E, dtype=np.float64) * np.square(theta, dtype=np.float64)
 
 
 OBSERVABLES: dict[str, Observable] = {
@@ -72,12 +73,12 @@ def needs(names: Iterable[str]) -> tuple[str, ...]:
 
 
 class Columns(Mapping[str, Any]):
-    """Columns by name, with observables worked out from them when first asked for and then kept.
+    """Columns by name in double precision, with observables, each worked out when first asked for and then kept.
 
     Parameters
     ----------
     base : mapping of str to (N, ...) array
-        What was read, of one block of events.
+        What was read, of one block of events; a number per event may be float32, as branches are.
     """
 
     def __init__(self, base: Mapping[str, Any]) -> None:
@@ -85,7 +86,17 @@ class Columns(Mapping[str, Any]):
         self._made: dict[str, Floats] = {}
 
     def __getitem__(self, name: str) -> Any:
-        """Return a column, or the observable of that name: (N,) float64, contiguous."""
+        """Return a column, or the observable of that name: (N,) float64, contiguous; lists and codes as they are."""
+        if name not in self._made:
+            values = self.stored(name)
+            single = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype == np.float32
+            if not single:
+                return values
+            self._made[name] = values.astype(np.float64)
+        return self._made[name]
+
+    def stored(self, name: str) -> Any:
+        """Return the same as it was read, for kernels that take single precision and calculate in double."""
         found = OBSERVABLES.get(name)
         if found is None or found.make is None:
             return self._base[name]

@@ -150,7 +150,7 @@ class _Numbering:
         """Return the cell of each event, (N,), negative where the cut fails."""
         cells = np.full(events, self.first, np.int32)
         for name, index, stride in zip(self.observables, self.indices, self.strides, strict=True):
-            number(index, np.ascontiguousarray(columns[name], np.float64), stride, cells)
+            number(index, columns.stored(name), stride, cells)
         if self.cut is not None:
             passed = self.cut(columns)
             if np.ndim(passed) and np.shape(passed) != (events,):

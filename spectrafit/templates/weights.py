@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import ConfigError
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.physics.weighing import weigh
+from spectrafit.templates.observables import Columns
 
 __all__ = ["powers_of", "weigher"]
 
@@ -23,7 +23,7 @@ def powers_of(analysis: Analysis) -> int:
     return COUPLINGS[analysis.coupling_options.name].powers
 
 
-def weigher(analysis: Analysis, sample_set: SampleSet, sample: Sample) -> Callable[[Mapping[str, Any], int], Floats]:
+def weigher(analysis: Analysis, sample_set: SampleSet, sample: Sample) -> Callable[[Columns, int], Floats]:
     """Return what weighs events of one sample.
 
     Returns
@@ -42,13 +42,13 @@ def weigher(analysis: Analysis, sample_set: SampleSet, sample: Sample) -> Callab
     options = analysis.coupling_options
     generated = sample_set.sin2_theta_w if sample.sin2_theta_w is None else sample.sin2_theta_w
 
-    def weighed(columns: Mapping[str, Any], events: int) -> Floats:
+    def weighed(columns: Columns, events: int) -> Floats:
         try:
             return weigh(
                 COUPLINGS[options.name],
-                columns["pdg"],
-                columns["e_nu"],
-                columns["t"],
+                columns.stored("pdg"),
+                columns.stored("e_nu"),
+                columns.stored("t"),
                 sm=analysis.sm_xsec,
                 sin2_theta_w=analysis.sin2_theta_w,
                 sin2_theta_w_generated=generated,
