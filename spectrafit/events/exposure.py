@@ -9,13 +9,16 @@ import numpy as np
 
 from spectrafit.config import PotSource, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
-from spectrafit.events.files import open_file, open_tree, refusing
+from spectrafit.events.files import expand, open_file, open_tree, refusing
 from spectrafit.events.presets import find
 
 __all__ = ["pot_of"]
 
 # neutrinos / m^2 / 10^6 POT times cm^2 per target: 10^-4 m^2/cm^2 and 10^-6 per POT.
 _PER_CM2_AND_POT = 1e-4 * 1e-6
+
+# Files of one production, one job each, differ by less than this.
+_ALIKE = 1.25
 
 
 def pot_of(
@@ -30,7 +33,8 @@ def pot_of(
     entries : int
         Entries in them.
     skipped : bool
-        Whether some of the sample's files were left out, so that a number for all of them is not theirs.
+        Whether some of the sample's files were left out. A number for all files is then shared out among them in equal
+        parts, if those that are read are of like size.
 
     Returns
     -------
@@ -52,19 +56,28 @@ def pot_of(
         pot = math.fsum(_histogram(path, said.histogram, where) for path in files)
     elif isinstance(said, PotSource) and said.branch:
         pot = math.fsum(_branch(path, said.tree or sample.tree, said.branch, where) for path in files)
-    elif skipped and (not isinstance(said, PotSource) or said.entries):
-        raise ConfigError(
-            f"{where}: is one number for all files, and some were skipped; take those files out and correct the number,"
-            " or let it come from a histogram or branch in each file"
-        )
     elif isinstance(said, PotSource):
         events_per_pot = said.flux * said.cross_section * said.targets * _PER_CM2_AND_POT
-        pot = (said.entries or entries) / events_per_pot
+        pot = (said.entries * _share(sample_set, sample, files, skipped, where) or entries) / events_per_pot
     else:
-        pot = said
+        pot = said * _share(sample_set, sample, files, skipped, where)
     if not 0.0 < pot < math.inf:
         raise DataError(f"{where}: an exposure must be positive, found {pot:g} POT; check where it is taken from")
     return pot
+
+
+def _share(sample_set: SampleSet, sample: Sample, files: Sequence[str], skipped: bool, where: str) -> float:
+    """Return which part of a number for all files of a sample is that of `files`."""
+    if not skipped:
+        return 1.0
+    sizes = [int(open_file(path).file.source.num_bytes) for path in files]
+    if max(sizes) > _ALIKE * min(sizes):
+        raise ConfigError(
+            f"{where}: is one number for all files, some were skipped, and those left have {min(sizes)} to {max(sizes)}"
+            " bytes, so they may not share it equally; take the bad files out and correct the number, or let it come"
+            " from a histogram or branch in each file"
+        )
+    return len(files) / len(expand(sample.files, sample_set.folder, f"{where.removesuffix('.pot')}.files"))
 
 
 def _names(path: str) -> list[str]:

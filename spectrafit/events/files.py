@@ -18,13 +18,14 @@ import uproot
 
 from spectrafit.errors import BadFile, DataError, nearest
 
-__all__ = ["Linked", "expand", "link", "open_file", "open_tree", "refusing", "tree_names"]
+__all__ = ["REMEDY", "Linked", "expand", "link", "open_file", "open_tree", "refusing", "tree_names"]
 
 _URL = re.compile(r"^[a-z][a-z0-9+.-]*(?:::)?[a-z0-9+.-]*://", re.IGNORECASE)
 _TREE = re.compile(r"^(?P<file>.+\.root(?:\.\d+)?):(?P<tree>[^:]+)$")
 # A mapped file counts as memory of the process, so few are kept.
 _KEPT_OPEN = 4
-_REMEDY = "copy or write it again, or go on without it with --skip-bad-files"
+REMEDY = "copy or write it again, or go on without it with --skip-bad-files"
+"""What to do about a file that is damaged, where it ends a message."""
 _TREE_CLASSES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
 # Opening a file costs more than reading a chunk of it. Handles belong to a thread, because two of them may not share a
 # file's cursor, and to a process, because a fork does not copy the threads behind a handle.
@@ -44,17 +45,18 @@ def expand(files: str | Sequence[str], folder: Path, where: str) -> list[tuple[s
     Raises
     ------
     DataError
-        If a pattern matches nothing, or a file is named twice.
+        If a pattern matches nothing, or two entries that are not the same text name one file: a slip. The same text
+        given several times is meant, and so often its events count.
     """
     found: list[tuple[str, str]] = []
+    named: dict[tuple[str, str], str] = {}
     for text in (files,) if isinstance(files, str) else files:
         split = _TREE.match(text)
         name, tree = (split["file"], split["tree"]) if split else (text, "")
-        matches = _remote(name, where) if _URL.match(name) else _local(name, folder, where)
-        found += [(match, tree) for match in matches]
-    for position, pair in enumerate(found):
-        if pair in found[:position]:
-            raise DataError(f"{where}: {pair[0]} is named twice, so its events would count twice; name it once")
+        for match in _remote(name, where) if _URL.match(name) else _local(name, folder, where):
+            if named.setdefault((match, tree), text) != text:
+                raise DataError(f"{where}: {match} is named twice, so its events would count twice; name it once")
+            found.append((match, tree))
     return found
 
 
@@ -120,7 +122,7 @@ def _diagnosis(path: str, error: Exception) -> str:
         )
     if _URL.match(path) and isinstance(error, OSError) and "Chunk" not in reason:
         return f"cannot be reached ({type(error).__name__}: {reason}); check the address and the server"
-    return f"is truncated or damaged ({type(error).__name__}: {reason}); {_REMEDY}"
+    return f"is truncated or damaged ({type(error).__name__}: {reason}); {REMEDY}"
 
 
 def _neighbours(path: Path) -> str:
@@ -145,7 +147,7 @@ def open_file(path: str, *, together: int = 1) -> Any:
             files.move_to_end(key)
             return files[key]
         if status is not None and status.st_size == 0:
-            raise BadFile(f"{path}: is empty (0 bytes); {_REMEDY}", path)
+            raise BadFile(f"{path}: is empty (0 bytes); {REMEDY}", path)
         # No array cache: every chunk is read once. Memory-mapping is the fastest way into a local file.
         options = {"handler": uproot.MemmapSource} if local else {}
         if local and Path(path).is_dir():
@@ -154,7 +156,7 @@ def open_file(path: str, *, together: int = 1) -> Any:
         if status is not None and status.st_size < opened.file.fEND:
             opened.close()
             reason = f"{status.st_size} bytes are left of {opened.file.fEND}"
-            raise BadFile(f"{path}: is truncated or damaged ({reason}); {_REMEDY}", path)
+            raise BadFile(f"{path}: is truncated or damaged ({reason}); {REMEDY}", path)
     for stale in [k for k in files if k[0] == path]:
         files.pop(stale).close()
     files[key] = opened

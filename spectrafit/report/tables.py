@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from spectrafit.physics.couplings import COUPLINGS
+
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
@@ -87,10 +89,21 @@ def quantity(value: float, error: float | None = None) -> str:
     return f"{value:.3g} ± {error:.2g}"
 
 
+def kappa_unit(coupling: str) -> str:
+    """Return what kappa is counted in, ` [(1e-9 mu_B)^2]`, to stand behind its name; nothing for no known coupling."""
+    if coupling not in COUPLINGS:
+        return ""
+    found = COUPLINGS[coupling]
+    size = f"{found.scale ** (1 / found.root):.3g}".replace("e-0", "e-")
+    unit = f"{size} {found.unit}".strip()
+    return f" [({unit})^2]" if found.root == 2 else f" [{unit}]"
+
+
 def result_table(best: FitResult, limit: Limit) -> Table:
     """Return what was found: the limit with what it means, the best fit and whether to believe it."""
     unit = f" {limit.unit}" if limit.unit else ""
     error = f" ± {limit.error:.1g}" if limit.error > 0 else ""
+    error += f" ± {limit.simulation_error:.1g} (simulation)" if limit.simulation_error > 0 else ""
     rows = [
         ("limit", f"{limit.value:.4g}{error}{unit} at {100 * limit.level:g} % CL"),
         ("method", f"{limit.method}, {limit.sides}-sided"),
@@ -106,7 +119,7 @@ def result_table(best: FitResult, limit: Limit) -> Table:
         rows.append(("toys", str(limit.ledger)))
     second = len(rows)
     if best.poi:
-        rows.append(("best fit kappa", quantity(best.kappa, best.kappa_error)))
+        rows.append((f"best fit kappa{kappa_unit(best.coupling)}", quantity(best.kappa, best.kappa_error)))
         if best.poi in best.minos:
             low, high = best.minos[best.poi]
             rows.append(("  MINOS", f"{low:+.3g} {high:+.3g}"))
@@ -178,8 +191,9 @@ def nuisance_table(model: Model, best: FitResult, impacts: Sequence[Impact]) -> 
     """Return every nuisance parameter, the largest impact on kappa first."""
     rows = nuisance_rows(model, best, impacts)
     rows.sort(key=lambda row: -max(abs(row["impact_up"]), abs(row["impact_down"])))
+    unit = kappa_unit(best.coupling)
     return Table(
-        title="Nuisance parameters",
+        title=f"Nuisance parameters, impact on kappa{unit}" if unit else "Nuisance parameters",
         columns=("parameter", "group", "constraint", ">fitted", ">pull", ">post / prior", ">impact up", ">impact down"),
         rows=tuple(
             (
@@ -201,9 +215,8 @@ def budget_table(best: FitResult, impacts: Sequence[Impact]) -> Table:
     """Return what the error of kappa is made of: groups of nuisances, statistics of simulation and data."""
     groups = [(i.name, f"{i.size:.3g}", f"{100 * i.size / best.kappa_error:.0f} %") for i in impacts if i.group]
     total = ("all", f"{best.kappa_error:.3g}", "100 %")
-    return Table(
-        title="Error of kappa", columns=("from", ">size", ">of the whole"), rows=(*groups, total), rules=(len(groups),)
-    )
+    title = f"Error of kappa{kappa_unit(best.coupling)}"
+    return Table(title=title, columns=("from", ">size", ">of the whole"), rows=(*groups, total), rules=(len(groups),))
 
 
 def yields_table(expected: Expectation, model: Model, coupling_at: str) -> Table:
@@ -284,24 +297,26 @@ def inventory_table(analysis: Analysis, *, skip_bad_files: bool = False) -> Tabl
 
     Raises
     ------
-    DataError
-        A file cannot be read, and `skip_bad_files` is off.
+    ConfigError, DataError
+        What a build would stumble over; with `skip_bad_files` simulation that cannot be read is left out.
     """
-    from spectrafit.events.read import scan
+    from spectrafit.templates.sources import survey
 
     rows = []
     several = len(analysis.sample_sets) > 1
-    for sample_set, sample in analysis.nominal:
-        found = scan(sample_set, sample, skip_bad_files=skip_bad_files)
-        wanted = analysis.exposure(sample_set)
+    for source in survey(analysis, {} if skip_bad_files else None):
+        found, name = source.inventory, source.sample.name
+        if name != source.stands_for:
+            name = f"{name} (for {source.stands_for})"
+        data = source.sample.role == "data"
         rows.append(
             (
-                f"{sample_set.name}/{sample.name}" if several else sample.name,
-                sample.role,
+                f"{source.sample_set.name}/{name}" if several else name,
+                source.sample.role,
                 str(len(found.identities)),
                 str(found.entries),
                 "" if found.pot is None else f"{found.pot:.4g}",
-                "" if sample.role == "data" or found.pot is None else f"{found.scale(wanted):.4g}",
+                "" if data else f"{source.scale:.4g}",
                 str(len(found.skipped)),
             )
         )

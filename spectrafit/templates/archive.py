@@ -14,6 +14,7 @@ import numpy as np
 from spectrafit.config import Analysis, Norm
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.output import replacing
+from spectrafit.templates.matrices import tables_of
 
 __all__ = ["configuration", "differing_key", "read", "write"]
 
@@ -25,7 +26,7 @@ _AFTER = ("title", "counts", "normalise", "data", "fit", "limit", "samples", "pa
 
 
 def configuration(analysis: Analysis) -> dict[str, Any]:
-    """Return what of the analysis shapes its templates, as plain values.
+    """Return what of the analysis shapes its templates, as plain values, with digests of its matrices and flux tables.
 
     Left out: fit and limit options, `norm` systematics, counts, data and normalisation (all applied to filled
     templates), titles and labels, and the folders files lie in.
@@ -49,6 +50,7 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     for region in plain["regions"]:
         for axis in region["axes"]:
             del axis["label"]
+    plain["tables"] = tables_of(analysis)
     return {key: value for key, value in plain.items() if key not in _AFTER}
 
 

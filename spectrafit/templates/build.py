@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -18,17 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrafit import config
-from spectrafit.config import Analysis, Sample, SampleSet
-from spectrafit.errors import BadFile, ConfigError
-from spectrafit.events.read import scan
-from spectrafit.events.schema import Inventory
+from spectrafit.config import Analysis
+from spectrafit.errors import BadFile
 from spectrafit.execution import Pool, imap
 from spectrafit.execution import executor as open_executor
 from spectrafit.templates import archive
-from spectrafit.templates.chunks import Sums, Task, effects_on, run
+from spectrafit.templates.chunks import Sums, Task, run
 from spectrafit.templates.effects import Filled
 from spectrafit.templates.regions import Grid, RegionBins, lay_out
+from spectrafit.templates.sources import Source, survey
 from spectrafit.templates.store import Templates
 from spectrafit.templates.systematics import effects
 from spectrafit.templates.variations import vary
@@ -37,21 +35,6 @@ from spectrafit.templates.weights import powers_of
 __all__ = ["build"]
 
 Floats = NDArray[np.float64]
-
-# Entries of a chunk, some ten megabytes while it is read: few enough that the next one takes the same memory, which the
-# system need not clear again, and enough that what Python does once per chunk is little. Fewer with lists of weights.
-_ENTRIES, _ENTRIES_WITH_LISTS = 300_000, 100_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Source:
-    """A sample to fill: itself, or in the place of the one it stands for."""
-
-    sample_set: SampleSet
-    sample: Sample
-    stands_for: str
-    inventory: Inventory
-    scale: float
 
 
 def build(
@@ -81,8 +64,8 @@ def build(
     cache : path, optional
         Folder that keeps the columns read, for the next build with other edges, regions or systematics.
     skip_bad_files : bool
-        Leave out files that cannot be read, scale the exposure accordingly, and list them in `inventories`. Damage
-        in the middle of a file costs a second pass, over the others.
+        Leave out simulation that cannot be read, scale the exposure accordingly, and list it in `inventories`; data
+        are never left out. Damage in the middle of a file costs a second pass, over the others.
     progress : bool
         Show a progress bar on the terminal.
 
@@ -91,7 +74,6 @@ def build(
     ConfigError, DataError
         With file and entries, or the key of the TOML.
     """
-    _check(analysis)
     name = executor if isinstance(executor, str) else type(executor).__name__
     opened = partial(open_executor, executor, workers, scheduler=scheduler, preload=("spectrafit.templates.warm",))
     folder = None if cache is None else Path(cache)
@@ -116,7 +98,7 @@ def _build(
 ) -> Templates:
     """Build from all files, or (`left_out` not None) from those that can be read and are not left out."""
     begun = time.perf_counter()
-    sources = tuple(_sources(analysis, left_out))
+    sources = survey(analysis, left_out)
     scanned = time.perf_counter()
     tasks = [task for source in sources for task in _tasks(analysis, source, cache)]
     added: dict[tuple[str, str], Sums] = {}
@@ -144,61 +126,7 @@ def _build(
     return Templates(**templates, provenance=provenance)
 
 
-def _check(analysis: Analysis) -> None:
-    """Refuse systematics that could change nothing."""
-    names = tuple(sample.name for _, sample in analysis.nominal if sample.role != "data")
-    for effect in effects(analysis).values():
-        acting = effect.acts_on(names)
-        if not acting:
-            listed = ", ".join(names) or "none"
-            raise ConfigError(f"{effect.where}: acts on no sample that is filled from events (there are: {listed})")
-        if isinstance(effect.systematic, config.Shift):
-            column = effect.systematic.column
-            used = {need for sample in acting for need in Grid.of(analysis.regions, sample).needs}
-            if column not in used:
-                raise ConfigError(
-                    f"{effect.where}: no axis or cut of its samples is made of {column!r}, so shifting it changes"
-                    f" nothing; they are made of {', '.join(sorted(used))}"
-                )
-
-
-def _sources(analysis: Analysis, left_out: Mapping[str, str] | None) -> Iterator[_Source]:
-    """Scan the samples: those of the expectation and the data, then the shifted ntuple sets that stand for them."""
-    nominal = [(sample_set, sample, sample.name) for sample_set, sample in analysis.nominal]
-    shifted = dict.fromkeys(
-        (stand_in, name)
-        for systematic in analysis.systematics
-        if isinstance(systematic, config.ShiftedSample)
-        for names in (systematic.up, systematic.down)
-        for name, stand_in in names.items()
-    )
-    inventories: dict[str, Inventory] = {}
-    for sample_set, sample, stands_for in [
-        *nominal,
-        *((*analysis.sample(stand_in), name) for stand_in, name in shifted),
-    ]:
-        original = analysis.sample(stands_for)[1]
-        if sample.role != original.role:
-            raise ConfigError(
-                f"{analysis.path}: sample {sample.name!r} is {sample.role} and stands for {stands_for!r}, which is"
-                f" {original.role}; give them the same role"
-            )
-        filling = effects_on(analysis, sample, stands_for)
-        lists = any(effect.lists for effect in filling.values())
-        if sample.name not in inventories:
-            inventories[sample.name] = scan(
-                sample_set,
-                sample,
-                chunk_entries=_ENTRIES_WITH_LISTS if lists else _ENTRIES,
-                skip_bad_files=left_out is not None,
-                left_out=left_out or {},
-            )
-        inventory = inventories[sample.name]
-        scale = 1.0 if sample.role == "data" else inventory.scale(analysis.exposure(sample_set))
-        yield _Source(sample_set=sample_set, sample=sample, stands_for=stands_for, inventory=inventory, scale=scale)
-
-
-def _tasks(analysis: Analysis, source: _Source, cache: Path | None) -> Iterator[Task]:
+def _tasks(analysis: Analysis, source: Source, cache: Path | None) -> Iterator[Task]:
     by_path = {identity.path: identity for identity in source.inventory.identities}
     for chunk in source.inventory.chunks:
         yield Task(
@@ -232,7 +160,7 @@ def _bar(total: int, progress: bool) -> Iterator[Any]:
         yield lambda entries: bar.advance(work, entries)
 
 
-def _finish(analysis: Analysis, sources: tuple[_Source, ...], added: Mapping[tuple[str, str], Sums]) -> dict[str, Any]:
+def _finish(analysis: Analysis, sources: tuple[Source, ...], added: Mapping[tuple[str, str], Sums]) -> dict[str, Any]:
     """Scale to the analysis exposure, drop the flow, and make variations; return the fields of `Templates`."""
     regions = lay_out(analysis.regions)
     grid = Grid.of(analysis.regions, "")
@@ -282,7 +210,7 @@ def _finish(analysis: Analysis, sources: tuple[_Source, ...], added: Mapping[tup
 
 def _vary(
     analysis: Analysis,
-    sources: tuple[_Source, ...],
+    sources: tuple[Source, ...],
     added: Mapping[tuple[str, str], Sums],
     samples: tuple[str, ...],
     regions: tuple[RegionBins, ...],
@@ -317,7 +245,7 @@ def _vary(
     return vary(filled, work)
 
 
-def _inventory(source: _Source, added: Mapping[tuple[str, str], Sums]) -> dict[str, Any]:
+def _inventory(source: Source, added: Mapping[tuple[str, str], Sums]) -> dict[str, Any]:
     """Return what was read of a sample, as plain values."""
     inventory = source.inventory
     report = added[source.sample.name, source.stands_for].report

@@ -97,6 +97,10 @@ class Effect:
         self.systematic = systematic
         self.where = f"{where} ({systematic.name!r})"
 
+    def check(self, analysis: Analysis) -> None:
+        """Raise what can be known to be wrong before events are read."""
+        return
+
     def reads(self, sample: Sample) -> tuple[str, ...]:
         """Return the columns it needs of a sample's events."""
         return ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,14 +11,14 @@ import boost_histogram as bh
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrafit.config import FluxUncertainty, SampleSet
+from spectrafit.config import Analysis, Covariance, FluxUncertainty, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import flux
 from spectrafit.physics.cross_sections import FLAVOURS
 from spectrafit.templates.components import directions_of
 from spectrafit.templates.fill import AxisIndex, axis_index
 
-__all__ = ["FluxBins", "flux_directions", "fluxes", "load"]
+__all__ = ["FluxBins", "flux_directions", "fluxes", "load", "tables_of"]
 
 Floats = NDArray[np.float64]
 
@@ -49,17 +50,47 @@ def load(name: str, beside: str, where: str) -> Floats:
     DataError
         There is no such file or histogram, or it holds no matrix.
     """
-    text = str(Path(beside).parent / Path(name).expanduser())
+    file, histogram = _split(name, beside)
+    text = str(file)
     try:
-        if ".root:" in text:
-            file, _, histogram = text.rpartition(":")
-            return _histogram(file, histogram, where)
+        if histogram:
+            return _histogram(text, histogram, where)
         matrix = (
             np.load(text, allow_pickle=False) if text.endswith(".npy") else np.loadtxt(text, delimiter=",", ndmin=2)
         )
     except (OSError, ValueError) as error:
         raise DataError(f"{where}: {name} cannot be read as a matrix ({error})") from None
     return np.asarray(matrix, np.float64)
+
+
+def _split(name: str, beside: str) -> tuple[Path, str]:
+    """Return the file of a matrix, and the histogram in it or ""."""
+    file, _, histogram = name.rpartition(":") if ".root:" in name else (name, "", "")
+    return Path(beside).parent / Path(file).expanduser(), histogram
+
+
+def tables_of(analysis: Analysis) -> dict[str, str]:
+    """Return the SHA-256 of every file with a matrix or a flux table that templates are made with.
+
+    Raises
+    ------
+    DataError
+        A file cannot be read.
+    """
+    files: dict[str, Path] = {}
+    for systematic in analysis.systematics:
+        if isinstance(systematic, Covariance):
+            files[systematic.file] = _split(systematic.file, analysis.path)[0]
+        elif isinstance(systematic, FluxUncertainty):
+            if systematic.covariance:
+                files[systematic.covariance] = _split(systematic.covariance, analysis.path)[0]
+            for sample_set in analysis.sample_sets:
+                for flavour, name in sample_set.flux.items():
+                    files[f"{sample_set.name}: {flavour}"] = sample_set.folder / name
+    try:
+        return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    except OSError as error:
+        raise DataError(f"{analysis.path}: {error.filename} cannot be read ({error.strerror})") from None
 
 
 def _histogram(file: str, name: str, where: str) -> Floats:
@@ -85,14 +116,16 @@ def fluxes(sample_set: SampleSet, where: str) -> tuple[FluxBins, ...]:
     """
     if not sample_set.flux:
         raise ConfigError(f"{where}: sample set {sample_set.name!r} has no [flux] to be uncertain of; name its tables")
-    return _fluxes(tuple((FLAVOURS[f], str(sample_set.folder / path)) for f, path in sample_set.flux.items()))
+    tables = [(FLAVOURS[flavour], sample_set.folder / name) for flavour, name in sample_set.flux.items()]
+    # Kept as long as the files do not change: this is asked for with every block of events.
+    return _fluxes(tuple((pdg, str(path), path.stat().st_mtime_ns if path.exists() else 0) for pdg, path in tables))
 
 
 @functools.lru_cache(maxsize=64)
-def _fluxes(tables: tuple[tuple[int, str], ...]) -> tuple[FluxBins, ...]:
+def _fluxes(tables: tuple[tuple[int, str, int], ...]) -> tuple[FluxBins, ...]:
     result: list[FluxBins] = []
     first = 0
-    for pdg, path in tables:
+    for pdg, path, _ in tables:
         table = flux.load(path)
         axis = axis_index(bh.axis.Variable(table.edges))
         result.append(FluxBins(pdg=pdg, axis=axis, first=first, uncertainty=table.uncertainty))

@@ -34,6 +34,7 @@ from spectrafit.templates.effects import (
     values_of,
 )
 from spectrafit.templates.observables import needs
+from spectrafit.templates.regions import lay_out
 
 __all__ = ["EFFECTS", "effects"]
 
@@ -174,19 +175,27 @@ class CovarianceEffect(Effect):
     linear = True
     fills = False
 
-    def deviations(self, filled: Filled) -> Floats:
-        wanted = config.chosen(self.systematic.regions, tuple(r.name for r in filled.regions))
-        bins = np.concatenate([np.arange(r.start, r.stop) for r in filled.regions if r.name in wanted])
-        matrix = matrices.load(self.systematic.file, filled.analysis.path, self.where)
+    def check(self, analysis: Analysis) -> None:
+        self._rows(analysis)
+
+    def _rows(self, analysis: Analysis) -> tuple[Floats, NDArray[np.intp]]:
+        """Return rows (R, D) whose outer products sum to the matrix, and the D bins it is over."""
+        regions = lay_out(analysis.regions)
+        wanted = config.chosen(self.systematic.regions, tuple(r.name for r in regions))
+        bins = np.concatenate([np.arange(r.start, r.stop) for r in regions if r.name in wanted])
+        matrix = matrices.load(self.systematic.file, analysis.path, self.where)
         if matrix.shape != (bins.size, bins.size):
             raise DataError(
                 f"{self.where}: {self.systematic.file} has shape {matrix.shape}, its regions {', '.join(wanted)} have"
                 f" {bins.size} bins in all"
             )
         try:
-            rows = directions_of(matrix)
+            return directions_of(matrix), bins
         except ValueError as error:
             raise DataError(f"{self.where}: {self.systematic.file} {error}") from None
+
+    def deviations(self, filled: Filled) -> Floats:
+        rows, bins = self._rows(filled.analysis)
         mine = [filled.samples.index(sample) for sample in self.acts_on(filled.samples)]
         if not self.systematic.fractional:
             total = filled.nominal[mine, 0][:, bins].sum(axis=0)
@@ -211,6 +220,11 @@ class FluxEffect(Effect):
     """
 
     linear = True
+
+    def check(self, analysis: Analysis) -> None:
+        for sample_set in analysis.sample_sets:
+            if self.acts_on(tuple(sample.name for sample in sample_set.samples if sample.role != "data")):
+                matrices.flux_directions(sample_set, self.systematic, analysis.path, self.where)
 
     def reads(self, sample: Sample) -> tuple[str, ...]:
         # The preset's nu_pdg names the neutrino of any entry; a user's own pdg column does for a signal sample.

@@ -53,6 +53,18 @@ def test_expand_refuses(tmp_path: Path) -> None:
         files.expand(("nu_0.root", "nu_*.root"), tmp_path, "w")
 
 
+def test_the_same_name_many_times_is_meant(write_tree: Write, one: One) -> None:
+    columns = native(7)
+    write_tree("nu.root", columns, pot=1e19)
+    keys = one(files=("nu.root",) * 3)
+    inventory = read.scan(*keys)
+    assert (inventory.entries, inventory.pot) == (21, pytest.approx(3e19))
+    found = [read.read(chunk, *keys)[0] for chunk in inventory.chunks]
+    assert [chunk.first for chunk in inventory.chunks] == [0, 7, 14]
+    for events in found:
+        np.testing.assert_array_equal(events.t, columns["t"])
+
+
 def test_handles_are_kept_and_closed(write_tree: Write) -> None:
     paths = [str(write_tree(f"{i}.root", native(2))) for i in range(20)]
     first = files.open_file(paths[0])

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import boost_histogram as bh
 import numpy as np
@@ -235,6 +236,80 @@ def test_damage_in_the_middle_of_a_file_costs_that_file(ntuples, tmp_path, execu
     moved.edit_samples("numu_[01].root", "numu_0.root")
     moved.edit_samples("friend_[01].root", "friend_0.root")
     np.testing.assert_array_equal(found.counts, build(moved.analysis(said)).counts)
+
+
+def test_yields_stay_as_they_were_without_a_bad_file(ntuples, tmp_path):
+    moved = ntuples.moved(tmp_path / "here")
+    base = build(moved.analysis())
+    (moved.folder / "numu_1.root").write_bytes((moved.folder / "numu_1.root").read_bytes()[:-5000])
+    found = build(moved.analysis(), skip_bad_files=True)
+    (numu,) = [i for i in found.inventories if i["sample"] == "numu"]
+    assert (numu["pot"], numu["scale"]) == (5e19, 4.0)  # 1e20 for two like files
+    before, after = (t.counts[0, 0].sum(axis=-1) for t in (base, found))
+    spread = np.sqrt([base.squares[0, 0].sum(), base.squares[0, 2].sum()])
+    # Half of the same events: what differs is the other half.
+    assert np.all(np.abs(after - before) < 4 * spread)
+    np.testing.assert_array_equal(found.counts[1:], base.counts[1:])
+    np.testing.assert_array_equal(found.data, base.data)
+
+
+@pytest.mark.parametrize("how", ["gone", "short", "inside"])
+def test_data_are_never_left_out(ntuples, tmp_path, how):
+    moved = ntuples.moved(tmp_path / "here")
+    moved.edit_samples('files = "observed.root"', 'files = ["observed.root", "more.root"]')
+    more = moved.folder / "more.root"
+    if how != "gone":
+        shutil.copy(moved.folder / "observed.root", more)
+    if how == "short":
+        more.write_bytes(more.read_bytes()[:-100])
+    if how == "inside":
+        damage(more, "events", "t_reco", 0)
+    with pytest.raises(DataError, match=r"more\.root: .*data are never left out.*lower pot") as raised:
+        build(moved.analysis(), skip_bad_files=True)
+    assert "--skip-bad-files" not in str(raised.value)
+
+
+def test_what_can_be_known_before_events_are_read_is_said_then(ntuples, monkeypatch):
+    from spectrafit.templates import chunks
+
+    def unread(*args, **kwargs):
+        raise AssertionError("the ntuple was read")
+
+    monkeypatch.setattr(chunks.cache, "fetch", unread)
+    said = '[[systematics]]\nkind = "{}"\nname = "w"\n{}\n'
+    np.save(ntuples.folder / "small.npy", np.eye(2))
+    for kind, keys, message in (
+        ("weight", 'weights = ["w_upp"]\nsigmas = [1.0]\nsamples = ["background"]', "did you mean 'w_up'"),
+        ("universes", 'branch = "univreses"', "did you mean 'universes'"),
+        ("covariance", 'file = "small.npy"', "have 27 bins in all"),
+        ("flux", 'covariance = "small.npy"', "has 28 bins in all"),
+    ):
+        with pytest.raises((ConfigError, DataError), match=message):
+            build(ntuples.analysis(said.format(kind, keys)))
+
+
+def test_the_digest_is_of_matrices_and_flux_tables_too(ntuples, tmp_path):
+    moved = ntuples.moved(tmp_path / "here")
+    np.save(moved.folder / "m.npy", 0.01 * np.eye(3))
+    analysis = moved.analysis(
+        '[[systematics]]\nkind = "covariance"\nname = "c"\nfile = "m.npy"\nregions = ["side"]\n'
+        '[[systematics]]\nkind = "flux"\nname = "f"\n'
+    )
+    first = build(analysis)
+    first.save(tmp_path / "t.npz")
+    np.save(moved.folder / "m.npy", 0.02 * np.eye(3))
+    assert build(analysis).digest != first.digest
+    with pytest.raises(ConfigError, match=r"another analysis: \$\.tables\.m\.npy is .* in the analysis"):
+        Templates.load(tmp_path / "t.npz", analysis=analysis)
+    np.save(moved.folder / "m.npy", 0.01 * np.eye(3))
+    assert Templates.load(tmp_path / "t.npz", analysis=analysis).digest == first.digest
+    table = moved.folder / "nue.dat"
+    table.write_text(table.read_text().replace("0.12", "0.13"))
+    with pytest.raises(ConfigError, match=r"\$\.tables\.samples: nue"):
+        Templates.load(tmp_path / "t.npz", analysis=analysis)
+    table.unlink()
+    with pytest.raises(DataError, match=r"nue\.dat cannot be read"):
+        Templates.load(tmp_path / "t.npz", analysis=analysis)
 
 
 def test_progress_is_shown_on_the_terminal_only(ntuples, capsys):

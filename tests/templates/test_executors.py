@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spectrafit.errors import DataError
-from spectrafit.templates import build as module
+from spectrafit.templates import sources as module
 from spectrafit.templates.build import build
 
 SYSTEMATICS = """

@@ -120,7 +120,7 @@ def test_smearing_is_gaussian_and_the_same_however_the_work_is_cut(ntuples, monk
     ]
     pulls = (up[0, 0] - np.mean(tries, axis=0)) / np.std(tries, axis=0)
     assert np.sum(pulls**2) < 27 + 5 * np.sqrt(2 * 27)
-    from spectrafit.templates import build as module
+    from spectrafit.templates import sources as module
 
     monkeypatch.setattr(module, "_ENTRIES", 5_000)
     again = made(ntuples, table)
