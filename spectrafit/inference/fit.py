@@ -112,12 +112,15 @@ def fit(
 
 
 def _refereed(problem: Problem, best: Minimum, free: Bools, hessian: Floats) -> tuple[Minimum, bool]:
-    """Return the better of the minimum and what MIGRAD makes of it, and whether MIGRAD moved."""
-    diagonal = np.diag(hessian)
-    if not np.any(free) or not np.all(diagonal[free] > 0):
+    """Return the better of the minimum and what MIGRAD makes of it, and whether MIGRAD moved.
+
+    Parameters at a limit stay there: MIGRAD sees no slope through its transformation of limits, and does not end.
+    """
+    diagonal, moving = np.diag(hessian), free & ~_at_limit(problem, best.values, free)
+    if not np.any(moving) or not np.all(diagonal[moving] > 0):
         return best, False
     diagonal = np.where(diagonal > 0, diagonal, 1.0)
-    engine = problem.minuit(best.values, free, steps=np.sqrt(2.0 / diagonal), curvature=diagonal)
+    engine = problem.minuit(best.values, moving, steps=np.sqrt(2.0 / diagonal), curvature=diagonal)
     engine.strategy = 0
     engine.migrad()
     calls = best.calls + int(engine.nfcn + engine.ngrad)

@@ -120,13 +120,13 @@ class Problem:
         )
         return Minimum(values=values, nll=nll, edm=edm, calls=calls, converged=status == CONVERGED, by="Newton")
 
-    def migrad(self, start: Floats, free: Bools, *, simplex: bool = False) -> Minimum:
-        """Return what MIGRAD finds."""
+    def migrad(self, start: Floats, free: Bools, *, simplex: bool = False, calls: int | None = None) -> Minimum:
+        """Return what MIGRAD finds, in about so many `calls`."""
         engine = self.minuit(start, free)
         engine.strategy = 1
         if simplex:
             engine.simplex()
-        engine.migrad()
+        engine.migrad(ncall=calls)
         return Minimum(
             values=np.array(engine.values, dtype=np.float64),
             nll=float(engine.fval),

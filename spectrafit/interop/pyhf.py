@@ -31,6 +31,9 @@ __all__ = ["fit_workspace", "read_workspace"]
 
 Floats = npt.NDArray[np.float64]
 
+# Evaluations per parameter after which a second opinion is not worth more.
+_CALLS = 50
+
 
 def read_workspace(
     path: str | os.PathLike[str],
@@ -56,7 +59,7 @@ def read_workspace(
     Returns
     -------
     Model
-        `poi` is "" if the measurement has none, or names one that no modifier uses.
+        `poi` is "" if the measurement has none, or names one that no modifier uses; `name[0]` for a set of one.
 
     Raises
     ------
@@ -79,10 +82,12 @@ def _model(spec: ws.Workspace, measurement: str | None, profiled: bool) -> Model
     data = _data(spec, spans)
     sets = collect(parts)
     configure(sets, chosen.config.parameters, where)
-    poi = chosen.config.poi if chosen.config.poi in sets else ""
-    if poi and not sets[poi].scalar:
-        raise ConfigError(f"{where}.poi: {poi!r} is a set of {len(sets[poi].inits)} parameters, needs one")
-    alone = _alone(parts, sets) if profiled else {}
+    asked = chosen.config.poi if chosen.config.poi in sets else ""
+    if asked and len(sets[asked].inits) != 1:
+        raise ConfigError(f"{where}.poi: {asked!r} is a set of {len(sets[asked].inits)} parameters, needs one")
+    # A factor per bin may be of interest, if there is one bin.
+    poi = sets[asked].names(asked)[0] if asked else ""
+    alone = {b: factor for b, factor in _alone(parts, sets).items() if factor[0] != asked} if profiled else {}
     components = tuple(_component(part, sets, alone) for part in parts)
     names = {sets[name].names(name)[i] for name, i in alone.values()}
     effective = _effective(components)
@@ -258,11 +263,17 @@ def fit_workspace(
 
 
 def _second_opinion(model: Model, best: FitResult) -> FitResult:
-    """Return the better of a fit that ended at limits and the minimum MIGRAD reaches from the start.
+    """Return the best of a fit that ended at limits and the minima found by two other ways.
 
     Products of free factors (a normalisation and a factor per bin) have several minima, and a long first step of
-    Newton's may end at the wrong limit.
+    Newton's may end at the wrong limit. The others are Newton's with what ended there held until the rest is fitted,
+    and MIGRAD's.
     """
     problem = Problem(model)
-    other = problem.migrad(model.initial, problem.free)
-    return fit(model, start=other.values) if other.converged and other.nll < best.nll - 1e-4 else best
+    inside = problem.newton(model.initial, problem.held(*(model.index(name) for name in best.at_limit)))
+    again = problem.newton(inside.values, problem.free)
+    far = problem.migrad(model.initial, problem.free, calls=_CALLS * (10 + len(model.names)))
+    for other in (again, far):
+        if other.converged and other.nll < best.nll - 1e-4:
+            best = fit(model, start=other.values)
+    return best

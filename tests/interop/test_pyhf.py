@@ -282,6 +282,43 @@ def test_gzip_and_key_and_absent_interest(tmp_path):
     assert read_workspace(save(spec, tmp_path)).poi == ""
 
 
+@pytest.mark.parametrize("kind", ["shapesys", "staterror"])
+def test_interest_in_a_factor_of_the_only_bin(kind, tmp_path):
+    spec = simple()
+    background = {"name": "b", "data": [8.0], "modifiers": [{"name": "np", "type": kind, "data": [2.0]}]}
+    spec["channels"] = [{"name": "c", "samples": [{"name": "s", "data": [5.0], "modifiers": []}, background]}]
+    spec["observations"] = [{"name": "c", "data": [19.0]}]
+    spec["measurements"] = [{"name": "m", "config": {"poi": "np", "parameters": []}}]
+    workspace = pyhf.Workspace(spec)
+    model = workspace.model()
+    result = fit_workspace(save(spec, tmp_path))
+    pyhf.set_backend("numpy", pyhf.optimize.minuit_optimizer(tolerance=1e-4))
+    values = pyhf.infer.mle.fit(workspace.data(model), model)
+    assert result["poi"] == model.config.par_names[model.config.poi_index] == "np[0]"
+    assert result["parameters"]["np[0]"] == pytest.approx(values[0], abs=1e-4)
+
+
+@pytest.mark.parametrize(("seen", "limit"), [(40.0, 0.0), (105.0, 1.5)])
+def test_a_minimum_at_a_bound_is_one(seen, limit, tmp_path):
+    spec = simple()
+    spec["measurements"][0]["config"]["parameters"].append({"name": "mu", "bounds": [[0.0, 1.5]]})
+    signal = {"name": "s", "data": [20.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
+    rate = {"name": "rate", "type": "normsys", "data": {"lo": 0.9, "hi": 1.1}}
+    background = {"name": "b", "data": [60.0], "modifiers": [rate]}
+    spec["channels"] = [{"name": "c", "samples": [signal, background]}]
+    spec["observations"] = [{"name": "c", "data": [seen]}]
+    result = fit_workspace(save(spec, tmp_path))
+    referee = Referee(spec | {"measurements": spec["measurements"][:1]})
+    drop = result["statistic_at_start"] - result["statistic"]
+    assert drop == pytest.approx(referee.statistic(referee.initial) - referee.minimum(), abs=1e-4)
+    assert result["valid"]
+    assert result["at_limit"] == ["mu"]
+    assert result["parameters"]["mu"] == pytest.approx(limit, abs=1e-9)
+    # The error of the rate is that of the fit with mu held there.
+    assert result["errors"]["mu"] == 0.0
+    assert 0.5 < result["errors"]["rate"] < 1.0
+
+
 def test_parameters_without_effect_are_held(tmp_path):
     spec = simple()
     spec["channels"][0]["samples"][0]["data"] = [0.0, 0.0, 0.0]
