@@ -17,6 +17,7 @@ from spectrafit.config import Analysis
 from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM, SIN2_THETA_W
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.templates import fill
+from spectrafit.templates.chunks import BLOCK
 from spectrafit.templates.observables import Columns
 from spectrafit.templates.regions import Grid, lay_out
 from spectrafit.templates.weights import weigher
@@ -26,8 +27,6 @@ __all__ = ["by_histograms", "in_memory", "many_universes"]
 Floats = npt.NDArray[np.float64]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
-# As in the build: what one turn of the kernels works on stays in the second-level cache.
-_BLOCK = 32_768
 _UNIVERSES = 100
 
 
@@ -36,9 +35,9 @@ def add_up(analysis: Analysis, events: Arrays) -> Floats:
     sample_set, sample = analysis.nominal[0]
     grid, weigh = Grid.of(analysis.regions, sample.name), weigher(analysis, sample_set, sample)
     sums = np.zeros((grid.size, fill.columns_of(1)))
-    for start in range(0, len(events["weight"]), _BLOCK):
-        view = Columns({name: values[start : start + _BLOCK] for name, values in events.items()})
-        weight = np.ascontiguousarray(view["weight"], np.float64)
+    for start in range(0, len(events["weight"]), BLOCK):
+        view = Columns({name: values[start : start + BLOCK] for name, values in events.items()})
+        weight = view.stored("weight")
         powers = weigh(view, weight.size)
         for cells in grid.cells(view, weight.size):
             fill.add_events(cells, weight, powers, sums)
@@ -74,14 +73,13 @@ def in_memory(events: Arrays, turns: int, peers: Collection[str]) -> list[Row]:
     size = len(events["weight"])
     analysis = ntuples.analysis((Path("events.root"),))
     axes = lay_out(analysis.regions)[0].axes
-    doubled = {name: v if name == "pdg" else v.astype(np.float64) for name, v in events.items()}
-    works: dict[str, Callable[[], Any]] = {"ours": lambda: add_up(analysis, doubled)}
+    works: dict[str, Callable[[], Any]] = {"ours": lambda: add_up(analysis, events)}
     if "numpy" in peers:
         works["numpy"] = lambda: by_histograms(axes, events)
     done = in_turns(works, turns=turns)
     if "numpy" in done:
         agree("in memory", done["ours"].answer[:, :5].T, done["numpy"].answer, rtol=1e-9, atol=1e-12)
-    stages = _stages(analysis, doubled)
+    stages = _stages(analysis, events)
     spent = ", ".join(f"{stage} {1e3 * seconds:.0f} ms" for stage, seconds in stages.items())
     name = f"reweight and fill {size:,} events in memory, 25 x 28 variable bins, one core: numpy + boost-histogram"
     note = f"to reach: ratio 10, 45 M events/s; {spent}"
@@ -94,9 +92,9 @@ def _stages(analysis: Analysis, events: Arrays) -> dict[str, float]:
     grid, weigh = Grid.of(analysis.regions, sample.name), weigher(analysis, sample_set, sample)
     sums = np.zeros((grid.size, fill.columns_of(1)))
     spent = dict.fromkeys(("weigh", "number", "add"), 0.0)
-    for start in range(0, len(events["weight"]), _BLOCK):
-        view = Columns({name: values[start : start + _BLOCK] for name, values in events.items()})
-        weight = view["weight"]
+    for start in range(0, len(events["weight"]), BLOCK):
+        view = Columns({name: values[start : start + BLOCK] for name, values in events.items()})
+        weight = view.stored("weight")
         marks = [time.perf_counter()]
         powers = weigh(view, weight.size)
         marks.append(time.perf_counter())
@@ -122,8 +120,8 @@ def many_universes(events: Arrays, turns: int, peers: Collection[str]) -> list[R
 
     def ours() -> Floats:
         sums = np.zeros((grid.size, 2, _UNIVERSES))
-        for start in range(0, size, _BLOCK):
-            part = slice(start, start + _BLOCK)
+        for start in range(0, size, BLOCK):
+            part = slice(start, start + BLOCK)
             view = Columns({name: values[part] for name, values in columns.items()})
             cells = grid.cells(view, len(view["weight"]))
             fill.add_universes(cells[0], view["weight"], np.ascontiguousarray(powers[:, part]), ratios[part], sums)

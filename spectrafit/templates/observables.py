@@ -37,11 +37,13 @@ class Observable:
 
 
 def _t_theta2(t: Reals, theta: Reals) -> Floats:
-    return np.multiply(t, np.square(theta, dtype=np.float64))
+    square = np.square(theta, dtype=np.float64)
+    return np.multiply(t, square, out=square)
 
 
 def _e_theta2(t: Reals, theta: Reals) -> Floats:
-    return np.add(t, M_E, dtype=np.float64) * np.square(theta, dtype=np.float64)
+    square = np.square(theta, dtype=np.float64)
+    return np.multiply(np.add(t, M_E, dtype=np.float64), square, out=square)
 
 
 OBSERVABLES: dict[str, Observable] = {
@@ -50,13 +52,13 @@ OBSERVABLES: dict[str, Observable] = {
     "e_nu": Observable(needs=("e_nu",), label=r"$E_\nu$ [GeV]"),
     "t_theta2": Observable(needs=("t", "theta"), label=r"true $T_e\,\theta_e^2$ [GeV rad$^2$]", make=_t_theta2),
     "e_theta2": Observable(needs=("t", "theta"), label=r"true $E_e\,\theta_e^2$ [GeV rad$^2$]", make=_e_theta2),
-    "t_reco": Observable(needs=("t_reco",), label="$T_e$ [GeV]"),
-    "theta_reco": Observable(needs=("theta_reco",), label=r"$\theta_e$ [rad]"),
+    "t_reco": Observable(needs=("t_reco",), label="reconstructed $T_e$ [GeV]"),
+    "theta_reco": Observable(needs=("theta_reco",), label=r"reconstructed $\theta_e$ [rad]"),
     "t_theta2_reco": Observable(
-        needs=("t_reco", "theta_reco"), label=r"$T_e\,\theta_e^2$ [GeV rad$^2$]", make=_t_theta2
+        needs=("t_reco", "theta_reco"), label=r"reconstructed $T_e\,\theta_e^2$ [GeV rad$^2$]", make=_t_theta2
     ),
     "e_theta2_reco": Observable(
-        needs=("t_reco", "theta_reco"), label=r"$E_e\,\theta_e^2$ [GeV rad$^2$]", make=_e_theta2
+        needs=("t_reco", "theta_reco"), label=r"reconstructed $E_e\,\theta_e^2$ [GeV rad$^2$]", make=_e_theta2
     ),
 }
 """The observables there are; E = T + m_e is the total energy. Any other name is a column of the ntuple."""
