@@ -187,7 +187,7 @@ def coverage(
     if output is not None:
         from spectrafit.report.coverage import draw_coverage
 
-        typer.echo(draw_coverage(output, found))
+        typer.echo(draw_coverage(output, found, coupling=model.coupling, title=loaded.title or ""))
 
 
 def export(
@@ -219,8 +219,10 @@ def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json
     else:
         typer.echo(f"2 NLL: {result['statistic_at_start']:.6f} at the start, {result['statistic']:.6f} at the minimum")
         for name, value in result["parameters"].items():
-            typer.echo(f"  {name}  {value:.6g}")
-        typer.echo(f"{'valid' if result['valid'] else 'NOT VALID'}, {result['seconds']:.3f} s")
+            error = f" +- {result['errors'][name]:.3g}" if result["errors"].get(name) else ""
+            typer.echo(f"  {name}  {value:.6g}{error}{'  at its bound' if name in result['at_limit'] else ''}")
+        verdict = "valid" if result["valid"] else f"NOT VALID: {result['message']}"
+        typer.echo(f"{verdict}; {result['seconds']:.3f} s")
     if not result["valid"]:
         raise typer.Exit(1)
 

@@ -13,14 +13,18 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_coverage"]
 
+_MARKERS = "osD^v<>"
 
-def draw_coverage(path: str | os.PathLike[str], found: Coverage) -> Path:
+
+def draw_coverage(path: str | os.PathLike[str], found: Coverage, *, coupling: str = "", title: str = "") -> Path:
     """Draw coverage against true kappa, one series a method with its 68 % binomial bands, and the nominal level.
 
     Parameters
     ----------
     path : file to write; its suffix says the format.
     found : what `spectrafit.inference.coverage.coverage` counted.
+    coupling : name of the fitted coupling, for the axis; without it kappa is a number of no unit.
+    title : name of the analysis, above the frame.
 
     Raises
     ------
@@ -30,6 +34,8 @@ def draw_coverage(path: str | os.PathLike[str], found: Coverage) -> Path:
     # matplotlib is half a second to import: only those who draw pay for it.
     from matplotlib.figure import Figure
 
+    from spectrafit.physics.couplings import COUPLINGS
+    from spectrafit.report.figures.likelihood import kappa_label
     from spectrafit.report.figures.saving import save
     from spectrafit.report.figures.style import COLOURS, frame, look, tag
 
@@ -47,18 +53,21 @@ def draw_coverage(path: str | os.PathLike[str], found: Coverage) -> Path:
             y = found.fraction[:, index]
             bands = np.maximum([y - low[:, index], high[:, index] - y], 0.0)
             style: dict[str, Any] = {
-                "fmt": "o-",
-                "markersize": 4,
-                "linewidth": 0.8,
+                "fmt": _MARKERS[index % len(_MARKERS)],
+                "markersize": 4.5,
+                # Between the points nothing was counted: no line.
+                "linewidth": 1.0,
                 "capsize": 2,
                 "color": shades[index % len(shades)],
             }
-            axes.errorbar(x, y, yerr=bands, label=method, **style)
+            axes.errorbar(x, y, yerr=bands, label=method.replace(" (", ", ").replace(")", "-sided"), **style)
         axes.set_xlim(found.kappas.min() - 0.08 * span, found.kappas.max() + 0.08 * span)
-        axes.set_ylim(min(float(low.min()), found.level) - 0.03, 1.02)
-        axes.set_xlabel("true kappa")
-        axes.set_ylabel("coverage")
+        # Room below the lowest point for the legend.
+        bottom, rows = min(float(low.min()), found.level), (len(found.methods) + 1) // 2
+        axes.set_ylim(bottom - (1.01 - bottom) * (0.1 + 0.08 * rows), 1.01)
+        axes.set_xlabel(f"true {kappa_label(COUPLINGS[coupling])}" if coupling else "true kappa")
+        axes.set_ylabel(f"coverage of {100 * found.level:g} % intervals")
         axes.legend(loc="lower right", ncols=2)
-        tag(figure, f"{100 * found.level:g} % intervals", f"{int(found.experiments.max())} experiments at each point")
+        tag(figure, title, f"{int(found.experiments.max())} experiments a point", edges=(0.8 / 6.2, 6.0 / 6.2))
         save(figure, target)
     return target

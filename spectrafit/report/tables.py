@@ -90,13 +90,13 @@ def quantity(value: float, error: float | None = None) -> str:
 
 
 def kappa_unit(coupling: str) -> str:
-    """Return what kappa is counted in, ` [(1e-9 mu_B)^2]`, to stand behind its name; nothing for no known coupling."""
-    if coupling not in COUPLINGS:
+    """Return what kappa is counted in, as `(1e-9 mu_B)^2`; nothing for a workspace, which has no coupling."""
+    if not coupling:
         return ""
     found = COUPLINGS[coupling]
     size = f"{found.scale ** (1 / found.root):.3g}".replace("e-0", "e-")
     unit = f"{size} {found.unit}".strip()
-    return f" [({unit})^2]" if found.root == 2 else f" [{unit}]"
+    return f"({unit})^2" if found.root == 2 else unit
 
 
 def result_table(best: FitResult, limit: Limit) -> Table:
@@ -119,7 +119,7 @@ def result_table(best: FitResult, limit: Limit) -> Table:
         rows.append(("toys", str(limit.ledger)))
     second = len(rows)
     if best.poi:
-        rows.append((f"best fit kappa{kappa_unit(best.coupling)}", quantity(best.kappa, best.kappa_error)))
+        rows.append(("best fit kappa", f"{quantity(best.kappa, best.kappa_error)} {kappa_unit(best.coupling)}".strip()))
         if best.poi in best.minos:
             low, high = best.minos[best.poi]
             rows.append(("  MINOS", f"{low:+.3g} {high:+.3g}"))
@@ -193,7 +193,7 @@ def nuisance_table(model: Model, best: FitResult, impacts: Sequence[Impact]) -> 
     rows.sort(key=lambda row: -max(abs(row["impact_up"]), abs(row["impact_down"])))
     unit = kappa_unit(best.coupling)
     return Table(
-        title=f"Nuisance parameters, impact on kappa{unit}" if unit else "Nuisance parameters",
+        title=f"Nuisance parameters, impact on kappa in {unit}" if unit else "Nuisance parameters",
         columns=("parameter", "group", "constraint", ">fitted", ">pull", ">post / prior", ">impact up", ">impact down"),
         rows=tuple(
             (
@@ -215,8 +215,12 @@ def budget_table(best: FitResult, impacts: Sequence[Impact]) -> Table:
     """Return what the error of kappa is made of: groups of nuisances, statistics of simulation and data."""
     groups = [(i.name, f"{i.size:.3g}", f"{100 * i.size / best.kappa_error:.0f} %") for i in impacts if i.group]
     total = ("all", f"{best.kappa_error:.3g}", "100 %")
-    title = f"Error of kappa{kappa_unit(best.coupling)}"
-    return Table(title=title, columns=("from", ">size", ">of the whole"), rows=(*groups, total), rules=(len(groups),))
+    return Table(
+        title=f"Error of kappa in {unit}" if (unit := kappa_unit(best.coupling)) else "Error of kappa",
+        columns=("from", ">size", ">of the whole"),
+        rows=(*groups, total),
+        rules=(len(groups),),
+    )
 
 
 def yields_table(expected: Expectation, model: Model, coupling_at: str) -> Table:

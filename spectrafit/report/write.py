@@ -125,7 +125,7 @@ def _profile(model: Model, best: FitResult, limit: Limit) -> Profile:
     """Scan from two errors below the best fit or the boundary to well above the limit."""
     low = min(best.kappa, 0.0) - 2.0 * best.kappa_error
     high = limit.kappa + max(0.7 * (limit.kappa - low), best.kappa_error)
-    return scan_profile(model, grid=np.linspace(low, high, 41))
+    return scan_profile(model, grid=np.linspace(low, high, 81))
 
 
 def _as_shown(analysis: Analysis, templates: Templates, model: Model) -> Model:

@@ -39,7 +39,7 @@ def test_result_says_what_the_limit_means(case):
     assert rows["limit"] == "7.457e-10 mu_B at 90 % CL"
     assert rows["statistic"] == case.limit.statistic
     assert rows["boundary"] == case.limit.boundary
-    assert rows["best fit kappa"] == "0.00 ± 0.42"
+    assert rows["best fit kappa"] == "0.00 ± 0.42 (1e-9 mu_B)^2"
     assert rows["expected at kappa = 0"].startswith("7.46e-10 mu_B")
     assert rows["fit"].startswith("valid")
 
@@ -52,6 +52,26 @@ def test_result_of_a_bad_fit_and_of_toys(case):
     assert rows["note"] == "two intervals"
     assert "1 failed" in rows["toys"]
     assert "± 2e-12" in rows["limit"]
+
+
+def test_a_limit_says_how_far_another_simulation_would_move_it(case):
+    limit = dataclasses.replace(case.limit, error=2e-12, simulation_error=3e-11)
+    rows = dict(tables.result_table(case.best, limit).rows)
+    assert rows["limit"] == "7.457e-10 ± 2e-12 ± 3e-11 (simulation) mu_B at 90 % CL"
+
+
+@pytest.mark.parametrize(
+    ("coupling", "unit"),
+    [
+        ("magnetic_moment", "(1e-9 mu_B)^2"),
+        ("charge_radius", "1e-32 cm^2"),
+        ("millicharge", "1e-9 e"),
+        ("weak_mixing_angle", "0.01"),
+        ("", ""),
+    ],
+)
+def test_kappa_is_counted_in(coupling, unit):
+    assert tables.kappa_unit(coupling) == unit
 
 
 def test_limits_stand_side_by_side_with_their_errors(case):

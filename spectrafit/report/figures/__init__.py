@@ -47,10 +47,8 @@ def draw(
     signal = f"{coupling.title}, {at}"
     level = f"{100 * limit.level:g} % CL limit ({limit.method}, {limit.sides}-sided)"
     exposures = analysis.pot.values() if isinstance(analysis.pot, dict) else (analysis.pot,)
-    about = {
-        "left": analysis.title or "",
-        "right": " + ".join(f"${power_of_ten(pot)}$" for pot in exposures) + " POT",
-    }
+    exposure = " + ".join(f"${power_of_ten(pot)}$" for pot in exposures) + " POT"
+    about = {"left": analysis.title or "", "right": f"{exposure}, Asimov" if model.asimov else exposure}
     roles = {sample: "background" for sample in expected.samples} | dict(
         zip(templates.samples, templates.roles, strict=True)
     )
@@ -89,7 +87,7 @@ def draw(
             "(its change when the parameter is held one fitted error up or down, in errors of the coupling).",
             figure=pulls,
         )
-    matrix = likelihood.correlations(model, best, **about)
+    matrix = likelihood.correlations(model, best, coupling, **about)
     if matrix is not None:
         yield Drawing(name="correlations", caption="Correlations of the fitted parameters.", figure=matrix)
     for sample_set in analysis.sample_sets:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +61,7 @@ def profile(curve: Profile, limit: Limit, coupling: Coupling, *, left: str = "",
     axes.text(*place, words, fontsize=10.5, color=SIGNAL, va="bottom")
     axes.minorticks_on()
     axes.set_xlabel(kappa_label(coupling))
-    axes.set_ylabel(r"$2\,\Delta\ln L$")
+    axes.set_ylabel(r"$-2\,\Delta\ln L$")
     # Inside a rising curve, above its minimum, is always room.
     middle = min(max((limit.best_kappa - low) / (high - low), 0.3), 0.7)
     axes.legend(loc="upper center", bbox_to_anchor=(middle, 1.0), framealpha=0.0)
@@ -79,31 +79,47 @@ def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -
     if "kappa" not in points or limit.method == "profile":
         return None
     kappa = points["kappa"]
+    low, high = float(kappa[0]), float(kappa[-1])
     figure = Figure(figsize=(6.0, 4.4))
     axes = frame(figure, 0.75, 0.60, 5.07, 3.05)
     if "posterior" in points:
-        inside = (kappa >= limit.lower) & (kappa <= limit.kappa)
         axes.plot(kappa, points["posterior"], color=COLOURS["blue"], label="posterior density")
+        # Up to the limit, which stands between two points of the grid.
+        edges = np.clip([limit.lower, limit.kappa], low, high)
+        inside = np.union1d(kappa[(kappa > edges[0]) & (kappa < edges[1])], edges)
+        heights = np.interp(inside, kappa, points["posterior"])
         part = f"{100 * limit.level:g} % of it"
-        axes.fill_between(kappa[inside], points["posterior"][inside], color=COLOURS["sky"], alpha=0.4, lw=0, label=part)
+        axes.fill_between(inside, heights, color=COLOURS["sky"], alpha=0.4, lw=0, label=part)
         axes.set_ylim(0.0, None)
+        axes.set_ylabel(rf"posterior density per unit of {_symbol(coupling)}")
+        # The tail goes on for ever: what is shown ends where no eye sees it above the axis.
+        seen = kappa[points["posterior"] > 2e-3 * np.max(points["posterior"])]
+        low, high = float(seen[0]), max(float(seen[-1]), limit.kappa)
     elif "critical" in points:
-        axes.plot(kappa, points["critical"], "o--", ms=3, color=COLOURS["ink"], lw=1.1, label="critical value")
+        toys = "p_error" in points
+        how = "critical value, from toys" if toys else "critical value"
+        axes.plot(kappa, points["critical"], "o" if toys else "--", ms=3, color=COLOURS["ink"], lw=1.1, label=how)
         axes.plot(kappa, points["statistic"], color=COLOURS["blue"], label="statistic of the data")
         axes.set_ylim(0.0, 3.0 * float(np.max(points["critical"])))
-        axes.set_ylabel("statistic")
+        axes.set_ylabel("test statistic")
     else:
-        wrong = points.get("p_error", np.zeros_like(kappa))
-        axes.errorbar(kappa, points["p_value"], yerr=wrong, color=COLOURS["blue"], lw=1.4, label="p-value")
-        axes.axhline(1 - limit.level, color=COLOURS["ink"], lw=0.9, ls="--", label=f"{1 - limit.level:.3g}")
+        name = r"CL$_s$" if limit.method.startswith("cls") else "p-value"
+        if "p_error" in points:
+            style: dict[str, Any] = {"fmt": "o", "ms": 3, "lw": 1.0, "color": COLOURS["blue"], "label": f"{name}, from toys"}
+            axes.errorbar(kappa, points["p_value"], yerr=points["p_error"], **style)
+        else:
+            axes.plot(kappa, points["p_value"], color=COLOURS["blue"], label=name)
+        alpha = f"1 - {limit.level:g} = {1 - limit.level:.3g}".replace("-", "\N{MINUS SIGN}")
+        axes.axhline(1 - limit.level, color=COLOURS["ink"], lw=0.9, ls="--", label=alpha)
+        axes.set_ylabel(name)
         axes.set_yscale("log")
         axes.set_ylim(max(0.02 * (1 - limit.level), float(np.min(points["p_value"]))), 1.2)
     for edge in {limit.lower, limit.kappa} - {0.0}:
         axes.axvline(edge, color=SIGNAL, lw=1.4, label="limit" if edge == limit.kappa else None)
-    axes.set_xlim(float(kappa[0]), float(kappa[-1]))
+    axes.set_xlim(low, high)
     axes.set_xlabel(kappa_label(coupling))
     axes.legend(loc="best")
-    reported_edge(axes, coupling, float(kappa[0]), float(kappa[-1]))
+    reported_edge(axes, coupling, low, high)
     tag(figure, left, right, edges=(0.75 / 6.0, 5.82 / 6.0))
     return figure
 
@@ -157,8 +173,9 @@ def nuisances(
     moves.axvline(0.0, color=COLOURS["ink"], lw=0.6)
     widest = 1.15 * max(max(impact.size for impact in moved) / best.kappa_error, 0.02)
     moves.set_xlim(-widest, widest)
-    moves.xaxis.set_major_locator(MaxNLocator(5))
-    moves.set_xlabel(rf"impact on {_symbol(coupling)}, in its error")
+    # The labels at the ends of the two panels must not meet.
+    moves.xaxis.set_major_locator(MaxNLocator(5, prune="lower"))
+    moves.set_xlabel(rf"impact on {_symbol(coupling)} / its error")
     handles, labels = moves.get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower left", ncols=1, fontsize=8.5, borderaxespad=0.3)
     hidden = f"{count} largest of {len(singles)}" if len(singles) > count else ""
@@ -166,7 +183,9 @@ def nuisances(
     return figure
 
 
-def correlations(model: Model, best: FitResult, *, left: str = "", right: str = "") -> Figure | None:
+def correlations(
+    model: Model, best: FitResult, coupling: Coupling, *, left: str = "", right: str = ""
+) -> Figure | None:
     """Draw the correlations of the fitted parameters, those most correlated with kappa if there are many.
 
     None if fewer than two parameters were fitted.
@@ -188,7 +207,7 @@ def correlations(model: Model, best: FitResult, *, left: str = "", right: str = 
     picture = axes.imshow(part, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
     bar = figure.colorbar(picture, cax=frame(figure, room + side + 0.07, room, 0.12, side))
     bar.ax.tick_params(labelsize=8.5, direction="in")
-    names = [_short(best.names[i]) for i in shown]
+    names = [_symbol(coupling) if best.names[i] == model.poi else _short(best.names[i]) for i in shown]
     axes.set_xticks(range(len(shown)), names, rotation=90, fontsize=8.5)
     axes.set_yticks(range(len(shown)), names, fontsize=8.5)
     axes.tick_params(which="both", length=0, top=False, right=False)

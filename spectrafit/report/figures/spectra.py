@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -23,7 +23,7 @@ from spectrafit.templates.regions import RegionBins
 __all__ = ["plane", "spectrum"]
 
 Floats = npt.NDArray[np.float64]
-_PALE, _BEFORE, _AFTER = "#F6CFB6", "#E4E4E4", "#B9B9B9"
+_PALE, _BEFORE, _AFTER, _HATCH = "#F6CFB6", "#E4E4E4", "#B9B9B9", COLOURS["ink"]
 _UNIT = re.compile(r"\s*[\[(](?P<unit>[^\])]+)[\])]\s*$")
 
 
@@ -83,20 +83,21 @@ def spectrum(
     upper.stairs((total + extra) / width, edges, baseline=None, color=SIGNAL, lw=1.5)
     upper.stairs(total / width, edges, baseline=None, color=COLOURS["ink"], lw=1.0)
     low, high = (total - bands[1]) / width, (total + bands[1]) / width
-    upper.stairs(high, edges, baseline=low, fill=True, facecolor="none", edgecolor="#4A4A4A", hatch="/////", lw=0)
+    upper.stairs(high, edges, baseline=low, fill=True, facecolor="none", edgecolor=_HATCH, hatch="/////", lw=0)
     handles: list[Any] = [] if observed is None else [_points(upper, edges, observed, width)]
     handles.append(Patch(facecolor=_PALE, edgecolor=SIGNAL, label=signal))
     scale = _visible(extra / width, total / width)
-    if scale > 1:
+    # A coupling that interferes takes events away: alone it would be below the axis.
+    if scale > 1 and np.all(extra >= 0):
         drawn = upper.stairs(scale * extra / width, edges, baseline=None, color=SIGNAL, lw=1.2, ls=(0, (4, 1.5)))
         handles.append(
             Line2D([], [], color=SIGNAL, lw=1.2, ls=drawn.get_linestyle(), label=rf"alone, $\times\,{scale}$")
         )
     keys = [
         Patch(facecolor=_BEFORE, label="uncertainty before the fit"),
-        Patch(facecolor=_AFTER, edgecolor="#4A4A4A", hatch="/////", lw=0, label="uncertainty after the fit"),
+        Patch(facecolor=_AFTER, edgecolor=_HATCH, hatch="/////", lw=0, label="uncertainty after the fit"),
     ]
-    heights = (total + extra) / width
+    heights = np.maximum((total + extra) / width, high)
     top = np.maximum(heights, 0.0 if observed is None else (observed + np.sqrt(observed)) / width)
     upper.set_ylabel(f"Events / {per}")
     upper.tick_params(labelbottom=False)
@@ -114,7 +115,8 @@ def spectrum(
         reach = max(reach, float(np.nanmax(np.abs(observed / safe - 1) + np.sqrt(observed) / safe)))
     reach = 1.12 * reach
     lower.set_ylim(1 - min(reach, 1.0), 1 + min(reach, 2.5))
-    lower.yaxis.set_major_locator(MaxNLocator(5, prune="both"))
+    # Steps that put a tick at 1.
+    lower.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], prune="both"))
     lower.set_ylabel("Ratio to SM")
     lower.set_xlabel(mathtext(region.labels[axis]))
     if _logarithmic(edges):
@@ -138,21 +140,27 @@ def plane(expected: Expectation, region: RegionBins, *, signal: str, left: str =
     spread = expected.variance[region.bins] + np.diag(expected.after)[region.bins] + total
     reach = np.divide(extra, np.sqrt(spread), out=np.zeros_like(extra), where=spread > 0)
     figure = Figure(figsize=(10.4, 3.75))
+    grows = bool(np.all(extra >= 0))
     maps = (
-        ("Standard Model, events per bin", total, True, "cividis"),
-        (f"{signal}, events per bin", extra, True, "cividis"),
-        (r"$s\,/\sqrt{b+\sigma_b^2}$ per bin", reach, False, "cividis"),
+        ("Standard Model, events per bin", total, True),
+        (f"{signal}, events per bin", extra, grows),
+        (r"$s\,/\sqrt{b+\sigma_b^2}$ per bin", reach, False),
     )
-    for column, (title, values, logarithmic, colours) in enumerate(maps):
+    for column, (title, values, logarithmic) in enumerate(maps):
         at = 0.78 + 3.23 * column
         axes = frame(figure, at, 0.58, 2.42, 2.52)
-        shown = np.ma.masked_less_equal(values.reshape(region.shape), 0.0)
-        top = float(values.max())
-        norm = LogNorm(max(top * 1e-3, float(shown.min())), top) if logarithmic and top > 0 else None
+        top = float(np.abs(values).max())
+        shown, norm, colours = values.reshape(region.shape), None, "cividis"
+        if column and not grows:
+            # Where the coupling interferes it takes events away: white is none, the colours are symmetric about it.
+            norm, colours = Normalize(-top, top), "PuOr_r"
+        else:
+            shown = np.ma.masked_less_equal(shown, 0.0)
+            norm = LogNorm(max(top * 1e-3, float(shown.min())), top) if logarithmic and top > 0 else None
         # Vector cells leave hairlines between them in many viewers and make the files large.
         mesh = axes.pcolormesh(x, y, shown.T, norm=norm, cmap=colours, rasterized=True)
         bar = figure.colorbar(mesh, cax=frame(figure, at + 2.47, 0.58, 0.11, 2.52))
-        if norm is not None and norm.vmin is not None:
+        if isinstance(norm, LogNorm) and norm.vmin is not None:
             bar.set_ticks(_decades(norm.vmin, top))
         bar.ax.minorticks_off()
         bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -33,8 +33,12 @@ KAPPA = np.linspace(0.0, 1.0, 21)
 @pytest.mark.parametrize(
     ("method", "points", "labels"),
     [
-        ("cls", {"p_value": np.exp(-3 * KAPPA)}, {"p-value", "0.1", "limit"}),
-        ("cls-toys", {"p_value": np.exp(-3 * KAPPA), "p_error": 0.01 * KAPPA}, {"p-value", "0.1", "limit"}),
+        ("cls", {"p_value": np.exp(-3 * KAPPA)}, {r"CL$_s$", "1 − 0.9 = 0.1", "limit"}),
+        (
+            "cls-toys",
+            {"p_value": np.exp(-3 * KAPPA), "p_error": 0.01 * KAPPA},
+            {r"CL$_s$, from toys", "1 − 0.9 = 0.1", "limit"},
+        ),
         ("bayes", {"posterior": np.exp(-3 * KAPPA)}, {"posterior density", "90 % of it", "limit"}),
     ],
 )
@@ -43,6 +47,7 @@ def test_what_each_method_was_read_from(case, method, points, labels):
     with style.look():
         axes = likelihood.scan(limit, COUPLINGS["magnetic_moment"]).axes[0]
     assert {text.get_text() for text in axes.get_legend().get_texts()} == labels
+    assert axes.get_ylabel()
     assert likelihood.scan(dataclasses.replace(limit, method="profile"), COUPLINGS["magnetic_moment"]) is None
 
 
@@ -51,7 +56,15 @@ def test_a_credible_part_ends_at_the_limit(case):
     with style.look():
         axes = likelihood.scan(limit, COUPLINGS["magnetic_moment"]).axes[0]
     shaded = axes.collections[0].get_paths()[0].vertices[:, 0]
-    assert shaded.max() == KAPPA[limit.kappa >= KAPPA].max()
+    assert shaded.max() == pytest.approx(limit.kappa)
+
+
+def test_a_long_tail_of_a_posterior_is_not_drawn(case):
+    points = {"kappa": 100 * KAPPA, "posterior": np.exp(-100 * KAPPA)}
+    limit = dataclasses.replace(case.limit, method="bayes", points=points)
+    with style.look():
+        axes = likelihood.scan(limit, COUPLINGS["magnetic_moment"]).axes[0]
+    assert limit.kappa < axes.get_xlim()[1] < 10
 
 
 def test_pulls_and_impacts_stand_in_one_order(case, blind):
@@ -96,12 +109,12 @@ def test_without_nuisances_there_is_nothing_to_draw(case):
     best = dataclasses.replace(case.best, errors=np.array([0.4, 0, 0, 0, 0]))
     with style.look():
         assert likelihood.nuisances(case.model, best, (), COUPLINGS["magnetic_moment"]) is None
-        assert likelihood.correlations(case.model, best) is None
+        assert likelihood.correlations(case.model, best, COUPLINGS["magnetic_moment"]) is None
 
 
 def test_correlations_start_with_kappa_and_its_closest(case, blind):
     axes = blind["correlations"].axes[0]
     names = [label.get_text() for label in axes.get_yticklabels()]
-    assert names == ["kappa", "flux_norm", "nc_norm", "nue_cc_norm", "energy_scale"]
+    assert names == [r"$\mu_\nu^2$", "flux_norm", "nc_norm", "nue_cc_norm", "energy_scale"]
     np.testing.assert_allclose(np.diag(axes.images[0].get_array()), 1.0)
     assert axes.images[0].get_array()[0, 1] == pytest.approx(-0.55)

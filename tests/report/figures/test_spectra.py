@@ -1,7 +1,14 @@
 """Heights of the stack, its ratio and the data points against the arrays they were drawn from."""
 
+import dataclasses
+
 import numpy as np
+import pytest
+from matplotlib.colors import LogNorm
 from matplotlib.patches import StepPatch
+
+from spectrafit.report.expectation import expectation
+from spectrafit.report.figures import look, spectra
 
 
 def test_the_stack_is_the_projection_of_the_templates(case, blind):
@@ -51,3 +58,37 @@ def test_the_coupling_alone_is_magnified_to_be_seen(blind, case):
     grid = case.templates.counts[:, 0].sum(axis=0).reshape(2, *region.shape).sum(axis=2)
     width = np.diff(region.axes[0].edges)
     assert 0.1 < factor * (case.limit.kappa * grid[1] / width).max() / (grid[0] / width).max() <= 1 / 3
+
+
+@pytest.fixture
+def taking(case):
+    """Expected events with a coupling that takes events away in every second bin of the first axis."""
+    expected = expectation(case.model, case.best, kappa=case.limit.kappa)
+    columns = case.templates.regions[0].shape[1]
+    signs = (-1.0) ** (np.arange(expected.extra.shape[1]) // columns)
+    return dataclasses.replace(expected, extra=2.0 * signs * np.abs(expected.extra))
+
+
+def test_maps_of_a_coupling_that_takes_events_away_are_symmetric_about_none(case, taking):
+    with look():
+        figure = spectra.plane(taking, case.templates.regions[0], signal="")
+    for axes, logarithmic in zip(figure.axes[::2], (True, False, False), strict=True):
+        (mesh,) = axes.collections
+        assert isinstance(mesh.norm, LogNorm) is logarithmic
+        if not logarithmic:
+            assert mesh.norm.vmin == -mesh.norm.vmax
+    shown = figure.axes[2].collections[0].get_array()
+    assert np.ma.count_masked(shown) == 0
+    assert np.asarray(shown).min() < 0 < np.asarray(shown).max()
+
+
+def test_a_spectrum_has_room_for_the_uncertainty_and_no_negative_line(case, taking):
+    roles = dict(zip(case.templates.samples, case.templates.roles, strict=True))
+    with look():
+        figure = spectra.spectrum(
+            taking, case.templates.regions[0], 0, titles=case.model.titles, roles=roles, signal="taken"
+        )
+    upper = figure.axes[0]
+    (band,) = (patch for patch in upper.findobj(StepPatch) if patch.get_hatch())
+    assert band.get_data().values.max() < upper.get_ylim()[1]
+    assert not any(text.get_text().startswith("alone") for text in upper.get_legend().get_texts())
