@@ -105,7 +105,13 @@ def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -
     else:
         name = r"CL$_s$" if limit.method.startswith("cls") else "p-value"
         if "p_error" in points:
-            style: dict[str, Any] = {"fmt": "o", "ms": 3, "lw": 1.0, "color": COLOURS["blue"], "label": f"{name}, from toys"}
+            style: dict[str, Any] = {
+                "fmt": "o",
+                "ms": 3,
+                "lw": 1.0,
+                "color": COLOURS["blue"],
+                "label": f"{name}, from toys",
+            }
             axes.errorbar(kappa, points["p_value"], yerr=points["p_error"], **style)
         else:
             axes.plot(kappa, points["p_value"], color=COLOURS["blue"], label=name)
