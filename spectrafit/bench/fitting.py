@@ -115,8 +115,8 @@ def _fits(path: str, bins: int, shapes: int, peers: Collection[str], turns: int,
     rows = []
     for peer in peers:
         mu, drop = done[peer].answer
-        # SLSQP stops at 1e-6 of 2NLL relative; half a per cent of an error is the same answer.
-        agree(f"{name}{peer}, fall of 2NLL", ours[1], drop, rtol=0.0, atol=2e-3)
+        # SLSQP stops at 1e-6 of 2NLL relative, MIGRAD with strategy 0 some 0.004 above the minimum of many parameters.
+        agree(f"{name}{peer}, fall of 2NLL", ours[1], drop, rtol=0.0, atol=6e-3)
         agree(f"{name}{peer}, mu", ours[0], mu, rtol=0.0, atol=0.01 * error)
         rows.append(
             times(name + FITTERS[peer][0], done["ours"], done[peer], _TO_REACH.get((peer, large), ""), unit="ms")
