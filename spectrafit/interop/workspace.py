@@ -32,6 +32,10 @@ __all__ = [
 ]
 
 
+# What a file must hold, for those that hold something else.
+_NEEDED = "needs pyhf's JSON: an object with channels, observations, measurements and version"
+
+
 class _Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Keys that are not in the schema are refused by name."""
 
@@ -184,8 +188,10 @@ def _read(path: Path) -> bytes:
 def _decode(path: Path, data: bytes, kind: Any) -> Any:
     try:
         return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{path}: {_path(str(error), inside=False)}; {_NEEDED}") from error
     except msgspec.DecodeError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{path}: is not JSON ({error}); fetch or write it again") from error
 
 
 def load(path: str | os.PathLike[str], *, patch: str | os.PathLike[str] | None = None) -> Workspace:
@@ -210,6 +216,9 @@ def load(path: str | os.PathLike[str], *, patch: str | os.PathLike[str] | None =
     inside = "workspace" in parts and "channels" not in parts
     if inside:
         data = bytes(parts["workspace"])
+    elif "channels" not in parts:
+        found = "an empty object" if not parts else f"keys {', '.join(list(parts)[:6])}"
+        raise ConfigError(f"{target}: is no HistFactory workspace: found {found}; {_NEEDED}")
     try:
         if patch is None:
             workspace = msgspec.json.decode(data, type=Workspace)

@@ -19,14 +19,15 @@ def _modifiers(draw, channel, sample, nominal, shapefactor):
 
     found = []
     if draw(st.booleans()):
-        found.append({"name": "mu", "type": "normfactor", "data": None})
+        found.append({"name": draw(st.sampled_from(("mu", "mu", "rate"))), "type": "normfactor", "data": None})
     for name in ("a", "b"):
         if draw(st.booleans()):
             data = {"lo": draw(_floats(0.6, 1.2)), "hi": draw(_floats(0.8, 1.5))}
             found.append({"name": name, "type": "normsys", "data": data})
     for name in ("b", "c"):
         if draw(st.booleans()):
-            data = {"lo_data": scaled(0.6, 1.2), "hi_data": [round(x + 0.1, 4) for x in scaled(0.8, 1.5)]}
+            low = -0.2 if draw(st.integers(0, 9)) == 0 else 0.6
+            data = {"lo_data": scaled(low, 1.2), "hi_data": [round(x + 0.1, 4) for x in scaled(0.8, 1.5)]}
             found.append({"name": name, "type": "histosys", "data": data})
     if draw(st.booleans()):
         found.append({"name": "lumi", "type": "lumi", "data": None})
@@ -54,13 +55,14 @@ def workspaces(draw):
             samples.append({"name": f"sample{s}", "data": nominal, "modifiers": modifiers})
         channels.append({"name": name, "samples": samples})
         expected = [sum(sample["data"][b] for sample in samples) for b in range(n)]
-        seen = [float(round(y * draw(_floats(0.7, 1.3)) + draw(st.sampled_from((0.0, 0.0, 1.0))))) for y in expected]
-        observations.append({"name": name, "data": seen})
+        seen = [y * draw(_floats(0.7, 1.3)) + draw(st.sampled_from((0.0, 0.0, 1.0))) for y in expected]
+        digits = draw(st.sampled_from((0, 0, 2)))
+        observations.append({"name": name, "data": [round(y, digits) for y in seen]})
     settings = [{"name": "lumi", "inits": [1.0], "bounds": [[0.5, 1.5]], "auxdata": [1.01], "sigmas": [0.03]}]
     if draw(st.booleans()):
         settings.append({"name": "a", "fixed": True, "inits": [0.3]})
     if draw(st.booleans()):
-        settings.append({"name": "mu", "bounds": [[-1.0, 4.0]], "inits": [0.5]})
+        settings.append({"name": "mu", "bounds": [[draw(_floats(-1.5, 0.0)), 4.0]], "inits": [0.5]})
     if draw(st.booleans()):
         settings.append({"name": "c", "auxdata": [0.4]})
     return {

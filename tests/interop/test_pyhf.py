@@ -433,8 +433,12 @@ def test_mistakes_under_the_key_and_in_the_file(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         read_workspace(tmp_path / "absent.json")
     (tmp_path / "broken.json").write_text('{"channels": [')
-    with pytest.raises(ConfigError, match="truncated"):
+    with pytest.raises(ConfigError, match=r"broken.json: is not JSON \(Input data was truncated\); fetch"):
         read_workspace(tmp_path / "broken.json")
+    with pytest.raises(ConfigError, match=r"result.json: is no HistFactory workspace: found keys fit, limit; needs"):
+        read_workspace(save({"fit": 1, "limit": 2}, tmp_path, "result.json"))
+    with pytest.raises(ConfigError, match=r"list.json: \$: expected `object`, got `array`; needs pyhf's JSON"):
+        read_workspace(save([1], tmp_path, "list.json"))
     (tmp_path / "broken.json.gz").write_bytes(gzip.compress(b"{}" * 100)[:-20])
     with pytest.raises(DataError, match="damaged gzip file"):
         read_workspace(tmp_path / "broken.json.gz")
