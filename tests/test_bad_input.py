@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -236,10 +237,16 @@ def test_bad_files_are_left_out_on_request_and_named(mine: Walk, refused: Refuse
     (mine.folder / "nue_2.root").write_text("run,event\n" * 99)
     edit(mine.folder / "set.toml", "nue.root", "nue*.root")
     assert "nue_2.root: is not a ROOT file" in refused("fit", "fit.toml")
-    mine.done("fit", "fit.toml", "--no-figures", "--skip-bad-files")
+    assert mine.run("fit", "fit.toml", "--no-figures", "--skip-bad-files").returncode == 0
     (sample,) = json.loads((mine.folder / "results/fit/result.json").read_text())["provenance"]["inputs"]
     assert [Path(name).name for name, _ in sample["skipped"]] == ["nue_2.root"]
     assert (sample["entries"], sample["pot"]) == (2500, 2e21)
+    # Every command that fills says it at once.
+    for words in (("build", "fit.toml", "-o", "t.npz"), ("limit", "fit.toml"), ("export", "fit.toml", "-o", "w.json")):
+        done = mine.run(*words, "--skip-bad-files")
+        assert done.returncode == 0, done.stderr
+        assert re.search(r"left out .*nue_2\.root: is not a ROOT file", done.stderr)
+        assert "2500 entries, 2e+21 POT" in done.stderr
 
 
 @pytest.mark.parametrize(

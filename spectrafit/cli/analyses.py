@@ -107,6 +107,8 @@ def limit(
     templates: Saved = None,
     executor: Executor = "threads",
     workers: Workers = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
 ) -> None:
     """Draw the limit by one or several methods and print them side by side."""
     from rich.console import Console
@@ -114,7 +116,7 @@ def limit(
     from spectrafit.inference.limits import METHODS
     from spectrafit.report.tables import limits_table
 
-    loaded, model = _model(analysis, set_, unblind, templates)
+    loaded, model = _model(analysis, set_, unblind, templates, cache, skip_bad_files)
     asked = list(METHODS) if method and "all" in method else method or [loaded.limit.method]
     options = _limit_options(loaded)
     found = []
@@ -136,11 +138,13 @@ def sensitivity(
     templates: Saved = None,
     executor: Executor = "threads",
     workers: Workers = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
 ) -> None:
     """Print the expected limit for other exposures and other sizes of the systematics."""
     from spectrafit.inference.sensitivity import sensitivity as expect
 
-    loaded, model = _model(analysis, set_, False, templates)
+    loaded, model = _model(analysis, set_, False, templates, cache, skip_bad_files)
     options = {key: value for key, value in _limit_options(loaded).items() if key != "ensemble"}
     typer.echo(
         expect(
@@ -167,11 +171,13 @@ def coverage(
     templates: Saved = None,
     executor: Executor = "threads",
     workers: Workers = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
 ) -> None:
     """Throw experiments of known truth and count how often each method's interval holds it."""
     from spectrafit.inference.coverage import coverage as count
 
-    loaded, model = _model(analysis, set_, False, templates)
+    loaded, model = _model(analysis, set_, False, templates, cache, skip_bad_files)
     found = count(
         model,
         kappa or [0.0, 1.0, 2.0, 4.0],
@@ -200,11 +206,13 @@ def export(
     set_: Set = None,
     unblind: Unblind = False,
     templates: Saved = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
 ) -> None:
     """Write the analysis as a HistFactory workspace, which pyhf and others fit to the same answer."""
     from spectrafit.interop.export import write_workspace
 
-    _, model = _model(analysis, set_, unblind, templates)
+    _, model = _model(analysis, set_, unblind, templates, cache, skip_bad_files)
     typer.echo(write_workspace(model, output, kappa=kappa, form=form))
 
 
@@ -227,10 +235,13 @@ def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json
         raise typer.Exit(1)
 
 
-def _model(path: Path, overrides: list[str] | None, unblind: bool, saved: Path | None) -> tuple[Analysis, Model]:
-    """Load and assemble; who wants another executor, a cache or files skipped builds first and gives --templates."""
+def _model(
+    path: Path, overrides: list[str] | None, unblind: bool, saved: Path | None, cache: Path | None, skip_bad_files: bool
+) -> tuple[Analysis, Model]:
+    """Load and assemble; who wants the chunks filled elsewhere builds first and gives --templates."""
     loaded = sf.load(path, overrides=overrides or ())
-    return loaded, sf.assemble(loaded, _templates(loaded, saved, "threads", None, None, None, False), unblind=unblind)
+    filled = _templates(loaded, saved, "threads", None, None, cache, skip_bad_files)
+    return loaded, sf.assemble(loaded, filled, unblind=unblind)
 
 
 def _templates(
@@ -244,7 +255,7 @@ def _templates(
 ) -> Templates:
     if saved is not None:
         return sf.Templates.load(saved, analysis=analysis)
-    return sf.build(
+    filled = sf.build(
         analysis,
         executor=executor,
         workers=workers or os.cpu_count(),
@@ -253,6 +264,13 @@ def _templates(
         skip_bad_files=skip_bad_files,
         progress=interactive(),
     )
+    for inventory in filled.inventories:
+        for file, why in inventory["skipped"]:
+            typer.echo(f"{inventory['sample']}: left out {file}: {why}", err=True)
+        if inventory["skipped"]:
+            read = f"{inventory['entries']} entries, {inventory['pot']:.6g} POT"
+            typer.echo(f"{inventory['sample']}: what is left has {read}, scaled to the exposure", err=True)
+    return filled
 
 
 def _limit_options(analysis: Analysis) -> dict[str, Any]:

@@ -27,7 +27,7 @@ Executor = Annotated[str, typer.Option(help="serial, threads, processes or dask"
 Workers = Annotated[int | None, typer.Option(help="how many at once; default: all cores")]
 Scheduler = Annotated[str | None, typer.Option(metavar="tcp://HOST:PORT", help="with --executor dask: its scheduler")]
 Cache = Annotated[Path | None, typer.Option(metavar="FOLDER", help="keep the columns read, for the next build")]
-SkipBad = Annotated[bool, typer.Option("--skip-bad-files", help="leave out files that cannot be read, and say which")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad-files", help="leave out simulation that cannot be read, and say so")]
 Unblind = Annotated[bool, typer.Option("--unblind", help="fit the real data instead of the expectation")]
 Saved = Annotated[Path | None, typer.Option("--templates", help="use templates saved by build, not the ntuples")]
 

@@ -151,6 +151,7 @@ def _bins(templates: Templates, region: str, where: str, length: int) -> slice:
 
 def _unblinded(analysis: Analysis, templates: Templates) -> Floats:
     """Return the real data: data samples plus the counts in the TOML."""
+    _refuse_other_exposure(analysis, templates)
     counts = np.zeros(templates.bins) if templates.data is None else np.array(templates.data)
     for region, values in analysis.data.items():
         counts[_bins(templates, region, f"{analysis.path}: data", len(values))] += values
@@ -161,6 +162,25 @@ def _unblinded(analysis: Analysis, templates: Templates) -> Floats:
             "under [data], or fit Asimov data without --unblind"
         )
     return counts
+
+
+def _refuse_other_exposure(analysis: Analysis, templates: Templates) -> None:
+    """Refuse data that are said, by their files or their TOML, to be of another exposure than the expectation.
+
+    Of data in a sample set of their own it is not known which of the expectations is theirs.
+    """
+    said = {i["sample"]: i["pot"] for i in templates.inventories if i["role"] == "data"}
+    for sample_set in analysis.sample_sets:
+        exposures = [said[sample.name] for sample in sample_set.samples if sample.name in said]
+        alone = all(sample.role == "data" for sample in sample_set.samples)
+        if alone or not exposures or None in exposures:
+            continue
+        found, wanted = sum(exposures), analysis.exposure(sample_set)
+        if not np.isclose(found, wanted, rtol=0.01):
+            raise ConfigError(
+                f"{analysis.path}: $.pot: the expectation is at {wanted:.6g} POT, the data of {sample_set.name!r} are"
+                f" of {found:.6g}; correct pot, here or in the data sample if its files count otherwise"
+            )
 
 
 def _normalised(analysis: Analysis, templates: Templates, sources: list[_Source]) -> list[_Source]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from spectrafit.config import Analysis
 from spectrafit.errors import BadFile
+from spectrafit.events.files import REMEDY
 from spectrafit.execution import Pool, imap
 from spectrafit.execution import executor as open_executor
 from spectrafit.templates import archive
@@ -257,9 +258,14 @@ def _inventory(source: Source, added: Mapping[tuple[str, str], Sums]) -> dict[st
         "scale": source.scale,
         "entries": inventory.entries,
         "files": [asdict(identity) for identity in inventory.identities],
-        "skipped": [list(one) for one in inventory.skipped],
+        "skipped": [[path, _reason(path, why)] for path, why in inventory.skipped],
         "dropped": {**asdict(report), "bad": {kind: list(found) for kind, found in report.bad.items()}},
     }
+
+
+def _reason(path: str, message: str) -> str:
+    """Return an error without the name it begins with and the remedy that has been taken."""
+    return message.removeprefix(f"{path}: ").removesuffix(f"; {REMEDY}")
 
 
 def _digest(configuration: Mapping[str, Any], inventories: tuple[Mapping[str, Any], ...]) -> str:

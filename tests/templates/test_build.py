@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import re
 import shutil
 
 import boost_histogram as bh
@@ -8,6 +9,7 @@ import pytest
 import uproot
 
 from spectrafit.errors import BadFile, ConfigError, DataError
+from spectrafit.inference.assemble import assemble
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.physics.weighing import weigh
 from spectrafit.templates.build import build
@@ -231,7 +233,8 @@ def test_damage_in_the_middle_of_a_file_costs_that_file(ntuples, tmp_path, execu
     assert numu["pot"] == 5e19
     ((file, reason),) = numu["skipped"]
     assert file.endswith("numu_1.root")
-    assert f"{damaged}.root: is truncated or damaged" in reason
+    assert "is truncated or damaged" in reason
+    assert ("friend_1.root" in reason) == (damaged == "friend_1")
     # As if the file had never been named.
     moved.edit_samples("numu_[01].root", "numu_0.root")
     moved.edit_samples("friend_[01].root", "friend_0.root")
@@ -245,6 +248,9 @@ def test_yields_stay_as_they_were_without_a_bad_file(ntuples, tmp_path):
     found = build(moved.analysis(), skip_bad_files=True)
     (numu,) = [i for i in found.inventories if i["sample"] == "numu"]
     assert (numu["pot"], numu["scale"]) == (5e19, 4.0)  # 1e20 for two like files
+    ((file, why),) = numu["skipped"]
+    assert file.endswith("numu_1.root")
+    assert re.fullmatch(r"is truncated or damaged \(\d+ bytes are left of \d+\)", why)
     before, after = (t.counts[0, 0].sum(axis=-1) for t in (base, found))
     spread = np.sqrt([base.squares[0, 0].sum(), base.squares[0, 2].sum()])
     # Half of the same events: what differs is the other half.
@@ -267,6 +273,19 @@ def test_data_are_never_left_out(ntuples, tmp_path, how):
     with pytest.raises(DataError, match=r"more\.root: .*data are never left out.*lower pot") as raised:
         build(moved.analysis(), skip_bad_files=True)
     assert "--skip-bad-files" not in str(raised.value)
+
+
+def test_data_of_another_exposure_are_not_unblinded(ntuples, tmp_path):
+    moved = ntuples.moved(tmp_path / "here")
+    moved.edit_samples('files = "observed.root"', 'files = "observed.root"\npot = 2.01e20')
+    analysis = moved.analysis(overrides=("fit.zero_bins=floor",))
+    templates = build(analysis)
+    assert not assemble(analysis, templates, unblind=True).asimov
+    other = moved.analysis(overrides=("fit.zero_bins=floor", "pot=3.62e20"))
+    templates = build(other)
+    assert assemble(other, templates).asimov
+    with pytest.raises(ConfigError, match=r"expectation is at 3\.62e\+20 POT, the data .* of 2\.01e\+20; correct pot"):
+        assemble(other, templates, unblind=True)
 
 
 def test_what_can_be_known_before_events_are_read_is_said_then(ntuples, monkeypatch):
