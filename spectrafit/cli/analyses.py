@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -90,7 +92,8 @@ def fit(
     filled = _templates(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
     model = sf.assemble(loaded, filled, unblind=unblind)
     best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
-    found = sf.upper_limit(model, executor=executor, workers=workers, **_limit_options(loaded))
+    with _crew(executor, workers, scheduler) as crew:
+        found = sf.upper_limit(model, executor=crew, workers=workers, **_limit_options(loaded))
     folder = sf.report(output or Path("results") / analysis.stem, loaded, filled, best, found, figures=figures)
     console = Console()
     console.print(result_table(best, found))
@@ -107,22 +110,27 @@ def limit(
     templates: Saved = None,
     executor: Executor = "threads",
     workers: Workers = None,
+    scheduler: Scheduler = None,
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
+    bank: Annotated[
+        list[Path] | None, typer.Option(help="toys to use; all, new ones too, are saved to the first; may be repeated")
+    ] = None,
+    first_toy: Annotated[int, typer.Option(help="number of the first toy thrown here, to merge banks")] = 0,
 ) -> None:
     """Draw the limit by one or several methods and print them side by side."""
     from rich.console import Console
 
-    from spectrafit.inference.limits import METHODS
+    from spectrafit.inference.limits import methods
     from spectrafit.report.tables import limits_table
 
     loaded, model = _model(analysis, set_, unblind, templates, cache, skip_bad_files)
-    asked = list(METHODS) if method and "all" in method else method or [loaded.limit.method]
+    asked = list(methods(model)) if method and "all" in method else method or [loaded.limit.method]
     options = _limit_options(loaded)
     found = []
     for name in asked:
         sides = options["sides"] if name == "profile" else None
-        chosen = {**options, "method": name, "sides": sides}
+        chosen = {**options, "method": name, "sides": sides, "bank": bank or (), "first_toy": first_toy}
         found.append(sf.upper_limit(model, executor=executor, workers=workers or os.cpu_count(), **chosen))
     Console().print(limits_table(found))
 
@@ -138,6 +146,7 @@ def sensitivity(
     templates: Saved = None,
     executor: Executor = "threads",
     workers: Workers = None,
+    scheduler: Scheduler = None,
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
 ) -> None:
@@ -146,17 +155,17 @@ def sensitivity(
 
     loaded, model = _model(analysis, set_, False, templates, cache, skip_bad_files)
     options = {key: value for key, value in _limit_options(loaded).items() if key != "ensemble"}
-    typer.echo(
-        expect(
+    with _crew(executor, workers, scheduler) as crew:
+        found = expect(
             model,
             exposure or [1.0, 2.0, 5.0, 10.0],
             systematics=systematics or [0.0, 1.0],
             simulation=simulation,
-            executor=executor,
+            executor=crew,
             workers=workers or os.cpu_count(),
             **options,
         )
-    )
+    typer.echo(found)
 
 
 def coverage(
@@ -171,6 +180,7 @@ def coverage(
     templates: Saved = None,
     executor: Executor = "threads",
     workers: Workers = None,
+    scheduler: Scheduler = None,
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
 ) -> None:
@@ -178,17 +188,18 @@ def coverage(
     from spectrafit.inference.coverage import coverage as count
 
     loaded, model = _model(analysis, set_, False, templates, cache, skip_bad_files)
-    found = count(
-        model,
-        kappa or [0.0, 1.0, 2.0, 4.0],
-        methods=method or ["profile", "cls", "bayes"],
-        level=loaded.limit.level,
-        experiments=experiments,
-        toys=toys,
-        seed=seed,
-        executor=executor,
-        workers=workers or os.cpu_count(),
-    )
+    with _crew(executor, workers, scheduler) as crew:
+        found = count(
+            model,
+            kappa or [0.0, 1.0, 2.0, 4.0],
+            methods=method or ["profile", "cls", "bayes"],
+            level=loaded.limit.level,
+            experiments=experiments,
+            toys=toys,
+            seed=seed,
+            executor=crew,
+            workers=workers or os.cpu_count(),
+        )
     typer.echo(found)
     if output is not None:
         from spectrafit.report.coverage import draw_coverage
@@ -271,6 +282,18 @@ def _templates(
             read = f"{inventory['entries']} entries, {inventory['pot']:.6g} POT"
             typer.echo(f"{inventory['sample']}: what is left has {read}, scaled to the exposure", err=True)
     return filled
+
+
+@contextmanager
+def _crew(executor: str, workers: int | None, scheduler: str | None) -> Iterator[Any]:
+    """Yield who throws the toys: an executor by its name, or the workers of a scheduler."""
+    if scheduler is None:
+        yield executor
+        return
+    from spectrafit.execution import executor as opened
+
+    with opened(executor, workers, scheduler=scheduler) as pool:
+        yield pool
 
 
 def _limit_options(analysis: Analysis) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import zipfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
@@ -115,8 +116,9 @@ class Bank:
                     )
                     for key, ledger in header["ledgers"].items()
                 }
-        except (OSError, ValueError, KeyError, EOFError) as error:
-            raise DataError(f"{path}: not a bank of toys ({error}); give a file that --bank wrote") from error
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            why = (error.strerror if isinstance(error, OSError) else None) or "damaged, or another kind of file"
+            raise DataError(f"{path}: not a bank of toys ({why}); give a file that --bank wrote") from error
         if model is not None:
             _check(header["digest"], model, str(path))
         return cls(digest=header["digest"], records=records, first=header["first"])

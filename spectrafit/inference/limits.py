@@ -14,6 +14,7 @@ bayes-mu          flat in the reported quantity where that is the root of kappa 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Literal
@@ -29,12 +30,25 @@ from spectrafit.inference.results import Bands, Limit
 from spectrafit.inference.scan import Outcome, Scan
 from spectrafit.physics.couplings import COUPLINGS
 
-__all__ = ["METHODS", "Method", "upper_limit"]
+__all__ = ["METHODS", "Method", "methods", "upper_limit"]
 
 Floats = npt.NDArray[np.float64]
 Method = Literal["profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu"]
 
 METHODS: tuple[Method, ...] = ("profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu")
+
+
+def methods(model: Model) -> tuple[Method, ...]:
+    """Return the methods for the model's coupling: CLs needs a smallest kappa, flat in mu a root."""
+    without = ("cls", "cls-toys") if _lower(model) is None else ()
+    if model.coupling and COUPLINGS[model.coupling].root == 1:
+        without = (*without, "bayes-mu")
+    return tuple(m for m in METHODS if m not in without)
+
+
+def _lower(model: Model) -> float | None:
+    """Return the smallest physical kappa, None if both signs are."""
+    return COUPLINGS[model.coupling].lower if model.coupling else 0.0
 
 
 def upper_limit(
@@ -52,7 +66,8 @@ def upper_limit(
     data: npt.ArrayLike | None = None,
     executor: str | Executor = "serial",
     workers: int | None = None,
-    bank: str | Path | None = None,
+    bank: str | Path | Sequence[str | Path] = (),
+    first_toy: int = 0,
 ) -> Limit:
     """Return the upper limit (or interval) on the coupling.
 
@@ -81,8 +96,11 @@ def upper_limit(
         Counts; by default the model's.
     executor, workers
         Who fits the toys; as for `spectrafit.execution.executor`.
-    bank : path, optional
-        File of toys to use and to add to.
+    bank : path or sequence of paths, optional
+        Files of toys to use; all toys go into the first of them, which need not be there yet.
+    first_toy : int
+        Smallest number of toys thrown here. Machines that throw for one limit each have a range of their own, and
+        their banks are given together afterwards.
 
     Raises
     ------
@@ -99,7 +117,7 @@ def upper_limit(
     chosen = sides or natural
     if method != "profile" and chosen != natural:
         raise ConfigError(f"limit: {method} is {natural}-sided; leave sides out, or use method = 'profile'")
-    lower = COUPLINGS[model.coupling].lower if model.coupling else 0.0
+    lower = _lower(model)
     if lower is None and method in ("cls", "cls-toys"):
         raise ConfigError(
             f"limit: {method} compares with the smallest kappa there is, but both signs of {model.coupling!r} are "
@@ -117,7 +135,8 @@ def upper_limit(
 
         # One pool for all kappas: workers load their kernels once.
         with execution.executor(executor, workers, preload=("spectrafit.inference.toys",)) as pool:
-            thrown = Toys(kind=ensemble, toys=toys, seed=seed, mc=mc_toys, executor=pool, bank=bank)
+            files = tuple(Path(b) for b in ((bank,) if isinstance(bank, str | Path) else bank))
+            thrown = Toys(kind=ensemble, toys=toys, seed=seed, mc=mc_toys, executor=pool, bank=files, first=first_toy)
             outcome = belt(scan, level, thrown, cls=method == "cls-toys", expected=expected)
     limit = _reported(model, scan, outcome, level, method, chosen, asimov=model.asimov and data is None)
     if not simulations or not model.variances:

@@ -48,7 +48,8 @@ class Toys:
     seed: int = 1
     mc: bool = True
     executor: str | Executor | Pool = "serial"
-    bank: str | Path | None = None
+    bank: tuple[Path, ...] = ()
+    first: int = 0
 
 
 class _Belt:
@@ -60,9 +61,11 @@ class _Belt:
         self.lower = scan.lower if scan.lower is not None else -math.inf
         self.origin = scan.lower if scan.lower is not None else 0.0
         self.ledger = Ledger()
-        self.bank = Bank(digest=self.model.digest)
-        if how.bank is not None and Path(how.bank).exists():
-            self.bank = Bank.load(how.bank, model=self.model)
+        self.bank = Bank(digest=self.model.digest, first=how.first)
+        for place, path in enumerate(how.bank):
+            # The first is also where new toys go: it need not be there yet.
+            if place or path.exists():
+                self.bank = self.bank + Bank.load(path, model=self.model)
         self.known: dict[float, Floats] = {}
         self.known_null: dict[float, Floats] = {}
 
@@ -108,8 +111,8 @@ class _Belt:
         return ratio, ratio * np.hypot(error / np.maximum(p, 1e-300), below_error / below)
 
     def save(self) -> None:
-        if self.how.bank is not None:
-            self.bank.save(self.how.bank)
+        if self.how.bank:
+            self.bank.save(self.how.bank[0])
 
 
 def _tail(ordered: Floats, statistic: Floats) -> tuple[Floats, Floats]:

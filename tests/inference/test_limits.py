@@ -9,7 +9,7 @@ from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference import asymptotic, neyman, toys
 from spectrafit.inference.fit import fit
 from spectrafit.inference.likelihood import predict
-from spectrafit.inference.limits import METHODS, upper_limit
+from spectrafit.inference.limits import METHODS, methods, upper_limit
 from spectrafit.inference.scan import Scan, crossing
 from spectrafit.physics.couplings import COUPLINGS
 from tests.inference.models import counting, spectrum
@@ -96,6 +96,10 @@ def test_both_signs_of_a_coupling():
     assert limit.lower < 0 < limit.kappa
     with pytest.raises(ConfigError, match="bayes-mu needs a coupling with kappa >= 0"):
         upper_limit(model, method="bayes-mu")
+    # What is offered as all methods are those that are not refused.
+    assert methods(counting()) == METHODS
+    assert methods(dataclasses.replace(model, coupling="magnetic_moment")) == METHODS
+    assert methods(model) == ("profile", "feldman-cousins", "bayes")
 
 
 def test_an_excess_has_two_ends():

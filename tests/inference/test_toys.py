@@ -154,7 +154,7 @@ def test_banks_of_another_model_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="this one is"):
         bank.topped_up(toys.ensemble(other, other.initial), [], 5)
     (tmp_path / "no.npz").write_bytes(b"not a bank")
-    with pytest.raises(DataError, match="not a bank of toys"):
+    with pytest.raises(DataError, match=r"not a bank of toys \(damaged, or another kind of file\); give a file"):
         Bank.load(tmp_path / "no.npz")
 
 
@@ -167,6 +167,25 @@ def test_a_bank_makes_the_second_limit_free(tmp_path):
     two = upper_limit(model, method="feldman-cousins", toys=200, expected=False, bank=path)
     assert one.kappa == two.kappa
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_banks_of_two_machines_make_one_limit(tmp_path):
+    from spectrafit.inference.limits import upper_limit
+
+    model = spectrum(bins=5, shapes=1)
+    options = {"method": "feldman-cousins", "expected": False, "simulations": 0}
+    whole = upper_limit(model, toys=200, **options)
+    here, there = tmp_path / "here.npz", tmp_path / "there.npz"
+    upper_limit(model, toys=100, bank=here, **options)
+    upper_limit(model, toys=100, bank=there, first_toy=100, **options)
+    both = upper_limit(model, toys=200, bank=(here, there), **options)
+    assert both.kappa == pytest.approx(whole.kappa, abs=3 * whole.kappa_error)
+    grid = [r for r in Bank.load(here).records.values() if len(r.numbers) == 200]
+    assert len(grid) >= 20
+    # On the grid both machines' toys are the numbers 0 to 199, which a single one throws.
+    assert all(np.array_equal(r.numbers, np.arange(200)) for r in grid[:20])
+    with pytest.raises(DataError, match=r"absent\.npz: not a bank of toys"):
+        upper_limit(model, toys=100, bank=(here, tmp_path / "absent.npz"), **options)
 
 
 def test_without_mc_the_templates_are_the_truth():
