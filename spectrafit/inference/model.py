@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -343,15 +344,27 @@ class Model:
         return prepare(self)
 
     @functools.cached_property
-    def handle(self) -> Any:
-        """The arrays as one handle for the kernels."""
-        from spectrafit.inference.handles import bind_model
+    def _handles(self) -> threading.local:
+        return threading.local()
 
-        return bind_model(self.arrays)
+    @property
+    def handle(self) -> Any:
+        """The arrays as one handle for the kernels, to copies of each thread's own.
+
+        Kernels count their references to arrays: two threads that count the same ones spend a third of the time waiting
+        for each other.
+        """
+        from spectrafit.inference.handles import bind_model
+        from spectrafit.inference.packing import Arrays
+
+        if not hasattr(self._handles, "own"):
+            copies: list[Any] = [np.copy(field) if isinstance(field, np.ndarray) else field for field in self.arrays]
+            self._handles.own = bind_model(Arrays(*copies))
+        return self._handles.own
 
     def __getstate__(self) -> dict[str, Any]:
-        # The handle points into this process.
-        return {key: value for key, value in self.__dict__.items() if key != "handle"}
+        # Handles point into this process.
+        return {key: value for key, value in self.__dict__.items() if key != "_handles"}
 
     @functools.cached_property
     def digest(self) -> str:
