@@ -184,8 +184,8 @@ def _dask(stack: ExitStack, workers: int | None, scheduler: str | None) -> Pool:
             scheduler = stack.enter_context(cluster)
     try:
         client = stack.enter_context(Client(scheduler))
-    except OSError as error:
-        raise ConfigError(f"scheduler {scheduler!r}: cannot be reached ({error})") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"scheduler {scheduler!r}: cannot be reached ({error}); give tcp://HOST:PORT") from None
     threads = sum(client.nthreads().values())
     # dask replaces a dead worker and repeats its work by itself, and gives up in the end.
     return Pool(current=client.get_executor(pure=False), workers=workers or max(threads, 1), death=(KilledWorker,))
@@ -205,7 +205,7 @@ def imap(pool: Pool, work: Callable[[Item], Result], items: Iterable[Item]) -> I
     source = iter(items)
     waiting: deque[tuple[Any, Any]] = deque()
     window = 1 if isinstance(pool.current, _Serial) else 2 * pool.workers
-    deaths = 0
+    deaths = done = 0
     try:
         while True:
             while len(waiting) < window and (more := next(source, _END)) is not _END:
@@ -221,14 +221,16 @@ def imap(pool: Pool, work: Callable[[Item], Result], items: Iterable[Item]) -> I
             except pool.death as error:
                 deaths += 1
                 if deaths == _ATTEMPTS or not pool.replace():
+                    # Processes import the script that asked for them; one that asks again as it is imported ends them.
+                    guard = ", and let a script begin its work under if __name__ == '__main__'"
                     raise DataError(
                         f"{waiting[0][0]}: the worker that had it died, {deaths} times ({error});"
-                        " if it needs more memory than there is, use fewer workers"
+                        f" if it needs more memory than there is, use fewer workers{'' if done else guard}"
                     ) from error
                 waiting = deque((item, None) for item, _ in waiting)
                 continue
             waiting.popleft()
-            deaths = 0
+            deaths, done = 0, done + 1
             yield result
     finally:
         for _, pending in waiting:

@@ -2,10 +2,13 @@ import math
 import operator
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 
 import pytest
 
@@ -148,6 +151,20 @@ def test_a_dask_cluster_of_our_own_keeps_freed_memory_and_shares_the_machine(mon
         assert pool.current.submit(os.environ.get, "MALLOC_TRIM_THRESHOLD_").result() is None
 
 
+def test_a_script_that_asks_as_it_is_imported_is_told(tmp_path):
+    script = tmp_path / "mine.py"
+    script.write_text(
+        "import math\nfrom spectrafit.execution import executor, imap\n"
+        "with executor('processes', 1) as pool:\n    print(list(imap(pool, math.factorial, range(3))))\n"
+    )
+    options = {"capture_output": True, "text": True, "timeout": 100, "check": False}
+    refused = subprocess.run([sys.executable, script], **options)
+    assert "let a script begin its work under if __name__ == '__main__'" in refused.stderr.splitlines()[-1]
+    head, _, work = script.read_text().partition("with")
+    script.write_text(f"{head}if __name__ == '__main__':\n  with{work.replace('    print', '      print')}")
+    assert subprocess.run([sys.executable, script], **options).stdout == "[1, 1, 2]\n"
+
+
 def test_mistakes_are_named(monkeypatch):
     for arguments, options, message in [
         (("thread",), {}, "did you mean 'threads'"),
@@ -156,8 +173,9 @@ def test_mistakes_are_named(monkeypatch):
     ]:
         with pytest.raises(ConfigError, match=message), executor(*arguments, **options):
             pass
-    import sys
-
+    if find_spec("distributed"):
+        with pytest.raises(ConfigError, match=r"'nowhere': cannot be reached"), executor("dask", scheduler="nowhere"):
+            pass
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ConfigError, match=r"\[dask\]"), executor("dask"):
         pass
