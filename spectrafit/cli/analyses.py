@@ -128,10 +128,11 @@ def limit(
     asked = list(methods(model)) if method and "all" in method else method or [loaded.limit.method]
     options = _limit_options(loaded)
     found = []
-    for name in asked:
-        sides = options["sides"] if name == "profile" else None
-        chosen = {**options, "method": name, "sides": sides, "bank": bank or (), "first_toy": first_toy}
-        found.append(sf.upper_limit(model, executor=executor, workers=workers or os.cpu_count(), **chosen))
+    with _crew(executor, workers, scheduler) as crew:
+        for name in asked:
+            sides = options["sides"] if name == "profile" else None
+            chosen = {**options, "method": name, "sides": sides, "bank": bank or (), "first_toy": first_toy}
+            found.append(sf.upper_limit(model, executor=crew, workers=workers or os.cpu_count(), **chosen))
     Console().print(limits_table(found))
 
 
