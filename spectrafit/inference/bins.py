@@ -186,13 +186,16 @@ def fill_bins(a: Any, d: Any, w: Any) -> Any:
 @njit(**INNER, fastmath=FAST)
 def _fill_gaussian(a: Any, d: Any, w: Any) -> float:
     """Return the chi-square with fixed covariance and fill its derivatives."""
-    total = 0.0
+    total, fitted, gamma = 0.0, w.fitted, w.gamma
+    for b in range(a.used.size):
+        gamma[b] = d.local[b] if a.local_kind[b] == 0 else 1.0
+        fitted[b] = w.mean[b] + (gamma[b] - 1.0) * w.shared[b]
     for b in range(a.used.size):
         pull = 0.0
         for e in range(a.used.size):
-            pull += a.weight[b, e] * (d.counts[e] - w.mean[e])
+            pull += a.weight[b, e] * (d.counts[e] - fitted[e])
         w.by_mean[b], w.by_variance[b] = -2.0 * pull, 0.0
+        w.by_shared[b] = w.by_mean[b] * (gamma[b] - 1.0)
         w.curvature[b] = 2.0 * a.weight[b, b]
-        w.gamma[b], w.fitted[b] = 1.0, w.mean[b]
-        total += pull * (d.counts[b] - w.mean[b])
+        total += pull * (d.counts[b] - fitted[b])
     return total

@@ -10,7 +10,8 @@ prior       true parameters are thrown from their constraints (Poisson ones as n
             as they are, and so does the simulation while the truth varies around it. Averages over systematics
             (Cousins and Highland).
 
-Counts are Poisson whatever the statistic that is fitted to them; only "poisson" has a simulation to throw.
+Counts are Poisson whatever the statistic that is fitted to them. The simulation is thrown as the statistics know it:
+one factor for the total of each bin, of all samples and powers of kappa.
 """
 
 from __future__ import annotations
@@ -130,17 +131,16 @@ def ensemble(
     poissonian = a.local_kind == 2
     spread = np.where(gaussian, a.local_width, np.where(at.mean > 0, np.sqrt(at.variance) / mean, 0.0))
     gamma = np.where(gaussian | poissonian, at.gamma, np.where(at.mean > 0, at.fitted / mean, 1.0))
-    throws_mc = mc and model.statistic == "poisson"
     truth = Truth(
         theta=theta,
         centre=seen.centre.copy(),
         local=seen.local.copy(),
-        fitted=np.maximum(at.fitted if throws_mc else at.mean, 0.0),
-        gamma=gamma if throws_mc else np.ones_like(gamma),
+        fitted=np.maximum(at.fitted if mc else at.mean, 0.0),
+        gamma=gamma if mc else np.ones_like(gamma),
         spread=np.where(poissonian, 0.0, spread),
         root=_root(model),
         prior=kind == "prior",
-        mc=throws_mc,
+        mc=mc,
     )
     return Ensemble(model=model, truth=truth, seed=seed, lower=lower)
 

@@ -188,6 +188,17 @@ def test_banks_of_two_machines_make_one_limit(tmp_path):
         upper_limit(model, toys=100, bank=(here, tmp_path / "absent.npz"), **options)
 
 
+@pytest.mark.parametrize("statistic", ["poisson", "dembinski-abdelmotteleb", "neyman-pearson", "gaussian"])
+def test_every_statistic_of_thrown_simulations_is_a_chi_square(statistic):
+    # Half of each bin's variance is the simulation's: without it 2NLL would come out near 13.
+    model = spectrum(bins=20, mc=0.5, scale=20.0, statistic=statistic)
+    rows, ledger = toys.run(toys.ensemble(model, model.initial), [], toys=600)
+    assert ledger.failed == ledger.disagreed == 0
+    # 20 bins and one free parameter; neyman-pearson and the fixed covariance are chi-squares to some per cent only.
+    assert rows[:, toys.BEST].mean() == pytest.approx(19.0, abs=4 * np.sqrt(2 * 19 / 600))
+    assert (rows[:, toys.KAPPA] / rows[:, toys.ERROR]).std() == pytest.approx(1.0, abs=0.1)
+
+
 def test_without_mc_the_templates_are_the_truth():
     model = spectrum(mc=0.3)
     data = np.random.default_rng(4).poisson(model.data)
