@@ -8,9 +8,11 @@ that one which kills every worker is found and named.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
@@ -26,6 +28,8 @@ EXECUTORS = ("serial", "threads", "processes", "dask")
 
 # How often a piece may lose its worker before it is given up.
 _ATTEMPTS = 3
+# Seconds after which a cluster is asked again how many workers it has.
+_ASK_AGAIN = 2.0
 _END: Any = object()
 _DASK_ENVIRONMENT = "distributed.nanny.pre-spawn-environ"
 
@@ -55,6 +59,8 @@ class Pool:
         The one that takes work.
     workers : int
         Pieces done at once; results are held for at most twice as many.
+    count : callable or None
+        Tells how many that are now, where workers come and go: jobs of a batch system start when it has room.
     renew : callable or None
         Makes a fresh executor; None for one that is the caller's, or that replaces its workers itself.
     death : tuple of exception types
@@ -63,6 +69,7 @@ class Pool:
 
     current: Executor
     workers: int
+    count: Callable[[], int] | None = field(default=None)
     renew: Callable[[], Executor] | None = field(default=None)
     death: tuple[type[Exception], ...] = (BrokenExecutor,)
 
@@ -111,7 +118,12 @@ def executor(
     count = workers or os.cpu_count() or 1
     with ExitStack() as stack:
         if isinstance(kind, Executor):
-            pool = Pool(current=kind, workers=workers or getattr(kind, "_max_workers", None) or count)
+            client = None if workers else getattr(kind, "_client", None)  # that of a dask executor
+            pool = Pool(
+                current=kind,
+                workers=workers or getattr(kind, "_max_workers", None) or count,
+                count=client and _threads_of(client),
+            )
         elif kind == "serial":
             pool = Pool(current=_Serial(), workers=1)
         elif kind == "threads":
@@ -186,9 +198,27 @@ def _dask(stack: ExitStack, workers: int | None, scheduler: str | None) -> Pool:
         client = stack.enter_context(Client(scheduler))
     except (OSError, ValueError) as error:
         raise ConfigError(f"scheduler {scheduler!r}: cannot be reached ({error}); give tcp://HOST:PORT") from None
-    threads = sum(client.nthreads().values())
-    # dask replaces a dead worker and repeats its work by itself, and gives up in the end.
-    return Pool(current=client.get_executor(pure=False), workers=workers or max(threads, 1), death=(KilledWorker,))
+    threads = _threads_of(client)
+    return Pool(
+        current=client.get_executor(pure=False),
+        workers=workers or threads(),
+        count=None if workers else threads,
+        # dask replaces a dead worker and repeats its work by itself, and gives up in the end.
+        death=(KilledWorker,),
+    )
+
+
+def _threads_of(client: Any) -> Callable[[], int]:
+    """Return what tells the number of threads of a dask cluster, asking it now and then."""
+    asked, threads = -math.inf, 1
+
+    def count() -> int:
+        nonlocal asked, threads
+        if time.monotonic() > asked + _ASK_AGAIN:
+            asked, threads = time.monotonic(), max(sum(client.nthreads().values()), 1)
+        return threads
+
+    return count
 
 
 def imap(pool: Pool, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -204,10 +234,12 @@ def imap(pool: Pool, work: Callable[[Item], Result], items: Iterable[Item]) -> I
     """
     source = iter(items)
     waiting: deque[tuple[Any, Any]] = deque()
-    window = 1 if isinstance(pool.current, _Serial) else 2 * pool.workers
     deaths = done = 0
     try:
         while True:
+            if pool.count is not None:
+                pool.workers = pool.count()
+            window = 1 if isinstance(pool.current, _Serial) else 2 * pool.workers
             while len(waiting) < window and (more := next(source, _END)) is not _END:
                 waiting.append((more, None))
             if not waiting:

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from spectrafit import execution
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.execution import executor, imap
 
@@ -133,6 +134,27 @@ def test_a_dask_cluster_does_the_same(killers, tmp_path):
             assert list(imap(pool, math.factorial, range(20))) == [math.factorial(i) for i in range(20)]
         with distributed.Client(cluster) as client, executor(client.get_executor()) as pool:
             assert list(imap(pool, math.factorial, range(20))) == [math.factorial(i) for i in range(20)]
+
+
+def test_workers_that_come_later_are_given_work(monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="needs the extra [dask]")
+    monkeypatch.setattr(execution, "_ASK_AGAIN", 0.0)
+    options = {"processes": False, "threads_per_worker": 1, "dashboard_address": None}
+    with (
+        distributed.LocalCluster(n_workers=0, **options) as cluster,
+        executor("dask", scheduler=cluster.scheduler_address) as pool,
+    ):
+        threading.Timer(0.3, cluster.scale, (1,)).start()
+        given = []
+        results = imap(pool, operator.neg, (given.append(i) or i for i in range(60)))
+        assert next(results) == 0
+        assert len(given) == 2
+        cluster.scale(4)
+        distributed.get_client(cluster.scheduler_address).wait_for_workers(4)
+        assert [next(results), next(results)] == [-1, -2]
+        assert pool.workers == 4
+        assert 8 <= len(given) <= 10
+        assert list(results) == [-i for i in range(3, 60)]
 
 
 @contextmanager
