@@ -283,7 +283,11 @@ class Prune(Keys, frozen=True, kw_only=True):
 
 
 class FitOptions(Keys, frozen=True, kw_only=True):
-    """How the likelihood is made and fitted."""
+    """How the likelihood is made and fitted.
+
+    `gaussian` is a chi-square with the fixed covariance of the nominal expectation, Poisson and simulation; a further
+    covariance is a systematic of kind `covariance`, which comes to the same. `minos` is for kappa.
+    """
 
     terms: Literal["shape+norm", "shape", "norm"] = "shape+norm"
     statistic: Literal["poisson", "dembinski-abdelmotteleb", "gaussian", "neyman-pearson"] = "poisson"

@@ -9,7 +9,7 @@ from spectrafit.errors import ConfigError
 from spectrafit.inference import likelihood
 from spectrafit.inference.fit import contour, fit, impacts, profile
 from spectrafit.inference.minimum import Problem
-from spectrafit.inference.model import Component, Factor, Parameter
+from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span
 from tests.inference.models import KAPPA, counting, spectrum
 
 
@@ -153,6 +153,38 @@ def test_goodness_of_fit():
     assert result.goodness.ndof == 19
     assert result.goodness.p_value == pytest.approx(chi2.sf(result.nll, 19), rel=1e-9)
     assert fit(model).goodness.p_value == pytest.approx(1.0)
+
+
+def test_components_of_a_covariance_are_that_covariance_in_the_gaussian_chi_square():
+    rng = np.random.default_rng(6)
+    background, signal = rng.uniform(50, 200, 8), rng.uniform(1, 20, 8)
+    extra = 40.0 * np.exp(-np.abs(np.subtract.outer(np.arange(8), np.arange(8))) / 3.0)
+    sizes, vectors = np.linalg.eigh(extra)
+    shifts = (vectors * np.sqrt(sizes)).T
+    morphs = tuple(
+        Morph(parameter=f"pc{k}", kind="linear", templates=np.array([background - x, background + x]))
+        for k, x in enumerate(shifts)
+    )
+    data = background + 1.5 * signal + rng.normal(size=8) * 10
+    model = Model(
+        parameters=(KAPPA, *(Parameter(name=f"pc{k}") for k in range(8))),
+        components=(
+            Component(sample="b", nominal=background, morphs=morphs),
+            Component(sample="s", power=1, nominal=signal, factors=(Factor(parameter="kappa"),)),
+        ),
+        regions=(Span(name="r", start=0, stop=8),),
+        data=data,
+        statistic="gaussian",
+    )
+    # Generalised least squares with the two covariances added.
+    weight = np.linalg.inv(np.diag(background) + extra)
+    error = 1 / np.sqrt(signal @ weight @ signal)
+    kappa = error**2 * (signal @ weight @ (data - background))
+    rest = data - background - kappa * signal
+    result = fit(model)
+    assert result.kappa == pytest.approx(kappa, rel=1e-7)
+    assert result.kappa_error == pytest.approx(error, rel=1e-6)
+    assert result.nll == pytest.approx(rest @ weight @ rest, rel=1e-8)
 
 
 def test_asimov_fit_returns_the_truth():
