@@ -53,6 +53,9 @@ def build(
     skip_bad_files: SkipBad = False,
 ) -> None:
     """Fill the templates from the ntuples and save them."""
+    from spectrafit.templates.archive import check_name
+
+    check_name(output)
     templates = _templates(
         sf.load(analysis, overrides=set_ or ()), None, executor, workers, scheduler, cache, skip_bad_files
     )
@@ -86,6 +89,7 @@ def fit(
         raise ConfigError(f"{analysis}: --json, --measurement and --patch are for HistFactory workspaces (*.json[.gz])")
     from rich.console import Console
 
+    from spectrafit.report.alarms import alarms
     from spectrafit.report.tables import result_table
 
     loaded = sf.load(analysis, overrides=set_ or ())
@@ -97,6 +101,8 @@ def fit(
     folder = sf.report(output or Path("results") / analysis.stem, loaded, filled, best, found, figures=figures)
     console = Console()
     console.print(result_table(best, found))
+    for alarm in alarms(best, model, filled):
+        console.print(f"note: {alarm}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"written to {folder}", highlight=False)
     if not best.valid:
         raise typer.Exit(1)
@@ -266,16 +272,17 @@ def _templates(
     skip_bad_files: bool,
 ) -> Templates:
     if saved is not None:
-        return sf.Templates.load(saved, analysis=analysis)
-    filled = sf.build(
-        analysis,
-        executor=executor,
-        workers=workers or os.cpu_count(),
-        scheduler=scheduler,
-        cache=cache,
-        skip_bad_files=skip_bad_files,
-        progress=interactive(),
-    )
+        filled = sf.Templates.load(saved, analysis=analysis)
+    else:
+        filled = sf.build(
+            analysis,
+            executor=executor,
+            workers=workers or (None if scheduler else os.cpu_count()),
+            scheduler=scheduler,
+            cache=cache,
+            skip_bad_files=skip_bad_files,
+            progress=interactive(),
+        )
     for inventory in filled.inventories:
         for file, why in inventory["skipped"]:
             typer.echo(f"{inventory['sample']}: left out {file}: {why}", err=True)

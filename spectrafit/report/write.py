@@ -24,6 +24,7 @@ from spectrafit.inference.fit import profile as scan_profile
 from spectrafit.inference.likelihood import statistic
 from spectrafit.interop import root
 from spectrafit.physics.couplings import COUPLINGS, Coupling
+from spectrafit.report.alarms import alarms
 from spectrafit.report.expectation import Expectation, expectation
 from spectrafit.report.page import Picture, Section, page, symbols
 from spectrafit.report.record import record
@@ -218,7 +219,7 @@ def _page(
         _headline(coupling, limit),
         f"{100 * limit.level:g} % CL, {limit.sides}-sided, {limit.method}; {data}",
         sections,
-        alarms=_alarms(best, model, templates),
+        alarms=alarms(best, model, templates),
     )
 
 
@@ -239,16 +240,6 @@ def _input_tables(templates: Templates) -> list[Table]:
         rows = tuple(tuple(str(value) for value in record.values()) for record in templates.pruned)
         tables.append(Table(title="Pruned", columns=tuple(templates.pruned[0]), rows=rows))
     return tables
-
-
-def _alarms(best: FitResult, model: Model, templates: Templates) -> list[str]:
-    alarms = [] if best.valid else [f"The fit is not valid: {best.message}"]
-    skipped = [f"{file} ({why})" for record in templates.inventories for file, why in record["skipped"]]
-    if skipped:
-        alarms.append(f"{len(skipped)} files were left out, and the exposure scaled to the rest: {', '.join(skipped)}")
-    if model.zero_bins:
-        alarms.append(f"Bins without expectation, handled by the declared rule: {', '.join(model.zero_bins)}")
-    return alarms
 
 
 def _headline(coupling: Coupling, limit: Limit) -> str:

@@ -1,0 +1,31 @@
+"""A fit and its inputs in; what a reader must not miss out, a sentence each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spectrafit.inference.model import Model
+    from spectrafit.inference.results import FitResult
+    from spectrafit.templates.store import Templates
+
+__all__ = ["alarms"]
+
+
+def alarms(best: FitResult, model: Model, templates: Templates) -> list[str]:
+    """Return what stands above the tables: a fit that is not valid, files and entries left out, bins ruled away."""
+    found = [] if best.valid else [f"The fit is not valid: {best.message}"]
+    skipped = [f"{file} ({why})" for record in templates.inventories for file, why in record["skipped"]]
+    if skipped:
+        found.append(f"{len(skipped)} files were left out, and the exposure scaled to the rest: {', '.join(skipped)}")
+    for record in templates.inventories:
+        bad = record["dropped"]["bad"]
+        if bad:
+            kinds = "; ".join(f"{kind}, {count} (first: {first})" for kind, (count, first) in bad.items())
+            total = sum(count for count, _ in bad.values())
+            found.append(
+                f"{record['sample']}: {total} of {record['entries']} entries are bad and were left out: {kinds}"
+            )
+    if model.zero_bins:
+        found.append(f"Bins without expectation, handled by the declared rule: {', '.join(model.zero_bins)}")
+    return found
