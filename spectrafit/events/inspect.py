@@ -27,6 +27,7 @@ __all__ = ["Inspection", "TreeSummary", "inspect"]
 _NEUTRINOS = {12: "nu_e", -12: "anti-nu_e", 14: "nu_mu", -14: "anti-nu_mu", 16: "nu_tau", -16: "anti-nu_tau"}
 # A direction in float32 leaves theta good to a few 1e-3 at the smallest angles; a wrong axis is off by far more.
 _THETA_TOLERANCE = 0.02
+_POT = "pot = ...  # a number, or a table with histogram, branch, or flux, cross_section and targets"
 _LISTED = 40
 
 
@@ -101,7 +102,7 @@ class Inspection:
         if self.preset:
             lines += ["", *self._snippet()]
         elif self.trees:
-            lines += ["", *self._branches()]
+            lines += ["", *self._branches(), "", *self._skeleton()]
         return "\n".join(lines)
 
     def __rich__(self) -> RenderableType:
@@ -135,10 +136,29 @@ class Inspection:
         if self.nu_e and not self.flavours:
             lines.append("columns.pdg = 14  # the neutrino these files were made with")
         if not self.pot:
-            lines.append("pot = ...  # a number, or a table with histogram, branch, or flux, cross_section and targets")
+            lines.append(_POT)
         if not self.reconstructed:
             lines.append("response = true  # truth only: reconstructed columns come from the set's [response]")
         return lines
+
+    def _skeleton(self) -> list[str]:
+        """Return what to fill in for trees that no preset reads."""
+        largest = max(self.trees, key=lambda t: t.entries)
+        return [
+            "[[samples]]",
+            f'name = "{Path(self.path).name.split(".")[0]}"',
+            'role = "signal"  # or "background"',
+            f'files = "{self.path}"',
+            f'tree = "{largest.name}"',
+            _POT,
+            '[samples.columns]  # each a branch, { branch = "...", unit = "MeV" } or { expression = "..." }',
+            "pdg = ...  # of the neutrino",
+            "e_nu = ...  # true energy of the neutrino, GeV",
+            "t = ...  # true kinetic energy of the electron, GeV: its energy less 0.000511",
+            "theta = ...  # true angle of the electron to the neutrino, rad",
+            "t_reco = ...  # reconstructed, GeV; without these two: response = true",
+            "theta_reco = ...",
+        ]
 
     def _branches(self) -> list[str]:
         largest = max(self.trees, key=lambda t: t.entries)

@@ -1,3 +1,4 @@
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ import pytest
 import uproot
 from rich.console import Console
 
+from spectrafit.config import Sample
 from spectrafit.errors import DataError
 from spectrafit.events.inspect import inspect
 from tests.events.ntuples import native, truth
@@ -101,6 +103,10 @@ def test_several_trees_and_one_asked_for(write_tree: Write) -> None:
     other = inspect(f"{path}:ana/other")
     assert (other.preset, other.nu_e) == (None, 0)
     assert "no preset reads these trees; name their branches with columns" in str(other)
+    _, _, skeleton = str(other).partition("[[samples]]")
+    filled = tomllib.loads("[[samples]]" + skeleton.replace("= ...", '= "x"'))["samples"][0]
+    assert {"pdg", "e_nu", "t", "theta", "t_reco", "theta_reco"} == set(filled.pop("columns"))
+    Sample(**filled)
     assert "x  double" in str(other)
 
 
