@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from spectrafit.errors import DataError
+
 __all__ = ["app"]
 
 app = typer.Typer(help="What builds with --cache FOLDER have kept.", no_args_is_help=True)
@@ -18,9 +20,11 @@ def show(folder: Folder) -> None:
     """List what a cache holds."""
     from spectrafit.templates import cache
 
-    for item in cache.contents(folder):
+    items = cache.contents(_there(folder))
+    for item in items:
         where = f"{item.file}:{item.tree} {item.start}-{item.stop}"
         typer.echo(f"{where}  {item.size / 1e6:.1f} MB  {', '.join(item.columns)}")
+    typer.echo(f"{folder}: {len(items)} chunks, {sum(item.size for item in items) / 1e6:.1f} MB")
 
 
 @app.command()
@@ -28,4 +32,10 @@ def clear(folder: Folder) -> None:
     """Delete what a cache holds, and nothing else in the folder."""
     from spectrafit.templates import cache
 
-    typer.echo(f"{folder}: {cache.clear(folder) / 1e6:.1f} MB deleted")
+    typer.echo(f"{folder}: {cache.clear(_there(folder)) / 1e6:.1f} MB deleted")
+
+
+def _there(folder: Path) -> Path:
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; give the one that was given to --cache")
+    return folder

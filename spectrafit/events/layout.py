@@ -110,7 +110,7 @@ class Layout:
         if name in ("pdg", "weight"):
             # Every sample has them: 0 for what is not nu-e, 1 where the files weigh nothing.
             return ()
-        known = (*CANONICAL, *self.sources, *self.branches)
+        known = {*CANONICAL, *self.sources, *self.branches} - {name}
         near = nearest(name, known)
         what = f"no column or branch {name!r}{near}" + ("" if text == name else f", wanted by {text!r}")
         remedy = "; these files do not hold it: give it in columns" if name in CANONICAL else ""

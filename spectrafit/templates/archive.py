@@ -16,7 +16,7 @@ from spectrafit.errors import ConfigError, DataError
 from spectrafit.output import replacing
 from spectrafit.templates.matrices import tables_of
 
-__all__ = ["configuration", "differing_key", "read", "write"]
+__all__ = ["check_name", "configuration", "differing_key", "read", "write"]
 
 # The layout of the file; a file of another number is refused, not guessed at.
 _FORMAT = 1
@@ -33,9 +33,13 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     """
     plain: dict[str, Any] = msgspec.to_builtins(analysis)
     plain["coupling"] = msgspec.to_builtins(analysis.coupling_options)
-    plain["systematics"] = [
-        msgspec.to_builtins(systematic) for systematic in analysis.systematics if not isinstance(systematic, Norm)
-    ]
+    # By name: positions in the file count those of `norm` too, which may come and go.
+    plain["systematics"] = {}
+    for systematic in analysis.systematics:
+        if not isinstance(systematic, Norm):
+            twins = sum(name.partition(" (")[0] == systematic.name for name in plain["systematics"])
+            name = f"{systematic.name} ({twins + 1})" if twins else systematic.name
+            plain["systematics"][name] = msgspec.to_builtins(systematic)
     plain["sample_sets"] = {
         sample_set.name: {
             key: value for key, value in msgspec.to_builtins(sample_set).items() if key not in ("title", "path")
@@ -54,6 +58,12 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     return {key: value for key, value in plain.items() if key not in _AFTER}
 
 
+def check_name(path: Path) -> None:
+    """Refuse a name that does not end in .npz, with a ConfigError: before templates are filled, not after."""
+    if path.suffix != ".npz":
+        raise ConfigError(f"{path}: templates are kept as .npz; call the file {path.with_suffix('.npz').name}")
+
+
 def write(path: Path, plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Path:
     """Write `plain` (as JSON) and `arrays` to `path`, whole or not at all.
 
@@ -64,8 +74,7 @@ def write(path: Path, plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Pa
     DataError
         The file cannot be written.
     """
-    if path.suffix != ".npz":
-        raise ConfigError(f"{path}: templates are kept as .npz; call the file {path.with_suffix('.npz').name}")
+    check_name(path)
     header = np.frombuffer(json.dumps({**plain, "format": _FORMAT}).encode(), np.uint8)
     with replacing(path) as part, part.open("wb") as stream:
         np.savez(stream, header=header, **arrays)
@@ -80,6 +89,8 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     DataError
         The file is missing, damaged, or no templates file.
     """
+    if path.is_file() and not zipfile.is_zipfile(path):
+        raise DataError(f"{path}: damaged, or not a templates file; build it again")
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as members:
             # Reading every member to its end makes the archive check each one's CRC.

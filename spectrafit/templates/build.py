@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrafit.config import Analysis
-from spectrafit.errors import BadFile
+from spectrafit.errors import BadFile, DataError
 from spectrafit.events.files import REMEDY
 from spectrafit.execution import Pool, imap
 from spectrafit.execution import executor as open_executor
@@ -182,6 +182,7 @@ def _finish(analysis: Analysis, sources: tuple[Source, ...], added: Mapping[tupl
         squares[at, : 2 * count - 1] = products[:, grid.inner]
         entries[at] = events[grid.inner, -1].astype(np.int64)
         flow[at, :count] = np.stack([weights[:, outer].sum(axis=1) for outer in grid.outer], axis=1)
+    _refuse_nothing(analysis, expected, added, regions, entries)
     data = None
     if observed:
         data = sum((added[s.sample.name, s.sample.name].events[grid.inner, 0] for s in observed), np.zeros(bins))
@@ -207,6 +208,32 @@ def _finish(analysis: Analysis, sources: tuple[Source, ...], added: Mapping[tupl
         "configuration": configuration,
         "digest": _digest(configuration, inventories),
     }
+
+
+def _refuse_nothing(
+    analysis: Analysis,
+    sources: list[Source],
+    added: Mapping[tuple[str, str], Sums],
+    regions: tuple[RegionBins, ...],
+    entries: NDArray[np.int64],
+) -> None:
+    """Refuse a sample that is mostly bad, a signal and a region without an entry: that is a wrong unit, not a wish."""
+    kept = 0
+    for source in sources:
+        report = added[source.sample.name, source.sample.name].report
+        kept += report.kept
+        where = f"{source.sample_set.path}: {source.sample.name}"
+        if report.dropped > report.kept:
+            raise DataError(f"{where}: more of its entries are bad than good: {report}")
+        if source.sample.role == "signal" and report.entries and not report.kept:
+            raise DataError(f"{where}: nothing is left of the signal: {report}; check its selection and threshold")
+    for region in regions:
+        counted = any(region.name in counts.counts for counts in analysis.counts)
+        if kept and not counted and not entries[:, region.bins].any():
+            raise DataError(
+                f"{analysis.path}: region {region.name!r}: none of {kept} entries falls into its bins; check the units"
+                f" of what {' and '.join(region.observables)} is made of, under columns, the edges and the cut"
+            )
 
 
 def _vary(
@@ -271,5 +298,6 @@ def _reason(path: str, message: str) -> str:
 def _digest(configuration: Mapping[str, Any], inventories: tuple[Mapping[str, Any], ...]) -> str:
     """Return the SHA-256 of what templates are made from: configuration, files (not where they lie) and version."""
     files = [[[f["size"], f["uuid"], f["entries"]] for f in inventory["files"]] for inventory in inventories]
-    content = json.dumps([configuration, files, version("spectrafit-numm")], sort_keys=True)
+    order = list(configuration["systematics"])
+    content = json.dumps([configuration, order, files, version("spectrafit-numm")], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()

@@ -133,10 +133,18 @@ def test_a_build_with_everything_survives_the_disk(ntuples, tmp_path):
         overrides=("fit.terms=shape", "limit.level=0.95"),
     )
     assert Templates.load(path, analysis=late).digest == made.digest
-    with pytest.raises(ConfigError, match=r"\$\.systematics\[0\]\.scale is 0\.02 in the analysis, 0\.01"):
+    with pytest.raises(ConfigError, match=r"\$\.systematics\.scale\.scale is 0\.02 in the analysis, 0\.01"):
         Templates.load(
             path, analysis=ntuples.analysis('[[systematics]]\nkind = "shift"\nname = "scale"\nscale = 0.02\n')
         )
+    # Two parts of one parameter are told apart.
+    parts = (
+        '[[systematics]]\nkind = "weight"\nname = "w"\nweights = ["1", "{}"]\nsamples = ["numu"]\n'
+        '[[systematics]]\nkind = "weight"\nname = "w"\nweights = ["1", "{}"]\nsamples = ["nue"]\n'
+    )
+    build(ntuples.analysis(parts.format("1.1", "1.2"))).save(tmp_path / "parts.npz")
+    with pytest.raises(ConfigError, match=r"\$\.systematics\.w \(2\)\.weights\[1\] is \"1\.3\" in the analysis"):
+        Templates.load(tmp_path / "parts.npz", analysis=ntuples.analysis(parts.format("1.1", "1.3")))
     with pytest.raises(ConfigError, match=r"\$\.pot"):
         Templates.load(path, analysis=ntuples.analysis(head='samples = "samples.toml"\npot = 3e20\n'))
 
@@ -347,3 +355,26 @@ def test_an_analysis_of_counts_alone_has_no_samples(ntuples):
     assert templates.samples == ()
     assert templates.counts.shape == (0, 1, 2, 3)
     assert templates.bins == 3
+
+
+def test_a_sample_that_is_mostly_bad_is_refused_even_if_bad_entries_may_go(ntuples, tmp_path):
+    moved = ntuples.moved(tmp_path / "here")
+    moved.edit_samples(
+        "pot = 1e20", 'pot = 1e20\non_bad = "drop"\ncolumns = { t = { expression = "1000*t" } }', count=1
+    )
+    with pytest.raises(DataError, match=r"numu: more of its entries are bad than good: .*kinematic limit"):
+        build(moved.analysis())
+
+
+def test_a_signal_without_a_selected_entry_is_refused(ntuples, tmp_path):
+    moved = ntuples.moved(tmp_path / "here")
+    moved.edit_samples("pot = 1e20", 'pot = 1e20\nselection = "e_nu < 0"', count=1)
+    with pytest.raises(DataError, match=r"numu: nothing is left of the signal: 0 of .* not selected"):
+        build(moved.analysis())
+
+
+def test_a_region_without_an_entry_is_refused(ntuples):
+    with pytest.raises(
+        DataError, match=r"region 'nd': none of .* entries falls into its bins; check the units of what"
+    ):
+        build(ntuples.analysis(overrides=("regions.0.axes.0.range=[1e4, 2e4]",)))

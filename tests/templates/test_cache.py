@@ -134,6 +134,33 @@ def test_listing_and_clearing(ntuples, tmp_path):
     assert cache.contents(tmp_path) == ()
 
 
+def test_the_command_lists_and_clears(ntuples, tmp_path, capsys):
+    from spectrafit.cli import main
+
+    def said(*words):
+        with pytest.raises(SystemExit) as left:
+            main(["cache", *words])
+        return left.value.code, capsys.readouterr()
+
+    folder = tmp_path / "cache"
+    build(ntuples.analysis(), cache=folder)
+    code, listed = said("list", str(folder))
+    assert code == 0
+    *rows, total = listed.out.splitlines()
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    assert {row.partition(" ")[0].rpartition("/")[2] for row in rows} == {
+        *("numu_0.root:events", "numu_1.root:events", "nue.root:events", "background.root:events"),
+        "observed.root:events",
+    }
+    assert len(rows) == 5
+    assert f"5 chunks, {size / 1e6:.1f} MB" in total
+    assert f"{size / 1e6:.1f} MB deleted" in said("clear", str(folder))[1].out
+    assert "0 chunks, 0.0 MB" in said("list", str(folder))[1].out
+    code, missing = said("list", str(tmp_path / "cahce"))
+    assert code == 2
+    assert "no such folder" in missing.err
+
+
 def test_workers_share_a_cache(ntuples, tmp_path):
     first = build(ntuples.analysis(), cache=tmp_path, executor="processes", workers=2)
     again = build(ntuples.analysis(), cache=tmp_path, executor="threads", workers=2)
