@@ -233,6 +233,17 @@ def _cross(found: _Belt, data: dict[float, float], alpha: float, error: float, *
     return centre, width
 
 
+def _reach(near: npt.NDArray[np.bool_], kappas: Floats, middle: float, edge: int, *, last: bool) -> float:
+    """Return how far from the crossing the accepted points reach that are `near` it.
+
+    The points beyond are taken no farther: p may stay near alpha there, where a second minimum begins.
+    """
+    i = edge
+    while 0 <= i < len(near) and near[i]:
+        i += -1 if last else 1
+    return abs(kappas[i + 1 if last else i - 1] - middle) if i != edge else 0.0
+
+
 def _line(kappas: Floats, p: Floats, p_error: Floats, target: float, edge: int, *, last: bool) -> tuple[float, float]:
     """Return where a straight line through the normal scores near the crossing is at the target, and its error."""
     clipped = np.clip(p, 1e-6, 1.0 - 1e-6)
@@ -245,6 +256,7 @@ def _line(kappas: Floats, p: Floats, p_error: Floats, target: float, edge: int, 
     top = kappas[np.argmax(p)]
     here = kappas >= top if last else kappas <= top
     near = here & (np.abs(score - target) < 0.6)
+    near &= np.abs(kappas - middle) <= _reach(near, kappas, middle, edge, last=last) * (1.0 + 1e-9)
     if near.sum() < 4:
         near = np.zeros(len(kappas), dtype=np.bool_)
         near[np.argsort(np.where(here, np.abs(kappas - middle), np.inf))[:4]] = True

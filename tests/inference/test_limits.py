@@ -4,6 +4,7 @@ import pickle
 import numpy as np
 import pyhf
 import pytest
+from scipy.stats import norm
 
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference import asymptotic, neyman, toys
@@ -208,6 +209,22 @@ def test_asimov_of_the_data_is_free_of_fluctuations():
 def test_crossing():
     assert crossing(lambda x: np.cos(x), 0.0, 3.0) == pytest.approx(np.pi / 2, abs=1e-6)
     assert crossing(lambda x: 1.0 if x < 0.3 else -1e-9, 0.0, 1.0) == pytest.approx(0.3, abs=1e-5)
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_a_plateau_of_p_below_alpha_does_not_move_the_crossing(last):
+    # The normal score of p falls by 0.25 per unit of kappa through the target at 7, then stays 0.45 below it: what a
+    # second minimum of a coupling that enters both linearly and squared does.
+    kappas = np.linspace(-2.0, 25.0, 30)
+    target = float(norm.ppf(0.10))
+    score = np.maximum(target - 0.25 * (kappas - 7.0), target - 0.45)
+    p = norm.cdf(score)
+    edge = int(np.flatnonzero(p > 0.10)[-1])
+    if not last:
+        kappas, p, edge = -kappas[::-1], p[::-1], len(p) - 1 - edge
+    found, error = neyman._line(kappas, p, np.full(30, 0.01), target, edge, last=last)
+    assert found == pytest.approx(7.0 if last else -7.0, abs=0.2)
+    assert error < 1.0
 
 
 def test_models_travel():
