@@ -21,6 +21,17 @@ __all__ = ["digest", "load", "load_samples", "schema"]
 T = TypeVar("T", Analysis, SampleSet)
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<at>\$.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
+_MISSING = re.compile(r"Object missing required field `(?P<key>[^`]*)`")
+_CHOICE = re.compile(r"Invalid (?:enum )?value '(?P<word>.*)'")
+_TYPES = re.compile(r"`(?P<types>(?:float|int|str|bool|array|object|null)(?: \| \w+)*)`")
+_WORDS = {
+    "float": "a number",
+    "int": "a whole number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
 
 
 def load(path: str | Path, *, overrides: Sequence[str] = ()) -> Analysis:
@@ -90,8 +101,11 @@ def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> T:
     except FileNotFoundError:
         near = nearest(path.name, (p.name for p in path.parent.glob("*.toml")))
         raise ConfigError(f"{path}: no such file{near}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from None
+    except UnicodeDecodeError:
+        look = "; `spectrafit inspect` shows what a ROOT file holds" if path.suffix == ".root" else ""
+        raise ConfigError(f"{path}: is not text, and needed is a TOML file{look}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     for text in overrides:
@@ -139,9 +153,23 @@ def _explain(message: str, raw: Any, kind: type) -> str:
     unknown = _UNKNOWN.match(what)
     if unknown:
         return f"{at}.{unknown['key']}: unknown key{nearest(unknown['key'], _keys_at(at, raw, kind))}"
+    word = _CHOICE.match(what)
+    if word:
+        choices = _choices_at(at, raw, kind)
+        return f"{at}: no choice {word['word']!r}{nearest(word['word'], choices)} (there are: {', '.join(choices)})"
+    missing = _MISSING.match(what)
+    if missing:
+        choices = _choices_at(at, raw, kind) if missing["key"] == "kind" else []
+        listed = f" (there are: {', '.join(choices)})" if choices else ""
+        return f"{at}: {missing['key']} is missing{listed}"
     value = _value_at(at, raw)
     shown = "" if value is None or isinstance(value, dict | list) else f"; found {value!r}"
-    return f"{at}: {what}{shown}"
+    return f"{at}: {_TYPES.sub(_in_words, what)}{shown}"
+
+
+def _in_words(found: re.Match[str]) -> str:
+    """Return the names of types as those who write TOML call them."""
+    return " or ".join(_WORDS.get(name, name) for name in found["types"].split(" | "))
 
 
 def _tokens(at: str) -> list[str]:
@@ -159,17 +187,31 @@ def _value_at(at: str, raw: Any) -> Any:
     return raw
 
 
-def _keys_at(at: str, raw: Any, kind: type) -> list[str]:
-    """Names allowed at a path: walk the types beside the data, which picks the member of a tagged union."""
+def _types_at(at: str, raw: Any, kind: type) -> list[Any]:
+    """Types allowed at a path: walk them beside the data, which picks the member of a tagged union."""
     types: list[Any] = [msgspec.inspect.type_info(kind)]
     for token in _tokens(at):
         raw = raw[int(token)] if isinstance(raw, list) else raw.get(token) if isinstance(raw, dict) else None
         types = [t for parent in types for t in _inside(parent, token)]
+    return types
+
+
+def _choices_at(at: str, raw: Any, kind: type) -> list[str]:
+    """Words allowed at a path, or for the `kind` of what is there; none where anything may be said."""
+    inspect = msgspec.inspect
+    found = [str(v) for t in _types_at(at, raw, kind) if isinstance(t, inspect.LiteralType) for v in t.values]
+    tagged = _types_at(at.removesuffix(".kind"), raw, kind)
+    return found or [str(t.tag) for t in tagged if isinstance(t, inspect.StructType) and t.tag is not None]
+
+
+def _keys_at(at: str, raw: Any, kind: type) -> list[str]:
+    """Names allowed at a path: those of the member of a tagged union that the data say."""
+    value = _value_at(at, raw)
     return [
         field.encode_name
-        for t in types
+        for t in _types_at(at, raw, kind)
         if isinstance(t, msgspec.inspect.StructType)
-        and (not isinstance(raw, dict) or t.tag is None or raw.get("kind") == t.tag)
+        and (not isinstance(value, dict) or t.tag is None or value.get("kind") == t.tag)
         for field in t.fields
         if field.encode_name not in ("path", "sample_sets")
     ]
