@@ -2,12 +2,18 @@
 
 import re
 import shutil
+import sys
+import types
 from pathlib import Path
+from typing import get_args
 
+import numpy as np
 import pytest
+import uproot
 
 import spectrafit as sf
 from spectrafit import cli
+from spectrafit.config import Systematic
 
 PROJECT = Path(__file__).parents[1]
 TEXT = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -20,7 +26,7 @@ def blocks(language):
 
 @pytest.fixture
 def own(tmp_path):
-    samples, analysis = blocks("toml")
+    samples, analysis, _ = blocks("toml")
     (tmp_path / "beam.toml").write_text(samples)
     (tmp_path / "fit.toml").write_text(analysis)
     for folder, name, shipped in (
@@ -37,6 +43,61 @@ def test_an_own_analysis_gives_the_limit_it_says(own):
     model = sf.assemble(analysis, sf.build(analysis))
     (said,) = re.findall(r"give (\d\.\d+e-\d+) mu_B", TEXT)
     assert sf.upper_limit(model, level=0.90).value == pytest.approx(float(said), rel=0.005)
+
+
+def test_an_example_of_every_systematic_is_fitted(own):
+    *_, examples = blocks("toml")
+    kinds = {member.__struct_config__.tag for member in get_args(Systematic)}
+    assert set(re.findall(r'^kind = "(\w+)"', examples, re.MULTILINE)) == kinds
+    assert {row.strip("`") for row in rows("`kind` of `[[systematics]]`")} == kinds
+    folder, rng = own.parent, np.random.default_rng(4)
+    samples, fit = (folder / "beam.toml").read_text(), own.read_text()
+    up = samples[samples.index("[[samples]]") : samples.rindex("[[samples]]")].replace('"elastic"', '"elastic_up"')
+    flux = "".join(f'{f} = "{PROJECT}/samples/flux/nova_2017/FHC_{f}.dat"\n' for f in ("numu", "nue"))
+    (folder / "beam.toml").write_text(samples.replace("[response]", f"[flux]\n{flux}\n[response]", 1) + up)
+    for name in ("ntuples/elastic.root", "backgrounds/nc_0.root"):
+        with uproot.open(folder / name) as file:
+            (tree,) = file.keys(cycle=False, filter_classname="TTree")
+            columns = file[tree].arrays(library="np")
+        size = len(next(iter(columns.values())))
+        columns |= {f"w_{s}{n}": rng.normal(1, 0.05, size) for s in "mp" for n in (1, 2)}
+        columns |= {"knobs": rng.normal(1, 0.05, (size, 2)), "ppfx_weights": rng.normal(1, 0.05, (size, 30))}
+        with uproot.recreate(folder / name) as file:
+            file.mktree(tree, {n: (v.dtype, v.shape[1:]) for n, v in columns.items()})
+            file[tree].extend(columns)
+    np.savetxt(folder / "detector.csv", 1e-4 * np.eye(30), delimiter=",")
+    own.write_text(fit[: fit.index("[[systematics]]")] + examples + '\n[fit]\nzero_bins = "floor"\n')
+    analysis = sf.load(own)
+    templates = sf.build(analysis)
+    best = sf.fit(sf.assemble(analysis, templates))
+    assert best.valid
+    assert set(templates.components) == {"ppfx", "detector", "flux"}
+    said = re.findall(r'^name = "(\w+)"', examples, re.MULTILINE)
+    found = {name.partition("[")[0] for name in best.names} | {
+        p["parameter"].partition("[")[0] for p in templates.pruned
+    }
+    assert set(said) <= found
+
+
+def test_the_script_for_a_cluster_fills_the_templates(own, monkeypatch, tmp_path):
+    distributed = pytest.importorskip("distributed", reason="needs the extra [dask]")
+
+    class Batch(distributed.LocalCluster):
+        """A batch system that is this process: jobs come one by one."""
+
+        def __init__(self, **_):
+            super().__init__(n_workers=0, threads_per_worker=1, processes=False, dashboard_address=None)
+
+        def scale(self, jobs):
+            super().scale(min(jobs, 2))
+
+    _, script = blocks("python")
+    monkeypatch.setitem(sys.modules, "dask_jobqueue", types.SimpleNamespace(SLURMCluster=Batch))
+    monkeypatch.chdir(tmp_path)
+    exec(script.replace("fits/nova_nd_fhc.toml", str(own)), {"__name__": "__main__"})
+    analysis = sf.load(own)
+    found = sf.Templates.load("templates.npz", analysis=analysis)
+    np.testing.assert_array_equal(found.counts, sf.build(analysis).counts)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +151,7 @@ def test_every_command_shown_exists():
 
 
 def test_the_script_is_the_one_shipped():
-    (script,) = blocks("python")
+    script, _ = blocks("python")
     lines = [re.sub(r"\s*#.*", "", line) for line in script.splitlines()]
     shipped = (PROJECT / "fits/nova_nd_fhc.py").read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line] == [line for line in shipped if line and not line.startswith('"""')]
