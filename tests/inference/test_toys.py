@@ -65,8 +65,10 @@ def test_correlated_priors_are_thrown_correlated():
     assert found[1, 2] == pytest.approx(-0.4, abs=0.04)
 
 
-@pytest.mark.parametrize("executor", ["threads", "processes"])
+@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
 def test_a_toy_is_the_same_whoever_throws_it(executor):
+    if executor == "dask":
+        pytest.importorskip("distributed", reason="dask.distributed is not installed: whose workers throw")
     of = toys.ensemble(spectrum(), truth_of(None))
     serial, _ = toys.run(of, [0.0], toys=600)
     other, _ = toys.run(of, [0.0], toys=600, executor=executor, workers=2)
