@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -87,6 +88,10 @@ def _stoppable() -> Iterator[list[int]]:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; a user's mistake is one line on stderr and exit code 2, a traceback only with --debug."""
+    if arguments is None:
+        # A process of our own makes many objects that stay, in imports and figures: to look for rubbish among them
+        # every 700 new ones takes 0.3 s of the 4.5 s of a fit.
+        gc.set_threshold(20_000, 20, 50)
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
     with _stoppable() as came:
