@@ -61,6 +61,11 @@ def build(
     )
     templates.save(output)
     typer.echo(f"{output}: {templates}")
+    for name, made in templates.components.items():
+        share = f"{made['kept']} of {made['directions']} directions, {made['fraction']:.4%} of the variance"
+        typer.echo(f"{name}: {share}; the rest is uncorrelated between bins")
+    if templates.pruned:
+        typer.echo(f"{len(templates.pruned)} effects pruned; the report of a fit lists them")
 
 
 def fit(

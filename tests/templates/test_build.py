@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import uproot
 
+import spectrafit as sf
+from spectrafit import cli
 from spectrafit.errors import BadFile, ConfigError, DataError
 from spectrafit.inference.assemble import assemble
 from spectrafit.physics.couplings import COUPLINGS
@@ -378,3 +380,19 @@ def test_a_region_without_an_entry_is_refused(ntuples):
         DataError, match=r"region 'nd': none of .* entries falls into its bins; check the units of what"
     ):
         build(ntuples.analysis(overrides=("regions.0.axes.0.range=[1e4, 2e4]",)))
+
+
+def test_the_command_says_what_became_of_universes(ntuples, tmp_path, capsys, monkeypatch):
+    analysis = ntuples.analysis('[[systematics]]\nkind = "universes"\nname = "multisim"\nbranch = "universes"\n')
+    with pytest.raises(SystemExit) as left:
+        cli.main(["build", analysis.path, "-o", str(tmp_path / "t.npz")])
+    assert left.value.code == 0
+    # All universes are multiples of one weight, up to single precision.
+    assert re.search(
+        r"multisim: 1 of 20 directions, (100\.0000|99\.99\d\d)% of the variance; the rest", capsys.readouterr().out
+    )
+    # A name that will be refused is refused at once.
+    monkeypatch.setattr(sf, "build", None, raising=False)
+    with pytest.raises(SystemExit):
+        cli.main(["build", analysis.path, "-o", str(tmp_path / "t.root")])
+    assert "call the file t.npz" in capsys.readouterr().err
