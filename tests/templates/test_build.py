@@ -387,9 +387,9 @@ def test_the_command_says_what_became_of_universes(ntuples, tmp_path, capsys, mo
     with pytest.raises(SystemExit) as left:
         cli.main(["build", analysis.path, "-o", str(tmp_path / "t.npz")])
     assert left.value.code == 0
-    # All universes are multiples of one weight, up to single precision.
+    # In each of the three samples all universes are multiples of one weight, up to single precision.
     assert re.search(
-        r"multisim: 1 of 20 directions, (100\.0000|99\.99\d\d)% of the variance; the rest", capsys.readouterr().out
+        r"multisim: 3 of 20 directions, (100\.0000|99\.99\d\d)% of the variance; the rest", capsys.readouterr().out
     )
     # A name that will be refused is refused at once.
     monkeypatch.setattr(sf, "build", None, raising=False)
