@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincc
 
+from spectrafit.inference.bins import WALL
 from spectrafit.inference.covariance import covariance, degenerate
 from spectrafit.inference.likelihood import predict
 from spectrafit.inference.minimum import TOLERANCE, Minimum, Problem
@@ -180,6 +181,10 @@ def _message(
             f"the prediction is not positive in {', '.join(names)}: the minimum is where events run out, not where the "
             "likelihood is flat; its error means nothing, its limit does"
         )
+    impossible = problem.arrays.used & (problem.observed.counts > 0) & (problem.work.fitted <= WALL)
+    if impossible.any() and model.statistic != "gaussian":
+        names = [model.bin_name(int(b)) for b in np.flatnonzero(impossible)[:5]]
+        said.append(f"{', '.join(names)} has counts but no prediction; drop the bin, or give it a background")
     if without_minos:
         said.append(f"MINOS failed for {', '.join(without_minos)}; look at the profile")
     return "; ".join(said)

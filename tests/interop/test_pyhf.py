@@ -298,6 +298,19 @@ def test_interest_in_a_factor_of_the_only_bin(kind, tmp_path):
     assert result["parameters"]["np[0]"] == pytest.approx(values[0], abs=1e-4)
 
 
+def test_counts_that_nothing_predicts_are_no_fit(tmp_path):
+    spec = simple()
+    signal = {"name": "s", "data": [2.0, 0.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
+    background = {"name": "b", "data": [9.0, 0.0], "modifiers": []}
+    spec["channels"] = [{"name": "c", "samples": [signal, background]}]
+    spec["observations"] = [{"name": "c", "data": [9.0, 1.0]}]
+    referee = Referee(spec | {"measurements": spec["measurements"][:1]})
+    assert referee.statistic(referee.initial) == math.inf
+    result = fit_workspace(save(spec, tmp_path))
+    assert not result["valid"]
+    assert "c[1] has counts but no prediction" in result["message"]
+
+
 @pytest.mark.parametrize(("seen", "limit"), [(40.0, 0.0), (105.0, 1.5)])
 def test_a_minimum_at_a_bound_is_one(seen, limit, tmp_path):
     spec = simple()
