@@ -64,6 +64,7 @@ def assemble(
     if unblind and counts is None:
         counts = _unblinded(analysis, templates)
     sources = _normalised(analysis, templates, list(_sources(analysis, templates)))
+    residual = _residual(templates, sources)
     spans = tuple(Span(name=r.name, start=r.start, stop=r.stop) for r in templates.regions)
     if analysis.fit.terms == "norm":
         starts = [s.start for s in spans]
@@ -73,11 +74,9 @@ def assemble(
             )
             for s in sources
         ]
-        residual = np.add.reduceat(templates.residual, starts, -1)
+        residual = np.add.reduceat(residual, starts, -1)
         counts = None if counts is None else np.add.reduceat(counts, starts)
         spans = tuple(Span(name=s.name, start=i, stop=i + 1) for i, s in enumerate(spans))
-    else:
-        residual = templates.residual
     parameters = {"kappa": Parameter(name="kappa", kind="interest", constraint="free")}
     _declare(analysis, templates, parameters, names)
     components, variances, steady = _components(analysis, templates, sources, spans)
@@ -118,6 +117,7 @@ def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
         titles=tuple(s.title for s in sources),
         counts=np.stack([s.counts for s in sources]),
         squares=np.stack([s.squares for s in sources]),
+        residual=_residual(templates, sources),
         entries=np.concatenate([templates.entries, np.zeros((more, templates.bins), dtype=np.int64)]),
         flow=flow * scales[:, None, None],
     )
@@ -210,6 +210,15 @@ def _normalised(analysis: Analysis, templates: Templates, sources: list[_Source]
             for s in sources
         ]
     return sources
+
+
+def _residual(templates: Templates, sources: list[_Source]) -> Floats:
+    """Return what principal components leave of the variance, (1+2P, B): it grows with the expectation it is of."""
+    before = templates.counts[:, 0, 0].sum(axis=0)
+    after = sum((s.counts[0, 0] for s in sources[: len(templates.samples)]), np.zeros(templates.bins))
+    growth = np.where(before > 0, after / np.where(before > 0, before, 1.0), 1.0)
+    scaled: Floats = templates.residual * growth**2
+    return scaled
 
 
 def _declare(analysis: Analysis, templates: Templates, parameters: dict[str, Parameter], regions: list[str]) -> None:

@@ -87,7 +87,7 @@ def fetch(
         return _plain(found, columns), report, False
     if find_spec("pyarrow") is None:
         raise ConfigError("a cache needs pyarrow: pip install 'spectrafit-numm[cache]', or build without one")
-    place = [sample_set.name, sample.name, chunk.file, chunk.tree, chunk.start, chunk.stop, canonical]
+    place = [sample_set.name, sample.name, chunk.file, chunk.tree, chunk.start, chunk.stop, chunk.first, canonical]
     stem = folder / hashlib.sha256(json.dumps(place).encode()).hexdigest()[:32]
     made_from = _made_from(chunk, sample_set, sample, identities)
     facts = _facts(stem, made_from)
@@ -168,11 +168,15 @@ def _made_from(
         del said[key]
     return {
         "version": _VERSION,
-        "files": [[identity.size, identity.uuid, identity.entries] for identity in identities],
-        "first": chunk.first,
+        "files": [[i.size, i.uuid, i.entries, _modified(i.path)] for i in identities],
         "sample": said,
         "response": msgspec.to_builtins(sample_set.response),
     }
+
+
+def _modified(path: str) -> int | None:
+    """Return when a file was last written to, ns: what is changed in place keeps its size and UUID. None if remote."""
+    return None if "://" in path else Path(path).stat().st_mtime_ns
 
 
 def _source(chunk: Chunk) -> dict[str, Any]:

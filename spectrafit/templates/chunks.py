@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrafit.config import Analysis, Region, Sample, SampleSet
-from spectrafit.errors import DataError, SpectrafitError
+from spectrafit.errors import BadFile, DataError, SpectrafitError
 from spectrafit.events.schema import Chunk, DropReport, FileIdentity
 from spectrafit.templates import cache, fill
 from spectrafit.templates.effects import Block, Effect
@@ -91,7 +91,7 @@ class Sums:
         for key, rows in self.effects.items():
             if rows.shape != other.effects[key].shape:
                 raise DataError(
-                    f"a systematic has {len(rows)} weights per event in one file and"
+                    f"$.systematics[{key}] has {len(rows)} weights per event in one file and"
                     f" {len(other.effects[key])} in another; every file needs as many universes"
                 )
         return Sums(
@@ -129,6 +129,10 @@ def run(task: Task) -> Sums:
     """
     try:
         return _run(task)
+    except DataError as error:
+        if isinstance(error, BadFile) or Path(task.chunk.file).name in str(error):
+            raise
+        raise DataError(f"{task}: {error}") from error
     except SpectrafitError:
         raise
     except Exception as error:

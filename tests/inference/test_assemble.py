@@ -6,7 +6,7 @@ import pytest
 
 from spectrafit import config
 from spectrafit.errors import ConfigError, DataError
-from spectrafit.inference.assemble import assemble
+from spectrafit.inference.assemble import as_fitted, assemble
 from spectrafit.inference.fit import fit
 from spectrafit.inference.likelihood import predict
 from spectrafit.templates.store import NOMINAL, RegionBins, Templates, Variation
@@ -134,6 +134,18 @@ def test_residual_variance_stays():
     values = model.initial
     values[0] = 2.0
     np.testing.assert_allclose(predict(model, values).variance, [0.7, 1.3, 0.0, 0.0, 0.2])
+
+
+def test_residual_variance_grows_with_what_is_normalised():
+    residual = np.array([[0.5, 0.1, 0.0, 0.0, 0.2], [0.1, 0.0, 0.0, 0.0, 0.0], [0.0, 0.3, 0.0, 0.0, 0.0]])
+    everything = config.Normalise(samples=("signal", "background"), region="b", expected=3.0 * (9.0 + 4.0 + 10.0 + 8.0))
+    options = {"fit": config.FitOptions(mc_statistics="none"), "normalise": (everything,)}
+    model = assemble(analysis(**options), templates(residual=residual))
+    values = model.initial
+    values[0] = 2.0
+    np.testing.assert_allclose(predict(model, values).variance, 9.0 * np.array([0.7, 1.3, 0.0, 0.0, 0.2]))
+    made = as_fitted(analysis(**options), templates(residual=residual))
+    np.testing.assert_allclose(made.residual, 9.0 * residual)
 
 
 def test_asimov_unless_unblinded():

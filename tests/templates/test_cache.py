@@ -3,6 +3,7 @@ import json
 import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.templates import cache
@@ -97,6 +98,31 @@ def test_what_is_stale_is_read_again(ntuples, tmp_path):
     assert hits(build(moved.analysis(), cache=folder)) == (5, 5)
     # Replaced, not piled up.
     assert len(cache.contents(folder)) == 5
+
+
+def test_a_file_written_to_in_place_is_read_again(ntuples, tmp_path):
+    moved = ntuples.moved(tmp_path / "here")
+    folder = tmp_path / "cache"
+    build(moved.analysis(), cache=folder)
+    path = moved.folder / "nue.root"
+    with uproot.open(path) as file:
+        seek, size = (file["events"]["t_reco"].member(f"fBasket{what}")[0] for what in ("Seek", "Bytes"))
+    with path.open("r+b") as file:
+        file.seek(seek + size // 2)
+        file.write(b"\xa5" * (size - size // 2))
+    # Its size and UUID are what they were; what was kept of it would hide the damage.
+    with pytest.raises(DataError, match=r"nue\.root: is truncated or damaged"):
+        build(moved.analysis(), cache=folder)
+
+
+def test_a_file_listed_twice_has_a_place_for_each(ntuples, tmp_path):
+    moved = ntuples.moved(tmp_path / "here")
+    moved.edit_samples('files = "nue.root"', 'files = ["nue.root", "nue.root"]')
+    first = build(moved.analysis(), cache=tmp_path / "cache")
+    again = build(moved.analysis(), cache=tmp_path / "cache")
+    assert hits(first) == (0, 6)
+    assert hits(again) == (6, 6)
+    same(first, again)
 
 
 def test_jagged_columns_survive(ntuples, tmp_path):

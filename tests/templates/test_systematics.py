@@ -325,7 +325,11 @@ def test_pruning_is_off_by_default_and_lists_what_it_takes(ntuples):
     ("table", "kind", "message"),
     [
         ('kind = "weight"\nname = "w"\nweights = ["w_upp"]\nsigmas = [1.0]', ConfigError, "did you mean 'w_up'"),
-        ('kind = "weight"\nname = "w"\narray = "knobs"\nsigmas = [-1, 1]', DataError, "needs 2 weights per event"),
+        (
+            'kind = "weight"\nname = "w"\narray = "knobs"\nsigmas = [-1, 1]',
+            DataError,
+            r"\.root:\w+ entries 0 to \d+: .*needs 2 weights per event",
+        ),
         (
             'kind = "weight"\nname = "w"\nweights = ["log(score - 0.5)"]\nsigmas = [1.0]',
             DataError,
