@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -78,8 +78,8 @@ def weigh(
         raise ValueError(f"pdg, e_nu, t: shape {columns[0].shape}; needed one dimension, flatten jagged events first")
     # The types of branches are taken as they are; the kernels calculate in double precision.
     single = columns[1].dtype == columns[2].dtype == np.float32
-    codes = np.ascontiguousarray(columns[0], np.int32 if columns[0].dtype == np.int32 else np.int64)
-    energies, recoils = (np.ascontiguousarray(c, np.float32 if single else np.float64) for c in columns[1:])
+    codes = _read_only(columns[0], np.int32 if columns[0].dtype == np.int32 else np.int64)
+    energies, recoils = (_read_only(column, np.float32 if single else np.float64) for column in columns[1:])
     carrying = {flavour(name) for name in (coupling.carriers if carriers is None else carriers)}
     settled = {flavour(name): coupling.kappa(value) for name, value in (fixed or {}).items()}
     if both := carrying & set(settled):
@@ -103,6 +103,13 @@ def weigh(
         shifts = (coupling.constant, coupling.inverse_t)
         _weigh(codes, energies, recoils, tables, dipole, *shifts, moves_angle, sm == "bks", out)
     return out
+
+
+def _read_only(values: npt.NDArray[Any], kind: type) -> npt.NDArray[Any]:
+    """Return contiguous values that are not written to: what is memory-mapped is that, and needs no kernel of its own."""
+    view: npt.NDArray[Any] = np.ascontiguousarray(values, kind).view()
+    view.flags.writeable = False
+    return view
 
 
 @functools.lru_cache(maxsize=64)

@@ -16,5 +16,6 @@ from spectrafit.templates import chunks
 __all__ = ["chunks"]
 
 for _coupling in COUPLINGS.values():
-    weigh(_coupling, np.array([14], np.int32), np.array([2.0]), np.array([1.0]))
+    for _precision in (np.float32, np.float64):
+        weigh(_coupling, np.array([14], np.int32), np.array([2.0], _precision), np.array([1.0], _precision))
 expressions.compile("t_reco > 0.5 && theta_reco < 0.1")
