@@ -106,7 +106,7 @@ def weigh(
 
 
 def _read_only(values: npt.NDArray[Any], kind: type) -> npt.NDArray[Any]:
-    """Return contiguous values that are not written to: what is memory-mapped is that, and needs no kernel of its own."""
+    """Return contiguous values that are not written to, as memory-mapped ones are: so both take the same kernel."""
     view: npt.NDArray[Any] = np.ascontiguousarray(values, kind).view()
     view.flags.writeable = False
     return view
