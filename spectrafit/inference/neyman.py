@@ -122,6 +122,13 @@ def _tail(ordered: Floats, statistic: Floats) -> tuple[Floats, Floats]:
     return p, np.sqrt(np.maximum(p * (1.0 - p), 1.0 / n) / n)
 
 
+def _quantile(ordered: Floats, level: float) -> tuple[float, float]:
+    """Return a quantile and half the distance between those one binomial error of the level to either side."""
+    shift = math.sqrt(level * (1.0 - level) / len(ordered))
+    low, middle, high = np.quantile(ordered, np.clip([level - shift, level, level + shift], 0.0, 1.0))
+    return float(middle), 0.5 * float(high - low)
+
+
 def belt(scan: Scan, level: float, how: Toys, *, cls: bool, expected: bool) -> Outcome:
     """Return the Feldman-Cousins interval, or the CLs upper limit.
 
@@ -178,7 +185,7 @@ def belt(scan: Scan, level: float, how: Toys, *, cls: bool, expected: bool) -> O
     kappas = np.array(sorted(data))
     statistics = np.array([data[k] for k in kappas])
     p_values = np.array([found.p_value(k, np.array([t])) for k, t in zip(kappas, statistics, strict=True)])[..., 0]
-    critical = np.array([np.quantile(found.at(k), level) for k in kappas])
+    critical, critical_error = np.array([_quantile(found.at(k), level) for k in kappas]).T
     return Outcome(
         kappa=upper[0],
         lower=lower,
@@ -192,7 +199,7 @@ def belt(scan: Scan, level: float, how: Toys, *, cls: bool, expected: bool) -> O
             "statistic": statistics,
             "p_value": p_values[:, 0],
             "p_error": p_values[:, 1],
-            **({} if cls else {"critical": critical}),
+            **({} if cls else {"critical": critical, "critical_error": critical_error}),
         },
         ledger=found.ledger,
     )

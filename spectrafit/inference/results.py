@@ -312,7 +312,7 @@ class Limit:
         Unbounded best fit.
     points : dict of str to (G,) array
         The scan behind the limit, for figures: "kappa", and "p_value", "statistic", "critical", "posterior" as the
-        method has them.
+        method has them, with "p_error" and "critical_error" where they are from toys.
     ledger : Ledger or None
         What became of the toys.
     notes : tuple of str

@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pyhf
 import pytest
-from scipy.stats import norm
+from scipy.stats import chi2, norm
 
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference import asymptotic, neyman, toys
@@ -84,6 +84,17 @@ def test_error_follows_into_the_reported_unit():
     limit = upper_limit(model, method="feldman-cousins", toys=300, expected=False)
     assert limit.error == pytest.approx(0.5 * limit.value / limit.kappa * limit.kappa_error, rel=0.05)
     assert f"+- {limit.error:.1g}" in str(limit)
+
+
+def test_critical_values_have_the_error_of_their_toys():
+    rng = np.random.default_rng(2)
+    n, level = 4000, 0.9
+    found = np.array([neyman._quantile(np.sort(rng.chisquare(1, n)), level) for _ in range(400)])
+    true = chi2(1).ppf(level)
+    analytic = np.sqrt(level * (1 - level) / n) / chi2(1).pdf(true)
+    assert found[:, 0].mean() == pytest.approx(true, abs=4 * analytic / 20)
+    assert found[:, 0].std() == pytest.approx(analytic, rel=0.15)
+    assert found[:, 1].mean() == pytest.approx(analytic, rel=0.05)
 
 
 def test_both_signs_of_a_coupling():

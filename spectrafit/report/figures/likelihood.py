@@ -80,6 +80,7 @@ def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -
         return None
     kappa = points["kappa"]
     low, high = float(kappa[0]), float(kappa[-1])
+    style: dict[str, Any]
     figure = Figure(figsize=(6.0, 4.4))
     axes = frame(figure, 0.75, 0.60, 5.07, 3.05)
     if "posterior" in points:
@@ -96,23 +97,22 @@ def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -
         seen = kappa[points["posterior"] > 2e-3 * np.max(points["posterior"])]
         low, high = float(seen[0]), max(float(seen[-1]), limit.kappa)
     elif "critical" in points:
-        toys = "p_error" in points
-        how = "critical value, from toys" if toys else "critical value"
-        axes.plot(kappa, points["critical"], "o" if toys else "--", ms=3, color=COLOURS["ink"], lw=1.1, label=how)
+        style = {"color": COLOURS["ink"], "lw": 1.1}
+        if "critical_error" in points:
+            errors = points["critical_error"]
+            axes.errorbar(kappa, points["critical"], errors, fmt="o", ms=3, label="critical value, from toys", **style)
+        else:
+            axes.plot(kappa, points["critical"], "--", label="critical value", **style)
         axes.plot(kappa, points["statistic"], color=COLOURS["blue"], label="statistic of the data")
         axes.set_ylim(0.0, 3.0 * float(np.max(points["critical"])))
         axes.set_ylabel("test statistic")
     else:
         name = r"CL$_s$" if limit.method.startswith("cls") else "p-value"
         if "p_error" in points:
-            style: dict[str, Any] = {
-                "fmt": "o",
-                "ms": 3,
-                "lw": 1.0,
-                "color": COLOURS["blue"],
-                "label": f"{name}, from toys",
-            }
-            axes.errorbar(kappa, points["p_value"], yerr=points["p_error"], **style)
+            style = {"color": COLOURS["blue"], "lw": 1.0}
+            axes.errorbar(
+                kappa, points["p_value"], points["p_error"], fmt="o", ms=3, label=f"{name}, from toys", **style
+            )
         else:
             axes.plot(kappa, points["p_value"], color=COLOURS["blue"], label=name)
         alpha = f"1 - {limit.level:g} = {1 - limit.level:.3g}".replace("-", "\N{MINUS SIGN}")

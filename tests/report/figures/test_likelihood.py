@@ -40,6 +40,11 @@ KAPPA = np.linspace(0.0, 1.0, 21)
             {r"CL$_s$, from toys", "1 − 0.9 = 0.1", "limit"},
         ),
         ("bayes", {"posterior": np.exp(-3 * KAPPA)}, {"posterior density", "90 % of it", "limit"}),
+        (
+            "feldman-cousins",
+            {"statistic": KAPPA**2, "critical": 0 * KAPPA + 0.3, "critical_error": 0.01 + 0 * KAPPA},
+            {"critical value, from toys", "statistic of the data", "limit"},
+        ),
     ],
 )
 def test_what_each_method_was_read_from(case, method, points, labels):
