@@ -119,7 +119,7 @@ def _number_variable(values: Any, edges: Any, table: Any, lowest: Any, scale: An
             place = np.uint64(0)
         elif x < highest:
             # Unsigned, so that nothing is spent on indices counted from the end.
-            place = np.uint64(table[np.uint64(min((x - lowest) * scale, _TABLE - 1.0))])
+            place = np.uint64(table[np.uint64(np.int64(min((x - lowest) * scale, _TABLE - 1.0)))])
             while x >= edges[place]:
                 place += one
         cells[i] += stride * np.int64(place)
