@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrafit.errors import ConfigError, DataError, SpectrafitError
-from spectrafit.kernels import discard_stale
+from spectrafit.kernels import discard_stale, make_room
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis, SampleSet, load, load_samples
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from spectrafit.templates.store import Templates
 
 # Before any kernel is loaded.
+make_room(str(Path(__file__).parent))
 discard_stale(str(Path(__file__).parent))
 
 _HOME = {

@@ -1,12 +1,49 @@
-"""A package folder in; compiled kernels older than any source they may hold out of the way."""
+"""A package folder in; a place for its compiled kernels, and none of them older than a source it may hold, out."""
 
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["discard_stale"]
+__all__ = ["discard_stale", "make_room"]
+
+
+def make_room(package: str) -> str | None:
+    """Have numba keep kernels in a temporary folder of the user's where it finds no other; call before numba compiles.
+
+    numba keeps them beside the sources of `package` or in the user's cache, and refuses to compile where it can write
+    to neither: in a container or a batch job, with the package installed by somebody else and no home. Workers inherit
+    the place through NUMBA_CACHE_DIR.
+
+    Returns
+    -------
+    str or None
+        The temporary folder; None if numba needs none.
+    """
+    if os.environ.get("NUMBA_CACHE_DIR") or os.access(package, os.W_OK):
+        return None
+    # As numba does, to see whether it can. A user without a home has no path to one either.
+    with suppress(OSError, RuntimeError):
+        home = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "numba"
+        home.mkdir(parents=True, exist_ok=True)
+        if os.access(home, os.W_OK | os.X_OK):
+            return None
+    import tempfile
+
+    # numba runs what it finds there: the folder must be the user's, and nobody else's.
+    own = os.geteuid() if hasattr(os, "geteuid") else 0
+    place = Path(tempfile.gettempdir()) / f"spectrafit-{own}"
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o700)
+    found = place.lstat()
+    if place.is_symlink() or found.st_uid != own or found.st_mode & 0o077:
+        place = Path(tempfile.mkdtemp(prefix="spectrafit-"))
+    os.environ["NUMBA_CACHE_DIR"] = str(place)
+    if "numba.core.config" in sys.modules:
+        sys.modules["numba.core.config"].__dict__["CACHE_DIR"] = str(place)
+    return str(place)
 
 
 def discard_stale(package: str) -> bool:

@@ -4,7 +4,9 @@ import sys
 import textwrap
 from pathlib import Path
 
-from spectrafit.kernels import discard_stale
+import pytest
+
+from spectrafit.kernels import discard_stale, make_room
 
 PROJECT = Path(__file__).parents[1]
 
@@ -27,6 +29,60 @@ def test_kernels_go_when_a_source_beside_kernels_is_newer_and_only_then(tmp_path
     assert discard_stale(str(tmp_path))
     assert [path.exists() for path in kept] == [False, False, True, False]
     assert not discard_stale(str(tmp_path))
+
+
+KEEPS = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+if sys.argv[3] == "numba first": import numba
+from spectrafit.kernels import make_room
+place = make_room(sys.argv[1])
+from mine import answer
+assert answer() == 42
+print(place, *(path.name for path in Path(place).rglob("*.nbi")))
+"""
+
+
+@pytest.mark.parametrize("order", ["numba first", "numba last"])
+@pytest.mark.parametrize("taken", [False, True], ids=["free", "taken"])
+def test_without_a_home_kernels_are_kept_in_a_folder_of_ones_own(tmp_path, order, taken) -> None:
+    # Below a file nobody can write, not even who may write everywhere.
+    (tmp_path / "file").write_text("")
+    (tmp_path / "mine.py").write_text("from numba import njit\n@njit(cache=True)\ndef answer(): return 42\n")
+    own = tmp_path / "tmp" / f"spectrafit-{os.geteuid()}"
+    own.parent.mkdir()
+    if taken:
+        # Somebody else might have put kernels of theirs there.
+        own.mkdir()
+        own.chmod(0o777)
+    nowhere = str(tmp_path / "file" / "home")
+    removed = ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in removed}
+    environment |= {"HOME": nowhere, "TMPDIR": str(own.parent), "PYTHONPATH": str(PROJECT)}
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", KEEPS, nowhere, str(tmp_path), order],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    place, *kept = done.stdout.split()
+    assert (place == str(own)) != taken
+    assert Path(place).parent == own.parent
+    assert Path(place).stat().st_mode & 0o777 == 0o700
+    assert [name.split("-")[0] for name in kept] == ["mine.answer"]
+
+
+def test_where_numba_can_write_it_is_left_alone(tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    assert make_room(str(tmp_path)) is None
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "not" / "yet"))
+    assert make_room(str(tmp_path / "gone")) is None
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file" / "cache"))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    assert make_room(str(tmp_path / "gone")) is None
 
 
 def test_a_kernel_follows_what_is_compiled_into_it(tmp_path) -> None:
