@@ -108,6 +108,8 @@ def main(arguments: list[str] | None = None) -> None:
                 print(f"error: {error}", file=sys.stderr)
                 sys.exit(2)
             if isinstance(error, OSError):
-                print(f"error: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
+                # Only what is outside our own writing has no name: a stream, or numba keeping a compiled kernel.
+                name = error.filename or "standard output, or a compiled kernel (kept where NUMBA_CACHE_DIR says)"
+                print(f"error: {name}: {error.strerror or error}", file=sys.stderr)
                 sys.exit(1)
             raise
