@@ -90,12 +90,11 @@ def weigh(
         if value is not None and not 0.0 < value < 1.0:
             raise ValueError(f"{name}: {value}; needed a number between 0 and 1")
 
-    tables = _tables(
+    tables, unchanged = _tables(
         coupling, sm, sin2_theta_w, sin2_theta_w_generated, tuple(sorted(carrying)), tuple(sorted(settled.items()))
     )
     out = np.empty((1 + coupling.powers, codes.size))
     dipole = SIGMA_MAGNETIC / SIGMA_SM * coupling.scale if coupling.family == "dipole" else 0.0
-    unchanged = np.array_equal(tables[_LEFT : _RIGHT + 1], tables[_LEFT_GENERATED : _RIGHT_GENERATED + 1])
     if coupling.family == "dipole" and sm == "tree" and unchanged and not settled:
         _weigh_dipole(codes, energies, recoils, tables, dipole, out)
     else:
@@ -120,8 +119,11 @@ def _tables(
     sin2_theta_w_generated: float,
     carrying: tuple[int, ...],
     fixed: tuple[tuple[int, float], ...],
-) -> Floats:
-    """Return what depends on the flavour, (8, 33): the same for every block of events, so it is worked out once."""
+) -> tuple[Floats, bool]:
+    """Return what depends on the flavour, (8, 33), and whether the cross section wanted is the generated one.
+
+    Both are the same for every block of events, so they are worked out once.
+    """
     settled = dict(fixed)
     tables = np.zeros((8, _SIZE))
     for code in FLAVOURS.values():
@@ -142,7 +144,7 @@ def _tables(
         column[_KNOWN] = 1.0
         column[_CARRIES] = code in carrying
         column[_FIXED] = settled.get(code, 0.0)
-    return tables
+    return tables, np.array_equal(tables[_LEFT : _RIGHT + 1], tables[_LEFT_GENERATED : _RIGHT_GENERATED + 1])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -13,12 +13,14 @@ __all__ = ["alarms"]
 
 
 def alarms(best: FitResult, model: Model, templates: Templates) -> list[str]:
-    """Return what stands above the tables: a fit that is not valid, files and entries left out, bins ruled away."""
+    """Return what stands above the tables: a fit that is not valid, what was left out or read twice, empty bins."""
     found = [] if best.valid else [f"The fit is not valid: {best.message}"]
     skipped = [f"{file} ({why})" for record in templates.inventories for file, why in record["skipped"]]
     if skipped:
         found.append(f"{len(skipped)} files were left out, and the exposure scaled to the rest: {', '.join(skipped)}")
     for record in templates.inventories:
+        for file, times in record["repeated"]:
+            found.append(f"{record['sample']}: {file} is named {times} times, and its events count as often")
         bad = record["dropped"]["bad"]
         if bad:
             kinds = "; ".join(f"{kind}, {count} (first: {first})" for kind, (count, first) in bad.items())

@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ def _build(
     templates = _finish(analysis, sources, added)
     spent = {stage: sum(sums.seconds[stage] for sums in added.values()) for stage in ("read", "weigh", "fill")}
     provenance = {
-        "version": version("spectrafit-numm"),
+        "version": archive.VERSION,
         "executor": executor,
         "workers": used,
         "chunks": len(tasks),
@@ -276,6 +276,7 @@ def _vary(
 def _inventory(source: Source, added: Mapping[tuple[str, str], Sums]) -> dict[str, Any]:
     """Return what was read of a sample, as plain values."""
     inventory = source.inventory
+    named = Counter((chunk.file, chunk.tree) for chunk in inventory.chunks if chunk.start == 0)
     report = added[source.sample.name, source.stands_for].report
     return {
         "sample": source.sample.name,
@@ -286,6 +287,7 @@ def _inventory(source: Source, added: Mapping[tuple[str, str], Sums]) -> dict[st
         "entries": inventory.entries,
         "files": [asdict(identity) for identity in inventory.identities],
         "skipped": [[path, _reason(path, why)] for path, why in inventory.skipped],
+        "repeated": [[path, times] for (path, _), times in named.items() if times > 1],
         "dropped": {**asdict(report), "bad": {kind: list(found) for kind, found in report.bad.items()}},
     }
 
@@ -299,5 +301,5 @@ def _digest(configuration: Mapping[str, Any], inventories: tuple[Mapping[str, An
     """Return the SHA-256 of what templates are made from: configuration, files (not where they lie) and version."""
     files = [[[f["size"], f["uuid"], f["entries"]] for f in inventory["files"]] for inventory in inventories]
     order = list(configuration["systematics"])
-    content = json.dumps([configuration, order, files, version("spectrafit-numm")], sort_keys=True)
+    content = json.dumps([configuration, order, files, archive.VERSION], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()

@@ -11,7 +11,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -27,14 +26,13 @@ from spectrafit.errors import ConfigError
 from spectrafit.events.read import read_columns
 from spectrafit.events.schema import CANONICAL, Chunk, DropReport, FileIdentity
 from spectrafit.output import replacing
+from spectrafit.templates.archive import VERSION
 
 __all__ = ["Cached", "clear", "contents", "fetch"]
 
 Columns = dict[str, Any]
 
 _SUFFIXES = (".arrow", ".json")
-# Looked up once: parsing the package's metadata for every chunk takes as long as a quarter of the work on it.
-_VERSION = version("spectrafit-numm")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +165,7 @@ def _made_from(
     for key in ("title", "files", "pot", "generate", "sin2_theta_w"):
         del said[key]
     return {
-        "version": _VERSION,
+        "version": VERSION,
         "files": [[i.size, i.uuid, i.entries, _modified(i.path)] for i in identities],
         "sample": said,
         "response": msgspec.to_builtins(sample_set.response),

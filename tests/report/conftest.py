@@ -129,6 +129,7 @@ def _templates() -> Templates:
                 "stands_for": name,
                 "role": "signal",
                 "skipped": [],
+                "repeated": [],
                 "dropped": {
                     "entries": 10_000,
                     "kept": 9_000,

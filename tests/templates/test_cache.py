@@ -123,6 +123,8 @@ def test_a_file_listed_twice_has_a_place_for_each(ntuples, tmp_path):
     assert hits(first) == (0, 6)
     assert hits(again) == (6, 6)
     same(first, again)
+    nue = next(i for i in first.inventories if i["sample"] == "nue")
+    assert nue["repeated"] == [[str(moved.folder / "nue.root"), 2]]
 
 
 def test_jagged_columns_survive(ntuples, tmp_path):
