@@ -90,13 +90,13 @@ def quantity(value: float, error: float | None = None) -> str:
 
 
 def kappa_unit(coupling: str) -> str:
-    """Return what kappa is counted in, as `(1e-9 mu_B)^2`; nothing for a workspace, which has no coupling."""
+    """Return what kappa is counted in, as `(1e-9 mu_B)²`; nothing for a workspace, which has no coupling."""
     if not coupling:
         return ""
     found = COUPLINGS[coupling]
     size = f"{found.scale ** (1 / found.root):.3g}".replace("e-0", "e-")
     unit = f"{size} {found.unit}".strip()
-    return f"({unit})^2" if found.root == 2 else unit
+    return f"({unit})²" if found.root == 2 else unit
 
 
 def result_table(best: FitResult, limit: Limit) -> Table:

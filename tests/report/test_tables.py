@@ -39,7 +39,7 @@ def test_result_says_what_the_limit_means(case):
     assert rows["limit"] == "7.457e-10 mu_B at 90 % CL"
     assert rows["statistic"] == case.limit.statistic
     assert rows["boundary"] == case.limit.boundary
-    assert rows["best fit kappa"] == "0.00 ± 0.42 (1e-9 mu_B)^2"
+    assert rows["best fit kappa"] == "0.00 ± 0.42 (1e-9 mu_B)²"
     assert rows["expected at kappa = 0"].startswith("7.46e-10 mu_B")
     assert rows["fit"].startswith("valid")
 
@@ -63,7 +63,7 @@ def test_a_limit_says_how_far_another_simulation_would_move_it(case):
 @pytest.mark.parametrize(
     ("coupling", "unit"),
     [
-        ("magnetic_moment", "(1e-9 mu_B)^2"),
+        ("magnetic_moment", "(1e-9 mu_B)²"),
         ("charge_radius", "1e-32 cm^2"),
         ("millicharge", "1e-9 e"),
         ("weak_mixing_angle", "0.01"),
