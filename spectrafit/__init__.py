@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from spectrafit.events.inspect import inspect
     from spectrafit.events.write import reweight
     from spectrafit.inference.assemble import assemble
-    from spectrafit.inference.fit import fit, profile
-    from spectrafit.inference.limits import upper_limit
+    from spectrafit.inference.fitting.fit import fit, profile
+    from spectrafit.inference.intervals.limits import upper_limit
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Limit, Profile
     from spectrafit.report.write import write as report
@@ -53,15 +53,15 @@ _HOME = {
     "Templates": "templates.store",
     "assemble": "inference.assemble",
     "build": "templates.build",
-    "fit": "inference.fit",
+    "fit": "inference.fitting.fit",
     "generate": "events.generate",
     "inspect": "events.inspect",
     "load": "config",
     "load_samples": "config",
-    "profile": "inference.fit",
+    "profile": "inference.fitting.fit",
     "report": "report.write:write",
     "reweight": "events.write",
-    "upper_limit": "inference.limits",
+    "upper_limit": "inference.intervals.limits",
 }
 
 __all__ = [

@@ -15,7 +15,7 @@ from scipy.special import gammaln
 from scipy.stats import norm, poisson
 
 import spectrafit as sf
-from spectrafit.inference.limits import METHODS
+from spectrafit.inference.intervals.limits import METHODS
 from tests.conftest import Walk
 
 N, B, SIGMA = 25, 23.78, 0.109

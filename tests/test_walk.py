@@ -18,7 +18,7 @@ from scipy import stats
 from scipy.optimize import brentq
 
 import spectrafit as sf
-from spectrafit.inference import toys
+from spectrafit.inference.toys import ensemble as toys
 from tests.conftest import ENVIRONMENT, Walk
 
 FHC, NUWRO = "fits/nova_nd_fhc.toml", "fits/nova_nd_nuwro.toml"

@@ -20,10 +20,10 @@ from spectrafit.bench.fitters import FITTERS, Answer, cold_ours, cold_pyhf, inst
 from spectrafit.bench.timing import Row, Timed, agree, child, chosen, elsewhere, in_turns, rate, times
 from spectrafit.bench.workspaces import make
 from spectrafit.config import Analysis, load
-from spectrafit.inference.fit import fit
+from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.likelihood import statistic
 from spectrafit.inference.model import Model
-from spectrafit.inference.toys import ensemble, run
+from spectrafit.inference.toys.ensemble import ensemble, run
 from spectrafit.interop.pyhf import read_workspace
 
 __all__ = ["PEERS", "inference"]
@@ -172,7 +172,7 @@ def _from_file(path: Path, beside: bool, turns: int) -> list[Row]:
 def _feldman_cousins(analysis: Analysis, folder: Path, toys: int) -> Row:
     """Time the Feldman-Cousins limit of an analysis by all cores; there is no peer."""
     from spectrafit.inference.assemble import assemble
-    from spectrafit.inference.limits import upper_limit
+    from spectrafit.inference.intervals.limits import upper_limit
     from spectrafit.templates.build import build
 
     model = assemble(analysis, build(_generated(analysis, folder), executor="threads"))

@@ -132,7 +132,7 @@ def limit(
     """Draw the limit by one or several methods and print them side by side."""
     from rich.console import Console
 
-    from spectrafit.inference.limits import methods
+    from spectrafit.inference.intervals.limits import methods
     from spectrafit.report.tables import limits_table
 
     loaded, model = _model(analysis, set_, unblind, templates, cache, skip_bad_files)
@@ -163,7 +163,7 @@ def sensitivity(
     skip_bad_files: SkipBad = False,
 ) -> None:
     """Print the expected limit for other exposures and other sizes of the systematics."""
-    from spectrafit.inference.sensitivity import sensitivity as expect
+    from spectrafit.inference.studies.sensitivity import sensitivity as expect
 
     loaded, model = _model(analysis, set_, False, templates, cache, skip_bad_files)
     options = {key: value for key, value in _limit_options(loaded).items() if key != "ensemble"}
@@ -197,7 +197,7 @@ def coverage(
     skip_bad_files: SkipBad = False,
 ) -> None:
     """Throw experiments of known truth and count how often each method's interval holds it."""
-    from spectrafit.inference.coverage import coverage as count
+    from spectrafit.inference.studies.coverage import coverage as count
 
     loaded, model = _model(analysis, set_, False, templates, cache, skip_bad_files)
     with _crew(executor, workers, scheduler) as crew:

@@ -1,8 +1,8 @@
 """A `Model`, parameters and counts in; prediction, 2NLL, gradient, Fisher information and observed Hessian out.
 
-2NLL is the sum of the bins' terms (`spectrafit.inference.bins`) and the constraints', each relative to its saturated
-value, so that the minimum is itself a goodness of fit. The variance V of the simulation follows kappa and the nuisances
-through the yields of the components (`model.Variance`), and the gradient is exact, V's part included.
+2NLL is the sum of the bins' terms (`spectrafit.inference.kernels.bin_terms`) and the constraints', each relative to its
+saturated value, so that the minimum is itself a goodness of fit. The variance V of the simulation follows kappa and the
+nuisances through the yields of the components (`model.Variance`), and the gradient is exact, V's part included.
 
 The Fisher information is the expectation of the Hessian, J^T W J plus the constraints, with the per-bin curvature W at
 n = prediction. The observed Hessian is made of central differences of the analytic gradient.
@@ -17,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from spectrafit.inference.bins import WALL, fill_bins, saturated
-from spectrafit.inference.handles import bind_model
-from spectrafit.inference.morphing import INNER, OUTER
+from spectrafit.inference.kernels.bin_terms import WALL, fill_bins, saturated
+from spectrafit.inference.kernels.handles import bind_model
+from spectrafit.inference.kernels.morphing import INNER, OUTER
+from spectrafit.inference.kernels.yields import FAST, add_gradient, fill_jacobian, fill_yields, workspace
 from spectrafit.inference.packing import STATISTIC, Arrays, Observed, pack
-from spectrafit.inference.yields import FAST, add_gradient, fill_jacobian, fill_yields, workspace
 
 if TYPE_CHECKING:
     from spectrafit.inference.model import Model

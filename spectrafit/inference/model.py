@@ -354,7 +354,7 @@ class Model:
         Kernels count their references to arrays: two threads that count the same ones spend a third of the time waiting
         for each other.
         """
-        from spectrafit.inference.handles import bind_model
+        from spectrafit.inference.kernels.handles import bind_model
         from spectrafit.inference.packing import Arrays
 
         if not hasattr(self._handles, "own"):

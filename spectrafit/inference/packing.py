@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.errors import ConfigError
-from spectrafit.inference.morphing import BASIS, FACTOR, cardinal_splines, code4_coefficients
+from spectrafit.inference.kernels.morphing import BASIS, FACTOR, cardinal_splines, code4_coefficients
 
 if TYPE_CHECKING:
     from spectrafit.inference.model import Component, Model, Morph

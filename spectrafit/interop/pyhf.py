@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.errors import ConfigError, nearest
-from spectrafit.inference.fit import fit
+from spectrafit.inference.fitting.fit import fit
+from spectrafit.inference.fitting.minimum import Problem
 from spectrafit.inference.likelihood import statistic
-from spectrafit.inference.minimum import Problem
 from spectrafit.inference.model import Component, Factor, Local, Model, Morph, Span
 from spectrafit.inference.results import FitResult
 from spectrafit.interop import workspace as ws

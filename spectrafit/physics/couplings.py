@@ -2,7 +2,8 @@
 
 Every cross section here is a polynomial in one number kappa, ``dsigma(kappa) = dsigma_SM + kappa dsigma_1 + kappa^2
 dsigma_2``, so a template per power is all that a fit needs. kappa is scaled such that values of order one matter;
-kappa = 0 is the Standard Model. A new coupling of one of the two families below is one entry of `COUPLINGS`.
+kappa = 0 is the Standard Model. The products of several fitted couplings that occur are their
+`Monomials`. A new coupling of one of the two families below is one entry of `COUPLINGS`.
 
 "dipole": adds incoherently, ``kappa dsigma_1 ~ mu^2 (1/T - 1/E)``.
 "vector": shifts g_V by ``kappa (constant + inverse_t / T)`` and so interferes: a linear and a square term.
@@ -10,13 +11,16 @@ kappa = 0 is the Standard Model. A new coupling of one of the two families below
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
 from typing import Final, Literal
 
 from spectrafit.physics.constants import CHARGE_RADIUS_COEFFICIENT, MILLICHARGE_COEFFICIENT, SIN2_THETA_W
 
-__all__ = ["COUPLINGS", "Coupling"]
+__all__ = ["COUPLINGS", "Coupling", "FittedCoupling", "Monomials"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -115,3 +119,105 @@ COUPLINGS: Final[dict[str, Coupling]] = {
     )
 }
 """The couplings that can be fitted, by name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FittedCoupling:
+    """A coupling, the parameter that stands for its kappa, and which flavours it acts on.
+
+    Attributes
+    ----------
+    parameter : name of the parameter of the fit, "kappa" unless the analysis says otherwise.
+    coupling : an entry of `COUPLINGS`.
+    carriers : PDG codes of the flavours whose value is fitted. Without any, the coupling is only held at `fixed`.
+    fixed : PDG code and value, in the coupling's reported unit, of flavours whose value is held.
+    """
+
+    parameter: str
+    coupling: Coupling
+    carriers: tuple[int, ...]
+    fixed: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Monomials:
+    """The products of powers of the fitted couplings whose sum every cross section is: 1, kappa, kappa^2, ...
+
+    A template is filled for each of the M monomials. The variance of the simulation is a sum over the Q distinct
+    products of two of them.
+
+    Attributes
+    ----------
+    parameters : (C,) names of the parameters.
+    exponents : (M,) tuple of (C,) tuples, by degree. The first holds zeros alone: the Standard Model.
+    """
+
+    parameters: tuple[str, ...]
+    exponents: tuple[tuple[int, ...], ...]
+
+    @classmethod
+    def of(cls, couplings: Sequence[FittedCoupling]) -> Monomials:
+        """Return the monomials of several couplings.
+
+        A dipole adds one, its kappa. Couplings that shift g_V of one flavour enter its cross section squared: each adds
+        kappa and kappa^2, and two of them their product.
+
+        Raises
+        ------
+        ValueError
+            Two dipole couplings of one flavour, which no spectrum tells apart; a parameter named twice.
+        """
+        fitted = [c for c in couplings if c.carriers]
+        names = tuple(c.parameter for c in fitted)
+        if len(set(names)) < len(names):
+            raise ValueError(f"parameters {', '.join(names)}: each coupling needs a parameter name of its own")
+        found = {(0,) * len(fitted)}
+        for i, c in enumerate(fitted):
+            found.add(_exponents(len(fitted), (i,)))
+            if c.coupling.family == "vector":
+                found.add(_exponents(len(fitted), (i, i)))
+        for i, j in combinations_with_replacement(range(len(fitted)), 2):
+            shared = sorted(set(fitted[i].carriers) & set(fitted[j].carriers))
+            if i == j or not shared or fitted[i].coupling.family != fitted[j].coupling.family:
+                continue
+            if fitted[i].coupling.family == "dipole":
+                raise ValueError(
+                    f"{names[i]} and {names[j]}: both are magnetic moments of flavour {shared[0]}, which no spectrum"
+                    " tells apart; give them different carriers"
+                )
+            found.add(_exponents(len(fitted), (i, j)))
+        return cls(parameters=names, exponents=_ordered(found))
+
+    @functools.cached_property
+    def products(self) -> tuple[tuple[int, ...], ...]:
+        """(Q,) tuple of (C,) tuples: the exponents of the distinct products of two monomials, by degree."""
+        return _ordered({_sum(a, b) for a in self.exponents for b in self.exponents})
+
+    @functools.cached_property
+    def places(self) -> tuple[tuple[int, ...], ...]:
+        """(M, M): for monomials m and n, which of `products` their product is."""
+        return tuple(tuple(self.products.index(_sum(a, b)) for b in self.exponents) for a in self.exponents)
+
+    def __len__(self) -> int:
+        """Return M."""
+        return len(self.exponents)
+
+    def factors(self, exponents: Sequence[int]) -> tuple[tuple[str, int], ...]:
+        """Return the parameters and powers that a monomial or product is made of; none for the Standard Model."""
+        return tuple((name, power) for name, power in zip(self.parameters, exponents, strict=True) if power)
+
+
+def _exponents(size: int, which: Iterable[int]) -> tuple[int, ...]:
+    result = [0] * size
+    for i in which:
+        result[i] += 1
+    return tuple(result)
+
+
+def _sum(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(x + y for x, y in zip(a, b, strict=True))
+
+
+def _ordered(found: Iterable[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
+    """Return exponents by degree, those of the first coupling first."""
+    return tuple(sorted(found, key=lambda e: (sum(e), [-x for x in e])))

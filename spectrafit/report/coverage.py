@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from spectrafit.inference.coverage import Coverage
+    from spectrafit.inference.studies.coverage import Coverage
 
 __all__ = ["draw_coverage"]
 
@@ -22,7 +22,7 @@ def draw_coverage(path: str | os.PathLike[str], found: Coverage, *, coupling: st
     Parameters
     ----------
     path : file to write; its suffix says the format.
-    found : what `spectrafit.inference.coverage.coverage` counted.
+    found : what `spectrafit.inference.studies.coverage.coverage` counted.
     coupling : name of the fitted coupling, for the axis; without it kappa is a number of no unit.
     title : name of the analysis, above the frame.
 

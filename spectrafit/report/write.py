@@ -19,8 +19,8 @@ import numpy as np
 
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.assemble import as_fitted, assemble
-from spectrafit.inference.fit import impacts as all_impacts
-from spectrafit.inference.fit import profile as scan_profile
+from spectrafit.inference.fitting.fit import impacts as all_impacts
+from spectrafit.inference.fitting.fit import profile as scan_profile
 from spectrafit.inference.likelihood import statistic
 from spectrafit.interop import root
 from spectrafit.physics.couplings import COUPLINGS, Coupling

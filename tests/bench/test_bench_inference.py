@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from iminuit import Minuit, cost
 
-from spectrafit.inference import likelihood, toys
-from spectrafit.inference.fit import fit
-from spectrafit.inference.limits import upper_limit
-from spectrafit.inference.minimum import Problem
+from spectrafit.inference import likelihood
+from spectrafit.inference.fitting.fit import fit
+from spectrafit.inference.fitting.minimum import Problem
+from spectrafit.inference.intervals.limits import upper_limit
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
+from spectrafit.inference.toys import ensemble as toys
 
 SIZES = {"100 x 10": (100, 10), "700 x 30": (700, 30)}
 

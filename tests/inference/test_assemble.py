@@ -7,7 +7,7 @@ import pytest
 from spectrafit import config
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.assemble import as_fitted, assemble
-from spectrafit.inference.fit import fit
+from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.likelihood import predict
 from spectrafit.templates.store import NOMINAL, RegionBins, Templates, Variation
 

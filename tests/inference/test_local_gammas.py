@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
 
-from spectrafit.inference.fit import fit
+from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.likelihood import gradient, predict, statistic
 from spectrafit.inference.model import Component, Factor, Local, Model, Parameter, Span
 

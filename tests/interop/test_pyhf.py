@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from spectrafit.errors import ConfigError, DataError
-from spectrafit.inference.fit import fit
+from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.likelihood import predict, statistic
 from spectrafit.interop.pyhf import fit_workspace, read_workspace
 from tests.interop.histfactory import workspaces

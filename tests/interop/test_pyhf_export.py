@@ -8,7 +8,7 @@ import pytest
 
 import spectrafit as sf
 from spectrafit.errors import ConfigError, DataError
-from spectrafit.inference.fit import fit
+from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.likelihood import predict, statistic
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
 from spectrafit.interop.export import reference, to_workspace, write_workspace

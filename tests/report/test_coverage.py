@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from spectrafit.errors import ConfigError
-from spectrafit.inference.coverage import Coverage
 from spectrafit.inference.results import Ledger
+from spectrafit.inference.studies.coverage import Coverage
 from spectrafit.report.coverage import draw_coverage
 
 

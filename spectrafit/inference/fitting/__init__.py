@@ -1,0 +1,1 @@
+"""Fits of a likelihood: the minimum, its covariance, errors, profiles, contours and impacts."""

@@ -1,0 +1,73 @@
+"""A minimum and its Hessian in, the covariance of the parameters and which of them are degenerate out."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from spectrafit.inference.fitting.minimum import Minimum, Problem
+from spectrafit.inference.kernels.cholesky import inverse
+
+__all__ = ["covariance", "degenerate"]
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+# Where a parameter's variance is this many times what it is with all others known, a Hessian made of differences
+# cannot be told from a singular one.
+_INFLATED = 1e4
+# Of a direction along which 2NLL does not change, parameters with a smaller share are not named.
+_SHARE = 0.3
+
+
+def covariance(hessian: Floats, moving: Bools) -> tuple[Floats, bool]:
+    """Return the (K, K) covariance of the `moving` parameters, 0 elsewhere, and whether it is positive definite.
+
+    Where the Hessian of 2NLL is not positive, its eigenvalues are replaced by their sizes, and False says so.
+    """
+    result = np.zeros_like(hessian)
+    if inverse(hessian, moving, result):
+        return 2.0 * result, True
+    result[:] = 0.0
+    part, scale = _scaled(hessian, moving)
+    eigenvalues, vectors = np.linalg.eigh(part)
+    sizes = np.maximum(np.abs(eigenvalues), 1e-12)
+    result[np.ix_(moving, moving)] = 2.0 * (vectors / sizes) @ vectors.T / np.outer(scale, scale)
+    return result, False
+
+
+def _scaled(hessian: Floats, moving: Bools) -> tuple[Floats, Floats]:
+    """Return the part of the `moving` parameters with a diagonal of 1 where it is positive, and the scale taken out."""
+    part = hessian[np.ix_(moving, moving)]
+    scale = np.sqrt(np.where(np.diag(part) > 0, np.diag(part), 1.0))
+    return part / np.outer(scale, scale), scale
+
+
+def degenerate(
+    problem: Problem, best: Minimum, hessian: Floats, moving: Bools, matrix: Floats, positive: bool
+) -> tuple[str, ...]:
+    """Return the names of `moving` parameters that can change together without 2NLL changing, none if there are none.
+
+    Rounding can make the Hessian of such a valley positive, and errors of any size. Where an error is much larger than
+    with all others known, 2NLL is therefore minimised again one such error away: in a valley it has not risen.
+    `matrix` and `positive` are those of `covariance`.
+    """
+    errors, places = np.sqrt(np.diag(matrix)), np.flatnonzero(moving)
+    if positive:
+        inflation = 0.5 * np.diag(matrix) * np.diag(hessian)
+        worst = int(np.argmax(np.where(moving, inflation, 0.0))) if places.size else 0
+        if not places.size or inflation[worst] < _INFLATED or _rises(problem, best, moving, worst, errors[worst]):
+            return ()
+    _, vectors = np.linalg.eigh(_scaled(hessian, moving)[0])
+    return tuple(problem.model.names[k] for k, v in zip(places, vectors[:, 0], strict=True) if abs(v) > _SHARE)
+
+
+def _rises(problem: Problem, best: Minimum, moving: Bools, parameter: int, error: float) -> bool:
+    """Whether 2NLL rises about as far as the error of a parameter says, one error or the way to its limit away."""
+    value = best.values[parameter]
+    below, above = value - problem.arrays.lower[parameter], problem.arrays.upper[parameter] - value
+    step = min(error, max(below, above)) * (1.0 if above >= below else -1.0)
+    start, free = best.values.copy(), moving.copy()
+    start[parameter] += step
+    free[parameter] = False
+    return bool(problem.newton(start, free).nll - best.nll > max(0.1 * (step / error) ** 2, 1e-8))

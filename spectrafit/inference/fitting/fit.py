@@ -1,0 +1,365 @@
+"""A `Model` in, `FitResult`, `Profile`, `Contour` and impacts out; kappa is never bounded here."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gammaincc
+
+from spectrafit.inference.fitting.covariance import covariance, degenerate
+from spectrafit.inference.fitting.minimum import TOLERANCE, Minimum, Problem
+from spectrafit.inference.kernels.bin_terms import WALL
+from spectrafit.inference.likelihood import predict
+from spectrafit.inference.model import Model
+from spectrafit.inference.results import Contour, FitResult, Goodness, Impact, Profile
+
+__all__ = ["contour", "fit", "goodness", "impacts", "profile"]
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+
+def fit(
+    model: Model,
+    *,
+    data: npt.ArrayLike | None = None,
+    fixed: Mapping[str, float] | None = None,
+    start: npt.ArrayLike | None = None,
+    minos: Iterable[str] = (),
+) -> FitResult:
+    """Minimise 2NLL over the nuisances and the unbounded parameter of interest.
+
+    Newton goes first, MIGRAD with the analytic gradient checks the minimum from there; the strategy when one of them
+    fails is that of `spectrafit.inference.fitting.minimum`. Errors come from the observed Hessian.
+
+    Parameters
+    ----------
+    model : Model
+    data : (B,) array_like, optional
+        Counts; by default the model's.
+    fixed : mapping of str to float, optional
+        Parameters to hold.
+    start : (K,) array_like, optional
+        Where to start; by default the initial values.
+    minos : iterable of str
+        Parameters that get MINOS errors.
+
+    Returns
+    -------
+    FitResult
+        Look at `valid` before using it, and at `message` if it is False.
+
+    Raises
+    ------
+    ConfigError
+        A name in `fixed` or `minos` is no parameter.
+    """
+    begun = time.perf_counter()
+    problem = Problem(model, data)
+    values = np.array(model.initial if start is None else start, dtype=np.float64)
+    held = dict(fixed or {})
+    for name, value in held.items():
+        values[model.index(name)] = value
+    free = problem.held(*(model.index(name) for name in held))
+    asked = tuple(minos)
+    for name in asked:
+        model.index(name)
+    initial_nll = problem.value(values)
+    best = problem.minimum(values, free)
+    hessian = problem.hessian(best.values)
+    best, referee = _refereed(problem, best, free, hessian)
+    if referee:
+        hessian = problem.hessian(best.values)
+    at_limit = _at_limit(problem, best.values, free)
+    moving = free & ~at_limit
+    matrix, positive = covariance(hessian, moving)
+    errors = np.sqrt(np.diag(matrix))
+    intervals = {name: interval for name in asked if (interval := _minos(problem, best, free, errors, name))}
+    missing = [name for name in asked if name not in intervals]
+    valley = degenerate(problem, best, hessian, moving, matrix, positive)
+    message = _message(problem, best, at_limit, valley, missing)
+    pulls, constraints = _pulls(model, problem, best.values, errors)
+    local = {}
+    if model.local is not None:
+        gamma = predict(model, best.values, data=problem.observed.counts).gamma
+        local = {name: float(g) for name, g in zip(model.local.names, gamma, strict=True) if name}
+    return FitResult(
+        names=model.names,
+        values=best.values,
+        errors=errors,
+        covariance=matrix,
+        nll=best.nll,
+        valid=not message,
+        message=message,
+        edm=best.edm,
+        calls=best.calls,
+        seconds=time.perf_counter() - begun,
+        at_limit=tuple(n for n, a in zip(model.names, at_limit, strict=True) if a),
+        minos=intervals,
+        goodness=goodness(model, best.nll, free),
+        pulls=pulls,
+        constraints=constraints,
+        fixed=tuple(n for n, f in zip(model.names, free, strict=True) if not f),
+        initial_nll=initial_nll,
+        local=local,
+        asimov=model.asimov and data is None,
+        poi=model.poi,
+        coupling=model.coupling,
+    )
+
+
+def _refereed(problem: Problem, best: Minimum, free: Bools, hessian: Floats) -> tuple[Minimum, bool]:
+    """Return the better of the minimum and what MIGRAD makes of it, and whether MIGRAD moved.
+
+    Parameters at a limit stay there: MIGRAD sees no slope through its transformation of limits, and does not end.
+    """
+    diagonal, moving = np.diag(hessian), free & ~_at_limit(problem, best.values, free)
+    if not np.any(moving) or not np.all(diagonal[moving] > 0):
+        return best, False
+    diagonal = np.where(diagonal > 0, diagonal, 1.0)
+    engine = problem.minuit(best.values, moving, steps=np.sqrt(2.0 / diagonal), curvature=diagonal)
+    engine.strategy = 0
+    engine.migrad()
+    calls = best.calls + int(engine.nfcn + engine.ngrad)
+    if not engine.fval < best.nll - TOLERANCE:
+        return dataclasses.replace(best, calls=calls), False
+    values = np.array(engine.values, dtype=np.float64)
+    again = problem.newton(values, free)
+    better = again if again.converged else problem.migrad(values, free)
+    return dataclasses.replace(better, calls=calls + better.calls), True
+
+
+def _at_limit(problem: Problem, values: Floats, free: Bools) -> Bools:
+    """Return which free parameters stand on their limit."""
+    a = problem.arrays
+    span = 1e-6 * problem.steps(values)
+    result: Bools = free & ((values <= a.lower + span) | (values >= a.upper - span))
+    return result
+
+
+def _minos(problem: Problem, best: Minimum, free: Bools, errors: Floats, name: str) -> tuple[float, float] | None:
+    """Return the distances from the minimum to where the profile has risen by 1, or None if MINOS failed."""
+    engine = problem.minuit(best.values, free, steps=np.where(errors > 0, errors, 1.0))
+    engine.strategy = 1
+    engine.migrad()
+    if not engine.valid or not free[problem.model.index(name)]:
+        return None
+    engine.minos(name)
+    found = engine.merrors[name]
+    return (float(found.lower), float(found.upper)) if found.is_valid else None
+
+
+def _message(
+    problem: Problem, best: Minimum, at_limit: Bools, valley: tuple[str, ...], without_minos: list[str]
+) -> str:
+    """Return what is wrong with a minimum and what to try, or nothing."""
+    model, said = problem.model, []
+    if not np.isfinite(best.nll):
+        said.append("2NLL is not finite where the fit ended; check the templates for NaN and the starting values")
+    elif not best.converged:
+        said.append(
+            f"EDM {best.edm:.1e} is above {TOLERANCE:g} after {best.calls} calls with Newton, MIGRAD and SIMPLEX; "
+            "start nearer (start=), fix or constrain parameters the data say nothing about"
+        )
+    if valley:
+        said.append(
+            f"the covariance is not positive definite: {', '.join(valley)} {'are' if len(valley) > 1 else 'is'} "
+            f"{'degenerate' if len(valley) > 1 else 'unconstrained'}; fix one of them, or give it a constraint"
+        )
+    if at_limit.any():
+        stuck = [n for n, a in zip(model.names, at_limit, strict=True) if a]
+        said.append(f"{', '.join(stuck)} ended at a limit and has no error; widen the limit or fix the parameter")
+    problem.value(best.values)
+    below = (problem.work.mean < problem.arrays.floor) & problem.arrays.used & (problem.work.variance == 0)
+    if below.any():
+        names = [model.bin_name(int(b)) for b in np.flatnonzero(below)[:5]]
+        said.append(
+            f"the prediction is not positive in {', '.join(names)}: the minimum is where events run out, not where the "
+            "likelihood is flat; its error means nothing, its limit does"
+        )
+    impossible = problem.arrays.used & (problem.observed.counts > 0) & (problem.work.fitted <= WALL)
+    if impossible.any() and model.statistic != "gaussian":
+        names = [model.bin_name(int(b)) for b in np.flatnonzero(impossible)[:5]]
+        said.append(f"{', '.join(names)} has counts but no prediction; drop the bin, or give it a background")
+    if without_minos:
+        said.append(f"MINOS failed for {', '.join(without_minos)}; look at the profile")
+    return "; ".join(said)
+
+
+def _pulls(model: Model, problem: Problem, values: Floats, errors: Floats) -> tuple[Floats, Floats]:
+    """Return (value - centre) / width and error / width of constrained parameters, NaN for others."""
+    centre, width = np.full((2, len(values)), np.nan)
+    for k, p in enumerate(model.parameters):
+        measured = problem.observed.centre[k]
+        if p.constraint == "gaussian":
+            centre[k], width[k] = measured, p.width
+        elif p.constraint == "poisson" and measured > 0:
+            centre[k], width[k] = measured / p.width, np.sqrt(measured) / p.width
+    return (values - centre) / width, errors / width
+
+
+def goodness(model: Model, nll: float, free: Bools) -> Goodness:
+    """Return the saturated goodness of fit: 2NLL with as many degrees of freedom as bins minus unconstrained fits."""
+    loose = sum(bool(f) and p.constraint == "free" for p, f in zip(model.parameters, free, strict=True))
+    ndof = int(model.used.sum()) - loose
+    p_value = float(gammaincc(0.5 * ndof, 0.5 * max(nll, 0.0))) if ndof > 0 else 1.0
+    return Goodness(chi2=nll, ndof=ndof, p_value=p_value)
+
+
+def _sweep(problem: Problem, start: Floats, best: float, parameter: int, grid: Floats, free: Bools) -> list[Minimum]:
+    """Return the conditional minima along a grid, walking away from the best fit on both sides."""
+    order = [np.flatnonzero(grid >= best), np.flatnonzero(grid < best)[::-1]]
+    found: dict[int, Minimum] = {}
+    for side in order:
+        values = start.copy()
+        for i in side:
+            values[parameter] = grid[i]
+            found[int(i)] = problem.minimum(values, free)
+            if found[int(i)].converged:
+                values = found[int(i)].values.copy()
+    return [found[i] for i in range(len(grid))]
+
+
+def profile(
+    model: Model,
+    parameter: str = "",
+    grid: npt.ArrayLike | None = None,
+    *,
+    points: int = 61,
+    data: npt.ArrayLike | None = None,
+) -> Profile:
+    """Return 2NLL above its minimum along one parameter, all others refitted.
+
+    Parameters
+    ----------
+    model : Model
+    parameter : str
+        By default the parameter of interest.
+    grid : (G,) array_like, optional
+        By default `points` values from 3 errors below the best fit to 4 above.
+    points : int
+    data : (B,) array_like, optional
+        Counts; by default the model's.
+    """
+    name = parameter or model.poi
+    index = model.index(name)
+    problem = Problem(model, data)
+    best = problem.minimum(model.initial)
+    if grid is None:
+        matrix, _ = covariance(problem.hessian(best.values), problem.free)
+        error = np.sqrt(matrix[index, index])
+        lower, upper = problem.arrays.lower[index], problem.arrays.upper[index]
+        grid = np.clip(best.values[index] + np.linspace(-3.0, 4.0, points) * error, lower, upper)
+    x = np.asarray(grid, dtype=np.float64)
+    minima = _sweep(problem, best.values, float(best.values[index]), index, x, problem.held(index))
+    nll = np.array([m.nll for m in minima])
+    return Profile(
+        parameter=name,
+        grid=x,
+        delta_2nll=nll - best.nll,
+        best=float(best.values[index]),
+        best_2nll=best.nll,
+        values=np.array([m.values for m in minima]),
+        valid=np.array([m.converged for m in minima]),
+    )
+
+
+def contour(
+    model: Model,
+    first: str,
+    second: str,
+    *,
+    x: npt.ArrayLike | None = None,
+    y: npt.ArrayLike | None = None,
+    points: int = 31,
+    data: npt.ArrayLike | None = None,
+) -> Contour:
+    """Return 2NLL above its minimum on a grid of two parameters, all others refitted.
+
+    Parameters
+    ----------
+    model : Model
+    first, second : str
+    x, y : array_like, optional
+        Grids; by default `points` values within 3 errors of the best fit.
+    points : int
+    data : (B,) array_like, optional
+        Counts; by default the model's.
+    """
+    i, j = model.index(first), model.index(second)
+    problem = Problem(model, data)
+    best = problem.minimum(model.initial)
+    matrix, _ = covariance(problem.hessian(best.values), problem.free)
+    width = 3.0 * np.sqrt(np.diag(matrix))
+    centre = best.values
+    xs, ys = (
+        np.asarray(centre[k] + np.linspace(-1.0, 1.0, points) * width[k] if g is None else g, dtype=np.float64)
+        for k, g in ((i, x), (j, y))
+    )
+    delta = np.empty((len(xs), len(ys)))
+    valid = np.empty(delta.shape, dtype=np.bool_)
+    free = problem.held(i, j)
+    for row, value in enumerate(xs):
+        start = centre.copy()
+        start[i] = value
+        for column, found in enumerate(_sweep(problem, start, float(centre[j]), j, ys, free)):
+            delta[row, column] = found.nll - best.nll
+            valid[row, column] = found.converged
+    return Contour(
+        parameters=(first, second), x=xs, y=ys, delta_2nll=delta, best=(float(centre[i]), float(centre[j])), valid=valid
+    )
+
+
+def impacts(model: Model, best: FitResult | None = None, *, data: npt.ArrayLike | None = None) -> tuple[Impact, ...]:
+    """Return how far the parameter of interest moves with every nuisance, then with every group, largest first.
+
+    A nuisance is held one post-fit error up and down and everything else refitted. A group's size is
+    sqrt(error^2 - error^2 with the group fixed); "MC statistics" is the same with exact simulation, and
+    "data statistics" is the error with everything else known.
+    """
+    result = fit(model, data=data) if best is None else best
+    problem = Problem(model, data)
+    poi = model.index(model.poi)
+    singles = []
+    for k, name in enumerate(model.names):
+        if k == poi or not result.errors[k] > 0:
+            continue
+        moves = []
+        for side in (1.0, -1.0):
+            values = result.values.copy()
+            values[k] += side * result.errors[k]
+            moves.append(float(problem.minimum(values, problem.held(k)).values[poi] - result.values[poi]))
+        singles.append(Impact(name=name, size=max(map(abs, moves)), up=moves[0], down=moves[1]))
+    groups = _groups(model, problem, result, poi)
+    return (
+        *sorted(singles, key=lambda impact: -impact.size),
+        *sorted(groups, key=lambda impact: -impact.size),
+    )
+
+
+def _groups(model: Model, problem: Problem, result: FitResult, poi: int) -> list[Impact]:
+    """Return the impacts of groups."""
+    hessian = problem.hessian(result.values)
+    moving = result.errors > 0
+
+    def variance(matrix: Floats, live: Bools) -> float:
+        return float(covariance(matrix, live)[0][poi, poi])
+
+    total = variance(hessian, moving)
+    found = []
+    for group in sorted({p.group for p in model.parameters if p.group}):
+        rest = moving & np.array([p.group != group for p in model.parameters])
+        found.append(Impact(name=group, size=float(np.sqrt(max(total - variance(hessian, rest), 0.0))), group=True))
+    plain = dataclasses.replace(model, variances=(), residual=np.zeros((0, 0)), local=None)
+    exact = Problem(plain, problem.observed.counts).hessian(result.values)
+    if model.variances or model.local is not None or model.residual.size:
+        size = float(np.sqrt(max(total - variance(exact, moving), 0.0)))
+        found.append(Impact(name="MC statistics", size=size, group=True))
+    alone = np.zeros_like(moving)
+    alone[poi] = True
+    found.append(Impact(name="data statistics", size=float(np.sqrt(variance(exact, alone))), group=True))
+    return found

@@ -1,0 +1,1 @@
+"""Limits and intervals on the parameter of interest, one module per method."""

@@ -1,0 +1,130 @@
+"""A scan of the profile likelihood in, limits from the asymptotic distribution of its statistic out: no toys."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from spectrafit.inference.intervals import asymptotic
+from spectrafit.inference.intervals.one_bin import SIGMAS
+from spectrafit.inference.intervals.scan import UNBOUNDED, Outcome, Scan, beyond, crossing
+
+__all__ = ["profiled"]
+
+Floats = npt.NDArray[np.float64]
+
+_POINTS = 41
+_EMPTY = (
+    "the data fluctuate so low that every physical kappa is excluded at this level; use cls or feldman-cousins, which "
+    "do not give an empty interval"
+)
+
+
+def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool) -> Outcome:
+    """Return the interval where p (or CLs) is above 1 - level.
+
+    Parameters
+    ----------
+    scan : Scan
+    level : float
+    sides : {"one", "two"}
+    cls : bool
+        CLs limit; needs a boundary.
+    expected : bool
+        Whether to add the expected quantiles.
+    """
+    if scan.lower is None:
+        return _unbounded(scan, level, sides, expected=expected)
+    lower, reference = scan.lower, scan.asimov()
+
+    def excess(kappa: float, statistic: float) -> float:
+        q_a = reference.statistic(kappa, sides)
+        p = asymptotic.cls if cls else asymptotic.one_sided if sides == "one" else asymptotic.two_sided
+        return math.log(max(float(p(statistic, q_a)), 1e-300) / (1.0 - level))
+
+    def observed(kappa: float) -> float:
+        return excess(kappa, scan.statistic(kappa, sides))
+
+    near = lower + 1e-6 * scan.error
+    empty = observed(max(scan.kappa, near)) < 0
+    kappa = lower if empty else beyond(observed, max(scan.kappa, near), scan.error)
+    low = (
+        crossing(observed, near, scan.kappa) if sides == "two" and observed(near) < 0 < observed(scan.kappa) else lower
+    )
+    bands: list[float] = []
+    for sigma in SIGMAS if expected else ():
+
+        def fluctuated(kappa: float, sigma: float = sigma) -> float:
+            q_a = reference.statistic(kappa, sides)
+            return excess(kappa, float(asymptotic.expected_statistic(q_a, sigma, sides=sides)))
+
+        # Two-sided intervals of high data do not reach down to the boundary: begin at their best kappa.
+        start = lower + max(sigma, 1e-6) * reference.error
+        bands.append(lower if fluctuated(start) < 0 else beyond(fluctuated, start, reference.error))
+    words = (
+        "q~ = 2NLL(kappa) - 2NLL(best kappa >= 0), 0 if the best kappa is above the tested one"
+        if sides == "one"
+        else "t~ = 2NLL(kappa) - 2NLL(best kappa >= 0)"
+    )
+    grid = np.linspace(lower, lower + (1.6 * (kappa - lower) or 4.0 * scan.error), _POINTS)
+    return Outcome(
+        kappa=kappa,
+        lower=low,
+        statistic=words + ("; CLs = p(kappa) / p(0)" if cls else ""),
+        boundary="kappa >= 0 in the statistic; asymptotic distribution with the boundary (arXiv:1007.1727)",
+        bands=tuple(bands),
+        points={
+            "kappa": grid,
+            "statistic": np.array([scan.statistic(float(k), sides) for k in grid]),
+            "p_value": np.array([(1.0 - level) * math.exp(observed(max(float(k), near))) for k in grid]),
+        },
+        notes=(_EMPTY,) if empty else (),
+    )
+
+
+def _unbounded(scan: Scan, level: float, sides: str, *, expected: bool) -> Outcome:
+    """Return the limit, or both ends, where both signs of kappa are physical: kappa_hat is normal around the truth."""
+    reach = float(ndtri(level if sides == "one" else 0.5 * (1.0 + level)))
+
+    def end(of: Scan, distance: float) -> float:
+        """Return kappa at which the signed root of t is `distance`."""
+        side = math.copysign(1.0, distance)
+
+        def missing(x: float) -> float:
+            return distance**2 - of.statistic(of.kappa + side * x, "two")
+
+        return of.kappa + side * beyond(missing, 0.0, of.error)
+
+    kappa, low = end(scan, reach), end(scan, -reach) if sides == "two" else -math.inf
+    bands: tuple[float, ...] = ()
+    if expected:
+        reference = scan.asimov()
+        bands = tuple(end(reference, sigma + reach) for sigma in SIGMAS)
+    grid = np.linspace(scan.kappa - 3.0 * scan.error, scan.kappa + 3.0 * scan.error, _POINTS)
+    statistic = np.array([scan.statistic(float(k), sides) for k in grid])
+    mirror = scan.problem.arrays.mirror - scan.kappa
+    second = scan.second(mirror) if math.isfinite(mirror) else None
+    notes: tuple[str, ...] = ()
+    if second is not None and second[1] < reach**2:
+        notes = (
+            f"kappa enters squared: there is a second minimum at kappa = {second[0]:.4g}, 2NLL {second[1]:.2f} higher, "
+            "with an interval of its own around it",
+        )
+    return Outcome(
+        kappa=kappa,
+        lower=low,
+        statistic="q = 2NLL(kappa) - 2NLL(best kappa), 0 if the best kappa is above the tested one"
+        if sides == "one"
+        else "t = 2NLL(kappa) - 2NLL(best kappa)",
+        boundary=UNBOUNDED,
+        bands=bands,
+        points={
+            "kappa": grid,
+            "statistic": statistic,
+            "p_value": asymptotic.unbounded(statistic) * (0.5 if sides == "one" else 1.0),
+        },
+        notes=notes,
+    )

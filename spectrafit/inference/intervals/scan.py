@@ -1,0 +1,178 @@
+"""A model with its data in, the profile likelihood in kappa and its test statistics out, each point fitted once."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import erfinv
+
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.inference.fitting.covariance import covariance
+from spectrafit.inference.fitting.minimum import Minimum, Problem
+from spectrafit.inference.likelihood import predict
+from spectrafit.inference.model import Model
+from spectrafit.inference.packing import Observed
+from spectrafit.inference.results import Ledger
+
+__all__ = ["UNBOUNDED", "Outcome", "Scan", "beyond", "crossing"]
+
+Floats = npt.NDArray[np.float64]
+
+UNBOUNDED = "none: both signs of kappa are physical"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """What a method found, in kappa: the interval, its error, the scan behind it, and the expected quantiles."""
+
+    kappa: float
+    lower: float
+    statistic: str
+    boundary: str
+    error: float = 0.0
+    bands: tuple[float, ...] = ()
+    how: str = "asymptotic"
+    points: dict[str, Floats] = dataclasses.field(default_factory=dict)
+    ledger: Ledger | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Scan:
+    """Conditional fits at values of kappa, remembered.
+
+    Parameters
+    ----------
+    model : Model
+    lower : float or None
+        Smallest physical kappa; None if both signs are.
+    data : (B,) array_like, optional
+        Counts; by default the model's.
+    measured : Observed, optional
+        Counts with auxiliary measurements, instead of `data`.
+
+    Attributes
+    ----------
+    best : Minimum
+        The unbounded fit.
+    kappa, error : float
+        Best kappa and its error.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        lower: float | None,
+        data: npt.ArrayLike | None = None,
+        *,
+        measured: Observed | None = None,
+    ) -> None:
+        if not model.poi:
+            raise ConfigError("the model has no parameter of interest, so there is nothing to set a limit on")
+        self.problem = Problem(model, data, measured=measured)
+        self.lower = lower
+        self.index = model.index(model.poi)
+        self.best = self.problem.minimum(model.initial)
+        if not self.best.converged:
+            raise DataError(
+                f"no limit: the unbounded fit did not converge (EDM {self.best.edm:.1e}); fit(model) says why"
+            )
+        self.kappa = float(self.best.values[self.index])
+        matrix, _ = covariance(self.problem.hessian(self.best.values), self.problem.free)
+        self.error = float(np.sqrt(matrix[self.index, self.index]))
+        self._free = self.problem.held(self.index)
+        self._known: dict[float, Minimum] = {}
+
+    def at(self, kappa: float) -> Minimum:
+        """Return the conditional minimum at one kappa."""
+        if kappa not in self._known:
+            near = min(self._known, key=lambda k: abs(k - kappa), default=None)
+            here = self.best if near is None or abs(self.kappa - kappa) < abs(near - kappa) else self._known[near]
+            start = here.values.copy()
+            start[self.index] = kappa
+            found = self.problem.minimum(start, self._free)
+            if not found.converged:
+                raise DataError(
+                    f"no limit: the fit at kappa = {kappa:g} did not converge (EDM {found.edm:.1e}); see profile(model)"
+                )
+            self._known[kappa] = found
+        return self._known[kappa]
+
+    def second(self, near: float) -> tuple[float, float] | None:
+        """Return kappa and 2NLL above the best fit of the minimum `near` a kappa, None if that is the best fit."""
+        start = self.best.values.copy()
+        start[self.index] = near
+        found = self.problem.descent(start)
+        kappa = float(found.values[self.index])
+        if not found.converged or abs(kappa - self.kappa) < 0.1 * self.error:
+            return None
+        return kappa, found.nll - self.best.nll
+
+    def asimov(self) -> Scan:
+        """Return the scan of the data without fluctuation that the fit at the boundary (or kappa = 0) predicts."""
+        values = self.at(0.0 if self.lower is None else self.lower).values
+        model, a = self.problem.model, self.problem.arrays
+        at = predict(model, values, measured=self.problem.observed)
+        centre = values.copy()
+        centre[a.auxiliary] = values[a.auxiliary] * a.factor
+        profiled = model.statistic == "poisson"
+        counts = np.maximum(at.fitted if profiled else at.mean, 0.0)
+        relative = np.where(at.mean > 0, counts / np.where(at.mean > 0, at.mean, 1.0), 1.0)
+        local = np.where(a.local_kind == 0, relative, at.gamma)
+        local = np.where(a.local_kind == 2, a.local_width * local, local)
+        return Scan(model, self.lower, measured=Observed(counts, centre, local))
+
+    def asymptotic_top(self, level: float, sides: str) -> float:
+        """Return a kappa safely above the limit: where the statistic is that of the +2 sigma data at the level."""
+        reference = self.asimov()
+        target = (2.0 + math.sqrt(2.0) * float(erfinv(level))) ** 2
+        origin = 0.0 if self.lower is None else self.lower
+        above = beyond(lambda k: target - reference.statistic(k, sides), origin, reference.error)
+        return max(above, beyond(lambda k: target - self.statistic(k, sides), max(self.kappa, origin), self.error))
+
+    def statistic(self, kappa: float, sides: str) -> float:
+        """Return q~ ("one") or t~ ("two") at kappa; without a boundary q or t."""
+        if sides == "one" and self.kappa >= kappa:
+            return 0.0
+        inside = self.lower is None or self.kappa >= self.lower
+        least = self.best.nll if inside else self.at(float(self.lower or 0.0)).nll
+        return max(self.at(kappa).nll - least, 0.0)
+
+
+def crossing(function: Callable[[float], float], low: float, high: float, *, tolerance: float = 1e-7) -> float:
+    """Return where a function changes sign between `low` and `high` (regula falsi with bisection, no derivative)."""
+    left, right = function(low), function(high)
+    if left == 0.0:
+        return low
+    if not left * right < 0:
+        return high if right == 0.0 else math.nan
+    side = 0
+    for count in range(200):
+        if abs(high - low) <= tolerance * max(abs(low), abs(high), 1e-30):
+            break
+        x = (low * right - high * left) / (right - left) if count % 3 != 2 else 0.5 * (low + high)
+        y = function(x)
+        if y == 0.0:
+            return x
+        if y * left > 0:
+            low, left = x, y
+            right *= 0.5 if side == 1 else 1.0
+            side = 1
+        else:
+            high, right = x, y
+            left *= 0.5 if side == -1 else 1.0
+            side = -1
+    return 0.5 * (low + high)
+
+
+def beyond(excess: Callable[[float], float], start: float, step: float) -> float:
+    """Return where p falls to alpha above `start`, where it is larger."""
+    low, high = start, start + step
+    for _ in range(60):
+        if excess(high) < 0:
+            return crossing(excess, low, high)
+        low, high = high, start + 2.0 * (high - start)
+    return math.inf

@@ -1,0 +1,201 @@
+"""Counts, predictions and their variances in, 2NLL bin by bin and its derivatives out (numba kernels).
+
+2NLL is relative to the saturated model (Baker and Cousins, NIM 221, 437), so that its minimum is a goodness of fit:
+
+    poisson                   2 [t - n + n ln(n / t)] + (t - m)^2 / V, at its minimum over t
+    dembinski-abdelmotteleb   the same with V as the variance of a Poisson count, t = beta m (EPJC 82, 1043)
+    neyman-pearson            (n - m)^2 / (3 / (1/n + 2/m) + V), m/2 + V for n = 0 (Ji et al., NIM A 961, 163677)
+    gaussian                  (n - m)^T W (n - m), W fixed: inverse of the covariance of the nominal prediction
+
+with n the counts, m the prediction and V the variance of the simulation in the bin. In "poisson" the minimum over the
+true prediction t (Barlow-Beeston-lite; Conway, PHYSTAT 2011) is the root of t^2 + (V - m) t - n V = 0, so that
+
+    2NLL = 2 [t - n + n ln(n / t)] + V u^2,   d/dm = 2 u,   d/dV = -u^2,   u = 1 - n / t = (m - t) / V.
+
+This stays finite for m < 0 if V > 0. With V = 0 a prediction below the bin's floor continues the function as a parabola
+that is as steep as one event there: a negative number of events is impossible, not merely unlikely. A floor of 0 leaves
+Poisson as it is, as pyhf has it: a bin without counts keeps 2NLL = 2 m below 0, others end there.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from numba import njit
+
+from spectrafit.inference.kernels.morphing import INNER
+from spectrafit.inference.kernels.yields import FAST
+
+__all__ = ["WALL", "fill_bins", "saturated"]
+
+# Limits of a local gamma, pyhf's.
+_LEAST, _MOST = 1e-10, 10.0
+# Where predictions of bins with counts end if their floor is 0: an infinity that can be calculated with.
+WALL = 1e-60
+
+
+@njit(**INNER)
+def saturated(n: float, t: float) -> float:
+    """Return 2 [t - n + n ln(n / t)]."""
+    return 2.0 * (t - n + n * math.log(n / t)) if n > 0.0 else 2.0 * t
+
+
+@njit(**INNER)
+def _barlow_beeston(n: float, m: float, v: float, expected: bool) -> tuple[float, float, float, float, float]:
+    """Return 2NLL, its derivatives by m and v, its curvature in m, and t."""
+    root = math.sqrt((m - v) * (m - v) + 4.0 * n * v)
+    # The larger root, without cancellation when m < v.
+    t = 0.5 * (m - v + root) if m >= v else (2.0 * n * v / (root + v - m) if n > 0.0 else 0.0)
+    if t <= 0.0:
+        u = m / v
+        return v * u * u, 2.0 * u, -u * u, 2.0 / v, 0.0
+    u = 1.0 - n / t
+    curvature = 2.0 / (t + v) if expected else 2.0 * n / (t * root)
+    return saturated(n, t) + v * u * u, 2.0 * u, -u * u, curvature, t
+
+
+@njit(**INNER)
+def _dembinski(n: float, m: float, v: float, expected: bool) -> tuple[float, float, float, float, float]:
+    """Return 2NLL, its derivatives by m and v, its curvature in m, and t."""
+    k = m * m / v
+    beta = (n + k) / (m + k)
+    t = beta * m
+    by_k = 2.0 * (beta - 1.0 - math.log(beta))
+    value = saturated(n, t) + k * by_k
+    curvature = 2.0 / (t + v) if expected or n == 0.0 else 2.0 * n / (m * m) * k / (n + k)
+    return value, 2.0 * (beta - n / m) + by_k * 2.0 * m / v, -by_k * k / v, curvature, t
+
+
+@njit(**INNER)
+def _neyman_pearson(n: float, m: float, v: float) -> tuple[float, float, float, float, float]:
+    """Return 2NLL, its derivatives by m and v, its curvature in m, and m."""
+    share = 3.0 * n * m / (m + 2.0 * n) if n > 0.0 else 0.5 * m
+    slope = 6.0 * n * n / ((m + 2.0 * n) * (m + 2.0 * n)) if n > 0.0 else 0.5
+    total = share + v
+    x = (n - m) / total
+    return x * (n - m), -2.0 * x - x * x * slope, -x * x, 2.0 / total, m
+
+
+@njit(**INNER)
+def _bin(statistic: int, n: float, m: float, v: float, floor: float, expected: bool) -> Any:
+    """Return 2NLL of one bin, its derivatives by m and v, its curvature in m, and the prediction t after profiling."""
+    if statistic == 0 and v > 0.0:
+        return _barlow_beeston(n, m, v, expected)
+    if n == 0.0 and floor <= 0.0:
+        return 2.0 * m, 2.0, 0.0, 2.0 / m if expected and m > 1e-6 else 0.0, m
+    floor = max(floor, WALL)
+    inside = max(m, floor)
+    if statistic == 2:
+        value, by_mean, by_variance, curvature, t = _neyman_pearson(n, inside, v)
+    elif statistic == 1 and v > 1e-12 * inside * inside:
+        value, by_mean, by_variance, curvature, t = _dembinski(n, inside, v, expected)
+    else:
+        value, by_mean, by_variance, t = saturated(n, inside), 2.0 * (1.0 - n / inside), 0.0, inside
+        curvature = 2.0 / inside if expected else 2.0 * n / (inside * inside)
+    if m < floor:
+        below = m - floor
+        curvature = 2.0 * max(n, 1.0) / (floor * floor)
+        value += below * (by_mean + 0.5 * curvature * below)
+        by_mean += curvature * below
+    return value, by_mean, by_variance, curvature, t
+
+
+@njit(**INNER)
+def _gaussian_gamma(n: float, m: float, shared: float, width: float, centre: float) -> float:
+    """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared plus ((gamma - centre) / width)^2."""
+    start, v = m + (centre - 1.0) * shared, (width * shared) ** 2
+    if n == 0.0 or v == 0.0:
+        return centre - width * width * shared
+    root = math.sqrt((start - v) * (start - v) + 4.0 * n * v)
+    t = 0.5 * (start - v + root) if start >= v else 2.0 * n * v / (root + v - start)
+    return centre - width * width * shared * (1.0 - n / t)
+
+
+@njit(**INNER)
+def _poisson_gamma(n: float, m: float, shared: float, width: float, counts: float) -> float:
+    """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared with auxiliary `counts`, gamma width expected.
+
+    It is the root of (shared + width) gamma t - n shared gamma - counts t = 0 where gamma and t are positive, which is
+    the same of the two whatever the signs of `shared` and the rest; without such a root t is as large as it gets.
+    """
+    s, rest = shared, m - shared
+    if n == 0.0 or s == 0.0:
+        return counts / (s + width) if s + width > 0.0 else _MOST
+    if s < 0.0 and rest <= 0.0:
+        return _LEAST
+    a = (s + width) * s
+    b = (s + width) * rest - (n + counts) * s
+    c = -counts * rest
+    root = math.sqrt(max(b * b - 4.0 * a * c, 0.0))
+    return (root - b) / (2.0 * a) if b <= 0.0 else -2.0 * c / (b + root)
+
+
+@njit(**INNER)
+def _local(
+    kind: int, n: float, m: float, shared: float, width: float, centre: float, floor: float, expected: bool
+) -> Any:
+    """Return 2NLL of a bin at its gamma's minimum, derivatives by m and shared, curvature in m, and gamma."""
+    gamma = _gaussian_gamma(n, m, shared, width, centre) if kind == 1 else _poisson_gamma(n, m, shared, width, centre)
+    gamma = min(max(gamma, _LEAST), _MOST)
+    value, by_mean, _, plain, _ = _bin(0, n, m + (gamma - 1.0) * shared, 0.0, floor, expected)
+    if kind == 1:
+        value += ((gamma - centre) / width) ** 2
+        spread = (width * shared) ** 2
+    else:
+        value += saturated(centre, width * gamma)
+        spread = (shared * gamma) ** 2 / max(centre, 1e-300)
+    return value, by_mean, by_mean * (gamma - 1.0), plain / (1.0 + 0.5 * plain * spread), gamma
+
+
+@njit(**INNER, fastmath=FAST)
+def fill_bins(a: Any, d: Any, w: Any) -> Any:
+    """Return the 2NLL of all bins, and fill its derivatives by mean, shared mean and variance.
+
+    `w.scoring` asks for the curvature expected at n = prediction, instead of the one at the counts.
+    """
+    total, expected, statistic = 0.0, w.scoring[0], a.statistic
+    used, kinds, widths, floors = a.used, a.local_kind, a.local_width, a.floor
+    counts, centres, mean, shared, variance = d.counts, d.local, w.mean, w.shared, w.variance
+    by_mean, by_shared, by_variance, curvature = w.by_mean, w.by_shared, w.by_variance, w.curvature
+    gamma, fitted = w.gamma, w.fitted
+    for b in range(used.size):
+        by_shared[b] = 0.0
+    if statistic == 3:
+        return _fill_gaussian(a, d, w)
+    for b in range(used.size):
+        if not used[b]:
+            by_mean[b] = by_variance[b] = curvature[b] = 0.0
+            gamma[b], fitted[b] = 1.0, mean[b]
+            continue
+        n, m, centre = counts[b], mean[b], centres[b]
+        if kinds[b] > 0:
+            value, by_mean[b], by_shared[b], curvature[b], gamma[b] = _local(
+                kinds[b], n, m, shared[b], widths[b], centre, floors[b], expected
+            )
+            by_variance[b], fitted[b] = 0.0, m + (gamma[b] - 1.0) * shared[b]
+        else:
+            value, by_mean[b], by_variance[b], curvature[b], fitted[b] = _bin(
+                statistic, n, m + (centre - 1.0) * shared[b], variance[b], floors[b], expected
+            )
+            by_shared[b], gamma[b] = by_mean[b] * (centre - 1.0), centre
+        total += value
+    return total
+
+
+@njit(**INNER, fastmath=FAST)
+def _fill_gaussian(a: Any, d: Any, w: Any) -> float:
+    """Return the chi-square with fixed covariance and fill its derivatives."""
+    total, fitted, gamma = 0.0, w.fitted, w.gamma
+    for b in range(a.used.size):
+        gamma[b] = d.local[b] if a.local_kind[b] == 0 else 1.0
+        fitted[b] = w.mean[b] + (gamma[b] - 1.0) * w.shared[b]
+    for b in range(a.used.size):
+        pull = 0.0
+        for e in range(a.used.size):
+            pull += a.weight[b, e] * (d.counts[e] - fitted[e])
+        w.by_mean[b], w.by_variance[b] = -2.0 * pull, 0.0
+        w.by_shared[b] = w.by_mean[b] * (gamma[b] - 1.0)
+        w.curvature[b] = 2.0 * a.weight[b, b]
+        total += pull * (d.counts[b] - fitted[b])
+    return total

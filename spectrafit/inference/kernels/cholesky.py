@@ -1,0 +1,88 @@
+"""A symmetric matrix and some of its rows in, its Cholesky factor, solutions and inverse out (numba kernels).
+
+Rows that take no part (fixed parameters, those pressed against a limit) are left out by `order`, the list of those that
+do; factors are packed. Written here so that kernels can call it, and because fits are small: a library's threads take
+longer to wake up than this takes.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from spectrafit.inference.kernels.morphing import INNER, OUTER
+from spectrafit.inference.kernels.yields import FAST
+
+__all__ = ["factorise", "inverse", "solve"]
+
+# A pivot smaller than this part of its diagonal element is no pivot: the row depends on those before it.
+_SINGULAR = 1e-13
+
+
+@njit(**INNER, fastmath=FAST)
+def factorise(matrix: Any, order: Any, size: int, lower: Any, shift: float) -> Any:
+    """Fill the packed lower factor of matrix + shift diag on `order[:size]`; return whether it is positive definite."""
+    for i in range(size):
+        row, original = lower[i], matrix[order[i]]
+        for j in range(i):
+            other = lower[j]
+            total = original[order[j]]
+            for k in range(j):
+                total -= row[k] * other[k]
+            row[j] = total / other[j]
+        diagonal = original[order[i]]
+        total = diagonal * (1.0 + shift)
+        for k in range(i):
+            total -= row[k] * row[k]
+        if not total > _SINGULAR * abs(diagonal):
+            return False
+        row[i] = math.sqrt(total)
+    return True
+
+
+@njit(**INNER, fastmath=FAST)
+def solve(lower: Any, size: int, x: Any) -> None:
+    """Replace the packed vector `x` by the solution of L L^T y = x."""
+    for i in range(size):
+        row, total = lower[i], x[i]
+        for k in range(i):
+            total -= row[k] * x[k]
+        x[i] = total / row[i]
+    for i in range(size - 1, -1, -1):
+        row = lower[i]
+        value = x[i] / row[i]
+        x[i] = value
+        for k in range(i):
+            x[k] -= row[k] * value
+
+
+@njit(**OUTER)
+def inverse(matrix: Any, rows: Any, result: Any) -> Any:
+    """Fill `result` with the inverse on the chosen `rows`, 0 elsewhere; return whether the matrix is positive definite.
+
+    Parameters
+    ----------
+    matrix, result : (K, K) arrays
+    rows : (K,) bool array
+    """
+    n = rows.size
+    order, size = np.empty(n, np.int64), 0
+    for k in range(n):
+        if rows[k]:
+            order[size] = k
+            size += 1
+        for j in range(n):
+            result[k, j] = 0.0
+    lower, column = np.empty((n, n)), np.empty(n)
+    if not factorise(matrix, order, size, lower, 0.0):
+        return False
+    for j in range(size):
+        for i in range(size):
+            column[i] = 1.0 if i == j else 0.0
+        solve(lower, size, column)
+        for i in range(size):
+            result[order[i], order[j]] = column[i]
+    return True

@@ -1,0 +1,1 @@
+"""Questions about an analysis as a whole: coverage and sensitivity."""

@@ -1,0 +1,1 @@
+"""Thrown experiments: ensembles, banks of fitted toys, and the goodness of fit from toys."""

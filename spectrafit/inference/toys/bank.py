@@ -1,0 +1,154 @@
+"""Toys in, one file out and back: a bank that is topped up and merged, and refused where it does not belong."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.execution import Pool
+from spectrafit.inference.model import Model
+from spectrafit.inference.results import Ledger
+from spectrafit.inference.toys.ensemble import Ensemble, run
+from spectrafit.output import replacing
+
+__all__ = ["Bank", "Record", "merge"]
+
+Floats = npt.NDArray[np.float64]
+_FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Record:
+    """Toys of one truth: their `numbers` (N,), what was fitted to them (N, 4 + G), and the ledger of the fits."""
+
+    numbers: npt.NDArray[np.int64]
+    rows: Floats
+    ledger: Ledger
+
+    def __add__(self, other: Record) -> Record:
+        fresh = ~np.isin(other.numbers, self.numbers)
+        # A toy in both is the same toy: its fits count once.
+        ledger = self.ledger + other.ledger if fresh.any() else self.ledger
+        numbers = np.concatenate([self.numbers, other.numbers[fresh]])
+        order = np.argsort(numbers)
+        return Record(numbers=numbers[order], rows=np.concatenate([self.rows, other.rows[fresh]])[order], ledger=ledger)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Bank:
+    """Toys of one model, by truth and tested values of kappa.
+
+    Attributes
+    ----------
+    digest : str
+        Of the model they are toys of.
+    records : mapping of str to Record
+    first : int
+        Number of the first toy that is thrown here; give each machine a range of its own, then merge.
+    """
+
+    digest: str
+    records: Mapping[str, Record] = dataclasses.field(default_factory=dict)
+    first: int = 0
+
+    def topped_up(
+        self,
+        of: Ensemble,
+        kappas: npt.ArrayLike,
+        toys: int,
+        *,
+        executor: str | Executor | Pool = "serial",
+        workers: int | None = None,
+    ) -> tuple[Record, Bank]:
+        """Return at least `toys` toys, those here and new ones for the rest, and the bank with the new ones."""
+        _check(self.digest, of.model, "toys")
+        tested = np.asarray(kappas, dtype=np.float64).reshape(-1)
+        key = hashlib.blake2b(of.digest.encode() + tested.tobytes(), digest_size=16).hexdigest()
+        record = self.records.get(key)
+        have = 0 if record is None else len(record.numbers)
+        if record is None or have < toys:
+            begin = self.first if record is None else max(self.first, int(record.numbers[-1]) + 1)
+            rows, ledger = run(of, tested, toys=toys - have, first=begin, executor=executor, workers=workers)
+            new = Record(numbers=np.arange(begin, begin + len(rows)), rows=rows, ledger=ledger)
+            record = new if record is None else record + new
+        return record, dataclasses.replace(self, records={**self.records, key: record})
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the bank to `path` (.npz), whole or not at all."""
+        target = Path(path)
+        header = {
+            "format": _FORMAT,
+            "digest": self.digest,
+            "first": self.first,
+            "ledgers": {key: dataclasses.asdict(record.ledger) for key, record in self.records.items()},
+        }
+        arrays: dict[str, Any] = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
+        for key, record in self.records.items():
+            arrays[f"{key}.numbers"], arrays[f"{key}.rows"] = record.numbers, record.rows
+        with replacing(target, remedy="choose another place") as part, part.open("wb") as stream:
+            np.savez(stream, **arrays)
+        return target
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, model: Model | None = None) -> Bank:
+        """Read a bank; ConfigError if it is of another `model`, DataError if it is no bank."""
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                header = json.loads(stored["header"].tobytes())
+                if header["format"] != _FORMAT:
+                    raise DataError(f"{path}: toys in format {header['format']}, needs {_FORMAT}; throw them again")
+                records = {
+                    key: Record(
+                        numbers=stored[f"{key}.numbers"],
+                        rows=stored[f"{key}.rows"],
+                        ledger=Ledger(**{**ledger, "toys": tuple(ledger["toys"])}),
+                    )
+                    for key, ledger in header["ledgers"].items()
+                }
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            why = (error.strerror if isinstance(error, OSError) else None) or "damaged, or another kind of file"
+            raise DataError(f"{path}: not a bank of toys ({why}); give a file that --bank wrote") from error
+        if model is not None:
+            _check(header["digest"], model, str(path))
+        return cls(digest=header["digest"], records=records, first=header["first"])
+
+    def __add__(self, other: Bank) -> Bank:
+        if other.digest != self.digest:
+            raise ConfigError(
+                f"toys of two models cannot be merged: {self.digest[:12]} and {other.digest[:12]}; templates, "
+                "systematics or fit options differ"
+            )
+        records = dict(self.records)
+        for key, record in other.records.items():
+            records[key] = records[key] + record if key in records else record
+        return dataclasses.replace(self, records=records)
+
+
+def _check(digest: str, model: Model, where: str) -> None:
+    if digest != model.digest:
+        raise ConfigError(
+            f"{where}: toys of model {digest[:12]}, this one is {model.digest[:12]}; templates, systematics or fit "
+            "options changed: throw new toys into another file"
+        )
+
+
+def merge(paths: Iterable[str | os.PathLike[str]]) -> Bank:
+    """Return the bank with the toys of several files; ConfigError if they are of different models."""
+    banks = [Bank.load(path) for path in paths]
+    if not banks:
+        raise ConfigError("merge: no banks of toys given")
+    total = banks[0]
+    for bank in banks[1:]:
+        total = total + bank
+    return total

@@ -1,0 +1,210 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.inference.fitting.minimum import Problem
+from spectrafit.inference.kernels.yields import workspace
+from spectrafit.inference.likelihood import observed, predict
+from spectrafit.inference.packing import Observed
+from spectrafit.inference.toys import ensemble as toys
+from spectrafit.inference.toys.bank import Bank, merge
+from spectrafit.random import stream_key
+from tests.inference.models import spectrum
+
+
+def thrown(of, count):
+    """Return counts, centres and local centres of the first toys of an ensemble."""
+    model = of.model
+    key, work, d = stream_key(of.digest, "toys"), workspace(model.arrays).handle, toys.scratch(model)
+    found = []
+    for i in range(count):
+        toys.throw(model.handle, of.truth, key, i, d, work)
+        found.append(Observed(*(values.copy() for values in d)))
+    return [np.stack(values) for values in zip(*found, strict=True)]
+
+
+def truth_of(model):
+    return np.array([1.0, 0.3, -0.4, 0.2, 0.1, -0.2])
+
+
+def test_profiled_toys_throw_counts_and_auxiliary_measurements():
+    model = spectrum(mc=0.3)
+    values = truth_of(model)
+    counts, centres, local = thrown(toys.ensemble(model, values), 4000)
+    at = predict(model, values)
+    np.testing.assert_allclose(counts.mean(axis=0), at.fitted, rtol=0.02)
+    np.testing.assert_allclose(counts.var(axis=0), at.fitted, rtol=0.1)
+    np.testing.assert_allclose(centres.mean(axis=0)[1:], values[1:], atol=0.06)
+    np.testing.assert_allclose(centres.std(axis=0)[1:], 1.0, atol=0.05)
+    np.testing.assert_allclose(local.mean(axis=0), at.fitted / at.mean, atol=0.01)
+    np.testing.assert_allclose(local.std(axis=0), np.sqrt(at.variance) / at.mean, rtol=0.06)
+
+
+def test_prior_toys_vary_the_truth_and_nothing_measured():
+    model = spectrum(mc=0.3)
+    values = truth_of(model)
+    counts, centres, local = thrown(toys.ensemble(model, values, kind="prior"), 4000)
+    assert np.all(centres == 0.0)
+    assert np.all(local == 1.0)
+    rng = np.random.default_rng(1)
+    expected = []
+    for _ in range(4000):
+        at = predict(model, np.append(1.0, rng.normal(size=5)))
+        expected.append(rng.poisson(np.maximum(rng.normal(at.mean, np.sqrt(at.variance)), 0.0)))
+    np.testing.assert_allclose(counts.mean(axis=0), np.mean(expected, axis=0), rtol=0.03)
+    np.testing.assert_allclose(counts.std(axis=0), np.std(expected, axis=0), rtol=0.08)
+
+
+def test_correlated_priors_are_thrown_correlated():
+    model = dataclasses.replace(spectrum(), correlations=(("shape0", "shape1", 0.7), ("shape1", "shape2", -0.4)))
+    _, centres, _ = thrown(toys.ensemble(model, model.initial), 4000)
+    found = np.corrcoef(centres[:, 3:].T)
+    assert found[0, 1] == pytest.approx(0.7, abs=0.03)
+    assert found[1, 2] == pytest.approx(-0.4, abs=0.04)
+
+
+@pytest.mark.parametrize("executor", ["threads", "processes", "dask"])
+def test_a_toy_is_the_same_whoever_throws_it(executor):
+    if executor == "dask":
+        pytest.importorskip("distributed", reason="dask.distributed is not installed: whose workers throw")
+    of = toys.ensemble(spectrum(), truth_of(None))
+    serial, _ = toys.run(of, [0.0], toys=600)
+    other, _ = toys.run(of, [0.0], toys=600, executor=executor, workers=2)
+    assert np.array_equal(serial, other, equal_nan=True)
+    alone, _ = toys.run(of, [0.0], toys=3, first=410)
+    assert np.array_equal(alone, serial[410:413], equal_nan=True)
+
+
+def test_another_seed_is_another_toy():
+    model = spectrum()
+    one, two = (toys.run(toys.ensemble(model, model.initial, seed=s), toys=20)[0] for s in (1, 2))
+    assert not np.any(one[:, toys.BEST] == two[:, toys.BEST])
+
+
+def test_toy_fits_are_minuits():
+    model = spectrum(mc=0.1)
+    of = toys.ensemble(model, truth_of(model))
+    rows, _ = toys.run(of, [0.5], toys=25)
+    counts, centres, local = thrown(of, 25)
+    for i, row in enumerate(rows):
+        problem = Problem(model, measured=Observed(counts[i], centres[i], local[i]))
+        best = problem.migrad(model.initial, problem.free)
+        assert row[toys.BEST] == pytest.approx(best.nll, abs=1e-4)
+        assert row[toys.KAPPA] == pytest.approx(best.values[0], abs=2e-2)
+        start = best.values.copy()
+        start[0] = 0.5
+        assert row[toys.TESTED] == pytest.approx(problem.migrad(start, problem.held(0)).nll, abs=1e-4)
+
+
+def test_failures_go_to_minuit_and_into_the_ledger(monkeypatch):
+    model = spectrum()
+    of = toys.ensemble(model, model.initial)
+    right, _ = toys.run(of, [0.0], toys=10)
+    real = toys.fit_toys
+
+    def failing(a, truth, key, first, kappas, lower, rows, bad, free, d, w):
+        fits = real(a, truth, key, first, kappas, lower, rows, bad, free, d, w)
+        bad[3] = 1
+        rows[3] = -1.0
+        return fits
+
+    monkeypatch.setattr(toys, "fit_toys", failing)
+    rows, ledger = toys.run(of, [0.0], toys=10)
+    assert (ledger.refitted, ledger.failed, ledger.checked, ledger.disagreed) == (1, 0, 1, 0)
+    np.testing.assert_allclose(rows[:, toys.BEST], right[:, toys.BEST], atol=1e-4)
+    np.testing.assert_allclose(rows[3, toys.ERROR], right[3, toys.ERROR], rtol=0.2)
+
+    monkeypatch.setattr(toys, "_again", lambda task, d, row, *, referee: (row, False))
+    rows, ledger = toys.run(of, [0.0], toys=10)
+    assert (ledger.failed, ledger.toys, ledger.rate) == (1, (3,), 1 / ledger.fits)
+    assert np.isnan(rows[3]).all()
+    assert "1 failed" in str(ledger)
+
+
+def test_banks_are_saved_topped_up_and_merged(tmp_path):
+    model = spectrum()
+    of = toys.ensemble(model, model.initial)
+    whole, _ = toys.run(of, [0.0, 1.0], toys=60)
+    first, bank = Bank(digest=model.digest).topped_up(of, [0.0, 1.0], 20)
+    path = bank.save(tmp_path / "one.npz")
+    loaded = Bank.load(path, model=model)
+    more, _ = loaded.topped_up(of, [0.0, 1.0], 60)
+    assert len(first.rows) == 20
+    assert np.array_equal(more.rows, whole, equal_nan=True)
+    _, other = Bank(digest=model.digest, first=20).topped_up(of, [0.0, 1.0], 40)
+    other.save(tmp_path / "two.npz")
+    both = merge([path, tmp_path / "two.npz"])
+    (record,) = both.records.values()
+    assert np.array_equal(record.rows, whole, equal_nan=True)
+    assert np.array_equal(record.numbers, np.arange(60))
+    # A toy that is in both banks counts once.
+    (record,) = (both + bank).records.values()
+    assert len(record.numbers) == 60
+
+
+def test_banks_of_another_model_are_refused(tmp_path):
+    model, other = spectrum(), spectrum(scale=1.01)
+    of = toys.ensemble(model, model.initial)
+    _, bank = Bank(digest=model.digest).topped_up(of, [], 5)
+    path = bank.save(tmp_path / "toys.npz")
+    with pytest.raises(ConfigError, match="throw new toys into another file"):
+        Bank.load(path, model=other)
+    with pytest.raises(ConfigError, match="two models cannot be merged"):
+        bank + Bank(digest=other.digest)
+    with pytest.raises(ConfigError, match="this one is"):
+        bank.topped_up(toys.ensemble(other, other.initial), [], 5)
+    (tmp_path / "no.npz").write_bytes(b"not a bank")
+    with pytest.raises(DataError, match=r"not a bank of toys \(damaged, or another kind of file\); give a file"):
+        Bank.load(tmp_path / "no.npz")
+
+
+def test_a_bank_makes_the_second_limit_free(tmp_path):
+    from spectrafit.inference.intervals.limits import upper_limit
+
+    model = spectrum(bins=5, shapes=1)
+    path = tmp_path / "toys.npz"
+    one = upper_limit(model, method="feldman-cousins", toys=200, expected=False, bank=path)
+    two = upper_limit(model, method="feldman-cousins", toys=200, expected=False, bank=path)
+    assert one.kappa == two.kappa
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_banks_of_two_machines_make_one_limit(tmp_path):
+    from spectrafit.inference.intervals.limits import upper_limit
+
+    model = spectrum(bins=5, shapes=1)
+    options = {"method": "feldman-cousins", "expected": False, "simulations": 0}
+    whole = upper_limit(model, toys=200, **options)
+    here, there = tmp_path / "here.npz", tmp_path / "there.npz"
+    upper_limit(model, toys=100, bank=here, **options)
+    upper_limit(model, toys=100, bank=there, first_toy=100, **options)
+    both = upper_limit(model, toys=200, bank=(here, there), **options)
+    assert both.kappa == pytest.approx(whole.kappa, abs=3 * whole.kappa_error)
+    grid = [r for r in Bank.load(here).records.values() if len(r.numbers) == 200]
+    assert len(grid) >= 20
+    # On the grid both machines' toys are the numbers 0 to 199, which a single one throws.
+    assert all(np.array_equal(r.numbers, np.arange(200)) for r in grid[:20])
+    with pytest.raises(DataError, match=r"absent\.npz: not a bank of toys"):
+        upper_limit(model, toys=100, bank=(here, tmp_path / "absent.npz"), **options)
+
+
+@pytest.mark.parametrize("statistic", ["poisson", "dembinski-abdelmotteleb", "neyman-pearson", "gaussian"])
+def test_every_statistic_of_thrown_simulations_is_a_chi_square(statistic):
+    # Half of each bin's variance is the simulation's: without it 2NLL would come out near 13.
+    model = spectrum(bins=20, mc=0.5, scale=20.0, statistic=statistic)
+    rows, ledger = toys.run(toys.ensemble(model, model.initial), [], toys=600)
+    assert ledger.failed == ledger.disagreed == 0
+    # 20 bins and one free parameter; neyman-pearson and the fixed covariance are chi-squares to some per cent only.
+    assert rows[:, toys.BEST].mean() == pytest.approx(19.0, abs=4 * np.sqrt(2 * 19 / 600))
+    assert (rows[:, toys.KAPPA] / rows[:, toys.ERROR]).std() == pytest.approx(1.0, abs=0.1)
+
+
+def test_without_mc_the_templates_are_the_truth():
+    model = spectrum(mc=0.3)
+    data = np.random.default_rng(4).poisson(model.data)
+    of = toys.ensemble(model, model.initial, mc=False, measured=observed(model, data))
+    counts, _, local = thrown(of, 2000)
+    assert np.all(local == 1.0)
+    np.testing.assert_allclose(counts.mean(axis=0), model.data, rtol=0.03)
