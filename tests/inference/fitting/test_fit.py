@@ -41,9 +41,10 @@ def independent(model, data, **fixed):
         minuit.values[name] = at
         minuit.fixed[name] = True
     minuit.migrad()
-    # The first call's steps are MIGRAD's; the second is as good as differences of values get.
-    minuit.hesse()
-    minuit.hesse()
+    # Each call takes its steps from the errors of the one before: after four they are as good as differences of values
+    # get, whatever steps MIGRAD left.
+    for _ in range(4):
+        minuit.hesse()
     return minuit
 
 
