@@ -10,7 +10,6 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 PACKAGE = PROJECT / "spectrafit"
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.stem not in ("__init__", "__main__"))
-ROOMS = ("physics", "events", "templates", "inference", "interop", "report")
 LONGEST = 400
 TOP = {"pyproject.toml", "README.md", "LICENSE", "spectrafit", "samples", "fits", "tests", "scripts"}
 
@@ -53,13 +52,11 @@ def test_the_tests_of_a_room_reach_each_of_its_modules(room):
 
 
 @parametrised
-def test_every_module_is_short_and_says_what_comes_in_and_what_goes_out(path):
+def test_every_module_is_short_and_says_what_it_is_for(path):
     source = path.read_text(encoding="utf-8")
     assert source.count("\n") <= LONGEST
-    if path.relative_to(PACKAGE).parts[0] in ROOMS:
-        first = (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0]
-        assert re.search(r"\bin\b", first), first
-        assert re.search(r"\bout\b", first), first
+    first = (ast.get_docstring(ast.parse(source)) or "").split("\n\n")[0]
+    assert len(first.split()) >= 4, first
 
 
 @parametrised
