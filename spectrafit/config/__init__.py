@@ -5,7 +5,6 @@ from spectrafit.config.analysis import (
     Axis,
     Correlation,
     CountsSample,
-    Coupling,
     Covariance,
     FitOptions,
     FluxUncertainty,
@@ -21,6 +20,7 @@ from spectrafit.config.analysis import (
     Weight,
     chosen,
 )
+from spectrafit.config.couplings import Coupling
 from spectrafit.config.loading import digest, load, load_samples, schema
 from spectrafit.config.samples import (
     Column,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.physics.constants import G_F, LEPTON_MASSES, M_E, M_W
-from spectrafit.physics.cross_sections import flavour
+from spectrafit.physics.flavours import flavour
 from spectrafit.physics.mixing import Mixing, oscillation_phase, pmns, solar_probabilities, solar_survival
 
 __all__ = [
