@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import tomllib
 from pathlib import Path
 
@@ -256,3 +257,14 @@ def test_an_analysis_made_in_python_is_checked_when_asked(write) -> None:
 def test_the_digest_follows_the_couplings(write) -> None:
     digests = [digest(load(write(text))) for text in (MOMENTS, MOMENTS + "interest = true", SECOND)]
     assert len(set(digests)) == 3
+
+
+def test_the_examples_of_the_page_about_fits_load(write) -> None:
+    page = (Path(__file__).parents[2] / "fits" / "README.md").read_text()
+    examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    assert len(examples) >= 5
+    for example in examples:
+        found = [coupling.coupling for coupling in load(write(example)).fitted_couplings]
+        assert len(found) == max(1, example.count("[[couplings]]"))
+    for coupling in COUPLINGS.values():
+        assert f"| `{coupling.name}` |" in page
