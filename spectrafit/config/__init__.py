@@ -1,4 +1,4 @@
-"""TOML files in, frozen `Analysis` and `SampleSet` out: the field names of the structs are the keys of the files."""
+"""The TOML files as frozen `Analysis` and `SampleSet`: the field names of the structs are the keys of the files."""
 
 from spectrafit.config.analysis import (
     Analysis,

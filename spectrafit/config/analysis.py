@@ -1,4 +1,4 @@
-"""The keys of `fits/*.toml` as frozen structs: regions, coupling, systematics, data, fit and limit options."""
+"""The keys of `fits/*.toml` as frozen structs: regions, couplings, systematics, data, fit and limit options."""
 
 from __future__ import annotations
 

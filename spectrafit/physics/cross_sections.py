@@ -1,4 +1,4 @@
-"""Flavour, neutrino energy and electron energy in; elastic neutrino-electron cross sections out, in cm^2 and cm^2/GeV.
+"""Elastic neutrino-electron cross sections, total in cm^2 and per electron energy in cm^2/GeV.
 
 `pdg` is a PDG code (12, 14, 16 and their negatives), `e_nu` and `t` are the neutrino's energy and the electron's
 kinetic energy (GeV), `mu` a magnetic moment in Bohr magnetons. Every function is a float64 numba ufunc:

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from spectrafit.physics.compiled import plain
 from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM, SIN2_THETA_W, SIN2_THETA_W_MZ
 from spectrafit.physics.couplings import Coupling, FittedCoupling, Monomials
-from spectrafit.physics.cross_sections import g_a, g_v, shape
+from spectrafit.physics.cross_sections import chiral, shape
 from spectrafit.physics.flavours import FLAVOURS
 from spectrafit.physics.kinematics import inside
 from spectrafit.physics.radiative import bks_couplings, bks_factors, effective
@@ -189,15 +190,15 @@ def _flavours(
         acting = [c.coupling for c in couplings if code in c.carriers] + [coupling for coupling, _ in held]
         angle = next((coupling.reference for coupling in acting if coupling.moves_angle), sin2_theta_w)
         column = table[:, code + _OFFSET]
-        column[_LEFT_GENERATED] = g_v(code, sin2_theta_w_generated) + g_a(code)
-        column[_RIGHT_GENERATED] = g_v(code, sin2_theta_w_generated) - g_a(code)
+        # Six numbers in plain Python: the ufuncs of g_V and g_A would have to be compiled for them.
+        column[_LEFT_GENERATED : _RIGHT_GENERATED + 1] = plain(chiral)(code, sin2_theta_w_generated)
         shift = 0.0 if angle is None else angle - SIN2_THETA_W
         if sm == "effective":
             gv, ga = effective(code)
-            gv += 2.0 * shift
+            column[_LEFT], column[_RIGHT] = gv + ga + 2.0 * shift, gv - ga + 2.0 * shift
         else:
-            gv, ga = g_v(code, sin2_theta_w_generated if angle is None else angle), g_a(code)
-        column[_LEFT], column[_RIGHT] = gv + ga, gv - ga
+            wanted = sin2_theta_w_generated if angle is None else angle
+            column[_LEFT : _RIGHT + 1] = plain(chiral)(code, wanted)
         column[_ANGLE] = SIN2_THETA_W_MZ + shift
         column[_KNOWN] = 1.0
         for coupling, kappa in held:
