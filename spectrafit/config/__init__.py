@@ -1,11 +1,10 @@
-"""TOML files in, frozen `Analysis` and `SampleSet` out: the field names of the structs are the keys of the files."""
+"""The TOML files as frozen `Analysis` and `SampleSet`: the field names of the structs are the keys of the files."""
 
 from spectrafit.config.analysis import (
     Analysis,
     Axis,
     Correlation,
     CountsSample,
-    Coupling,
     Covariance,
     FitOptions,
     FluxUncertainty,
@@ -21,6 +20,7 @@ from spectrafit.config.analysis import (
     Weight,
     chosen,
 )
+from spectrafit.config.couplings import Coupling
 from spectrafit.config.loading import digest, load, load_samples, schema
 from spectrafit.config.samples import (
     Column,

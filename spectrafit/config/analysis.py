@@ -1,4 +1,4 @@
-"""The keys of `fits/*.toml` as frozen structs: regions, coupling, systematics, data, fit and limit options."""
+"""The keys of `fits/*.toml` as frozen structs: regions, couplings, systematics, data, fit and limit options."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import math
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from msgspec import field
+from msgspec import UNSET, UnsetType, field
 from msgspec.structs import force_setattr
 
-from spectrafit.config.samples import Flavour, Keys, Sample, SampleSet
+from spectrafit.config.couplings import Coupling, settle, table_of_interest
+from spectrafit.config.samples import Keys, Sample, SampleSet
+from spectrafit.physics.couplings import FittedCoupling
 
 __all__ = [
     "Analysis",
     "Axis",
     "Correlation",
     "CountsSample",
-    "Coupling",
     "Covariance",
     "FitOptions",
     "FluxUncertainty",
@@ -260,17 +261,6 @@ class Correlation(Keys, frozen=True, kw_only=True):
     value: float
 
 
-class Coupling(Keys, frozen=True, kw_only=True):
-    """The fitted coupling; `carriers` are the flavours that have it, `fixed` holds other flavours' values.
-
-    Values are in the coupling's reported unit (mu_B for the magnetic moment).
-    """
-
-    name: str
-    carriers: tuple[Flavour, ...] = ()
-    fixed: dict[Flavour, float] = field(default_factory=dict)
-
-
 class Prune(Keys, frozen=True, kw_only=True):
     """Effects too small to keep, per sample and region; 0 keeps all, and what is pruned is listed in the result.
 
@@ -313,15 +303,18 @@ class Analysis(Keys, frozen=True, kw_only=True):
     """Everything `fits/*.toml` says, with its sample sets loaded.
 
     `pot` is the exposure of the expectation, one number or one per sample set (keyed by the stem of its TOML).
-    `sin2_theta_w` and `sm_xsec` say the Standard Model cross section of the expectation; without `sin2_theta_w` it is
-    the value each sample was generated with. `sample_sets` and `path` are filled by `load`, never by the file.
+    `coupling` is the fitted coupling, a name or a table; without it, the magnetic moment. `couplings` lists several
+    instead. `sin2_theta_w` and `sm_xsec` say the Standard Model cross section of the expectation; without
+    `sin2_theta_w` it is the value each sample was generated with. `sample_sets` and `path` are filled by `load`, never
+    by the file.
     """
 
     samples: str | tuple[str, ...]
     regions: tuple[Region, ...]
     pot: float | dict[str, float]
     title: str = ""
-    coupling: str | Coupling = "magnetic_moment"
+    coupling: str | Coupling | UnsetType = UNSET
+    couplings: tuple[Coupling, ...] = ()
     sin2_theta_w: float | None = None
     sm_xsec: Literal["tree", "effective", "bks"] = "tree"
     systematics: tuple[Systematic, ...] = ()
@@ -335,9 +328,20 @@ class Analysis(Keys, frozen=True, kw_only=True):
     path: str = ""
 
     @property
+    def fitted_couplings(self) -> tuple[FittedCoupling, ...]:
+        """The couplings in the order of the file, fitted and held ones. ConfigError if they do not go together."""
+        return settle(self.coupling, self.couplings, self.path)[0]
+
+    @property
+    def interest(self) -> str:
+        """The name of the parameter that the limit is for. ConfigError as for `fitted_couplings`."""
+        settled, place = settle(self.coupling, self.couplings, self.path)
+        return settled[place].parameter
+
+    @property
     def coupling_options(self) -> Coupling:
-        """The coupling as a table, whether the file gave a name or a table."""
-        return self.coupling if isinstance(self.coupling, Coupling) else Coupling(name=self.coupling)
+        """The table of the coupling of interest. ConfigError as for `fitted_couplings`."""
+        return table_of_interest(self.coupling, self.couplings, self.path)
 
     @property
     def nominal(self) -> tuple[tuple[SampleSet, Sample], ...]:

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from spectrafit.config.analysis import Analysis, ShiftedSample, chosen
+from spectrafit.config.couplings import settle
 from spectrafit.config.samples import SampleSet
 from spectrafit.errors import ConfigError, nearest
-from spectrafit.physics.couplings import COUPLINGS
 
 __all__ = ["digest", "load", "load_samples", "schema"]
 
@@ -255,20 +255,17 @@ def _check(analysis: Analysis, path: Path) -> None:
                     f"{path}: {where}: {name!r} names no {what}{nearest(name, among)} (there are: {listed})"
                 )
 
-    name = analysis.coupling_options.name
-    if name not in COUPLINGS:
-        raise ConfigError(
-            f"{path}: $.coupling: no coupling {name!r}{nearest(name, COUPLINGS)} (there are: {', '.join(COUPLINGS)})"
-        )
+    couplings, _ = settle(analysis.coupling, analysis.couplings, str(path))
+    reserved = ("", "kappa", *(coupling.parameter for coupling in couplings))
     for index, region in enumerate(analysis.regions):
         known(f"$.regions[{index}].samples", "sample", region.samples, samples)
     free: dict[str, bool] = {}
     for index, systematic in enumerate(analysis.systematics):
         where = f"$.systematics[{index}]"
-        if systematic.name in ("", "kappa"):
+        if systematic.name in reserved:
             raise ConfigError(
-                f"{path}: {where}.name: {systematic.name!r} cannot be a systematic's (kappa is what is fitted);"
-                " give it a name of its own"
+                f"{path}: {where}.name: {systematic.name!r} cannot be a systematic's name (a coupling's parameter has"
+                " it, or it is empty); give the systematic a name of its own"
             )
         if free.setdefault(systematic.name, getattr(systematic, "free", False)) != getattr(systematic, "free", False):
             raise ConfigError(

@@ -22,7 +22,8 @@ from spectrafit.errors import ConfigError
 from spectrafit.events.flux import Flux
 from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM, SIN2_THETA_W
 from spectrafit.physics.couplings import COUPLINGS
-from spectrafit.physics.cross_sections import flavour, g_a, g_v
+from spectrafit.physics.cross_sections import g_a, g_v
+from spectrafit.physics.flavours import flavour
 from spectrafit.physics.kinematics import e_nu_min
 from spectrafit.random import uniforms
 
@@ -142,7 +143,7 @@ def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, name
                 raise ConfigError(f"{name}: kappa = {kappa} would make negative cross sections; give kappa >= 0")
             dipole = SIGMA_MAGNETIC / SIGMA_SM * coupling.scale * kappa
         constant, inverse_t = kappa * coupling.constant, kappa * coupling.inverse_t
-        if name == "weak_mixing_angle":
+        if coupling.moves_angle:
             sin2_theta_w = coupling.reference
     if t_min == 0.0 and (dipole or inverse_t):
         raise ConfigError(

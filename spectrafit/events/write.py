@@ -28,7 +28,7 @@ from spectrafit.events.presets import PRESETS, matching
 from spectrafit.events.schema import ENTRY
 from spectrafit.output import replacing
 from spectrafit.physics.constants import SIN2_THETA_W
-from spectrafit.physics.couplings import COUPLINGS, Coupling
+from spectrafit.physics.couplings import COUPLINGS, Coupling, FittedCoupling
 from spectrafit.physics.weighing import weigh
 
 __all__ = ["factors", "reweight"]
@@ -77,7 +77,7 @@ def factors(
     """
     found = _coupling(coupling)
     flat, nest = _flatten(pdg, e_nu, t)
-    rows = weigh(found, *flat, sin2_theta_w_generated=sin2_theta_w, carriers=carriers)
+    rows = weigh([FittedCoupling.of(found, carriers=carriers)], *flat, sin2_theta_w_generated=sin2_theta_w)
     weight, coefficients = _at(found, rows, value, unit)
     return nest(weight), tuple(nest(c) for c in coefficients)
 
@@ -165,12 +165,11 @@ def reweight(
             rows = np.zeros((1 + found.powers, chunk.entries))
             rows[0] = 1.0
             rows[:, events[ENTRY].to_numpy() - chunk.first] = weigh(
-                found,
+                [FittedCoupling.of(found, carriers=carrying)],
                 events["pdg"].to_numpy(),
                 events["e_nu"].to_numpy(),
                 events["t"].to_numpy(),
                 sin2_theta_w_generated=sin2_theta_w,
-                carriers=carrying,
             )
             weight, coefficients = _at(found, rows, value, unit)
             friend.extend(dict(zip(branches, (weight, *coefficients), strict=True)))

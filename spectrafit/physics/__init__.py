@@ -1,11 +1,11 @@
-"""Numbers in, numbers out: the physics of neutrino-electron scattering with electromagnetic properties of the neutrino.
+"""The physics of neutrino-electron scattering with electromagnetic properties of the neutrino.
 
-No files and no events here: scalars, numpy arrays and, where events flow through, jagged awkward arrays. Energies in
-GeV, angles in rad, cross sections in cm^2, magnetic moments in mu_B, charge radii in cm^2, charges in units of the
-proton's; a flavour is a PDG code (12, 14, 16, negative for antineutrinos). Modules: `constants`, `kinematics`,
-`cross_sections`, `angular`, `electromagnetic` (charge radius, millicharge), `radiative`, `couplings` (what can be
-fitted), `weighing` (events to weights), `mixing`, `moments`, `naturalness`, `atoms`. All their public names are found
-here too.
+Functions take numbers and return numbers: scalars, numpy arrays and, where events flow through, jagged awkward arrays.
+No files and no events here. Energies are in GeV, angles in rad, cross sections in cm^2, magnetic moments in mu_B,
+charge radii in cm^2, charges in units of the proton's. A flavour is a PDG code (12, 14, 16, negative for
+antineutrinos). Modules: `constants`, `flavours`, `kinematics`, `cross_sections`, `angular`, `electromagnetic` (charge
+radius, millicharge), `radiative`, `couplings` (the couplings that can be fitted), `weighing` (events to weights),
+`mixing`, `moments`, `naturalness`, `atoms`. All their public names are found here too.
 
 >>> from spectrafit import physics as ph
 >>> numu, e, t, s2w = ph.flavour("numu"), 2.0, 0.3, ph.SIN2_THETA_W
@@ -132,6 +132,7 @@ from typing import Any
 # numba.
 _MODULES = (
     "constants",
+    "flavours",
     "couplings",
     "naturalness",
     "cross_sections",

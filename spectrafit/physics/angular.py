@@ -1,4 +1,4 @@
-"""Energies and the electron's angle in; cross sections per cos(theta), theta^2 and T theta^2 out.
+"""Cross sections per cos(theta), theta^2 and T theta^2 of the electron.
 
 The exact forms are dsigma/dT times a Jacobian, written without differences of large numbers. `theta` in rad, `e_nu`,
 `t` in GeV, `pdg` a PDG code, `mu` in mu_B. Electrons go forwards: beyond pi/2, as outside ``0 < t <= t_max(e_nu)``, a

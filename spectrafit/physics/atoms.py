@@ -1,4 +1,4 @@
-"""Electron energies of keV in; xenon's stepping factor and the cross sections per atom out.
+"""Cross sections per xenon atom at electron energies of keV, with the stepping factor of the bound electrons.
 
 The stepping approximation lets each shell scatter as free electrons once the recoil exceeds its binding energy. It is
 good to 20 or 30 per cent at keV energies, where ab-initio rates are lower [M], and of no consequence for a beam.

@@ -1,18 +1,18 @@
-"""Python arithmetic on floats in; compiled scalar functions and ufuncs out.
+"""Decorators that compile the functions of physics, so that numba's flags and types are said once.
 
-Two decorators over numba, so that flags and types are said once.
+`scalar` is for functions that other compiled code calls, `ufunc` for functions that users call with arrays.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit, vectorize
 
-__all__ = ["scalar", "ufunc"]
+__all__ = ["plain", "scalar", "ufunc"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,6 +21,12 @@ def scalar(function: F) -> F:
     """Compile a function of numbers, for other compiled code to call; division by zero gives inf or NaN as in numpy."""
     compiled: F = njit(error_model="numpy")(function)
     return compiled
+
+
+def plain(function: F) -> F:
+    """Return the Python function that `scalar` compiles, for a few numbers that are not worth a compilation."""
+    original: F = cast(Any, function).py_func
+    return original
 
 
 def ufunc(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

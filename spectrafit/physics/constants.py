@@ -1,4 +1,4 @@
-"""No input; the measured and derived numbers of the cross sections come out, in GeV, cm and units of mu_B.
+"""The measured and derived numbers that the cross sections need, in GeV, cm and units of mu_B.
 
 Energies are in GeV, cross sections in cm^2 (natural GeV^-2 times (hbar c)^2), magnetic moments in Bohr magnetons,
 charge radii in cm^2, charges in units of the proton's. Couplings and sin^2 theta_W are arguments of every function

@@ -1,24 +1,30 @@
-"""The name of a fitted coupling in; its powers, unit, boundary and carriers out (pure Python, nothing heavy).
+"""The couplings that a fit can be made for, and the products of them that every cross section is a sum of.
 
-Every cross section here is a polynomial in one number kappa, ``dsigma(kappa) = dsigma_SM + kappa dsigma_1 + kappa^2
-dsigma_2``, so a template per power is all that a fit needs. kappa is scaled such that values of order one matter;
-kappa = 0 is the Standard Model. The products of several fitted couplings that occur are their
-`Monomials`. A new coupling of one of the two families below is one entry of `COUPLINGS`.
+A coupling is one number, kappa. A cross section is a polynomial in it, ``dsigma(kappa) = dsigma_SM + kappa dsigma_1 +
+kappa^2 dsigma_2``. kappa is scaled such that values of order one matter; kappa = 0 is the Standard Model. Several
+couplings are fitted at once: `Monomials` lists the products of their kappas that occur (1, kappa_1, kappa_2, kappa_1
+kappa_2, ...). The events fill one template for each monomial, and the fit needs nothing else.
 
-"dipole": adds incoherently, ``kappa dsigma_1 ~ mu^2 (1/T - 1/E)``.
-"vector": shifts g_V by ``kappa (constant + inverse_t / T)`` and so interferes: a linear and a square term.
+A coupling belongs to one of two families. A new coupling of one of them is one entry of `COUPLINGS`.
+
+"dipole": the cross section of a magnetic moment is added, ``kappa dsigma_1 ~ mu^2 (1/T - 1/E)``. Nothing interferes.
+"vector": g_V shifts by ``kappa (constant + inverse_t / T)``. The shift interferes with the Standard Model and with the
+    other shifts of the same flavour: a linear term, a square, and a product for every two couplings.
+
+The module is pure Python, because the configuration reads it.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
 from typing import Final, Literal
 
 from spectrafit.physics.constants import CHARGE_RADIUS_COEFFICIENT, MILLICHARGE_COEFFICIENT, SIN2_THETA_W
+from spectrafit.physics.flavours import flavour
 
 __all__ = ["COUPLINGS", "Coupling", "FittedCoupling", "Monomials"]
 
@@ -31,7 +37,7 @@ class Coupling:
     ----------
     name : what the TOML calls it.
     title : what a table or figure calls it.
-    family : "dipole" (one power of kappa) or "vector" (two).
+    family : "dipole" (alone it has the monomials 1 and kappa) or "vector" (1, kappa and kappa^2).
     symbol, unit : of the reported quantity; `unit` is empty for a pure number.
     scale : reported quantity per unit of kappa, or its square where `root` is 2.
     root : 1 if the reported quantity is linear in kappa, 2 if it is the square root.
@@ -40,6 +46,8 @@ class Coupling:
         interval, not into the range of the fit.
     carriers : PDG codes of the flavours that carry it unless the user says otherwise.
     constant, inverse_t : shift of g_V per unit of kappa, and its part that goes as 1/T (GeV); "vector" only.
+    moves_angle : the coupling is sin^2 theta_W itself. Its flavours start from `reference`, whatever angle the others
+        have, and radiative corrections scale its shift as they scale the angle's part of g_V. `constant` only.
     """
 
     name: str
@@ -54,10 +62,11 @@ class Coupling:
     carriers: tuple[int, ...] = (14, -14)
     constant: float = 0.0
     inverse_t: float = 0.0
+    moves_angle: bool = False
 
     @property
     def powers(self) -> int:
-        """P, the number of powers of kappa above 0."""
+        """The highest power of kappa in the cross section. The coupling alone has M = 1 + this many monomials."""
         return 1 if self.family == "dipole" else 2
 
     def reported(self, kappa: float) -> float:
@@ -115,6 +124,7 @@ COUPLINGS: Final[dict[str, Coupling]] = {
             reference=SIN2_THETA_W,
             carriers=(12, -12, 14, -14, 16, -16),
             constant=2.0 * 0.01,
+            moves_angle=True,
         ),
     )
 }
@@ -123,7 +133,7 @@ COUPLINGS: Final[dict[str, Coupling]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class FittedCoupling:
-    """A coupling, the parameter that stands for its kappa, and which flavours it acts on.
+    """A coupling, the parameter that stands for its kappa, and the flavours that it acts on.
 
     Attributes
     ----------
@@ -131,12 +141,47 @@ class FittedCoupling:
     coupling : an entry of `COUPLINGS`.
     carriers : PDG codes of the flavours whose value is fitted. Without any, the coupling is only held at `fixed`.
     fixed : PDG code and value, in the coupling's reported unit, of flavours whose value is held.
+
+    Raises
+    ------
+    ValueError
+        An unknown flavour; a flavour that is both fitted and held; a held value that is not a finite number.
     """
 
     parameter: str
     coupling: Coupling
     carriers: tuple[int, ...]
     fixed: tuple[tuple[int, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse flavours that are unknown, or fitted and held at once."""
+        held = [flavour(code) for code, _ in self.fixed]
+        for code in map(flavour, self.carriers):
+            if code in held:
+                raise ValueError(
+                    f"{self.parameter}: flavour {code} carries the fitted coupling and has a fixed value too; leave it"
+                    " out of the carriers or of the fixed values"
+                )
+        for code, value in self.fixed:
+            if not math.isfinite(value):
+                raise ValueError(f"{self.parameter}: the fixed value of flavour {code} is {value}; give a number")
+
+    @classmethod
+    def of(
+        cls,
+        coupling: Coupling,
+        *,
+        parameter: str = "kappa",
+        carriers: Iterable[int | str] | None = None,
+        fixed: Mapping[int | str, float] | None = None,
+    ) -> FittedCoupling:
+        """Return a fitted coupling whose flavours are given by name or PDG code; without carriers, the usual ones."""
+        return cls(
+            parameter=parameter,
+            coupling=coupling,
+            carriers=coupling.carriers if carriers is None else tuple(flavour(name) for name in carriers),
+            fixed=tuple((flavour(name), value) for name, value in (fixed or {}).items()),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +204,9 @@ class Monomials:
     def of(cls, couplings: Sequence[FittedCoupling]) -> Monomials:
         """Return the monomials of several couplings.
 
-        A dipole adds one, its kappa. Couplings that shift g_V of one flavour enter its cross section squared: each adds
-        kappa and kappa^2, and two of them their product.
+        A dipole adds one monomial, its kappa. A coupling that shifts g_V adds kappa and kappa^2, because the cross
+        section is quadratic in g_V. Two couplings that shift g_V of the same flavour add the product of their kappas.
+        A coupling that is only held adds none.
 
         Raises
         ------

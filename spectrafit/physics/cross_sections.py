@@ -1,4 +1,4 @@
-"""Flavour, neutrino energy and electron energy in; elastic neutrino-electron cross sections out, in cm^2 and cm^2/GeV.
+"""Elastic neutrino-electron cross sections, total in cm^2 and per electron energy in cm^2/GeV.
 
 `pdg` is a PDG code (12, 14, 16 and their negatives), `e_nu` and `t` are the neutrino's energy and the electron's
 kinetic energy (GeV), `mu` a magnetic moment in Bohr magnetons. Every function is a float64 numba ufunc:
@@ -17,18 +17,15 @@ At tree level, with ``left = g_V + g_A`` and ``right = g_V - g_A`` (twice g_L an
 from __future__ import annotations
 
 import math
-from typing import Final
 
 from spectrafit.physics.compiled import scalar, ufunc
 from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM
 from spectrafit.physics.kinematics import LARGEST, end_point, inside
 
 __all__ = [
-    "FLAVOURS",
     "dsigma_dt",
     "dsigma_dt_magnetic",
     "dsigma_dt_sm",
-    "flavour",
     "g_a",
     "g_v",
     "sigma",
@@ -39,23 +36,6 @@ __all__ = [
     "t_from_cumulative",
     "t_from_cumulative_magnetic",
 ]
-
-FLAVOURS: Final = {"nue": 12, "nuebar": -12, "numu": 14, "numubar": -14, "nutau": 16, "nutaubar": -16}
-"""PDG code of each flavour's name."""
-
-
-def flavour(name: str | int) -> int:
-    """Return the PDG code of a flavour given by name ("numu", "nuebar", ...) or already by code.
-
-    Raises
-    ------
-    ValueError
-        If it is neither; the message lists the names.
-    """
-    code = FLAVOURS.get(name, 0) if isinstance(name, str) else int(name)
-    if code not in FLAVOURS.values():
-        raise ValueError(f"flavour {name!r}: not a neutrino; needed one of {', '.join(FLAVOURS)} or its PDG code")
-    return code
 
 
 @scalar

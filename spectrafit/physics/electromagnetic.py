@@ -1,4 +1,4 @@
-"""Charge radius, anapole moment and millicharge in; the shifted vector coupling and cross sections out.
+"""The vector coupling and the cross sections of neutrinos with a charge radius, an anapole moment or a millicharge.
 
 The vertex gamma_mu (q + Q^2 <r^2>/6) of a left-handed neutrino (note, equation 4; one-photon exchange with an electron)
 shifts g_V, by the same amount for neutrino and antineutrino when <r^2> and q are the neutrino's, and so interferes with

@@ -1,4 +1,4 @@
-"""Neutrino energies, electron energies and angles in; the other variables of elastic scattering out.
+"""The variables of elastic scattering on an electron: energies, angles and their limits, each from the others.
 
 Exact two-body kinematics on an electron at rest, with a massless neutrino: `e_nu` is the neutrino's energy, `t` the
 electron's kinetic energy (GeV), `theta` its angle to the neutrino (rad), ``0 < t <= t_max(e_nu)``. Every function

@@ -1,4 +1,4 @@
-"""Mixing angles, phases and mass splittings in; the PMNS matrix, oscillation phases and solar mass states out.
+"""The PMNS matrix, the phases of oscillation and the mass states of solar neutrinos.
 
 Angles in rad, mass splittings in eV^2, energies in GeV, baselines in km, electron densities in N_A per cm^3.
 """

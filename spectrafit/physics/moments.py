@@ -1,4 +1,4 @@
-"""Magnetic and electric moments of the mass states in; the effective moment an experiment sees out.
+"""The effective moment that an experiment sees, from the magnetic and electric moments of the mass states.
 
 Moments are matrices in the mass basis, shape (3, 3), in any unit the caller likes (mu_B, or 1e-10 mu_B); effective
 moments squared come out in its square. For Dirac neutrinos both matrices are Hermitian, for Majorana neutrinos they are
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.physics.constants import G_F, LEPTON_MASSES, M_E, M_W
-from spectrafit.physics.cross_sections import flavour
+from spectrafit.physics.flavours import flavour
 from spectrafit.physics.mixing import Mixing, oscillation_phase, pmns, solar_probabilities, solar_survival
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""A neutrino mass and a scale of new physics in; the magnetic moment that leaves that mass natural out, in mu_B.
+"""The magnetic moment, in mu_B, that leaves a neutrino mass natural at a scale of new physics.
 
 Orders of magnitude (note, equations 9 to 11; Bell et al., PRL 95, 151802 and PLB 642, 377): the diagram that gives the
 moment gives, without its photon, a mass; a moment much above these needs that mass to be cancelled.

@@ -1,4 +1,4 @@
-"""Flavour and energies in; the Standard Model cross section beyond tree level out, in cm^2/GeV.
+"""The Standard Model cross section beyond tree level, in cm^2/GeV.
 
 Two options beside the tree: constant effective couplings, and the one-loop electroweak and QED corrections of Bahcall,
 Kamionkowski and Sirlin, PRD 51, 6146 (1995), appendices A and B ("BKS"). Both are of the weak part alone: no O(alpha)

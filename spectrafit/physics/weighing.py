@@ -1,22 +1,26 @@
-"""Generated events in; their weights as polynomials of a coupling out: row p multiplies kappa^p.
+"""The weights that turn generated events into events of any value of the couplings.
 
-The events were generated with the tree-level Standard Model cross section; a weight is the ratio of what is wanted at
-the event's flavour, neutrino energy and electron energy to that. The ratio is exact: no histogram, no interpolation.
+The events were generated with the tree-level Standard Model cross section. A weight is the ratio of the wanted cross
+section to the generated one, at the event's flavour, neutrino energy and electron energy. The ratio is a polynomial of
+the couplings. Each row of `weigh` holds the coefficient of one monomial. The ratio is exact: no histogram, no
+interpolation.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from spectrafit.physics.compiled import plain
 from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM, SIN2_THETA_W, SIN2_THETA_W_MZ
-from spectrafit.physics.couplings import Coupling
-from spectrafit.physics.cross_sections import FLAVOURS, flavour, g_a, g_v, shape
+from spectrafit.physics.couplings import Coupling, FittedCoupling, Monomials
+from spectrafit.physics.cross_sections import chiral, shape
+from spectrafit.physics.flavours import FLAVOURS
 from spectrafit.physics.kinematics import inside
 from spectrafit.physics.radiative import bks_couplings, bks_factors, effective
 
@@ -26,15 +30,37 @@ Floats = npt.NDArray[np.float64]
 Reals = Floats | npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64] | npt.NDArray[np.int32]
 
-# What depends on the flavour is a table indexed by PDG code + 16, so that the loops do not branch on it. Its rows:
-# g_V + g_A and g_V - g_A of the generated and of the expected cross section, sin^2 theta_W(M_Z) for BKS, whether the
-# flavour carries the coupling, the fixed kappa of one that does not, and whether the code is a neutrino's at all.
-_LEFT_GENERATED, _RIGHT_GENERATED, _LEFT, _RIGHT, _ANGLE, _CARRIES, _FIXED, _KNOWN = range(8)
+# Whatever depends on the flavour is a table with a column per PDG code + 16, so that the loops do not branch on it.
+# Rows of `_Plan.flavours`: g_V + g_A and g_V - g_A of the generated and of the expected cross section; sin^2
+# theta_W(M_Z) for BKS; whether the code is a neutrino's at all; and the sums of what the held couplings do to this
+# flavour: the shift of g_V, its part that goes as 1/T, its part that moves with the angle, and the dipole.
+_LEFT_GENERATED, _RIGHT_GENERATED, _LEFT, _RIGHT, _ANGLE, _KNOWN = range(6)
+_HELD_CONSTANT, _HELD_INVERSE_T, _HELD_ANGLE, _HELD_DIPOLE = range(6, 10)
 _OFFSET, _SIZE = 16, 33
 
 
+class _Plan(NamedTuple):
+    """Everything about a weighing that is the same for every event.
+
+    Attributes
+    ----------
+    flavours : (10, 33). See the rows above.
+    factors : (M, 33). What the term of monomial m is multiplied by for this flavour; 0 where it does not act.
+    shifts : (M, 2, 3). For each of up to two factors of monomial m: the shift of g_V per unit of kappa, its part that
+        goes as 1/T, and its part that moves with the angle. Zeros for a dipole.
+    degrees : (M,). Shifts of g_V in monomial m: 0 (a dipole), 1 or 2.
+    moments_only : only dipoles are added, on top of the generated cross section.
+    """
+
+    flavours: Floats
+    factors: Floats
+    shifts: Floats
+    degrees: npt.NDArray[np.int64]
+    moments_only: bool
+
+
 def weigh(
-    coupling: Coupling,
+    couplings: Coupling | Sequence[FittedCoupling],
     pdg: npt.ArrayLike,
     e_nu: npt.ArrayLike,
     t: npt.ArrayLike,
@@ -42,36 +68,31 @@ def weigh(
     sm: Literal["tree", "effective", "bks"] = "tree",
     sin2_theta_w: float | None = None,
     sin2_theta_w_generated: float = SIN2_THETA_W,
-    carriers: Iterable[int | str] | None = None,
-    fixed: Mapping[int | str, float] | None = None,
 ) -> Floats:
-    """Return the weights of tree-level events for every power of a coupling.
+    """Return the weights of tree-level events for every monomial of the fitted couplings.
 
     Parameters
     ----------
-    coupling : an entry of `COUPLINGS`.
+    couplings : the fitted and held couplings. An entry of `COUPLINGS` alone is fitted on its usual carriers.
     pdg : shape (N,). PDG code of the neutrino; anything else (0, say) marks an entry that is no nu-e event.
     e_nu, t : shape (N,). Neutrino energy and true electron kinetic energy, GeV.
     sm : the Standard Model cross section wanted at kappa = 0.
     sin2_theta_w : sin^2 theta_W in MSbar at Q^2 = 0 wanted at kappa = 0. Without it the tree keeps the generated value,
         and the other two their own. "effective" moves its g_V, "bks" its value at M_Z by the distance from the default.
-        Flavours that carry the coupling "weak_mixing_angle" start from that coupling's reference instead.
+        Flavours that carry or hold a coupling which moves the angle start from that coupling's reference instead.
     sin2_theta_w_generated : sin^2 theta_W of the tree-level cross section the events were generated with.
-    carriers : flavours (names or PDG codes; an antineutrino counts as one of its own) that carry the coupling; without
-        it, `coupling.carriers`.
-    fixed : the coupling's value, in its reported unit, of flavours that do not carry the fitted one.
 
     Returns
     -------
-    ndarray of float64, shape (1 + P, N)
-        Row 0 at kappa = 0, row p the coefficient of kappa^p. Entries that are no nu-e events, or lie outside
-        ``0 < t <= t_max(e_nu)``, have row 0 = 1 and nothing above: whether they may be there the reader has decided.
+    ndarray of float64, shape (M, N)
+        Row m is the coefficient of monomial m, in the order of ``Monomials.of(couplings)``; row 0 is the weight where
+        every fitted kappa is 0. Entries that are no nu-e events, or lie outside ``0 < t <= t_max(e_nu)``, have 1 in row
+        0 and 0 in all others: the reader has decided before whether they may be there.
 
     Raises
     ------
     ValueError
-        For arrays of different lengths, an unknown flavour, a flavour both carrying and fixed, a sin^2 theta_W outside
-        0 to 1.
+        For arrays of different lengths, a sin^2 theta_W outside 0 to 1, couplings that have no `Monomials`.
     """
     columns = np.broadcast_arrays(pdg, e_nu, t)
     if columns[0].ndim != 1:
@@ -80,27 +101,21 @@ def weigh(
     single = columns[1].dtype == columns[2].dtype == np.float32
     codes = _read_only(columns[0], np.int32 if columns[0].dtype == np.int32 else np.int64)
     energies, recoils = (_read_only(column, np.float32 if single else np.float64) for column in columns[1:])
-    carrying = {flavour(name) for name in (coupling.carriers if carriers is None else carriers)}
-    settled = {flavour(name): coupling.kappa(value) for name, value in (fixed or {}).items()}
-    if both := carrying & set(settled):
-        raise ValueError(f"fixed: flavours {sorted(both)} carry the fitted coupling; leave them out of one of the two")
     if sm not in ("tree", "effective", "bks"):
         raise ValueError(f"sm: {sm!r}; needed 'tree', 'effective' or 'bks'")
     for name, value in (("sin2_theta_w", sin2_theta_w), ("sin2_theta_w_generated", sin2_theta_w_generated)):
         if value is not None and not 0.0 < value < 1.0:
             raise ValueError(f"{name}: {value}; needed a number between 0 and 1")
 
-    tables, unchanged = _tables(
-        coupling, sm, sin2_theta_w, sin2_theta_w_generated, tuple(sorted(carrying)), tuple(sorted(settled.items()))
-    )
-    out = np.empty((1 + coupling.powers, codes.size))
-    dipole = SIGMA_MAGNETIC / SIGMA_SM * coupling.scale if coupling.family == "dipole" else 0.0
-    if coupling.family == "dipole" and sm == "tree" and unchanged and not settled:
-        _weigh_dipole(codes, energies, recoils, tables, dipole, out)
+    chosen = _alone(couplings) if isinstance(couplings, Coupling) else tuple(couplings)
+    plan = _plan(chosen, sm, sin2_theta_w, sin2_theta_w_generated)
+    out = np.empty((len(plan.factors), codes.size))
+    if plan.moments_only:
+        for row in range(1, len(out)):
+            _weigh_dipole(codes, energies, recoils, plan.flavours, plan.factors[row], out[0], out[row])
     else:
-        moves_angle = coupling.name == "weak_mixing_angle"
-        shifts = (coupling.constant, coupling.inverse_t)
-        _weigh(codes, energies, recoils, tables, dipole, *shifts, moves_angle, sm == "bks", out)
+        bks = sm == "bks"
+        _weigh(codes, energies, recoils, plan.flavours, plan.factors, plan.shifts, plan.degrees, bks, out)
     return out
 
 
@@ -112,54 +127,103 @@ def _read_only(values: npt.NDArray[Any], kind: type) -> npt.NDArray[Any]:
 
 
 @functools.lru_cache(maxsize=64)
-def _tables(
-    coupling: Coupling,
-    sm: str,
-    sin2_theta_w: float | None,
-    sin2_theta_w_generated: float,
-    carrying: tuple[int, ...],
-    fixed: tuple[tuple[int, float], ...],
-) -> tuple[Floats, bool]:
-    """Return what depends on the flavour, (8, 33), and whether the cross section wanted is the generated one.
+def _alone(coupling: Coupling) -> tuple[FittedCoupling, ...]:
+    return (FittedCoupling.of(coupling),)
 
-    Both are the same for every block of events, so they are worked out once.
-    """
-    settled = dict(fixed)
-    tables = np.zeros((8, _SIZE))
+
+@functools.lru_cache(maxsize=64)
+def _plan(
+    couplings: tuple[FittedCoupling, ...], sm: str, sin2_theta_w: float | None, sin2_theta_w_generated: float
+) -> _Plan:
+    """Return what is the same for every block of events, worked out once."""
+    flavours = _flavours(couplings, sm, sin2_theta_w, sin2_theta_w_generated)
+    fitted = [c for c in couplings if c.carriers]
+    exponents = Monomials.of(couplings).exponents
+    factors = np.zeros((len(exponents), _SIZE))
+    shifts = np.zeros((len(exponents), 2, 3))
+    degrees = np.zeros(len(exponents), np.int64)
+    for m, powers in enumerate(exponents):
+        if not any(powers):
+            continue
+        # A coupling stands here as often as its power says.
+        parts = [c for c, power in zip(fitted, powers, strict=True) for _ in range(power)]
+        both = set(parts[0].carriers).intersection(*(part.carriers for part in parts))
+        columns = [code + _OFFSET for code in sorted(both)]
+        if parts[0].coupling.family == "dipole":
+            factors[m, columns] = _dipole(parts[0].coupling)
+            continue
+        # (x + y)^2 has its product twice.
+        factors[m, columns] = 2.0 if len(set(parts)) == 2 else 1.0
+        degrees[m] = len(parts)
+        for place, part in enumerate(parts):
+            shifts[m, place] = _shift(part.coupling)
+    unchanged = np.array_equal(flavours[_LEFT : _RIGHT + 1], flavours[_LEFT_GENERATED : _RIGHT_GENERATED + 1])
+    moments_only = (
+        sm == "tree"
+        and unchanged
+        and len(exponents) > 1
+        and not degrees.any()
+        and not flavours[_HELD_CONSTANT : _HELD_DIPOLE + 1].any()
+    )
+    return _Plan(flavours=flavours, factors=factors, shifts=shifts, degrees=degrees, moments_only=moments_only)
+
+
+def _dipole(coupling: Coupling) -> float:
+    """Return the magnetic cross section per unit of kappa over that of a weak coupling of 1."""
+    return SIGMA_MAGNETIC / SIGMA_SM * coupling.scale if coupling.family == "dipole" else 0.0
+
+
+def _shift(coupling: Coupling) -> tuple[float, float, float]:
+    """Return the shift of g_V per unit of kappa: constant, as 1/T, and with the angle."""
+    if coupling.moves_angle:
+        return 0.0, 0.0, coupling.constant
+    return coupling.constant, coupling.inverse_t, 0.0
+
+
+def _flavours(
+    couplings: tuple[FittedCoupling, ...], sm: str, sin2_theta_w: float | None, sin2_theta_w_generated: float
+) -> Floats:
+    """Return what depends on the flavour, (10, 33)."""
+    table = np.zeros((10, _SIZE))
     for code in FLAVOURS.values():
-        angle = sin2_theta_w
-        if coupling.name == "weak_mixing_angle" and (code in carrying or code in settled):
-            angle = coupling.reference
-        column = tables[:, code + _OFFSET]
-        column[_LEFT_GENERATED] = g_v(code, sin2_theta_w_generated) + g_a(code)
-        column[_RIGHT_GENERATED] = g_v(code, sin2_theta_w_generated) - g_a(code)
+        held = [(c.coupling, c.coupling.kappa(dict(c.fixed)[code])) for c in couplings if code in dict(c.fixed)]
+        acting = [c.coupling for c in couplings if code in c.carriers] + [coupling for coupling, _ in held]
+        angle = next((coupling.reference for coupling in acting if coupling.moves_angle), sin2_theta_w)
+        column = table[:, code + _OFFSET]
+        # Six numbers in plain Python: the ufuncs of g_V and g_A would have to be compiled for them.
+        column[_LEFT_GENERATED : _RIGHT_GENERATED + 1] = plain(chiral)(code, sin2_theta_w_generated)
         shift = 0.0 if angle is None else angle - SIN2_THETA_W
         if sm == "effective":
             gv, ga = effective(code)
-            gv += 2.0 * shift
+            column[_LEFT], column[_RIGHT] = gv + ga + 2.0 * shift, gv - ga + 2.0 * shift
         else:
-            gv, ga = g_v(code, sin2_theta_w_generated if angle is None else angle), g_a(code)
-        column[_LEFT], column[_RIGHT] = gv + ga, gv - ga
+            wanted = sin2_theta_w_generated if angle is None else angle
+            column[_LEFT : _RIGHT + 1] = plain(chiral)(code, wanted)
         column[_ANGLE] = SIN2_THETA_W_MZ + shift
         column[_KNOWN] = 1.0
-        column[_CARRIES] = code in carrying
-        column[_FIXED] = settled.get(code, 0.0)
-    return tables, np.array_equal(tables[_LEFT : _RIGHT + 1], tables[_LEFT_GENERATED : _RIGHT_GENERATED + 1])
+        for coupling, kappa in held:
+            column[_HELD_CONSTANT : _HELD_ANGLE + 1] += kappa * np.array(_shift(coupling))
+            column[_HELD_DIPOLE] += kappa * _dipole(coupling)
+    return table
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _weigh_dipole(pdg: Integers, e_nu: Reals, t: Reals, tables: Floats, dipole: float, out: Floats) -> None:
-    """Fill rows 0 and 1 for a dipole on top of the generated cross section: row 0 is 1, row 1 one division.
+def _weigh_dipole(
+    pdg: Integers, e_nu: Reals, t: Reals, flavours: Floats, factors: Floats, ones: Floats, moment: Floats
+) -> None:
+    """Fill row 0 with 1 and a dipole's row on top of the generated cross section, with one division.
 
-    The usual case, and so written for the compiler to take several events at once: choices in the place of branches,
-    and of the table its two kinds of neutrino (an antineutrino has left and right swapped) and a bit per carrier.
+    This is the usual case. The loop is written such that the compiler takes several events at once: choices stand in
+    the place of branches. In the place of the table stand its two kinds of neutrino (an antineutrino has left and right
+    swapped) and a bit for every carrier.
     """
-    electron_left, electron_right = tables[_LEFT_GENERATED, _OFFSET + 12], tables[_RIGHT_GENERATED, _OFFSET + 12]
-    other_left, other_right = tables[_LEFT_GENERATED, _OFFSET + 14], tables[_RIGHT_GENERATED, _OFFSET + 14]
+    electron_left, electron_right = flavours[_LEFT_GENERATED, _OFFSET + 12], flavours[_RIGHT_GENERATED, _OFFSET + 12]
+    other_left, other_right = flavours[_LEFT_GENERATED, _OFFSET + 14], flavours[_RIGHT_GENERATED, _OFFSET + 14]
     carriers = 0
+    dipole = 0.0
     for at in range(_SIZE):
-        carriers |= int(tables[_CARRIES, at] != 0.0) << at
-    ones, moment = out[0], out[1]
+        carriers |= int(factors[at] != 0.0) << at
+        dipole = max(dipole, factors[at])
     for i in range(pdg.size):
         code, e, k = pdg[i], np.float64(e_nu[i]), np.float64(t[i])
         at = code + _OFFSET if abs(code) <= _OFFSET else _SIZE
@@ -176,45 +240,51 @@ def _weigh(
     pdg: Integers,
     e_nu: Reals,
     t: Reals,
-    tables: Floats,
-    dipole: float,
-    constant: float,
-    inverse_t: float,
-    moves_angle: bool,
+    flavours: Floats,
+    factors: Floats,
+    shifts: Floats,
+    degrees: npt.NDArray[np.int64],
     bks: bool,
     out: Floats,
 ) -> None:
-    """Fill all rows: a (g_V + g_A)^2 + b (g_V - g_A)^2 - c (g_V + g_A)(g_V - g_A), shifted in g_V, plus the dipole."""
-    powers = out.shape[0] - 1
+    """Fill all rows: a (g_V + g_A)^2 + b (g_V - g_A)^2 - c (g_V + g_A)(g_V - g_A), shifted in g_V, plus the dipoles.
+
+    With s the sum of the shifts of g_V, this is the value at s = 0, plus s times its slope, plus s^2 (a + b - c).
+    """
+    monomials = degrees.size
     for i in range(pdg.size):
         at = pdg[i] + _OFFSET
         e: float = np.float64(e_nu[i])
         k: float = np.float64(t[i])
-        out[0, i] = 1.0
-        for p in range(1, powers + 1):
-            out[p, i] = 0.0
-        if not (0 <= at < _SIZE and tables[_KNOWN, at] != 0.0 and inside(e, k)):
+        if not (0 <= at < _SIZE and flavours[_KNOWN, at] != 0.0 and inside(e, k)):
+            out[0, i] = 1.0
+            for m in range(1, monomials):
+                out[m, i] = 0.0
             continue
-        y = (e - k) / e
+        y, per_t = (e - k) / e, 1.0 / k
         a, b, c = 1.0, y * y, M_E * k / (e * e)
-        left, right = tables[_LEFT_GENERATED, at], tables[_RIGHT_GENERATED, at]
+        left, right = flavours[_LEFT_GENERATED, at], flavours[_RIGHT_GENERATED, at]
         generated = left * left * a + right * right * b - left * right * c
-        left, right = tables[_LEFT, at], tables[_RIGHT, at]
-        shift = constant + inverse_t / k
+        left, right = flavours[_LEFT, at], flavours[_RIGHT, at]
+        # How far g_V goes when sin^2 theta_W moves: as at tree level, or with the factor of BKS in front of it.
+        turn = 1.0
         if bks:
-            left, right, slope = bks_couplings(pdg[i], k, tables[_ANGLE, at])
+            left, right, slope = bks_couplings(pdg[i], k, flavours[_ANGLE, at])
             a, b, c = bks_factors(e, k)
-            if moves_angle:
-                shift *= 0.5 * slope
-        # A flavour with a fixed value starts from it; the others' is 0.
-        left += shift * tables[_FIXED, at]
-        right += shift * tables[_FIXED, at]
-        extra = dipole * (e - k) / (e * k)
+            turn = 0.5 * slope
+        held = flavours[_HELD_CONSTANT, at] + flavours[_HELD_INVERSE_T, at] * per_t + flavours[_HELD_ANGLE, at] * turn
+        left += held
+        right += held
         bracket = left * left * a + right * right * b - left * right * c
-        out[0, i] = (max(bracket, 0.0) + extra * tables[_FIXED, at]) / generated
-        if tables[_CARRIES, at] != 0.0:
-            if powers == 1:
-                out[1, i] = extra / generated
+        out[0, i] = (max(bracket, 0.0) + flavours[_HELD_DIPOLE, at] * (y * per_t)) / generated
+        per_generated = 1.0 / generated
+        dipole = y * per_t * per_generated
+        linear = (2.0 * (left * a + right * b) - (left + right) * c) * per_generated
+        square = (a + b - c) * per_generated
+        for m in range(1, monomials):
+            first = shifts[m, 0, 0] + shifts[m, 0, 1] * per_t + shifts[m, 0, 2] * turn
+            if degrees[m] == 2:
+                term = first * (shifts[m, 1, 0] + shifts[m, 1, 1] * per_t + shifts[m, 1, 2] * turn) * square
             else:
-                out[1, i] = shift * (2.0 * (left * a + right * b) - (left + right) * c) / generated
-                out[2, i] = shift * shift * (a + b - c) / generated
+                term = first * linear if degrees[m] == 1 else dipole
+            out[m, i] = factors[m, at] * term

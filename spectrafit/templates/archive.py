@@ -26,7 +26,7 @@ VERSION = version("spectrafit-numm")
 _FORMAT = 2
 
 # Keys of an analysis that act on filled templates or after them, and what only says where files lie.
-_AFTER = ("title", "counts", "normalise", "data", "fit", "limit", "samples", "path")
+_AFTER = ("title", "coupling", "counts", "normalise", "data", "fit", "limit", "samples", "path")
 
 
 def configuration(analysis: Analysis) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     templates), titles and labels, and the folders files lie in.
     """
     plain: dict[str, Any] = msgspec.to_builtins(analysis)
-    plain["coupling"] = msgspec.to_builtins(analysis.coupling_options)
+    plain["couplings"] = msgspec.to_builtins(analysis.fitted_couplings)
     # By name: positions in the file count those of `norm` too, which may come and go.
     plain["systematics"] = {}
     for systematic in analysis.systematics:

@@ -31,7 +31,7 @@ from spectrafit.templates.sources import Source, survey
 from spectrafit.templates.store import Templates
 from spectrafit.templates.systematics import effects
 from spectrafit.templates.variations import vary
-from spectrafit.templates.weights import powers_of
+from spectrafit.templates.weights import monomials_of
 
 __all__ = ["build"]
 
@@ -165,7 +165,7 @@ def _finish(analysis: Analysis, sources: tuple[Source, ...], added: Mapping[tupl
     """Scale to the analysis exposure, drop the flow, and make variations; return the fields of `Templates`."""
     regions = lay_out(analysis.regions)
     grid = Grid.of(analysis.regions, "")
-    powers = powers_of(analysis)
+    powers = len(monomials_of(analysis)) - 1
     expected = [s for s in sources if s.sample.role != "data" and s.sample.name == s.stands_for]
     observed = [s for s in sources if s.sample.role == "data"]
     samples = tuple(s.sample.name for s in expected)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from spectrafit.config import Analysis, Covariance, FluxUncertainty, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import flux
-from spectrafit.physics.cross_sections import FLAVOURS
+from spectrafit.physics.flavours import FLAVOURS
 from spectrafit.templates.components import directions_of
 from spectrafit.templates.fill import AxisIndex, axis_index
 

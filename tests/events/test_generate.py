@@ -12,7 +12,8 @@ from spectrafit.errors import ConfigError, DataError
 from spectrafit.events import flux
 from spectrafit.events.generate import expected, generate
 from spectrafit.physics import cross_sections, kinematics
-from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.physics.couplings import COUPLINGS, FittedCoupling
+from spectrafit.physics.flavours import flavour
 from spectrafit.physics.weighing import weigh
 
 S2W = 0.23863
@@ -54,7 +55,7 @@ def test_events_per_pot_close_with_an_independent_quadrature(tmp_path):
     made = sample_set(tmp_path, Recipe(flavour="numu", events=60_000), Recipe(flavour="nue", events=40_000))
     for path, name in zip(generate(made), ("numu", "nue"), strict=True):
         events, pot, count = columns(path)
-        table, code = flux.load(made.flux[name]), cross_sections.flavour(name)
+        table, code = flux.load(made.flux[name]), flavour(name)
         assert count == (60_000 if name == "numu" else 40_000)
 
         def passing(e_nu, code=code):
@@ -136,20 +137,20 @@ def test_without_a_response_and_with_one_of_its_own_a_sample_is_truth_only(tmp_p
     assert columns(path)[0]["t"].tobytes() == truth["t"].tobytes()
 
 
-@pytest.mark.parametrize(
-    ("coupling", "kappa"),
-    [("magnetic_moment", 2.0), ("charge_radius", 3.0), ("millicharge", -15.0), ("weak_mixing_angle", -6.0)],
-)
+@pytest.mark.parametrize("coupling", list(COUPLINGS))
 @pytest.mark.parametrize("flavour", ["numu", "numubar"])
-def test_a_sample_made_with_a_coupling_is_the_reweighted_standard_model(tmp_path, coupling, kappa, flavour):
-    t_min = 0.05
+def test_a_sample_made_with_a_coupling_is_the_reweighted_standard_model(tmp_path, coupling, flavour):
+    t_min, found = 0.05, COUPLINGS[coupling]
+    # A moment of 1.4e-9 mu_B, or a shift of g_V at 1 GeV.
+    kappa = 2.0 if found.family == "dipole" else 0.1 / (found.constant + found.inverse_t)
     made = sample_set(
         tmp_path,
         Recipe(flavour=flavour, events=60_000, t_min=t_min),
         Recipe(flavour=flavour, events=60_000, t_min=t_min, coupling=coupling, kappa=kappa),
     )
     (plain, plain_pot, _), (coupled, coupled_pot, _) = (columns(path) for path in generate(made))
-    rows = weigh(COUPLINGS[coupling], plain["pdg"], plain["e_nu"], plain["t"], carriers=[flavour])
+    fitted = [FittedCoupling.of(COUPLINGS[coupling], carriers=[flavour])]
+    rows = weigh(fitted, plain["pdg"], plain["e_nu"], plain["t"])
     ratio = np.polynomial.polynomial.polyval(kappa, rows)
     x = plain["t_reco"] * plain["theta_reco"] ** 2, coupled["t_reco"] * coupled["theta_reco"] ** 2
     edges = [np.array([0.15, 0.2, 0.3, 0.4, 0.6, 0.9, 1.4, 2.2, 4.0]), np.array([0, 0.0005, 0.001, 0.002, 0.004])]
@@ -171,7 +172,7 @@ def test_expected_events_are_flux_times_cross_section_times_electrons(tmp_path):
     made = sample_set(tmp_path, Recipe(flavour="numu", events=1))
     found = expected(made, 3.62e20, t_min=0.3, t_max=0.9)
     for name, events in found.items():
-        table, code = flux.load(made.flux[name]), cross_sections.flavour(name)
+        table, code = flux.load(made.flux[name]), flavour(name)
         fine = np.unique(np.concatenate([np.linspace(a, b, 200) for a, b in itertools.pairwise(table.edges)]))
         middle = 0.5 * (fine[1:] + fine[:-1])
         sigma = cross_sections.sigma_sm(code, middle, 0.3, 0.9, S2W)

@@ -12,6 +12,7 @@ from spectrafit.events import flux, response
 from spectrafit.events.generate import expected, generate
 from spectrafit.events.read import read, scan
 from spectrafit.physics import cross_sections
+from spectrafit.physics.flavours import flavour
 
 NUWRO = Path("../shared/data/events/nuwro")
 SETS = sorted(Path("samples").glob("*.toml"))
@@ -163,7 +164,7 @@ def test_nuwro_and_our_generator_agree_within_statistics(ours, path, name):
         need(NUWRO)
     one, two = events_of(ours, name), events_of(theirs, name)
     # NuWro's sin^2 theta_W is another: take its events to ours.
-    code = cross_sections.flavour(name)
+    code = flavour(name)
     two["t"] = np.minimum(two["t"], two["e_nu"] * (1 - 1e-6))
     ratio = [
         cross_sections.dsigma_dt_sm(code, two["e_nu"], two["t"], s) for s in (ours.sin2_theta_w, theirs.sin2_theta_w)

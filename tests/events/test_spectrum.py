@@ -9,7 +9,8 @@ from spectrafit.events import flux
 from spectrafit.events.spectrum import spectrum
 from spectrafit.physics import cross_sections, kinematics
 from spectrafit.physics.constants import M_E
-from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.physics.couplings import COUPLINGS, FittedCoupling
+from spectrafit.physics.flavours import flavour
 from spectrafit.physics.weighing import weigh
 from spectrafit.random import stream_key
 
@@ -29,12 +30,13 @@ CASES = {
 
 def dsigma(name, options, e_nu, t):
     """The coupling's cross section, cm^2/GeV, from the code that reweights: it knows nothing of the generator."""
-    code = cross_sections.flavour(name)
+    code = flavour(name)
     e_nu, t = np.broadcast_arrays(np.atleast_1d(e_nu).astype(float), np.atleast_1d(t).astype(float))
     plain = cross_sections.dsigma_dt_sm(code, e_nu, t, S2W)
     if not options.get("coupling"):
         return plain
-    weights = weigh(COUPLINGS[options["coupling"]], np.full(t.size, code), e_nu.ravel(), t.ravel(), carriers=[code])
+    fitted = [FittedCoupling.of(COUPLINGS[options["coupling"]], carriers=[code])]
+    weights = weigh(fitted, np.full(t.size, code), e_nu.ravel(), t.ravel())
     return plain * np.polynomial.polynomial.polyval(options["kappa"], weights).reshape(t.shape)
 
 
