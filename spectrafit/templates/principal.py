@@ -88,6 +88,8 @@ def fewer_rows(parts: Mapping[str, Floats]) -> dict[str, Floats]:
         Row r of every part belongs to the same deviation: the covariance between parts is kept, too.
     """
     rows = max((len(part) for part in parts.values()), default=0)
+    if rows == 0:
+        return dict(parts)
     flat: dict[str, Floats] = {name: part.reshape(rows, -1) for name, part in parts.items()}
     used = {name: np.any(part != 0, axis=0) for name, part in flat.items()}
     if rows <= sum(int(where.sum()) for where in used.values()):
