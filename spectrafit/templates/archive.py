@@ -156,6 +156,7 @@ def _served(path: Path, cells: Cells, analysis: Analysis) -> Cells:
         for key, said in made["systematics"].items()
         if key in wanted["systematics"] or said["kind"] == "sample"
     }
+    made["tables"] = {name: digest for name, digest in made["tables"].items() if name in wanted["tables"]}
     key = differing_key(made, wanted)
     regions = lay_out(analysis.regions)
     if not key:

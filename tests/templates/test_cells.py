@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from spectrafit.errors import ConfigError, DataError
@@ -109,7 +109,12 @@ def covariance(templates, name, kappa=0.7):
     return total
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=5,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # an example is a whole build: none is made smaller
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(data=st.data())
 def test_merged_cells_are_a_fill_with_these_edges(ntuples, fine, data):
     t, x, side = (chosen(data.draw, edges) for edges in (T_EDGES, X_EDGES, SIDE_EDGES))
@@ -137,7 +142,8 @@ def test_merged_cells_are_a_fill_with_these_edges(ntuples, fine, data):
             close(a.effects[key].half, b.effects[key].half)
     one, two = vary(found), vary(direct)
     close(one.data, two.data)
-    close(one.flow, two.flow, rtol=1e-11)
+    # Counts have no flow of their own; those of bins that are dropped become flow.
+    close(one.flow[:3], two.flow[:3], rtol=1e-11)
     for name in ("ratio", "absolute", "knob", "scale", "score", "smear", "calib"):
         rows = [[v for v, one in enumerate(made.variations) if one.parameter == name] for made in (one, two)]
         close(one.counts[:, rows[0]], two.counts[:, rows[1]], rtol=1e-11)
@@ -408,12 +414,12 @@ def test_parts_add_up_and_unlike_ones_are_refused(ntuples, fine):
         _ = alone + alone.rebinned({"side": [[0.3, 4.0]]})
     with pytest.raises(ConfigError, match="different analyses or edges"):
         _ = alone + dataclasses.replace(alone, samples=alone.samples[:1])
+    whole = alone.samples[0].effects["multisim"]
+    fewer = dataclasses.replace(whole, sums=whole.sums[:5])
+    sample = dataclasses.replace(alone.samples[0], effects={**alone.samples[0].effects, "multisim": fewer})
+    reduced = dataclasses.replace(alone, samples=(sample, *alone.samples[1:]))
     with pytest.raises(ConfigError, match="were reduced"):
-        reduced = alone.samples[0].effects["multisim"]
-        fewer = dataclasses.replace(reduced, sums=reduced.sums[:5])
-        effects = {**alone.samples[0].effects, "multisim": fewer}
-        sample = dataclasses.replace(alone.samples[0], effects=effects)
-        _ = alone + dataclasses.replace(alone, samples=(sample, *alone.samples[1:]))
+        _ = alone + reduced
 
 
 def test_it_prints_a_few_lines(fine):

@@ -107,7 +107,7 @@ def test_fewer_rows_say_the_same(rows, samples, bins, seed):
     assert len({len(part) for part in fewer.values()}) == 1
     assert len(fewer["s0"]) == min(rows, numbers)
     before, after = (
-        np.concatenate([p.reshape(len(p), -1) for p in found.values()], axis=1) for found in (parts, fewer)
+        np.concatenate([p.reshape(len(p), 2 * bins) for p in found.values()], axis=1) for found in (parts, fewer)
     )
     scale = np.sqrt(np.outer(np.sum(before**2, axis=0), np.sum(before**2, axis=0)))
     assert np.all(np.abs(after.T @ after - before.T @ before) <= 1e-12 * scale.max(initial=0) + 1e-12 * scale)
