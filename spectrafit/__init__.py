@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.results import FitResult, Limit, Profile
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
-    from spectrafit.templates.store import Templates
+    from spectrafit.templates.templates import Templates
 
 # Before any kernel is loaded.
 make_room(str(Path(__file__).parent))
@@ -50,7 +50,7 @@ _HOME = {
     "Model": "inference.model",
     "Profile": "inference.results",
     "SampleSet": "config",
-    "Templates": "templates.store",
+    "Templates": "templates.templates",
     "assemble": "inference.assemble",
     "build": "templates.build",
     "fit": "inference.fitting.fit",

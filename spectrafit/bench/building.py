@@ -26,7 +26,7 @@ from spectrafit.execution import executor
 from spectrafit.templates import cache
 from spectrafit.templates.build import build
 from spectrafit.templates.regions import lay_out
-from spectrafit.templates.store import Templates
+from spectrafit.templates.templates import Templates
 
 __all__ = ["PEERS", "templates"]
 

@@ -18,9 +18,9 @@ from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM, SIN2_THE
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.templates import fill
 from spectrafit.templates.chunks import BLOCK
-from spectrafit.templates.observables import Columns
+from spectrafit.templates.observables import Quantities
 from spectrafit.templates.regions import Grid, lay_out
-from spectrafit.templates.weights import weigher
+from spectrafit.templates.weights import Weigher
 
 __all__ = ["by_histograms", "in_memory", "many_universes"]
 
@@ -28,20 +28,21 @@ Floats = npt.NDArray[np.float64]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 _UNIVERSES = 100
+_PLACES = np.array([[0, 1], [1, 2]])
 
 
 def add_up(analysis: Analysis, events: Arrays) -> Floats:
     """Return what our kernels make of events in memory, (F, 6): weights, squares as a polynomial in kappa, entries."""
     sample_set, sample = analysis.nominal[0]
-    grid, weigh = Grid.of(analysis.regions, sample.name), weigher(analysis, sample_set, sample)
-    sums = np.zeros((grid.size, fill.columns_of(1)))
+    grid, weigh = Grid.of(analysis.regions, sample.name), Weigher.of(analysis, sample_set, sample)
+    sums, places = fill.EventSums.zeros(grid.size, weigh.monomials), fill.places_of(weigh.monomials)
     for start in range(0, len(events["weight"]), BLOCK):
-        view = Columns({name: values[start : start + BLOCK] for name, values in events.items()})
+        view = Quantities({name: values[start : start + BLOCK] for name, values in events.items()})
         weight = view.stored("weight")
         powers = weigh(view, weight.size)
         for cells in grid.cells(view, weight.size):
-            fill.add_events(cells, weight, powers, sums)
-    return sums[grid.inner]
+            fill.add_events(cells, weight, powers, places, sums.table)
+    return sums.table[grid.layout.inner]
 
 
 def ratio(events: Arrays) -> Floats:
@@ -89,18 +90,18 @@ def in_memory(events: Arrays, turns: int, peers: Collection[str]) -> list[Row]:
 def _stages(analysis: Analysis, events: Arrays) -> dict[str, float]:
     """Return the seconds of each part of `add_up`, part by part in the same blocks."""
     sample_set, sample = analysis.nominal[0]
-    grid, weigh = Grid.of(analysis.regions, sample.name), weigher(analysis, sample_set, sample)
-    sums = np.zeros((grid.size, fill.columns_of(1)))
+    grid, weigh = Grid.of(analysis.regions, sample.name), Weigher.of(analysis, sample_set, sample)
+    sums, places = fill.EventSums.zeros(grid.size, weigh.monomials), fill.places_of(weigh.monomials)
     spent = dict.fromkeys(("weigh", "number", "add"), 0.0)
     for start in range(0, len(events["weight"]), BLOCK):
-        view = Columns({name: values[start : start + BLOCK] for name, values in events.items()})
+        view = Quantities({name: values[start : start + BLOCK] for name, values in events.items()})
         weight = view.stored("weight")
         marks = [time.perf_counter()]
         powers = weigh(view, weight.size)
         marks.append(time.perf_counter())
         cells = grid.cells(view, weight.size)
         marks.append(time.perf_counter())
-        fill.add_events(cells[0], weight, powers, sums)
+        fill.add_events(cells[0], weight, powers, places, sums.table)
         marks.append(time.perf_counter())
         for stage, begun, ended in zip(spent, marks, marks[1:], strict=False):
             spent[stage] += ended - begun
@@ -119,13 +120,15 @@ def many_universes(events: Arrays, turns: int, peers: Collection[str]) -> list[R
     powers = np.stack([np.ones(size), ratio(events)])
 
     def ours() -> Floats:
-        sums = np.zeros((grid.size, 2, _UNIVERSES))
+        sums, noise = np.zeros((grid.size, 2, _UNIVERSES)), np.zeros((grid.size, 1, 3))
         for start in range(0, size, BLOCK):
             part = slice(start, start + BLOCK)
-            view = Columns({name: values[part] for name, values in columns.items()})
+            view = Quantities({name: values[part] for name, values in columns.items()})
             cells = grid.cells(view, len(view["weight"]))
-            fill.add_universes(cells[0], view["weight"], np.ascontiguousarray(powers[:, part]), ratios[part], sums)
-        return np.moveaxis(sums[grid.inner], 0, -1)
+            mine, weight = np.ascontiguousarray(powers[:, part]), view["weight"]
+            products = fill.products_of(mine, _PLACES)
+            fill.add_universes(cells[0], weight, weight, mine, products, ratios[part], sums, noise)
+        return np.moveaxis(sums[grid.layout.inner], 0, -1)
 
     def one_by_one(axes: Sequence[bh.axis.Axis], places: Sequence[npt.NDArray[Any]]) -> Floats:
         found = np.empty((2, _UNIVERSES, 700))
@@ -140,8 +143,8 @@ def many_universes(events: Arrays, turns: int, peers: Collection[str]) -> list[R
     if "numpy" in peers:
         places = (columns["t_reco"], columns["t_reco"] * columns["theta_reco"] ** 2)
         inside = np.full(grid.size, -1, np.int32)
-        inside[grid.inner] = np.arange(700)
-        flat = inside[grid.cells(Columns(columns), size)[0]]
+        inside[grid.layout.inner] = np.arange(700)
+        flat = inside[grid.cells(Quantities(columns), size)[0]]
         works["fill"] = lambda: one_by_one(axes, places)
         works["numbered"] = lambda: one_by_one((bh.axis.Integer(0, 700),), (flat,))
     done = in_turns(works, turns=min(turns, 3))

@@ -28,7 +28,7 @@ from spectrafit.errors import ConfigError
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
     from spectrafit.inference.model import Model
-    from spectrafit.templates.store import Templates
+    from spectrafit.templates.templates import Templates
 
 __all__ = ["build", "check", "coverage", "export", "fit", "limit", "sensitivity"]
 

@@ -1,4 +1,4 @@
-"""An `Analysis` and its `Templates` in, the `Model` its likelihood is made of out."""
+"""Assembling: an `Analysis` and its `Templates` become the `Model` that the likelihood is made of."""
 
 from __future__ import annotations
 
@@ -9,28 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit import config
+from spectrafit.arraytypes import Flags, Floats
 from spectrafit.config import Analysis, chosen
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.inference.likelihood import predict
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
-from spectrafit.templates.store import Templates, Variation
+from spectrafit.physics.couplings import Monomials
+from spectrafit.templates.templates import Templates
+from spectrafit.templates.variations import Variation
 
 __all__ = ["as_fitted", "assemble"]
 
-Floats = npt.NDArray[np.float64]
-
 _FLOOR = "floor of empty bins"
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class _Source:
-    """One sample, from templates or from counts: (V, 1+P, B) counts, (1+2P, B) squares, and the scale they are at."""
-
-    name: str
-    title: str
-    counts: Floats
-    squares: Floats
-    scale: float = 1.0
 
 
 def assemble(
@@ -59,83 +49,57 @@ def assemble(
     DataError
         Bins without a prediction, under `zero_bins = "error"`; no data to unblind.
     """
-    names = [r.name for r in templates.regions]
     counts = None if data is None else np.asarray(data, dtype=np.float64)
     if unblind and counts is None:
         counts = _unblinded(analysis, templates)
-    sources = _normalised(analysis, templates, list(_sources(analysis, templates)))
-    residual = _residual(templates, sources)
+    names = [r.name for r in templates.regions]
     spans = tuple(Span(name=r.name, start=r.start, stop=r.stop) for r in templates.regions)
+    templates = as_fitted(analysis, templates)
+    expected, squares, residual = templates.counts, templates.squares, templates.residual
     if analysis.fit.terms == "norm":
         starts = [s.start for s in spans]
-        sources = [
-            dataclasses.replace(
-                s, counts=np.add.reduceat(s.counts, starts, -1), squares=np.add.reduceat(s.squares, starts, -1)
-            )
-            for s in sources
-        ]
-        residual = np.add.reduceat(residual, starts, -1)
+        expected, squares, residual = (np.add.reduceat(a, starts, -1) for a in (expected, squares, residual))
         counts = None if counts is None else np.add.reduceat(counts, starts)
         spans = tuple(Span(name=s.name, start=i, stop=i + 1) for i, s in enumerate(spans))
-    parameters = {"kappa": Parameter(name="kappa", kind="interest", constraint="free")}
-    _declare(analysis, templates, parameters, names)
-    components, variances, steady = _components(analysis, templates, sources, spans)
+    parameters = _parameters(analysis, templates, names)
+    components, variances, steady = _components(analysis, templates, expected, squares, spans)
     residual = residual + steady
     model = Model(
-        parameters=tuple(parameters.values()),
+        parameters=parameters,
         components=tuple(components),
         regions=spans,
         data=np.zeros(spans[-1].stop) if counts is None else counts,
         asimov=counts is None,
+        poi=parameters[0].name,
         coupling=analysis.coupling_options.name,
         statistic=analysis.fit.statistic,
         terms=analysis.fit.terms,
         variances=tuple(variances) if analysis.fit.mc_statistics != "none" else (),
         residual=residual if np.any(residual) else np.zeros((0, 0)),
         correlations=tuple((c.parameters[0], c.parameters[1], c.value) for c in analysis.fit.correlations),
-        titles={s.name: s.title or s.name for s in sources},
+        titles=dict(zip(templates.samples, templates.titles, strict=True)),
     )
     model = _ruled(analysis, model)
     return model if counts is not None else model.with_data(np.maximum(predict(model).mean, 0.0), asimov=True)
 
 
 def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
-    """Return the templates as the likelihood takes them: scaled as `normalise` asks, with the samples of `counts`.
-
-    Errors as in `assemble`.
-    """
-    if not analysis.normalise and not analysis.counts:
+    """Return the templates as the likelihood takes them: scaled as `normalise` asks. Errors as in `assemble`."""
+    if not analysis.normalise:
         return templates
-    sources = _normalised(analysis, templates, list(_sources(analysis, templates)))
-    more = len(analysis.counts)
-    scales = np.array([s.scale for s in sources])
-    flow = np.concatenate([templates.flow, np.zeros((more, *templates.flow.shape[1:]))])
+    scales = _scales(analysis, templates)
+    # What principal components leave of the variance grows with the expectation of the samples that it is of.
+    filled = [i for i, name in enumerate(templates.samples) if name not in templates.tabulated]
+    before = templates.counts[filled, 0, 0].sum(axis=0)
+    after = (templates.counts[filled, 0, 0] * scales[filled, None]).sum(axis=0)
+    growth = np.where(before > 0, after / np.where(before > 0, before, 1.0), 1.0)
     return dataclasses.replace(
         templates,
-        samples=tuple(s.name for s in sources),
-        roles=(*templates.roles, *(sample.role for sample in analysis.counts)),
-        titles=tuple(s.title for s in sources),
-        counts=np.stack([s.counts for s in sources]),
-        squares=np.stack([s.squares for s in sources]),
-        residual=_residual(templates, sources),
-        entries=np.concatenate([templates.entries, np.zeros((more, templates.bins), dtype=np.int64)]),
-        flow=flow * scales[:, None, None],
+        counts=templates.counts * scales[:, None, None, None],
+        squares=templates.squares * scales[:, None, None] ** 2,
+        residual=templates.residual * growth**2,
+        flow=templates.flow * scales[:, None, None],
     )
-
-
-def _sources(analysis: Analysis, templates: Templates) -> Iterator[_Source]:
-    """Yield the samples of the templates, then those known by their counts only."""
-    for i, (name, title) in enumerate(zip(templates.samples, templates.titles, strict=True)):
-        yield _Source(name=name, title=title, counts=templates.counts[i], squares=templates.squares[i])
-    for sample in analysis.counts:
-        where = f"{analysis.path}: counts {sample.name!r}"
-        expected = np.zeros((len(templates.variations), 1 + templates.powers, templates.bins))
-        squares = np.zeros((1 + 2 * templates.powers, templates.bins))
-        for region, values in sample.counts.items():
-            expected[:, 0, _bins(templates, region, where, len(values))] = values
-        for region, values in sample.errors.items():
-            squares[0, _bins(templates, region, where, len(values))] = np.square(values)
-        yield _Source(name=sample.name, title=sample.title, counts=expected, squares=squares)
 
 
 def _bins(templates: Templates, region: str, where: str, length: int) -> slice:
@@ -152,7 +116,7 @@ def _bins(templates: Templates, region: str, where: str, length: int) -> slice:
 def _unblinded(analysis: Analysis, templates: Templates) -> Floats:
     """Return the real data: data samples plus the counts in the TOML."""
     _refuse_other_exposure(analysis, templates)
-    counts = np.zeros(templates.bins) if templates.data is None else np.array(templates.data)
+    counts = np.zeros(templates.n_bins) if templates.data is None else np.array(templates.data)
     for region, values in analysis.data.items():
         counts[_bins(templates, region, f"{analysis.path}: data", len(values))] += values
     missing = [r.name for r in templates.regions if r.name not in analysis.data]
@@ -183,84 +147,81 @@ def _refuse_other_exposure(analysis: Analysis, templates: Templates) -> None:
             )
 
 
-def _normalised(analysis: Analysis, templates: Templates, sources: list[_Source]) -> list[_Source]:
-    """Return the sources scaled as `normalise` asks, rule by rule."""
+def _scales(analysis: Analysis, templates: Templates) -> Floats:
+    """Return what `normalise` multiplies each sample by, (S,), rule by rule."""
+    scales = np.ones(len(templates.samples))
+    regions = [r.name for r in templates.regions]
     for rule in analysis.normalise:
         where = f"{analysis.path}: normalise"
-        known = tuple(s.name for s in sources)
-        picked = chosen(rule.samples, known)
+        picked = chosen(rule.samples, templates.samples)
         if not picked:
-            raise ConfigError(f"{where}: no sample {rule.samples[0]!r}{nearest(rule.samples[0], known)}")
-        if rule.region not in [r.name for r in templates.regions]:
-            raise ConfigError(
-                f"{where}: no region {rule.region!r}{nearest(rule.region, [r.name for r in templates.regions])}"
-            )
+            raise ConfigError(f"{where}: no sample {rule.samples[0]!r}{nearest(rule.samples[0], templates.samples)}")
+        if rule.region not in regions:
+            raise ConfigError(f"{where}: no region {rule.region!r}{nearest(rule.region, regions)}")
         bins = templates.region(rule.region).bins
-        total = sum(float(s.counts[0, 0, bins].sum()) for s in sources if s.name in picked)
+        mine = [templates.sample(name) for name in picked]
+        total = sum(float((templates.counts[i, 0, 0, bins] * scales[i]).sum()) for i in mine)
         if not total > 0:
             raise DataError(
                 f"{where}: {', '.join(picked)} expect {total:g} events in region {rule.region!r}, which cannot be "
                 f"scaled to {rule.expected:g}; check the cut and the files"
             )
-        scale = rule.expected / total
-        sources = [
-            dataclasses.replace(s, counts=s.counts * scale, squares=s.squares * scale**2, scale=s.scale * scale)
-            if s.name in picked
-            else s
-            for s in sources
-        ]
-    return sources
+        scales[mine] *= rule.expected / total
+    return scales
 
 
-def _residual(templates: Templates, sources: list[_Source]) -> Floats:
-    """Return what principal components leave of the variance, (1+2P, B): it grows with the expectation it is of."""
-    before = templates.counts[:, 0, 0].sum(axis=0)
-    after = sum((s.counts[0, 0] for s in sources[: len(templates.samples)]), np.zeros(templates.bins))
-    growth = np.where(before > 0, after / np.where(before > 0, before, 1.0), 1.0)
-    scaled: Floats = templates.residual * growth**2
-    return scaled
+def _parameters(analysis: Analysis, templates: Templates, regions: list[str]) -> tuple[Parameter, ...]:
+    """Return the couplings, the systematics' parameters, and the free normalisations of `terms = "shape"`.
 
-
-def _declare(analysis: Analysis, templates: Templates, parameters: dict[str, Parameter], regions: list[str]) -> None:
-    """Add the parameters of the systematics, and the free normalisations of `terms = "shape"`."""
+    The first coupling is of interest; further ones are free nuisances. Their bounds belong in the statistic.
+    """
+    interest, *others = templates.monomials.parameters
+    found = {interest: Parameter(name=interest, kind="interest", constraint="free")}
+    found |= {name: Parameter(name=name, constraint="free") for name in others}
     for effect in analysis.systematics:
         if not isinstance(effect, config.Norm):
             continue
         free = Parameter(name=effect.name, initial=1.0, constraint="free", group=effect.group)
-        parameters[effect.name] = free if effect.free else Parameter(name=effect.name, group=effect.group)
+        found[effect.name] = free if effect.free else Parameter(name=effect.name, group=effect.group)
     for variation in templates.variations[1:]:
-        if variation.parameter not in parameters:
-            parameters[variation.parameter] = Parameter(name=variation.parameter, group=variation.group)
+        if variation.parameter not in found:
+            found[variation.parameter] = Parameter(name=variation.parameter, group=variation.group)
     if analysis.fit.terms == "shape":
         for region in regions:
             name = f"norm[{region}]"
-            parameters[name] = Parameter(name=name, initial=1.0, constraint="free")
+            found[name] = Parameter(name=name, initial=1.0, constraint="free")
+    return tuple(found.values())
 
 
 def _components(
-    analysis: Analysis, templates: Templates, sources: list[_Source], spans: tuple[Span, ...]
+    analysis: Analysis, templates: Templates, counts: Floats, squares: Floats, spans: tuple[Span, ...]
 ) -> tuple[list[Component], list[Variance], Floats]:
-    """Return the components, their variances, and the variance that follows kappa but no nuisance."""
+    """Return the components, their variances, and the variance that follows the couplings but no nuisance.
+
+    `counts` are (S, V, M, B) and `squares` (S, Q, B), in the bins of `spans`.
+    """
     components: list[Component] = []
     variances: list[Variance] = []
-    steady = np.zeros((1 + 2 * templates.powers, spans[-1].stop))
-    for source in sources:
+    monomials = templates.monomials
+    steady = np.zeros((len(monomials.products), spans[-1].stop))
+    for at, sample in enumerate(templates.samples):
         for span in spans:
             bins = slice(span.start, span.stop)
             places: dict[int, int] = {}
-            for power in range(1 + templates.powers):
-                if np.any(source.counts[:, power, bins]):
-                    places[power] = len(components)
-                    components.append(_component(analysis, templates, source, span, power))
-            nominal = {p: components[c].nominal for p, c in places.items()}
-            for k in range(1 + 2 * templates.powers):
-                values = source.squares[k, bins]
-                pair = _pair(k, places)
+            for m in range(len(monomials)):
+                rows = counts[at, :, m, bins]
+                if np.any(rows):
+                    places[m] = len(components)
+                    components.append(_component(analysis, templates, sample, span, m, rows))
+            nominal = {m: components[c].nominal for m, c in places.items()}
+            for q in range(len(monomials.products)):
+                values = squares[at, q, bins]
+                pair = _pair(monomials, q, places)
                 if pair is None or not np.any(values):
-                    steady[k, bins] += values
+                    steady[q, bins] += values
                     continue
-                follows = _follows(pair, nominal)
-                steady[k, bins] += np.where(follows, 0.0, values)
+                follows = _follows(monomials, pair, nominal)
+                steady[q, bins] += np.where(follows, 0.0, values)
                 first, second = places[pair[0]], places[pair[1]]
                 variances.append(Variance(first=first, second=second, values=np.where(follows, values, 0.0)))
     if analysis.fit.mc_statistics == "none":
@@ -268,30 +229,51 @@ def _components(
     return components, variances, steady
 
 
-def _pair(k: int, places: dict[int, int]) -> tuple[int, int] | None:
-    """Return the powers whose yields the variance's kappa^k follows: without interference if possible, balanced."""
-    pairs = [(p, k - p) for p in places if p <= k - p and k - p in places]
-    return min(pairs, key=lambda pq: (pq[0] % 2 + pq[1] % 2 if len(places) > 2 else 0, pq[1] - pq[0]), default=None)
+def _partners(monomials: Monomials, m: int) -> tuple[int, int] | None:
+    """Return two other monomials whose product is the square of m, if it is interference, whose templates may cancel.
+
+    The interference of a coupling with the Standard Model, kappa, squares to the same as 1 times kappa^2.
+    """
+    square = monomials.places[m][m]
+    found = ((a, b) for a in range(len(monomials)) for b in range(a) if monomials.places[a][b] == square)
+    return next(found, None)
 
 
-def _follows(pair: tuple[int, int], nominal: dict[int, Floats]) -> npt.NDArray[np.bool_]:
+def _pair(monomials: Monomials, q: int, places: dict[int, int]) -> tuple[int, int] | None:
+    """Return monomials whose yields a variance of product q follows: without interference if possible, balanced."""
+    pairs = [(a, b) for a in places for b in places if a <= b and monomials.places[a][b] == q]
+
+    def cost(pair: tuple[int, int]) -> tuple[int, int]:
+        interference = sum(_partners(monomials, m) is not None for m in pair)
+        return interference, sum(monomials.exponents[pair[1]]) - sum(monomials.exponents[pair[0]])
+
+    return min(pairs, key=cost, default=None)
+
+
+def _follows(monomials: Monomials, pair: tuple[int, int], nominal: dict[int, Floats]) -> Flags:
     """Return in which bins the yields are far enough from zero for a variance to be scaled with them.
 
     An interference template changes sign; where it nearly cancels, its relative change says nothing about variances.
     """
-    follows: npt.NDArray[np.bool_] = (nominal[pair[0]] != 0) & (nominal[pair[1]] != 0)
-    if 1 in pair and 0 in nominal and 2 in nominal:
-        follows &= np.abs(nominal[1]) > 0.1 * np.sqrt(np.abs(nominal[0] * nominal[2]))
+    follows: Flags = (nominal[pair[0]] != 0) & (nominal[pair[1]] != 0)
+    for m in set(pair):
+        partners = _partners(monomials, m)
+        if partners is not None and all(other in nominal for other in partners):
+            a, b = (nominal[other] for other in partners)
+            follows &= np.abs(nominal[m]) > 0.1 * np.sqrt(np.abs(a * b))
     return follows
 
 
-def _component(analysis: Analysis, templates: Templates, source: _Source, span: Span, power: int) -> Component:
-    """Return one sample's template of one power in one region."""
-    factors = [Factor(parameter="kappa", values=(float(power),))] if power else []
+def _component(
+    analysis: Analysis, templates: Templates, sample: str, span: Span, monomial: int, counts: Floats
+) -> Component:
+    """Return one sample's template of one monomial in one region; `counts` is (V, n)."""
+    couplings = templates.monomials.factors(templates.monomials.exponents[monomial])
+    factors = [Factor(parameter=name, values=(float(power),)) for name, power in couplings]
     for effect in analysis.systematics:
-        if not isinstance(effect, config.Norm) or (power and effect.powers == "sm"):
+        if not isinstance(effect, config.Norm) or (couplings and effect.powers == "sm"):
             continue
-        if not chosen(effect.samples, (source.name,)) or not chosen(effect.regions, (span.name,)):
+        if not chosen(effect.samples, (sample,)) or not chosen(effect.regions, (span.name,)):
             continue
         if effect.free:
             factors.append(Factor(parameter=effect.name))
@@ -301,14 +283,13 @@ def _component(analysis: Analysis, templates: Templates, source: _Source, span: 
             factors.append(Factor(parameter=effect.name, kind="linear", values=(effect.sigma,)))
     if analysis.fit.terms == "shape":
         factors.append(Factor(parameter=f"norm[{span.name}]"))
-    counts = source.counts[:, power, span.start : span.stop]
     return Component(
-        sample=source.name,
-        power=power,
+        sample=sample,
+        power=sum(power for _, power in couplings),
         start=span.start,
         nominal=counts[0],
         factors=tuple(factors),
-        morphs=tuple(_morphs(templates, source.name, counts)),
+        morphs=tuple(_morphs(templates, sample, counts)),
     )
 
 

@@ -14,7 +14,7 @@ import uproot
 from spectrafit.errors import ConfigError
 from spectrafit.output import replacing
 from spectrafit.templates.regions import RegionBins
-from spectrafit.templates.store import Templates
+from spectrafit.templates.templates import Templates
 
 __all__ = ["histogram_names", "write"]
 
@@ -28,12 +28,13 @@ def histogram_names(templates: Templates) -> dict[str, tuple[str, str | None, in
     Names are `REGION/SAMPLE/sm` for the Standard Model and `REGION/SAMPLE/kappaN` for the coefficient of kappa^N, in
     events at the analysis exposure; the sample `total` (sample None here) is the sum of all.
     """
-    powers = ["sm", *(f"kappa{p}" for p in range(1, 1 + templates.powers))]
+    monomials = templates.monomials
+    words = ["".join(f"{name}{power}" for name, power in monomials.factors(e)) or "sm" for e in monomials.exponents]
     return {
         f"{region.name}/{sample or 'total'}/{word}": (region.name, sample, power)
         for region in templates.regions
         for sample in (*templates.samples, None)
-        for power, word in enumerate(powers)
+        for power, word in enumerate(words)
     }
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from spectrafit.config import Analysis
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Limit, Profile
-    from spectrafit.templates.store import Templates
+    from spectrafit.templates.templates import Templates
 
 
 class _Room(ModuleType):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult
-    from spectrafit.templates.store import Templates
+    from spectrafit.templates.templates import Templates
 
 __all__ = ["alarms"]
 

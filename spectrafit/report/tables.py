@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Impact, Limit
     from spectrafit.report.expectation import Expectation
-    from spectrafit.templates.store import Templates
+    from spectrafit.templates.templates import Templates
 
 __all__ = [
     "Table",
@@ -304,19 +304,20 @@ def inventory_table(analysis: Analysis, *, skip_bad_files: bool = False) -> Tabl
     ConfigError, DataError
         What a build would stumble over; with `skip_bad_files` simulation that cannot be read is left out.
     """
-    from spectrafit.templates.sources import survey
+    from spectrafit.templates.plan import survey
 
     rows = []
     several = len(analysis.sample_sets) > 1
     for source in survey(analysis, {} if skip_bad_files else None):
-        found, name = source.inventory, source.sample.name
-        if name != source.stands_for:
-            name = f"{name} (for {source.stands_for})"
-        data = source.sample.role == "data"
+        found, plan = source.inventory, source.plan
+        name = plan.sample.name
+        if name != plan.stands_for:
+            name = f"{name} (for {plan.stands_for})"
+        data = plan.sample.role == "data"
         rows.append(
             (
-                f"{source.sample_set.name}/{name}" if several else name,
-                source.sample.role,
+                f"{plan.sample_set.name}/{name}" if several else name,
+                plan.sample.role,
                 str(len(found.identities)),
                 str(found.entries),
                 "" if found.pot is None else f"{found.pot:.4g}",

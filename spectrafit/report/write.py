@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from spectrafit.config import Analysis
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Impact, Limit, Profile
-    from spectrafit.templates.store import Templates
+    from spectrafit.templates.templates import Templates
 
 __all__ = ["write"]
 
@@ -131,7 +131,7 @@ def _profile(model: Model, best: FitResult, limit: Limit) -> Profile:
 
 def _as_shown(analysis: Analysis, templates: Templates, model: Model) -> Model:
     """Return the model bin by bin: `terms = "norm"` fits totals, and a spectrum is still worth seeing."""
-    if model.n_bins == templates.bins:
+    if model.n_bins == templates.n_bins:
         return model
     options = msgspec.structs.replace(analysis.fit, terms="shape+norm")
     return assemble(msgspec.structs.replace(analysis, fit=options), templates, unblind=not model.asimov)
@@ -139,7 +139,7 @@ def _as_shown(analysis: Analysis, templates: Templates, model: Model) -> Model:
 
 def _as_written(analysis: Analysis, templates: Templates, model: Model) -> Templates:
     """Return the templates and data that were fitted; a blind fit leaves real data in no file."""
-    data = None if model.asimov else model.data if model.n_bins == templates.bins else templates.data
+    data = None if model.asimov else model.data if model.n_bins == templates.n_bins else templates.data
     return dataclasses.replace(as_fitted(analysis, templates), data=data)
 
 

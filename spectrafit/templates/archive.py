@@ -1,65 +1,188 @@
-"""Plain values and arrays in, one .npz file out and back; and what of an analysis its templates depend on."""
+"""The file that `spectrafit build -o` writes: the cells of an analysis, whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from spectrafit.config import Analysis, Norm
+from spectrafit.config import Analysis
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.output import replacing
-from spectrafit.templates.matrices import tables_of
+from spectrafit.physics.couplings import Monomials
+from spectrafit.templates.cells import Cells, EffectCells, Fractions, SampleCells
+from spectrafit.templates.configuration import configuration, differing_key, of_the_fill
+from spectrafit.templates.merging import Merge
+from spectrafit.templates.migration import Moves
+from spectrafit.templates.regions import RegionBins, lay_out
+from spectrafit.templates.systematics import effects
+from spectrafit.templates.tables import tabulate
 
-__all__ = ["VERSION", "check_name", "configuration", "differing_key", "read", "write"]
-
-VERSION = version("spectrafit-numm")
-"""Of spectrafit: part of what templates and caches are made from. Looked up once, which takes a millisecond."""
+__all__ = ["attach", "check_name", "load", "save"]
 
 # The layout of the file; a file of another number is refused, not guessed at.
-_FORMAT = 2
-
-# Keys of an analysis that act on filled templates or after them, and what only says where files lie.
-_AFTER = ("title", "coupling", "counts", "normalise", "data", "fit", "limit", "samples", "path")
+_FORMAT = 3
 
 
-def configuration(analysis: Analysis) -> dict[str, Any]:
-    """Return what of the analysis shapes its templates, as plain values, with digests of its matrices and flux tables.
+def save(path: Path, cells: Cells) -> Path:
+    """Write cells to `path` (.npz), whole or not at all, and return it.
 
-    Left out: fit and limit options, `norm` systematics, counts, data and normalisation (all applied to filled
-    templates), titles and labels, and the folders files lie in.
+    Raises
+    ------
+    ConfigError
+        The name does not end in .npz.
+    DataError
+        The file cannot be written.
     """
-    plain: dict[str, Any] = msgspec.to_builtins(analysis)
-    plain["couplings"] = msgspec.to_builtins(analysis.fitted_couplings)
-    # By name: positions in the file count those of `norm` too, which may come and go.
-    plain["systematics"] = {}
-    for systematic in analysis.systematics:
-        if not isinstance(systematic, Norm):
-            twins = sum(name.partition(" (")[0] == systematic.name for name in plain["systematics"])
-            name = f"{systematic.name} ({twins + 1})" if twins else systematic.name
-            plain["systematics"][name] = msgspec.to_builtins(systematic)
-    plain["sample_sets"] = {
-        sample_set.name: {
-            key: value for key, value in msgspec.to_builtins(sample_set).items() if key not in ("title", "path")
-        }
-        for sample_set in analysis.sample_sets
+    plain = {
+        "analysis": msgspec.to_builtins(cells.analysis),
+        "regions": [region.plain() for region in cells.regions],
+        "monomials": [cells.monomials.parameters, cells.monomials.exponents],
+        "samples": [
+            {
+                **{key: getattr(s, key) for key in ("name", "role", "title", "stands_for", "tabulated")},
+                "effects": [[key, len(found.moves)] for key, found in s.effects.items()],
+            }
+            for s in cells.samples
+        ],
+        "fractions": {key: list(found.samples) for key, found in cells.fractions.items()},
+        "tables": {key: list(found) for key, found in cells.tables.items()},
+        "inventories": cells.inventories,
+        "configuration": cells.configuration,
+        "version": cells.version,
+        "provenance": cells.provenance,
     }
-    for sample_set in plain["sample_sets"].values():
-        for sample in sample_set["samples"]:
-            # A generator's recipe says how the files came to be; the files' own identities say what is in them.
-            for key in ("title", "generate"):
-                del sample[key]
-    for region in plain["regions"]:
-        for axis in region["axes"]:
-            del axis["label"]
-    plain["tables"] = tables_of(analysis)
-    return {key: value for key, value in plain.items() if key not in _AFTER}
+    return _write(path, plain, dict(_arrays(cells)))
+
+
+def _arrays(cells: Cells) -> Any:
+    """Yield every array with its name in the file; names are numbers, since users' names may hold any character."""
+    for i, sample in enumerate(cells.samples):
+        for name in ("sums", "squares", "entries"):
+            yield f"{i}.{name}", getattr(sample, name)
+        for j, found in enumerate(sample.effects.values()):
+            for name in ("sums",) if found.moves else ("sums", "noise", "half"):
+                yield f"{i}.{j}.{name}", getattr(found, name)
+            for k, moves in enumerate(found.moves):
+                for name in ("first", "second", "squares"):
+                    yield f"{i}.{j}.{k}.{name}", getattr(moves, name)
+    for j, fractions in enumerate(cells.fractions.values()):
+        yield f"fractions.{j}", fractions.rows
+    for j, tables in enumerate(cells.tables.values()):
+        for k, table in enumerate(tables.values()):
+            yield f"tables.{j}.{k}", table
+
+
+def load(path: Path, analysis: Analysis | None = None) -> Cells:
+    """Read cells written by `save`.
+
+    Parameters
+    ----------
+    path : Path
+        The .npz file.
+    analysis : Analysis, optional
+        Return the cells for this analysis. It may differ from the one they were filled for in what acts on filled
+        cells: sizes and smoothing of systematics where no event is weighed anew, covariances from files, counts, and
+        edges that merge bins. Anything else is refused.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, no templates file, or of another layout.
+    ConfigError
+        The cells belong to another analysis; the message names the first key that differs.
+    """
+    plain, arrays = _read(path)
+    try:
+        cells = _restored(plain, arrays)
+    except (KeyError, IndexError, TypeError, ValueError, msgspec.ValidationError) as error:
+        raise DataError(f"{path}: damaged, or not a templates file ({error}); build it again") from error
+    if analysis is None:
+        return cells
+    return attach(_served(path, cells, analysis), analysis)
+
+
+def _restored(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Cells:
+    regions = tuple(RegionBins.from_plain(region) for region in plain["regions"])
+    parameters, exponents = plain["monomials"]
+    cells = sum(int(np.prod(region.extents)) for region in regions)
+    samples = []
+    for i, said in enumerate(plain["samples"]):
+        found = {}
+        for j, (key, count) in enumerate(said["effects"]):
+            sums = arrays[f"{i}.{j}.sums"]
+            if count:
+                names = ("first", "second", "squares")
+                moves = [{name: arrays[f"{i}.{j}.{k}.{name}"] for name in names} for k in range(count)]
+                found[key] = EffectCells.of_moves(sums, tuple(Moves(cells=cells, **one) for one in moves))
+            else:
+                found[key] = EffectCells(sums=sums, noise=arrays[f"{i}.{j}.noise"], half=arrays[f"{i}.{j}.half"])
+        own = {name: arrays[f"{i}.{name}"] for name in ("sums", "squares", "entries")}
+        samples.append(SampleCells(**{**said, "effects": found}, **own))
+    return Cells(
+        analysis=msgspec.convert(plain["analysis"], Analysis),
+        regions=regions,
+        monomials=Monomials(parameters=tuple(parameters), exponents=tuple(tuple(e) for e in exponents)),
+        samples=tuple(samples),
+        fractions={
+            key: Fractions(rows=arrays[f"fractions.{j}"], samples=tuple(names))
+            for j, (key, names) in enumerate(plain["fractions"].items())
+        },
+        tables={
+            key: {name: arrays[f"tables.{j}.{k}"] for k, name in enumerate(names)}
+            for j, (key, names) in enumerate(plain["tables"].items())
+        },
+        inventories=tuple(plain["inventories"]),
+        configuration=plain["configuration"],
+        version=plain["version"],
+        provenance=plain["provenance"],
+    )
+
+
+def _served(path: Path, cells: Cells, analysis: Analysis) -> Cells:
+    """Return saved cells with the bins of an analysis, or refuse them."""
+    needed = configuration(analysis)
+    made, wanted = (of_the_fill(plain, edges=False) for plain in (cells.configuration, needed))
+    # What was filled for a systematic that the analysis lacks is left alone. Not so for shifted ntuple sets: without
+    # their systematic they are samples of the expectation.
+    made["systematics"] = {
+        key: said
+        for key, said in made["systematics"].items()
+        if key in wanted["systematics"] or said["kind"] == "sample"
+    }
+    made["tables"] = {name: digest for name, digest in made["tables"].items() if name in wanted["tables"]}
+    key = differing_key(made, wanted)
+    regions = lay_out(analysis.regions)
+    if not key:
+        try:
+            merge = Merge.between(cells.regions, regions)
+        except ConfigError as error:
+            made, wanted = (of_the_fill(plain, edges=True) for plain in (cells.configuration, needed))
+            key = differing_key(made, wanted) or str(error)
+    if key:
+        raise ConfigError(f"{path}: made with another analysis: {key}; build the templates again")
+    return replace(cells.without_tables().merged(merge), configuration=needed)
+
+
+def attach(cells: Cells, analysis: Analysis) -> Cells:
+    """Return filled cells with all that an analysis lays beside them: counts, covariances and flux tables.
+
+    Raises
+    ------
+    ConfigError, DataError
+        Counts or matrices that do not fit the bins.
+    """
+    cells = tabulate(analysis, replace(cells, analysis=analysis))
+    every = effects(analysis)
+    tables = {key: found for key, effect in every.items() if (found := effect.tables(analysis))}
+    fractions = {key: rows for key, effect in every.items() if (rows := effect.fractions(cells)) is not None}
+    return replace(cells, fractions=fractions, tables=tables)
 
 
 def check_name(path: Path) -> None:
@@ -68,7 +191,7 @@ def check_name(path: Path) -> None:
         raise ConfigError(f"{path}: templates are kept as .npz; call the file {path.with_suffix('.npz').name}")
 
 
-def write(path: Path, plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Path:
+def _write(path: Path, plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Path:
     """Write `plain` (as JSON) and `arrays` to `path`, whole or not at all.
 
     Raises
@@ -85,8 +208,8 @@ def write(path: Path, plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Pa
     return path
 
 
-def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the plain values and the arrays of a file made by `write`.
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the plain values and the arrays of a file made by `_write`.
 
     Raises
     ------
@@ -107,30 +230,3 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     if plain.pop("format", None) != _FORMAT:
         raise DataError(f"{path}: written by another version of spectrafit; build it again")
     return plain, arrays
-
-
-def differing_key(made: Mapping[str, Any], needed: Mapping[str, Any]) -> str:
-    """Return where two nested plain mappings first differ, with both values, or an empty string."""
-    # A round trip through JSON makes tuples lists and keys text, as they are in the file.
-    return next(_differences("$", json.loads(json.dumps(made)), json.loads(json.dumps(needed))), "")
-
-
-def _differences(where: str, made: Any, needed: Any) -> Iterator[str]:
-    if isinstance(made, dict) and isinstance(needed, dict):
-        for key in dict.fromkeys([*needed, *made]):
-            if key not in made:
-                yield f"{where}.{key} is {_short(needed[key])} in the analysis, absent in the templates"
-            elif key not in needed:
-                yield f"{where}.{key} is absent in the analysis, {_short(made[key])} in the templates"
-            else:
-                yield from _differences(f"{where}.{key}", made[key], needed[key])
-    elif isinstance(made, list) and isinstance(needed, list) and len(made) == len(needed):
-        for i, (a, b) in enumerate(zip(made, needed, strict=True)):
-            yield from _differences(f"{where}[{i}]", a, b)
-    elif made != needed:
-        yield f"{where} is {_short(needed)} in the analysis, {_short(made)} in the templates"
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."

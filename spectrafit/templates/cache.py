@@ -1,4 +1,4 @@
-"""A chunk of an ntuple in, its columns as memory-mapped Feather files out: a second build reads nothing else.
+"""The cache of columns: a second build maps Feather files of the first one and reads no ntuple.
 
 Each chunk is two files: ``<key>.arrow`` holds the columns, uncompressed, as any Arrow library reads them;
 ``<key>.json`` says what they were made from and their checksum. What was made from other files or another sample set is
@@ -26,11 +26,9 @@ from spectrafit.errors import ConfigError
 from spectrafit.events.read import read_columns
 from spectrafit.events.schema import CANONICAL, Chunk, DropReport, FileIdentity
 from spectrafit.output import replacing
-from spectrafit.templates.archive import VERSION
+from spectrafit.templates.configuration import VERSION
 
 __all__ = ["Cached", "clear", "contents", "fetch"]
-
-Columns = dict[str, Any]
 
 _SUFFIXES = (".arrow", ".json")
 
@@ -55,7 +53,7 @@ def fetch(
     columns: Sequence[str],
     identities: Sequence[FileIdentity],
     folder: Path | None,
-) -> tuple[Columns, DropReport, bool]:
+) -> tuple[dict[str, Any], DropReport, bool]:
     """Return the columns of a chunk, from the cache where it has them, and keep them there where it has not.
 
     Parameters
@@ -135,7 +133,7 @@ def clear(folder: Path) -> int:
     return freed
 
 
-def _plain(columns: Mapping[str, Any], names: Sequence[str]) -> Columns:
+def _plain(columns: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return columns as contiguous numpy arrays, those with lists of many lengths as awkward arrays."""
     return {name: _numpy(columns[name]) for name in names}
 
@@ -196,7 +194,7 @@ def _report(plain: Mapping[str, Any]) -> DropReport:
     return DropReport(**{**plain, "bad": {kind: tuple(found) for kind, found in plain["bad"].items()}})
 
 
-def _mapped(stem: Path, checksum: str, names: Sequence[str]) -> Columns | None:
+def _mapped(stem: Path, checksum: str, names: Sequence[str]) -> dict[str, Any] | None:
     """Return memory-mapped columns, or None if the file is damaged."""
     import pyarrow
 
@@ -208,7 +206,7 @@ def _mapped(stem: Path, checksum: str, names: Sequence[str]) -> Columns | None:
         table = pyarrow.ipc.open_file(pyarrow.BufferReader(content)).read_all().select(list(names))
     except (OSError, ValueError, KeyError):
         return None
-    columns: Columns = {}
+    columns: dict[str, Any] = {}
     for name in table.column_names:
         found = table[name]
         # To combine a single one would copy it.
@@ -218,7 +216,7 @@ def _mapped(stem: Path, checksum: str, names: Sequence[str]) -> Columns | None:
     return columns
 
 
-def _keep(stem: Path, columns: Columns, facts: Mapping[str, Any]) -> None:
+def _keep(stem: Path, columns: dict[str, Any], facts: Mapping[str, Any]) -> None:
     import pyarrow
 
     table = pyarrow.table(

@@ -1,8 +1,7 @@
-"""One chunk of an ntuple in, its sums per cell out: the work done in a worker; sums add up."""
+"""The work done in a worker: one chunk of an ntuple is read, weighed, filled and thrown away; its sums remain."""
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,21 +10,15 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-from numpy.typing import NDArray
 
-from spectrafit.config import Analysis, Region, Sample, SampleSet
 from spectrafit.errors import BadFile, DataError, SpectrafitError
 from spectrafit.events.schema import Chunk, DropReport, FileIdentity
 from spectrafit.templates import cache, fill
-from spectrafit.templates.effects import Block, Effect
-from spectrafit.templates.observables import Columns
-from spectrafit.templates.regions import Grid
-from spectrafit.templates.systematics import effects
-from spectrafit.templates.weights import weigher
+from spectrafit.templates.effects import Block, Effect, Gathered
+from spectrafit.templates.observables import Quantities
+from spectrafit.templates.plan import Plan
 
-__all__ = ["BLOCK", "Sums", "Task", "effects_on", "run", "wanted"]
-
-Floats = NDArray[np.float64]
+__all__ = ["BLOCK", "ChunkSums", "FillTask", "run"]
 
 BLOCK = 65_536
 """Events worked on at a time: what the kernels hand on stays in the second-level cache, and threads seldom wait for the
@@ -37,23 +30,20 @@ np.empty(31 << 20, np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class FillTask:
     """A chunk and all a worker needs to know of it; picklable.
 
     Attributes
     ----------
-    analysis : Analysis
+    plan : Plan
     chunk : Chunk
-    stands_for : str
-        The sample whose regions it fills: its own name, or that of the sample a shifted ntuple set stands for.
     identities : tuple of FileIdentity
         Of the chunk's file and its friends.
     cache : Path or None
     """
 
-    analysis: Analysis
+    plan: Plan
     chunk: Chunk
-    stands_for: str
     identities: tuple[FileIdentity, ...] = ()
     cache: Path | None = None
 
@@ -62,15 +52,14 @@ class Task:
         return f"{self.chunk.file}:{self.chunk.tree} entries {self.chunk.start} to {self.chunk.stop}"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Sums:
-    """What some chunks of one sample added up to, before scaling to the analysis exposure.
+@dataclass(kw_only=True, eq=False)
+class ChunkSums:
+    """Running sums over some chunks of one sample, before scaling to the analysis exposure.
 
     Attributes
     ----------
-    events : (F, 3+3P) array
-        As `fill.add_events` fills it; P = 0 for a sample that no coupling changes.
-    effects : mapping of a systematic's position to (R, 1+P, F) array
+    events : EventSums
+    effects : mapping of a systematic's key to Gathered
     report : DropReport
     seconds : mapping of stage to float
         Time spent reading, weighing and filling, all workers together.
@@ -78,48 +67,23 @@ class Sums:
         Chunks that came from the cache.
     """
 
-    events: Floats
-    effects: Mapping[int, Floats]
+    events: fill.EventSums
+    effects: dict[str, Gathered]
     report: DropReport
-    seconds: Mapping[str, float]
+    seconds: dict[str, float]
     cached: int
 
-    def __add__(self, other: Sums) -> Sums:
-        """Add up two parts of one sample."""
-        if set(self.effects) != set(other.effects):
-            raise ValueError("sums of different systematics")
-        for key, rows in self.effects.items():
-            if rows.shape != other.effects[key].shape:
-                raise DataError(
-                    f"$.systematics[{key}] has {len(rows)} weights per event in one file and"
-                    f" {len(other.effects[key])} in another; every file needs as many universes"
-                )
-        return Sums(
-            events=self.events + other.events,
-            effects={key: rows + other.effects[key] for key, rows in self.effects.items()},
-            report=self.report + other.report,
-            seconds={stage: spent + other.seconds[stage] for stage, spent in self.seconds.items()},
-            cached=self.cached + other.cached,
-        )
+    def absorb(self, other: ChunkSums, effects: Mapping[str, Effect]) -> None:
+        """Add the sums of another chunk of the same sample."""
+        self.events.table[...] += other.events.table
+        for key, found in self.effects.items():
+            found.absorb(other.effects[key], effects[key].where)
+        self.report += other.report
+        self.seconds = {stage: spent + other.seconds[stage] for stage, spent in self.seconds.items()}
+        self.cached += other.cached
 
 
-def effects_on(analysis: Analysis, sample: Sample, stands_for: str) -> dict[int, Effect]:
-    """Return the effects to fill for a sample: none for data and for shifted ntuples, themselves an effect."""
-    if sample.role == "data" or sample.name != stands_for:
-        return {}
-    return {
-        index: effect for index, effect in effects(analysis).items() if effect.acts_on((sample.name,)) and effect.fills
-    }
-
-
-def wanted(grid: Grid, filling: Mapping[int, Effect], sample: Sample) -> tuple[str, ...]:
-    """Return the columns to read: to weigh events, to number them, and for the systematics."""
-    weighed = ("pdg", "e_nu", "t", "weight") if sample.role == "signal" else ("weight",)
-    names = [*weighed, *grid.needs, *(name for effect in filling.values() for name in effect.reads(sample))]
-    return tuple(dict.fromkeys(names))
-
-
-def run(task: Task) -> Sums:
+def run(task: FillTask) -> ChunkSums:
     """Read a chunk, weigh it, and add it up.
 
     Raises
@@ -139,77 +103,60 @@ def run(task: Task) -> Sums:
         raise DataError(f"{task}: {type(error).__name__}: {error}") from error
 
 
-def _run(task: Task) -> Sums:
-    analysis, chunk = task.analysis, task.chunk
-    sample_set, sample = analysis.sample(chunk.sample)
-    grid = _grid(analysis.regions, task.stands_for)
-    filling = effects_on(analysis, sample, task.stands_for)
-    weigh = weigher(analysis, sample_set, sample)
+def _run(task: FillTask) -> ChunkSums:
+    plan = task.plan
     begun = time.perf_counter()
     columns, report, hit = cache.fetch(
-        chunk,
-        sample_set,
-        sample,
-        columns=wanted(grid, filling, sample),
+        task.chunk,
+        plan.sample_set,
+        plan.sample,
+        columns=plan.columns,
         identities=task.identities,
         folder=task.cache,
     )
     seconds = {"read": time.perf_counter() - begun, "weigh": 0.0, "fill": 0.0}
-    events: Floats | None = None
-    sums: dict[int, Floats | None] = dict.fromkeys(filling)
+    monomials = plan.weigher.monomials
+    places = fill.places_of(monomials)
+    events = fill.EventSums.zeros(plan.grid.size, monomials)
+    effects: dict[str, Gathered] = {}
     # One turn at least: a chunk of which nothing passed still has sums.
     for start in range(0, max(report.kept, 1), BLOCK):
-        block, spent = _block(columns, start, grid, weigh, sample_set, sample)
+        view = Quantities({name: values[start : start + BLOCK] for name, values in columns.items()})
+        count = len(view.stored("weight"))
         begun = time.perf_counter()
-        if events is None:
-            events = np.zeros((grid.size, fill.columns_of(len(block.powers) - 1)))
+        coefficients = plan.weigher(view, count)
+        weighed = time.perf_counter()
+        block = Block(
+            events=view,
+            cells=plan.grid.cells(view, count),
+            coefficients=coefficients,
+            places=places,
+            grid=plan.grid,
+            sample_set=plan.sample_set,
+            sample=plan.sample,
+        )
         for cells in block.cells:
-            fill.add_events(cells, block.columns.stored("weight"), block.powers, events)
-        for index, effect in filling.items():
-            sums[index] = effect.add(block, sums[index])
-        seconds["fill"] += time.perf_counter() - begun + spent["fill"]
-        seconds["weigh"] += spent["weigh"]
-    assert events is not None
-    rows = {index: effect.rows(found) for index, effect in filling.items() if (found := sums[index]) is not None}
-    _refuse_nonfinite(task, events, rows, filling, columns, sample)
-    return Sums(events=events, effects=rows, report=report, seconds=seconds, cached=int(hit))
-
-
-@functools.lru_cache(maxsize=32)
-def _grid(regions: tuple[Region, ...], sample: str) -> Grid:
-    """Lay out the cells once for all chunks a worker fills."""
-    return Grid.of(regions, sample)
-
-
-def _block(
-    columns: Mapping[str, Any], start: int, grid: Grid, weigh: Any, sample_set: SampleSet, sample: Sample
-) -> tuple[Block, dict[str, float]]:
-    view = Columns({name: values[start : start + BLOCK] for name, values in columns.items()})
-    events = len(view.stored("weight"))
-    begun = time.perf_counter()
-    powers = weigh(view, events)
-    weighed = time.perf_counter()
-    cells = grid.cells(view, events)
-    filled = time.perf_counter()
-    block = Block(columns=view, cells=cells, powers=powers, grid=grid, sample_set=sample_set, sample=sample)
-    return block, {"weigh": weighed - begun, "fill": filled - weighed}
+            fill.add_events(cells, view.stored("weight"), coefficients, places, events.table)
+        for key, effect in plan.effects.items():
+            effects[key] = effect.add(block, effects.get(key))
+        seconds["weigh"] += weighed - begun
+        seconds["fill"] += time.perf_counter() - weighed
+    _refuse_nonfinite(task, events, effects, columns)
+    effects = {key: found.close() for key, found in effects.items()}
+    return ChunkSums(events=events, effects=effects, report=report, seconds=seconds, cached=int(hit))
 
 
 def _refuse_nonfinite(
-    task: Task,
-    events: Floats,
-    rows: Mapping[int, Floats],
-    filling: Mapping[int, Effect],
-    columns: Mapping[str, Any],
-    sample: Sample,
+    task: FillTask, events: fill.EventSums, effects: Mapping[str, Gathered], columns: Mapping[str, Any]
 ) -> None:
     """Refuse NaN and infinite weights, which would make a bin of every template NaN; they show in the sums."""
-    if not np.all(np.isfinite(events)):
+    sample = task.plan.sample
+    if not np.all(np.isfinite(events.table)):
         raise DataError(f"{task}: weights of {sample.name!r} add up to NaN or infinity; correct columns.weight")
-    for index, found in rows.items():
-        if np.all(np.isfinite(found)):
+    for key, found in effects.items():
+        if found.finite:
             continue
-        effect = filling[index]
+        effect = task.plan.effects[key]
         for text in effect.reads(sample):
             values = columns[text]
             flat = ak.to_numpy(ak.flatten(values, axis=None)) if isinstance(values, ak.Array) else np.asarray(values)

@@ -1,12 +1,14 @@
-"""A block of events in, what one systematic adds up out: what every kind of systematic has in common.
+"""What every kind of systematic has in common: what it adds up per block of events, and what becomes of the sums.
 
-Letters: N events of a block, F cells (with flow), B bins, R rows, S samples, P powers of kappa above 0.
+Letters: N events of a block, F cells (with flow), B bins, R rows, S samples, M monomials of the couplings, Q products
+of two monomials.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import awkward as ak
@@ -14,17 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrafit import config
+from spectrafit.arraytypes import Floats, Integers, Places
 from spectrafit.config import Analysis, Sample, SampleSet
-from spectrafit.errors import DataError
-from spectrafit.events import expressions
+from spectrafit.errors import ConfigError, DataError
 from spectrafit.templates import fill
-from spectrafit.templates.observables import Columns
-from spectrafit.templates.regions import Cells, Grid, RegionBins
+from spectrafit.templates.cells import Cells, EffectCells, Fractions
+from spectrafit.templates.migration import Moves, MoveTable
+from spectrafit.templates.observables import Quantities
 
-__all__ = ["Block", "Effect", "Filled", "Shifts", "add_columns", "add_universes", "stack", "values_of"]
+__all__ = ["Block", "Effect", "Gathered", "Shifts", "pair_of", "stack", "stacked", "values_of"]
 
-Floats = NDArray[np.float64]
 Shifts = dict[float, Floats]
+"""Templates, (S, M, B), by the number of standard deviations at which they stand."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,47 +36,90 @@ class Block:
 
     Attributes
     ----------
-    columns : Columns
+    events : Quantities
+        Their columns and observables.
     cells : tuple of (N,) int32, one per region
-    powers : (1+P, N) array
+    coefficients : (M, N) array
+        What multiplies the weight for each monomial.
+    places : (M, M) array
+        Which product two monomials make.
     grid : Grid
     sample_set, sample : SampleSet, Sample
     """
 
-    columns: Columns
-    cells: tuple[Cells, ...]
-    powers: Floats
-    grid: Grid
+    events: Quantities
+    cells: tuple[Places, ...]
+    coefficients: Floats
+    places: Integers
+    grid: Any
     sample_set: SampleSet
     sample: Sample
 
-    @property
+    @cached_property
     def weight(self) -> Floats:
         """Weights of the events, (N,)."""
-        return np.ascontiguousarray(self.columns["weight"], np.float64)
+        return np.ascontiguousarray(self.events["weight"], np.float64)
+
+    @cached_property
+    def products(self) -> Floats:
+        """(N, Q): products of the coefficients."""
+        return fill.products_of(self.coefficients, self.places)
+
+    def zeros(self, rows: int) -> Floats:
+        """Return empty sums, (F, R, M)."""
+        return np.zeros((self.grid.size, rows, len(self.coefficients)))
+
+    def no_noise(self, rows: int) -> Floats:
+        """Return empty squares, (F, R, Q)."""
+        return np.zeros((self.grid.size, rows, 1 + int(self.places.max())))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Filled:
-    """What was filled, at the analysis exposure and without flow.
+@dataclass(kw_only=True, eq=False)
+class Gathered:
+    """Running sums of one systematic over the events of one sample, before scaling to the analysis exposure.
+
+    They change in place while events are added, unlike everything that is made of them. Rows lie within cells, so that
+    an event writes to one place in memory.
 
     Attributes
     ----------
-    analysis : Analysis
-    samples : tuple of str, length S
-    regions : tuple of RegionBins
-    nominal : (S, 1+P, B) array
-    rows : mapping of sample to (R, 1+P, B) array
-        What the effect at hand added up, for the samples it acts on.
-    stand_ins : mapping of (shifted ntuple set, sample it stands for) to (1+P, B) array
+    sums : (F, R, M) array, for universes (F, M, U)
+    noise : (F, R, Q) array
+    half : (F, 1, Q) or (F, 0, Q) array
+    moves : list of MoveTable, then of Moves
     """
 
-    analysis: Analysis
-    samples: tuple[str, ...]
-    regions: tuple[RegionBins, ...]
-    nominal: Floats
-    rows: Mapping[str, Floats]
-    stand_ins: Mapping[tuple[str, str], Floats]
+    sums: Floats
+    noise: Floats
+    half: Floats
+    moves: list[Any]
+
+    def close(self) -> Gathered:
+        """Return the sums of a finished chunk, which may be sent to another process."""
+        self.moves = [found.moves() if isinstance(found, MoveTable) else found for found in self.moves]
+        return self
+
+    def absorb(self, other: Gathered, where: str) -> None:
+        """Add the sums of another chunk.
+
+        Raises
+        ------
+        DataError
+            The other chunk has another number of weights per event.
+        """
+        if self.sums.shape != other.sums.shape:
+            a, b = (max(part.sums.shape[1:]) for part in (self, other))
+            raise DataError(
+                f"{where} has {a} weights per event in one file and {b} in another; every file needs as many universes"
+            )
+        for name in ("sums", "noise", "half"):
+            np.add(getattr(self, name), getattr(other, name), out=getattr(self, name))
+        self.moves = [Moves.together(pair) for pair in zip(self.moves, other.moves, strict=True)]
+
+    @property
+    def finite(self) -> bool:
+        """Whether no sum is NaN or infinite."""
+        return bool(np.all(np.isfinite(self.sums)))
 
 
 class Effect:
@@ -84,17 +130,20 @@ class Effect:
     linear : bool
         Whether it ends as deviations; else as shifts.
     fills : bool
-        Whether events are added up for it; else it is made of other templates.
-    lists : bool
-        Whether it reads a list of weights per event, which makes chunks large.
+        Whether events are added up for it; else it is made of other sums.
+    lists : tuple of str
+        Expressions that hold a list of weights per event, which makes chunks large.
+    after : tuple of str
+        Its keys in the configuration that act on filled cells: they may change without a new fill.
     """
 
     linear: ClassVar[bool] = False
     fills: ClassVar[bool] = True
-    lists = False
+    after: ClassVar[tuple[str, ...]] = ("regions", "powers", "shape", "group")
+    lists: tuple[str, ...] = ()
 
-    def __init__(self, systematic: Any, where: str) -> None:
-        self.systematic = systematic
+    def __init__(self, systematic: Any, key: str, where: str) -> None:
+        self.systematic, self.key = systematic, key
         self.where = f"{where} ({systematic.name!r})"
 
     def check(self, analysis: Analysis) -> None:
@@ -105,33 +154,50 @@ class Effect:
         """Return the columns it needs of a sample's events."""
         return ()
 
-    def add(self, block: Block, sums: Floats | None) -> Floats | None:
-        """Add a block of events to `sums` (None at first) and return it."""
+    def add(self, block: Block, found: Gathered | None) -> Gathered:
+        """Add a block of events to what was found (None at first) and return it."""
+        raise TypeError(f"{type(self).__name__} is made of other sums than its own")
+
+    def cells(self, found: Gathered, scale: float) -> EffectCells:
+        """Return running sums as cells, scaled to the exposure."""
+        noise, half = (np.moveaxis(part, 0, -1) * scale**2 for part in (found.noise, found.half))
+        return EffectCells(sums=np.moveaxis(found.sums, 0, -1) * scale, noise=noise, half=half)
+
+    def together(self, parts: Mapping[str, EffectCells], nominal: Mapping[str, Floats]) -> Mapping[str, EffectCells]:
+        """Return the cells of all samples, by name, after what can be done only with all; `nominal` are their sums."""
+        return parts
+
+    def fractions(self, cells: Cells) -> Fractions | None:
+        """Return relative changes of bins that come from a file."""
         return None
 
-    def rows(self, sums: Floats) -> Floats:
-        """Return sums as (R, 1+P, F), whatever layout they were added up in."""
-        return sums
-
-    def shifts(self, filled: Filled) -> Shifts:
-        """Return templates (S, 1+P, B) by number of standard deviations; none if it ends as deviations."""
+    def tables(self, analysis: Analysis) -> Mapping[str, Floats]:
+        """Return small tables it needs beside the sums, by sample set."""
         return {}
 
-    def deviations(self, filled: Filled) -> Floats:
-        """Return rows (R, S, 1+P, B) whose outer products sum to the covariance; none if it ends as shifts."""
-        return np.zeros((0, *filled.nominal.shape))
+    def shifts(self, cells: Cells) -> Shifts:
+        """Return templates (S, M, B) by number of standard deviations; none if it ends as deviations."""
+        return {}
+
+    def deviations(self, cells: Cells) -> Floats:
+        """Return rows (R, S, M, B) whose outer products sum to the covariance; none if it ends as shifts."""
+        return np.zeros((0, *cells.nominal.shape))
 
     def acts_on(self, samples: tuple[str, ...]) -> tuple[str, ...]:
         """Return those of `samples` it changes."""
         return config.chosen(self.systematic.samples, samples)
 
-    def at_sigmas(self, filled: Filled, sigmas: Sequence[float]) -> Shifts:
+    def sums(self, cells: Cells) -> Mapping[int, EffectCells]:
+        """Return what it added up, by the position of the sample in the expectation."""
+        return {at: s.effects[self.key] for at, s in enumerate(cells.expected) if self.key in s.effects}
+
+    def at_sigmas(self, cells: Cells, sigmas: Sequence[float]) -> Shifts:
         """Return shifts that were filled as one row per element of `sigmas`."""
         result = {}
         for row, sigma in enumerate(sigmas):
-            result[sigma] = filled.nominal.copy()
-            for sample, rows in filled.rows.items():
-                result[sigma][filled.samples.index(sample)] = rows[row]
+            result[sigma] = cells.nominal.copy()
+            for at, found in self.sums(cells).items():
+                result[sigma][at] = cells.inner(found.sums[row])
         return result
 
     def matrix(self, values: Any, columns: int | None = None) -> NDArray[Any]:
@@ -152,32 +218,36 @@ class Effect:
         return np.ascontiguousarray(found, found.dtype if found.dtype == np.float32 else np.float64)
 
 
-def add_columns(block: Block, weight: Floats, ratios: Floats, sums: Floats | None) -> Floats:
-    """Add variations kept as a column each, (V, N), in every region: to `sums`, (V, 1+P, F)."""
-    if sums is None:
-        sums = np.zeros((len(ratios), len(block.powers), block.grid.size))
-    for cells in block.cells:
-        fill.add_columns(cells, weight, block.powers, ratios, sums)
-    return sums
-
-
-def add_universes(block: Block, weight: Floats, ratios: NDArray[Any], sums: Floats | None) -> Floats:
-    """Add variations kept as a list per event, (N, U), in every region: to `sums`, (F, 1+P, U)."""
-    if sums is None:
-        sums = np.zeros((block.grid.size, len(block.powers), ratios.shape[1]))
-    for cells in block.cells:
-        fill.add_universes(cells, weight, block.powers, ratios, sums)
-    return sums
-
-
 def values_of(block: Block, text: str) -> Any:
     """Return a column, or the value of an expression of columns and observables; a constant becomes (N,)."""
-    if text in block.columns:
-        return block.columns[text]
-    values = expressions.evaluate(text, block.columns)
+    values = block.events[text] if text in block.events else block.events.value(text)
     return np.full(block.weight.size, values, np.float64) if getattr(values, "ndim", 0) == 0 else values
 
 
-def stack(block: Block, texts: tuple[str, ...]) -> Floats:
-    """Return weight columns as (V, N)."""
-    return np.stack([np.asarray(values_of(block, text), np.float64) for text in texts])
+def stack(block: Block, texts: tuple[str, ...], axis: int = 0) -> Floats:
+    """Return V weight columns as (V, N), or with `axis` 1 as (N, V).
+
+    Raises
+    ------
+    ConfigError
+        An expression has more than one value per event.
+    """
+    found = [np.asarray(values_of(block, text), np.float64) for text in texts]
+    for text, values in zip(texts, found, strict=True):
+        if values.shape != (block.weight.size,):
+            raise ConfigError(f"{text!r} has more than one value per event; choose one with [i], Max$ or Sum$")
+    return np.stack(found, axis=axis)
+
+
+def stacked(cells: Cells, parts: Mapping[int, Floats]) -> Floats:
+    """Return rows of some samples, (R, M, B) each, as rows of all: (R, S, M, B)."""
+    rows = max((len(part) for part in parts.values()), default=0)
+    result = np.zeros((rows, *cells.nominal.shape))
+    for at, part in parts.items():
+        result[:, at] = part
+    return result
+
+
+def pair_of(sigmas: tuple[float, ...]) -> tuple[int, int] | None:
+    """Return the rows at -1 and +1, if both are there."""
+    return (sigmas.index(-1.0), sigmas.index(1.0)) if {-1.0, 1.0} <= set(sigmas) else None

@@ -1,10 +1,14 @@
-"""Columns, bin edges and weights in; bin indices and sums per bin out: the compiled inner loops of the whole build.
+"""The compiled inner loops of a build: they number events in bins and add up weights per bin.
 
 A region's bins are numbered in C order with boost-histogram's flow bins: on each axis 0 is underflow, 1 to n are the
-bins, n+1 is overflow, which also takes NaN. The number of an event's cell is found once; every weight is then added
-under it. A negative cell (an event that fails the cut) is added nowhere. Sums run in the order of the events, so equal
-input gives equal bits. Letters: N events, F cells of all regions with flow, P powers of kappa above 0, V variations,
-U universes, J flux bins.
+bins, and n+1 is overflow, which also takes NaN. The number of an event's cell is found once; every weight is then added
+under that number. An event with a negative cell fails the cut and is added nowhere. Sums run in the order of the
+events, so equal input gives equal bits.
+
+Letters: N events, F cells of all regions with flow, M monomials of the couplings, Q products of two monomials,
+V variations, U universes, J flux bins. `coefficients`, (M, N), multiply an event's weight; `places`, (M, M), says which
+of the Q products the monomials m and n make. Noise is the variance that the simulation gives to a change: the sum over
+events of the squared change of what the event adds to a cell.
 
 All kernels are serial and release the GIL; their signatures are eager, so that nothing is compiled twice.
 """
@@ -19,23 +23,24 @@ import numpy as np
 from numba import njit, types
 from numpy.typing import NDArray
 
+from spectrafit.arraytypes import Floats, Integers, Places
+from spectrafit.physics.couplings import Monomials
 from spectrafit.random import normal
 
 __all__ = [
     "AxisIndex",
-    "add_columns",
+    "EventSums",
     "add_counts",
     "add_events",
     "add_flux_bins",
     "add_universes",
+    "add_weights",
     "axis_index",
-    "columns_of",
     "number",
+    "places_of",
+    "products_of",
     "standard_normals",
 ]
-
-Floats = NDArray[np.float64]
-Cells = NDArray[np.int32]
 
 # Lookup-table cells per axis: 4096 int32 fit the first-level cache with room for the columns.
 _TABLE = 4096
@@ -45,6 +50,7 @@ _IN1, _IN2 = (types.Array(types.float64, n, "C", readonly=True) for n in (1, 2))
 _REALS = (_IN1, types.Array(types.float32, 1, "C", readonly=True))
 _IN2_SINGLE = types.Array(types.float32, 2, "C", readonly=True)
 _CELLS, _OUT_CELLS = types.Array(types.int32, 1, "C", readonly=True), types.int32[::1]
+_PLACES = types.Array(types.int64, 2, "C", readonly=True)
 _OUT1, _OUT2, _OUT3 = (types.Array(types.float64, n, "C") for n in (1, 2, 3))
 _FLAGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
@@ -72,7 +78,49 @@ class AxisIndex:
     lowest: float
     width: float
     edges: Floats
-    table: Cells
+    table: Places
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class EventSums:
+    """What `add_events` adds up, under names.
+
+    Attributes
+    ----------
+    table : (F, M+Q+1) array
+        One row per cell, so that an event writes to one place in memory.
+    monomials : int
+        M.
+    """
+
+    table: Floats
+    monomials: int
+
+    @classmethod
+    def zeros(cls, cells: int, monomials: Monomials) -> EventSums:
+        """Return sums of no events in F cells."""
+        count = len(monomials)
+        return cls(table=np.zeros((cells, count + len(monomials.products) + 1)), monomials=count)
+
+    @property
+    def sums(self) -> Floats:
+        """(M, F): sum of weights of each monomial."""
+        return self.table[:, : self.monomials].T
+
+    @property
+    def squares(self) -> Floats:
+        """(Q, F): sum of products of two weights, by the product of their monomials."""
+        return self.table[:, self.monomials : -1].T
+
+    @property
+    def entries(self) -> Integers:
+        """(F,): number of events."""
+        return self.table[:, -1].astype(np.int64)
+
+
+def places_of(monomials: Monomials) -> Integers:
+    """Return which product two monomials make, (M, M), as the kernels take it."""
+    return np.ascontiguousarray(monomials.places, np.int64)
 
 
 def axis_index(axis: bh.axis.Axis) -> AxisIndex:
@@ -87,7 +135,7 @@ def axis_index(axis: bh.axis.Axis) -> AxisIndex:
     return AxisIndex(bins=len(axis), lowest=lowest, width=width, edges=edges, table=table)
 
 
-def number(axis: AxisIndex, values: NDArray[Any], stride: int, cells: Cells) -> None:
+def number(axis: AxisIndex, values: NDArray[Any], stride: int, cells: Places) -> None:
     """Add ``stride * (bin + 1)`` of each value, (N,), to `cells`, (N,), in place; bin is -1 below the axis, n above."""
     values = np.ascontiguousarray(values, np.float32 if values.dtype == np.float32 else np.float64)
     if axis.edges.size:
@@ -125,113 +173,213 @@ def _number_variable(values: Any, edges: Any, table: Any, lowest: Any, scale: An
         cells[i] += stride * np.int64(place)
 
 
-def columns_of(powers: int) -> int:
-    """Return the columns of the sums `add_events` fills: 1+P weights, 1+2P squares, one count of entries."""
-    return 3 + 3 * powers
-
-
-@njit([types.void(_CELLS, x, _IN2, _OUT2) for x in _REALS], **_FLAGS)
-def add_events(cells: Any, weight: Any, powers: Any, sums: Any) -> None:
-    """Add the nominal weights, their squares as a polynomial in kappa, and the entries.
+@njit([types.void(_CELLS, x, _IN2, _PLACES, _OUT2) for x in _REALS], **_FLAGS)
+def add_events(cells: Any, weight: Any, coefficients: Any, places: Any, table: Any) -> None:
+    """Add the nominal weights, their squares by products of monomials, and the entries.
 
     Parameters
     ----------
     cells : (N,) int32
     weight : (N,) float64 or float32
         Event weights.
-    powers : (1+P, N) float64
-        Coefficient of each power of kappa relative to the weight.
-    sums : (F, 3+3P) float64
-        Changed in place. Per cell: sum of w_p for p = 0..P; sum over p + q = k of w_p w_q for k = 0..2P; entries.
+    coefficients : (M, N) float64
+    places : (M, M) int64
+    table : (F, M+Q+1) float64
+        `EventSums.table`, changed in place.
     """
-    count = powers.shape[0]
+    count = coefficients.shape[0]
     if count == 1:
         for i in range(cells.size):
             c = cells[i]
             if c >= 0:
-                w = np.float64(weight[i]) * powers[0, i]
-                sums[c, 0] += w
-                sums[c, 1] += w * w
-                sums[c, 2] += 1.0
+                w = np.float64(weight[i]) * coefficients[0, i]
+                table[c, 0] += w
+                table[c, 1] += w * w
+                table[c, 2] += 1.0
     elif count == 2:
         for i in range(cells.size):
             c = cells[i]
             if c >= 0:
-                w = np.float64(weight[i]) * powers[0, i]
-                v = np.float64(weight[i]) * powers[1, i]
-                sums[c, 0] += w
-                sums[c, 1] += v
-                sums[c, 2] += w * w
-                sums[c, 3] += 2.0 * w * v
-                sums[c, 4] += v * v
-                sums[c, 5] += 1.0
+                w = np.float64(weight[i]) * coefficients[0, i]
+                v = np.float64(weight[i]) * coefficients[1, i]
+                table[c, 0] += w
+                table[c, 1] += v
+                table[c, 2] += w * w
+                table[c, 3] += 2.0 * w * v
+                table[c, 4] += v * v
+                table[c, 5] += 1.0
     else:
-        last = sums.shape[1] - 1
+        last = table.shape[1] - 1
         for i in range(cells.size):
             c = cells[i]
             if c >= 0:
-                for p in range(count):
-                    w = np.float64(weight[i]) * powers[p, i]
-                    sums[c, p] += w
-                    sums[c, count + 2 * p] += w * w
-                    for q in range(p + 1, count):
-                        sums[c, count + p + q] += 2.0 * w * (np.float64(weight[i]) * powers[q, i])
-                sums[c, last] += 1.0
+                for m in range(count):
+                    w = np.float64(weight[i]) * coefficients[m, i]
+                    table[c, m] += w
+                    table[c, count + places[m, m]] += w * w
+                    for n in range(m + 1, count):
+                        v = np.float64(weight[i]) * coefficients[n, i]
+                        table[c, count + places[m, n]] += 2.0 * w * v
+                table[c, last] += 1.0
 
 
-@njit(types.void(_CELLS, _IN1, _IN2, _OUT2), **_FLAGS)
-def add_counts(cells: Any, weight: Any, powers: Any, sums: Any) -> None:
-    """Add the weights of every power alone to `sums`, (1+P, F): one shifted set of cells."""
-    for p in range(powers.shape[0]):
+def products_of(coefficients: Floats, places: Integers) -> Floats:
+    """Return the products of each event's coefficients, (N, Q): times w^2, what an event adds to the squares."""
+    result = np.empty((coefficients.shape[1], int(places.max()) + 1))
+    _products(coefficients, places, result)
+    return result
+
+
+@njit(types.void(_IN2, _PLACES, _OUT2), **_FLAGS)
+def _products(coefficients: Any, places: Any, result: Any) -> None:
+    count = coefficients.shape[0]
+    result[:] = 0.0
+    for m in range(count):
+        for n in range(count):
+            q = places[m, n]
+            for i in range(coefficients.shape[1]):
+                result[i, q] += coefficients[m, i] * coefficients[n, i]
+
+
+@njit(types.void(_CELLS, _IN1, _IN2, types.int64, _OUT3), **_FLAGS)
+def add_counts(cells: Any, weight: Any, coefficients: Any, row: Any, sums: Any) -> None:
+    """Add the weights of every monomial alone to one row of `sums`, (F, R, M): one shifted set of cells."""
+    if coefficients.shape[0] == 2:
         for i in range(cells.size):
             c = cells[i]
             if c >= 0:
-                sums[p, c] += weight[i] * powers[p, i]
-
-
-@njit(types.void(_CELLS, _IN1, _IN2, _IN2, _OUT3), **_FLAGS)
-def add_columns(cells: Any, weight: Any, powers: Any, ratios: Any, sums: Any) -> None:
-    """Add weight variations kept as one column each: `ratios` is (V, N), `sums` (V, 1+P, F)."""
-    for v in range(ratios.shape[0]):
-        for p in range(powers.shape[0]):
-            for i in range(cells.size):
-                c = cells[i]
-                if c >= 0:
-                    sums[v, p, c] += weight[i] * powers[p, i] * ratios[v, i]
-
-
-def _add_universes(cells: Any, weight: Any, powers: Any, ratios: Any, sums: Any) -> None:
-    """Add universes kept as one row per event: `ratios` is (N, U) float32 or float64, `sums` (F, 1+P, U)."""
+                w, v = weight[i] * coefficients[0, i], weight[i] * coefficients[1, i]
+                sums[c, row, 0] += w
+                sums[c, row, 1] += v
+        return
     for i in range(cells.size):
         c = cells[i]
         if c >= 0:
-            for p in range(powers.shape[0]):
-                w = weight[i] * powers[p, i]
+            for m in range(coefficients.shape[0]):
+                sums[c, row, m] += weight[i] * coefficients[m, i]
+
+
+@njit(types.void(_CELLS, _IN1, _IN1, _IN2, _IN2, _IN2, types.int64, types.int64, _OUT3, _OUT3, _OUT3), **_FLAGS)
+def add_weights(
+    cells: Any,
+    weight: Any,
+    base: Any,
+    coefficients: Any,
+    products: Any,
+    ratios: Any,
+    down: Any,
+    up: Any,
+    sums: Any,
+    noise: Any,
+    half: Any,
+) -> None:
+    """Add weight variations, and the noise of each and of half the difference of a pair.
+
+    Parameters
+    ----------
+    cells : (N,) int32
+    weight, base : (N,) float64
+        The nominal weights, and the weights that `ratios` multiply: the nominal ones, or 1 for absolute weights.
+    coefficients, products : (M, N) and (N, Q) float64
+    ratios : (V, N) float64
+    down, up : int
+        Which variations are the pair; negative for none.
+    sums, noise, half : (F, V, M), (F, V, Q) and (F, 1, Q) float64
+        Changed in place.
+    """
+    # Two monomials, the usual case, are spelt out: what the event brings stays in registers.
+    two = coefficients.shape[0] == 2 and products.shape[1] == 3
+    for i in range(cells.size):
+        c = cells[i]
+        if c < 0:
+            continue
+        w, b = weight[i], base[i]
+        if two:
+            b_0, b_1 = b * coefficients[0, i], b * coefficients[1, i]
+            p_0, p_1, p_2 = products[i, 0], products[i, 1], products[i, 2]
+            for v in range(ratios.shape[0]):
+                ratio = ratios[v, i]
+                square = (b * ratio - w) * (b * ratio - w)
+                sums[c, v, 0] += b_0 * ratio
+                sums[c, v, 1] += b_1 * ratio
+                noise[c, v, 0] += square * p_0
+                noise[c, v, 1] += square * p_1
+                noise[c, v, 2] += square * p_2
+            if up >= 0:
+                change = 0.5 * b * (ratios[up, i] - ratios[down, i])
+                half[c, 0, 0] += change * change * p_0
+                half[c, 0, 1] += change * change * p_1
+                half[c, 0, 2] += change * change * p_2
+            continue
+        for v in range(ratios.shape[0]):
+            change = b * ratios[v, i] - w
+            for m in range(coefficients.shape[0]):
+                sums[c, v, m] += b * coefficients[m, i] * ratios[v, i]
+            for q in range(products.shape[1]):
+                noise[c, v, q] += change * change * products[i, q]
+        if up >= 0:
+            change = 0.5 * b * (ratios[up, i] - ratios[down, i])
+            for q in range(products.shape[1]):
+                half[c, 0, q] += change * change * products[i, q]
+
+
+# Only the order of additions within this sum is left to the compiler, which then takes several universes at once. It is
+# made in the precision of the ratios: noise need not be known better.
+@njit(fastmath={"reassoc", "nsz"}, **_FLAGS)
+def _squared_distance(row: Any, one: Any) -> Any:
+    total = one - one
+    for u in range(row.size):
+        total += (row[u] - one) * (row[u] - one)
+    return total
+
+
+def _add_universes(
+    cells: Any, weight: Any, base: Any, coefficients: Any, products: Any, ratios: Any, sums: Any, noise: Any
+) -> None:
+    """Add universes kept as one row per event, and their noise summed over universes.
+
+    `ratios` is (N, U) float32 or float64, `sums` (F, M, U), `noise` (F, 1, Q); the rest as in `add_weights`.
+    """
+    for i in range(cells.size):
+        c = cells[i]
+        if c >= 0:
+            b = base[i]
+            if b != 0.0:
+                square = b * b * _squared_distance(ratios[i], ratios.dtype.type(weight[i] / b))
+            else:
+                square = ratios.shape[1] * weight[i] * weight[i]
+            for q in range(products.shape[1]):
+                noise[c, 0, q] += square * products[i, q]
+            for m in range(coefficients.shape[0]):
+                w = b * coefficients[m, i]
                 for u in range(ratios.shape[1]):
-                    sums[c, p, u] += w * ratios[i, u]
+                    sums[c, m, u] += w * ratios[i, u]
 
 
 add_universes = njit(
-    [
-        types.void(_CELLS, _IN1, _IN2, _IN2, _OUT3),
-        types.void(_CELLS, _IN1, _IN2, _IN2_SINGLE, _OUT3),
-    ],
-    **_FLAGS,
+    [types.void(_CELLS, _IN1, _IN1, _IN2, _IN2, x, _OUT3, _OUT3) for x in (_IN2, _IN2_SINGLE)], **_FLAGS
 )(_add_universes)
 
 
-@njit(types.void(_CELLS, _CELLS, _IN1, _IN2, _OUT3), **_FLAGS)
-def add_flux_bins(cells: Any, bins: Any, weight: Any, powers: Any, sums: Any) -> None:
-    """Add the weights by flux bin too: `bins` is (N,), negative for none, `sums` (J, 1+P, F)."""
+@njit(types.void(_CELLS, _CELLS, _IN1, _IN2, _IN2, _OUT3, _OUT3), **_FLAGS)
+def add_flux_bins(
+    cells: Any, bins: Any, weight: Any, coefficients: Any, products: Any, sums: Any, squares: Any
+) -> None:
+    """Add the weights and their squares by flux bin too.
+
+    `bins` is (N,), negative for none; `sums` (F, J, M) and `squares` (F, J, Q) are changed in place.
+    """
     for i in range(cells.size):
         c = cells[i]
         j = bins[i]
         if c >= 0 and j >= 0:
-            for p in range(powers.shape[0]):
-                sums[j, p, c] += weight[i] * powers[p, i]
+            for m in range(coefficients.shape[0]):
+                sums[c, j, m] += weight[i] * coefficients[m, i]
+            for q in range(products.shape[1]):
+                squares[c, j, q] += weight[i] * weight[i] * products[i, q]
 
 
-def standard_normals(key: NDArray[np.uint64], entries: NDArray[np.int64]) -> Floats:
+def standard_normals(key: NDArray[np.uint64], entries: Integers) -> Floats:
     """Return one standard normal per entry, (N,): the first of the stream `key` at index `entries`."""
     draws = np.empty(entries.size)
     _standard_normals(key, np.ascontiguousarray(entries, np.int64), draws)

@@ -1,4 +1,4 @@
-"""Names of files in, covariance matrices and the flux bins of a sample set out."""
+"""Covariance matrices from files, and the bins of the flux tables of a sample set."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from pathlib import Path
 
 import boost_histogram as bh
 import numpy as np
-from numpy.typing import NDArray
 
+from spectrafit.arraytypes import Floats
 from spectrafit.config import Analysis, Covariance, FluxUncertainty, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import flux
 from spectrafit.physics.flavours import FLAVOURS
-from spectrafit.templates.components import directions_of
 from spectrafit.templates.fill import AxisIndex, axis_index
+from spectrafit.templates.principal import directions_of
 
 __all__ = ["FluxBins", "flux_directions", "fluxes", "load", "tables_of"]
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,7 +137,7 @@ def flux_directions(sample_set: SampleSet, systematic: FluxUncertainty, beside: 
     Raises
     ------
     ConfigError
-        A correlation that is none.
+        A correlation outside 0 to 1, or one that flavours cannot have.
     DataError
         The covariance file does not fit the flux bins.
     """

@@ -1,4 +1,8 @@
-"""Names of observables in, what they are made of and their arrays out: a new observable is one entry of a table."""
+"""Observables: the numbers per event that axes and cuts may name.
+
+An observable is an entry of the table `OBSERVABLES`, a column of the ntuple, or any expression of columns and of other
+observables. A new observable is one entry of the table.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spectrafit.arraytypes import Floats, Reals
+from spectrafit.events import expressions
 from spectrafit.physics.constants import M_E
 
-__all__ = ["OBSERVABLES", "Columns", "Observable", "needs", "observable"]
-
-Floats = NDArray[np.float64]
-Reals = NDArray[np.float32] | Floats
+__all__ = ["OBSERVABLES", "Observable", "Quantities", "needs", "observable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,8 @@ class Observable:
     label : str
         For axes of figures, with its unit.
     make : callable or None
-        Arrays of shape (N,), in single or double precision, to one in double; None for a column as it is.
+        Turns arrays of shape (N,), in single or double precision, into one in double precision. None stands for a
+        column as it is, or for the value of an expression.
     """
 
     needs: tuple[str, ...]
@@ -61,61 +64,79 @@ OBSERVABLES: dict[str, Observable] = {
         needs=("t_reco", "theta_reco"), label=r"reconstructed $E_e\,\theta_e^2$ [GeV rad$^2$]", make=_e_theta2
     ),
 }
-"""The observables there are; E = T + m_e is the total energy. Any other name is a column of the ntuple."""
+"""The observables that have a name; E = T + m_e is the total energy."""
 
 
-def observable(name: str) -> Observable:
-    """Return the observable called `name`: an entry of the table, or the column of that name as it is."""
-    return OBSERVABLES.get(name) or Observable(needs=(name,), label=name)
+def observable(text: str) -> Observable:
+    """Return an observable: an entry of the table, a column of that name, or an expression of both.
+
+    Raises
+    ------
+    ConfigError
+        The text is no name and cannot be read as an expression.
+    """
+    if text in OBSERVABLES:
+        return OBSERVABLES[text]
+    if text.isidentifier():
+        return Observable(needs=(text,), label=text)
+    expression = expressions.compile(text)
+    return Observable(needs=(text,) if expression.is_column else needs(expression.variables), label=text)
 
 
-def needs(names: Iterable[str]) -> tuple[str, ...]:
+def needs(texts: Iterable[str]) -> tuple[str, ...]:
     """Return the columns that observables are made of, each once, in order of first need."""
-    return tuple(dict.fromkeys(column for name in names for column in observable(name).needs))
+    return tuple(dict.fromkeys(column for text in texts for column in observable(text).needs))
 
 
-class Columns(Mapping[str, Any]):
-    """Columns by name in double precision, with observables, each worked out when first asked for and then kept.
+class Quantities(Mapping[str, Any]):
+    """Columns and observables of some events by name, each observable worked out when first asked for and then kept.
 
     Parameters
     ----------
     base : mapping of str to (N, ...) array
-        What was read, of one block of events; a number per event may be float32, as branches are.
+        The columns that were read; a number per event may be float32, as branches are.
     """
 
     def __init__(self, base: Mapping[str, Any]) -> None:
         self._base = base
-        self._made: dict[str, Floats] = {}
+        self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        """Return a column, or the observable of that name: (N,) float64, contiguous; lists and codes as they are."""
-        if name not in self._made:
-            values = self.stored(name)
-            single = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype == np.float32
-            if not single:
-                return values
-            self._made[name] = values.astype(np.float64)
-        return self._made[name]
+        """Return a column or a named observable: (N,) float64, contiguous; lists and codes as they are."""
+        values = self.stored(name)
+        if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype == np.float32:
+            values = self._made[name] = values.astype(np.float64)
+        return values
 
     def stored(self, name: str) -> Any:
-        """Return the same as it was read, for kernels that take single precision and calculate in double."""
+        """Return the same in the precision it was read in; kernels take either and calculate in double precision."""
+        if name in self._made:
+            return self._made[name]
         found = OBSERVABLES.get(name)
         if found is None or found.make is None:
             return self._base[name]
-        if name not in self._made:
-            self._made[name] = found.make(*(self._base[column] for column in found.needs))
+        self._made[name] = found.make(*(self._base[column] for column in found.needs))
         return self._made[name]
 
+    def value(self, text: str) -> Any:
+        """Return a column, a named observable, or the value of an expression of both, as `stored` does.
+
+        A constant expression has one value, not one per event.
+        """
+        if text in self._made or text in OBSERVABLES or text in self._base:
+            return self.stored(text)
+        self._made[text] = expressions.evaluate(text, self)
+        return self._made[text]
+
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the names that can be asked for."""
-        return iter(
-            dict.fromkeys([*self._base, *(n for n, o in OBSERVABLES.items() if all(c in self._base for c in o.needs))])
-        )
+        """Iterate over the names of columns and named observables that can be asked for."""
+        made = (name for name, found in OBSERVABLES.items() if all(column in self._base for column in found.needs))
+        return iter(dict.fromkeys([*self._base, *made]))
 
     def __len__(self) -> int:
         """Return how many names can be asked for."""
         return sum(1 for _ in self)
 
-    def shifted(self, column: str, values: Floats) -> Columns:
-        """Return the same columns with another array for one of them; observables follow."""
-        return Columns({**self._base, column: values})
+    def shifted(self, column: str, values: Floats) -> Quantities:
+        """Return the same columns with another array for one of them; every observable and expression follows."""
+        return Quantities({**self._base, column: values})

@@ -1,4 +1,4 @@
-"""Regions of an analysis in; their axes, and for columns of events the number of the bin each falls in, out."""
+"""Regions: their axes, where their bins lie among all, and the number of the cell each event falls in."""
 
 from __future__ import annotations
 
@@ -8,17 +8,15 @@ from typing import Any
 
 import boost_histogram as bh
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrafit import config
+from spectrafit.arraytypes import Integers, Places
 from spectrafit.errors import ConfigError
 from spectrafit.events import expressions
 from spectrafit.templates.fill import AxisIndex, axis_index, number
-from spectrafit.templates.observables import Columns, needs, observable
+from spectrafit.templates.observables import Quantities, needs, observable
 
-__all__ = ["Grid", "RegionBins", "axis", "lay_out"]
-
-Cells = NDArray[np.int32]
+__all__ = ["CellLayout", "Grid", "RegionBins", "axis", "lay_out"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,7 +30,7 @@ class RegionBins:
     axes : tuple of bh.axis.Regular or bh.axis.Variable
         One axis per observable, in C order.
     observables, labels : tuple of str
-        Name and printed label (with unit) of the observable on each axis.
+        Name or expression, and printed label (with unit), of the observable on each axis.
     start : int
         First of this region's bins in the last dimension (B) of `Templates.counts`.
     """
@@ -47,6 +45,11 @@ class RegionBins:
     def shape(self) -> tuple[int, ...]:
         """Bins per axis, without flow."""
         return tuple(len(axis) for axis in self.axes)
+
+    @property
+    def extents(self) -> tuple[int, ...]:
+        """Cells per axis: its bins, underflow and overflow."""
+        return tuple(len(axis) + 2 for axis in self.axes)
 
     @property
     def size(self) -> int:
@@ -130,6 +133,43 @@ def lay_out(regions: Sequence[config.Region]) -> tuple[RegionBins, ...]:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class CellLayout:
+    """How the cells of all regions are numbered: region after region, each in C order with its flow.
+
+    Attributes
+    ----------
+    size : int
+        F, the number of cells.
+    firsts : tuple of int, length R
+        First cell of each region.
+    inner : (B,) array of int
+        Cell of each bin.
+    outer : tuple of arrays of int, length R
+        Cells outside the axes of each region.
+    """
+
+    size: int
+    firsts: tuple[int, ...]
+    inner: Integers
+    outer: tuple[Integers, ...]
+
+    @classmethod
+    def of(cls, regions: Sequence[RegionBins]) -> CellLayout:
+        """Return the layout of `regions`."""
+        firsts, inner, outer, first = [], [], [], 0
+        for region in regions:
+            size = int(np.prod(region.extents))
+            numbered = np.arange(first, first + size).reshape(region.extents)
+            within = np.zeros(region.extents, np.bool_)
+            within[(slice(1, -1),) * len(region.extents)] = True
+            firsts.append(first)
+            inner.append(numbered[within])
+            outer.append(numbered[~within])
+            first += size
+        return cls(size=first, firsts=tuple(firsts), inner=np.concatenate(inner), outer=tuple(outer))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class _Numbering:
     """How the events of one region are numbered: `first` is its first cell, `strides` are those of its axes."""
 
@@ -138,7 +178,6 @@ class _Numbering:
     indices: tuple[AxisIndex, ...]
     strides: tuple[int, ...]
     first: int
-    size: int
     cut: expressions.Expression | None
 
     @property
@@ -146,79 +185,74 @@ class _Numbering:
         """Columns the axes and the cut are made of."""
         return needs([*self.observables, *(self.cut.variables if self.cut else ())])
 
-    def cells(self, columns: Columns, events: int) -> Cells:
+    def cells(self, events: Quantities, count: int) -> Places:
         """Return the cell of each event, (N,), negative where the cut fails."""
-        cells = np.full(events, self.first, np.int32)
-        for name, index, stride in zip(self.observables, self.indices, self.strides, strict=True):
-            number(index, columns.stored(name), stride, cells)
+        cells = np.full(count, self.first, np.int32)
+        for text, index, stride in zip(self.observables, self.indices, self.strides, strict=True):
+            number(index, self._one_each(events.value(text), count, f"axis {text!r}"), stride, cells)
         if self.cut is not None:
-            passed = self.cut(columns)
-            if np.ndim(passed) and np.shape(passed) != (events,):
-                raise ConfigError(
-                    f"region {self.name!r}: cut {self.cut.text!r} has more than one value per event;"
-                    " reduce jagged columns with Sum$, Max$, Min$ or [i]"
-                )
+            passed = self.cut(events)
+            if np.ndim(passed):
+                passed = self._one_each(passed, count, f"cut {self.cut.text!r}")
             # NaN passes no cut.
             np.putmask(cells, ~((passed != 0) & (passed == passed)), -1)
         return cells
 
+    def _one_each(self, values: Any, count: int, what: str) -> Any:
+        if isinstance(values, np.ndarray) and values.shape == (count,):
+            return values
+        if np.ndim(values) == 0:
+            return np.full(count, values, np.float64)
+        raise ConfigError(
+            f"region {self.name!r}: {what} has more than one value per event; reduce jagged columns with Sum$, Max$,"
+            " Min$ or [i]"
+        )
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Grid:
-    """The cells of all regions, with flow, and how to number the events of one sample.
+    """The cells of all regions, and how to number the events of one sample.
 
     Attributes
     ----------
-    size : int
-        F, the number of cells.
-    inner : (B,) array of int
-        Cell of each bin.
-    outer : tuple of arrays of int, length R
-        Cells outside the axes of each region.
+    layout : CellLayout
     numberings : tuple
         The regions that take events of the sample.
     """
 
-    size: int
-    inner: NDArray[np.intp]
-    outer: tuple[NDArray[np.intp], ...]
+    layout: CellLayout
     numberings: tuple[_Numbering, ...]
 
     @classmethod
     def of(cls, regions: Sequence[config.Region], sample: str) -> Grid:
         """Return the grid of `regions`, filled by the events of `sample`."""
-        numberings: list[_Numbering] = []
-        inner: list[NDArray[np.intp]] = []
-        outer: list[NDArray[np.intp]] = []
-        first = 0
-        for region, bins in zip(regions, lay_out(regions), strict=True):
-            extents = [len(a) + 2 for a in bins.axes]
-            numbered = np.arange(first, first + int(np.prod(extents))).reshape(extents)
-            within = np.zeros(extents, np.bool_)
-            within[(slice(1, -1),) * len(extents)] = True
-            inner.append(numbered[within])
-            outer.append(numbered[~within])
-            if config.chosen(region.samples, (sample,)):
-                numberings.append(
-                    _Numbering(
-                        name=region.name,
-                        observables=bins.observables,
-                        indices=tuple(axis_index(a) for a in bins.axes),
-                        strides=tuple(int(np.prod(extents[i + 1 :])) for i in range(len(extents))),
-                        first=first,
-                        size=numbered.size,
-                        cut=expressions.compile(region.cut) if region.cut else None,
-                    )
-                )
-            first += numbered.size
-        return cls(size=first, inner=np.concatenate(inner), outer=tuple(outer), numberings=tuple(numberings))
+        laid_out = lay_out(regions)
+        layout = CellLayout.of(laid_out)
+        numberings = tuple(
+            _Numbering(
+                name=region.name,
+                observables=bins.observables,
+                indices=tuple(axis_index(a) for a in bins.axes),
+                strides=tuple(int(np.prod(bins.extents[i + 1 :])) for i in range(len(bins.extents))),
+                first=first,
+                cut=expressions.compile(region.cut) if region.cut else None,
+            )
+            for region, bins, first in zip(regions, laid_out, layout.firsts, strict=True)
+            if config.chosen(region.samples, (sample,))
+        )
+        return cls(layout=layout, numberings=numberings)
+
+    @property
+    def size(self) -> int:
+        """F, the number of cells."""
+        return self.layout.size
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Columns the axes and cuts are made of."""
         return tuple(dict.fromkeys(column for numbering in self.numberings for column in numbering.needs))
 
-    def cells(self, columns: Columns, events: int) -> tuple[Cells, ...]:
+    def cells(self, events: Quantities, count: int) -> tuple[Places, ...]:
         """Return per region the cell of each event, (N,), negative where its cut fails.
 
         Raises
@@ -226,24 +260,24 @@ class Grid:
         ConfigError
             An event is in bins of two regions.
         """
-        found = tuple(numbering.cells(columns, events) for numbering in self.numberings)
+        found = tuple(numbering.cells(events, count) for numbering in self.numberings)
         self._refuse_shared(found)
         return found
 
-    def moved(self, columns: Columns, column: str, cells: tuple[Cells, ...]) -> tuple[Cells, ...]:
-        """Return the cells after `column` was shifted in `columns`: as `cells` in the regions it plays no part in."""
+    def moved(self, events: Quantities, column: str, cells: tuple[Places, ...]) -> tuple[Places, ...]:
+        """Return the cells after `column` was shifted in `events`; regions that do not need it keep theirs."""
         found = tuple(
-            numbering.cells(columns, nominal.size) if column in numbering.needs else nominal
+            numbering.cells(events, nominal.size) if column in numbering.needs else nominal
             for numbering, nominal in zip(self.numberings, cells, strict=True)
         )
         self._refuse_shared(found)
         return found
 
-    def _refuse_shared(self, found: tuple[Cells, ...]) -> None:
+    def _refuse_shared(self, found: tuple[Places, ...]) -> None:
         if len(found) < 2:
             return
         inside = np.zeros(self.size + 1, np.bool_)
-        inside[self.inner] = True  # the last cell, that of -1, stays outside
+        inside[self.layout.inner] = True  # the last cell, that of -1, stays outside
         claimed = np.zeros(found[0].size, np.uint8)
         for cells in found:
             claimed += inside[cells]

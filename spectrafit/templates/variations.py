@@ -1,4 +1,7 @@
-"""What the systematics filled in; template variations, the variance no parameter carries, and what was pruned out."""
+"""Variations: filled cells become templates at given values of parameters, components, and what is left over.
+
+Letters: S samples, V variations, M monomials of the couplings, Q products of two monomials, B bins.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,47 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spectrafit.arraytypes import Flags, Floats
 from spectrafit.config import chosen
 from spectrafit.errors import ConfigError
-from spectrafit.templates.components import principal
-from spectrafit.templates.effects import Effect, Filled
+from spectrafit.templates.cells import Cells
+from spectrafit.templates.effects import Effect
+from spectrafit.templates.fill import places_of
+from spectrafit.templates.principal import principal
 from spectrafit.templates.regions import RegionBins
 from spectrafit.templates.smoothing import smooth
-from spectrafit.templates.store import NOMINAL, Variation
+from spectrafit.templates.systematics import effects
 
-__all__ = ["Varied", "vary"]
+__all__ = ["NOMINAL", "Variation", "Varied", "variations"]
 
-Floats = NDArray[np.float64]
+
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """What one template variation stands for: `parameter` at `sigma` standard deviations.
+
+    Attributes
+    ----------
+    parameter : str
+        Name of the nuisance parameter; empty for the nominal.
+    sigma : float
+        Where the parameter stands, in prior standard deviations.
+    group : str
+        Group for impacts.
+    samples : tuple of str
+        Samples it acts on; the counts of all others equal the nominal ones.
+    interpolation : {"code4p", "code4", "spline", "linear"}
+        How to go between the variations of one parameter. Principal components are "linear": exact for any value.
+    """
+
+    parameter: str
+    sigma: float
+    group: str = ""
+    samples: tuple[str, ...] = ()
+    interpolation: str = "code4p"
+
+
+NOMINAL = Variation(parameter="", sigma=0.0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,8 +60,8 @@ class Varied:
     Attributes
     ----------
     variations : tuple of Variation, length V
-    counts : (S, V, 1+P, B) array
-    residual : (1+2P, B) array
+    counts : (S, V, M, B) array
+    residual : (Q, B) array
     components : mapping of systematic to mapping
     pruned : tuple of mapping
     """
@@ -42,35 +73,30 @@ class Varied:
     pruned: tuple[Mapping[str, Any], ...]
 
 
-def vary(filled: Filled, work: Mapping[int, tuple[Effect, Mapping[str, Floats]]]) -> Varied:
-    """Turn what every effect added up into variations.
+Found = dict[tuple[str, float], tuple[Variation, Floats]]
+"""Variations and their templates, (S, M, B), by parameter and sigma."""
 
-    Parameters
-    ----------
-    filled : Filled
-        The nominal templates; its rows are those of no effect.
-    work : mapping of position to (effect, rows per sample)
+
+def variations(cells: Cells) -> Varied:
+    """Turn what every systematic added up into variations of the templates.
 
     Raises
     ------
     ConfigError, DataError
         Two systematics of one name that act on the same templates, or whose sigmas differ; what the effects raise.
     """
-    nominal = filled.nominal
-    _, powers, bins = nominal.shape
-    found: dict[tuple[str, float], tuple[Variation, Floats]] = {}
-    touched: dict[str, NDArray[np.bool_]] = {}
-    residual = np.zeros((2 * powers - 1, bins))
+    nominal = cells.nominal
+    found: Found = {}
+    touched: dict[str, Flags] = {}
+    residual = np.zeros((len(cells.monomials.products), nominal.shape[-1]))
     components: dict[str, Mapping[str, Any]] = {}
-    for effect, rows in work.values():
-        systematic = effect.systematic
-        scope = _scope(effect, filled)
-        mine = replace(filled, rows=rows)
-        acting = effect.acts_on(filled.samples)
-        group = systematic.group
+    for effect in effects(cells.analysis).values():
+        systematic, scope = effect.systematic, _scope(effect, cells)
+        samples, group = effect.acts_on(cells.varying), systematic.group
         if effect.linear:
-            deviations = np.where(scope, effect.deviations(mine), 0.0)
-            made = principal(_part_of_deviations(deviations, nominal, systematic.shape), systematic.variance)
+            deviations = np.where(scope, effect.deviations(cells), 0.0)
+            parts = _part_of_deviations(deviations, nominal, systematic.shape)
+            made = principal(parts, systematic.variance, places_of(cells.monomials))
             residual += made.residual
             parameters = [f"{systematic.name}[{k}]" for k in range(len(made.kept))]
             components[systematic.name] = {
@@ -86,19 +112,21 @@ def vary(filled: Filled, work: Mapping[int, tuple[Effect, Mapping[str, Floats]]]
             interpolation, group = "linear", group or systematic.name
         else:
             parameters = [systematic.name]
-            shifts = {(systematic.name, sigma): shifted for sigma, shifted in _shifts(effect, mine, scope).items()}
+            shifts = {(systematic.name, sigma): shifted for sigma, shifted in _shifts(effect, cells, scope).items()}
             interpolation = systematic.interpolation
         for name in parameters or [systematic.name]:
             _refuse_overlap(effect, name, scope, touched, found, shifts)
         for (name, sigma), shifted in sorted(shifts.items(), key=lambda one: one[0][1]):
-            variation = Variation(parameter=name, sigma=sigma, group=group, samples=acting, interpolation=interpolation)
+            variation = Variation(
+                parameter=name, sigma=sigma, group=group, samples=samples, interpolation=interpolation
+            )
             if (name, sigma) in found:
                 # One parameter, told in parts that act on different templates.
                 before, counts = found[name, sigma]
-                variation = replace(variation, samples=tuple(dict.fromkeys((*before.samples, *acting))))
+                variation = replace(variation, samples=tuple(dict.fromkeys((*before.samples, *samples))))
                 shifted = counts + shifted - nominal
             found[name, sigma] = (variation, shifted)
-    pruned = _prune(found, filled)
+    pruned = _prune(found, cells)
     order = list(dict.fromkeys(name for name, _ in found))
     kept = sorted(found.values(), key=lambda one: (order.index(one[0].parameter), one[0].sigma))
     counts = np.stack([nominal, *(shifted for _, shifted in kept)], axis=1)
@@ -111,30 +139,31 @@ def vary(filled: Filled, work: Mapping[int, tuple[Effect, Mapping[str, Floats]]]
     )
 
 
-def _scope(effect: Effect, filled: Filled) -> NDArray[np.bool_]:
-    """Return where an effect acts, (S, 1+P, B)."""
+def _scope(effect: Effect, cells: Cells) -> Flags:
+    """Return where an effect acts, (S, M, B)."""
     systematic = effect.systematic
-    names = tuple(region.name for region in filled.regions)
-    scope = np.zeros(filled.nominal.shape, np.bool_)
-    for region in filled.regions:
-        if region.name in chosen(systematic.regions, names):
-            for sample in effect.acts_on(filled.samples):
-                scope[filled.samples.index(sample), :, region.bins] = True
+    regions = tuple(region.name for region in cells.regions)
+    samples = tuple(sample.name for sample in cells.expected)
+    scope = np.zeros(cells.nominal.shape, np.bool_)
+    for region in cells.regions:
+        if region.name in chosen(systematic.regions, regions):
+            for sample in effect.acts_on(cells.varying):
+                scope[samples.index(sample), :, region.bins] = True
     if systematic.powers == "sm":
         scope[:, 1:] = False
     return scope
 
 
-def _shifts(effect: Effect, filled: Filled, scope: NDArray[np.bool_]) -> dict[float, Floats]:
+def _shifts(effect: Effect, cells: Cells, scope: Flags) -> dict[float, Floats]:
     """Return the shifted templates by sigma: in scope, smoothed, their shape or norm alone, both sides."""
-    nominal, systematic = filled.nominal, effect.systematic
+    nominal, systematic = cells.nominal, effect.systematic
     result: dict[float, Floats] = {}
-    for sigma, raw in effect.shifts(filled).items():
+    for sigma, raw in effect.shifts(cells).items():
         shifted = np.where(scope, raw, nominal)
         if systematic.smooth:
-            shifted = np.where(scope, _smoothed(shifted, nominal, filled.regions), nominal)
+            shifted = np.where(scope, _smoothed(shifted, nominal, cells.regions), nominal)
         if systematic.shape != "both":
-            # Totals over all bins in scope, each power its own: so the total at every kappa stays, or alone moves.
+            # Totals over all bins in scope, each monomial its own: so the total at any couplings stays, or alone moves.
             before, after = (np.where(scope, t, 0.0).sum(axis=-1, keepdims=True) for t in (nominal, shifted))
             if systematic.shape == "shape":
                 shifted = np.where(scope, shifted * _ratio(before, after), nominal)
@@ -168,20 +197,20 @@ def _smoothed(shifted: Floats, nominal: Floats, regions: tuple[RegionBins, ...])
     """Return shifted templates whose ratio to the nominal is smoothed, region by region."""
     result = shifted.copy()
     relative = np.divide(shifted, nominal, out=np.ones_like(shifted), where=nominal != 0) - 1.0
-    for sample, power in np.ndindex(*nominal.shape[:2]):
+    for sample, monomial in np.ndindex(*nominal.shape[:2]):
         for region in regions:
-            line = relative[sample, power, region.bins]
+            line = relative[sample, monomial, region.bins]
             if line.any():
                 ratio = smooth(line.reshape(region.shape)).ravel()
-                result[sample, power, region.bins] = nominal[sample, power, region.bins] * (1.0 + ratio)
+                result[sample, monomial, region.bins] = nominal[sample, monomial, region.bins] * (1.0 + ratio)
     return result
 
 
 def _refuse_overlap(
     effect: Effect,
     name: str,
-    scope: NDArray[np.bool_],
-    touched: dict[str, NDArray[np.bool_]],
+    scope: Flags,
+    touched: dict[str, Flags],
     found: Mapping[tuple[str, float], Any],
     shifts: Mapping[tuple[str, float], Any],
 ) -> None:
@@ -202,18 +231,18 @@ def _refuse_overlap(
     touched[name] = touched.get(name, np.zeros_like(scope)) | scope
 
 
-def _prune(found: dict[tuple[str, float], tuple[Variation, Floats]], filled: Filled) -> tuple[Mapping[str, Any], ...]:
+def _prune(found: Found, cells: Cells) -> tuple[Mapping[str, Any], ...]:
     """Take effects below the thresholds out of `found`, and say which: per parameter, sample and region."""
-    thresholds = filled.analysis.prune
+    thresholds = cells.analysis.prune
     if thresholds.norm <= 0 and thresholds.shape <= 0:
         return ()
-    nominal = filled.nominal
+    nominal = cells.nominal
     pruned: list[Mapping[str, Any]] = []
     for name in dict.fromkeys(name for name, _ in found):
         keys = [key for key in found if key[0] == name]
         counts = {key: found[key][1].copy() for key in keys}
-        for at, sample in enumerate(filled.samples):
-            for region in filled.regions:
+        for at, sample in enumerate(s.name for s in cells.expected):
+            for region in cells.regions:
                 here = (at, slice(None), region.bins)
                 if all(np.array_equal(counts[key][here], nominal[here]) for key in keys):
                     continue

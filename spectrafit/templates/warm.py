@@ -1,4 +1,4 @@
-"""Nothing in, loaded kernels out: imported once by the server that worker processes are forked from.
+"""Loads kernels once, in the server that worker processes are forked from.
 
 What numba and the expression parser do on their first use takes longer than a small chunk; done here, each worker
 inherits it.

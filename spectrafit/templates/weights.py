@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from spectrafit.arraytypes import Floats
 from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import ConfigError
 from spectrafit.physics.couplings import Monomials
 from spectrafit.physics.weighing import weigh
-from spectrafit.templates.observables import Columns
+from spectrafit.templates.observables import Quantities
 
-__all__ = ["monomials_of", "weigher"]
+__all__ = ["Weigher", "monomials_of"]
 
-Floats = NDArray[np.float64]
+# A sample that no coupling changes has the Standard Model's monomial alone.
+_NOTHING = Monomials.of(())
 
 
 def monomials_of(analysis: Analysis) -> Monomials:
@@ -23,37 +24,50 @@ def monomials_of(analysis: Analysis) -> Monomials:
     return Monomials.of(analysis.fitted_couplings)
 
 
-def weigher(analysis: Analysis, sample_set: SampleSet, sample: Sample) -> Callable[[Columns, int], Floats]:
-    """Return the function that weighs events of one sample.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Weigher:
+    """Weighs the events of one sample; picklable.
 
-    Returns
-    -------
-    callable of (columns, N)
-        For a signal sample the function returns (M, N): row m is the coefficient of monomial m, relative to the cross
-        section that the events were generated with. Any other sample is the same at every kappa: (1, N) of ones.
-
-    Raises
-    ------
-    ConfigError
-        Couplings that do not go together; sin^2 theta_W outside 0 to 1 (when the function is first called).
+    Attributes
+    ----------
+    analysis : Analysis
+    sample_set, sample : SampleSet, Sample
+    monomials : Monomials
+        Those the sample is filled for: of a signal the analysis', of any other sample the Standard Model's alone.
     """
-    if sample.role != "signal":
-        return lambda _, events: np.ones((1, events))
-    couplings = analysis.fitted_couplings
-    generated = sample_set.sin2_theta_w if sample.sin2_theta_w is None else sample.sin2_theta_w
 
-    def weighed(columns: Columns, events: int) -> Floats:
+    analysis: Analysis
+    sample_set: SampleSet
+    sample: Sample
+    monomials: Monomials
+
+    @classmethod
+    def of(cls, analysis: Analysis, sample_set: SampleSet, sample: Sample) -> Weigher:
+        """Return what weighs the events of `sample`."""
+        monomials = monomials_of(analysis) if sample.role == "signal" else _NOTHING
+        return cls(analysis=analysis, sample_set=sample_set, sample=sample, monomials=monomials)
+
+    def __call__(self, events: Quantities, count: int) -> Floats:
+        """Return coefficients (M, N) relative to the cross section that the events were generated with.
+
+        Raises
+        ------
+        ConfigError
+            Couplings that do not go together; sin^2 theta_W outside 0 to 1.
+        """
+        if self.sample.role != "signal":
+            return np.ones((1, count))
+        analysis = self.analysis
+        own = self.sample.sin2_theta_w
         try:
             return weigh(
-                couplings,
-                columns.stored("pdg"),
-                columns.stored("e_nu"),
-                columns.stored("t"),
+                analysis.fitted_couplings,
+                events.stored("pdg"),
+                events.stored("e_nu"),
+                events.stored("t"),
                 sm=analysis.sm_xsec,
                 sin2_theta_w=analysis.sin2_theta_w,
-                sin2_theta_w_generated=generated,
+                sin2_theta_w_generated=self.sample_set.sin2_theta_w if own is None else own,
             )
         except ValueError as error:
-            raise ConfigError(f"{analysis.path}: sample {sample.name!r}: {error}") from error
-
-    return weighed
+            raise ConfigError(f"{analysis.path}: sample {self.sample.name!r}: {error}") from error

@@ -12,10 +12,11 @@ from spectrafit.physics.constants import SIN2_THETA_W
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.templates import fill
 from spectrafit.templates.build import build
-from spectrafit.templates.observables import Columns
+from spectrafit.templates.observables import Quantities
 from spectrafit.templates.regions import Grid, lay_out
 
 N, UNIVERSES, BLOCK = 500_000, 100, 32_768
+PLACES = np.array([[0, 1], [1, 2]])
 ENERGY = np.concatenate([np.linspace(0.3, 1.3, 16)[:-1], np.geomspace(1.3, 5.0, 11)]).tolist()
 ANGLE = [0.0, *np.geomspace(1e-4, 0.02, 28).tolist()]
 REGION = {
@@ -51,12 +52,12 @@ def rate(benchmark, n=N):
 
 def ours(events, regions):
     grid = Grid.of(regions, "numu")
-    sums = np.zeros((grid.size, fill.columns_of(1)))
+    sums = np.zeros((grid.size, 6))
     for start in range(0, N, BLOCK):
-        view = Columns({name: values[start : start + BLOCK] for name, values in events.items()})
+        view = Quantities({name: values[start : start + BLOCK] for name, values in events.items()})
         powers = weigh(COUPLINGS["magnetic_moment"], view["pdg"], view["e_nu"], view["t"])
         for cells in grid.cells(view, len(view["t"])):
-            fill.add_events(cells, view["weight"], powers, sums)
+            fill.add_events(cells, view["weight"], powers, PLACES, sums)
     return sums[:, 0], sums[:, 1], sums[:, 3]
 
 
@@ -87,15 +88,16 @@ def test_reweight_and_fill(benchmark, events, regions, how):
 def test_universes(benchmark, events, regions, how):
     size = 20_000
     rng = np.random.default_rng(2)
-    view = Columns({name: values[:size] for name, values in events.items()})
+    view = Quantities({name: values[:size] for name, values in events.items()})
     ratios = rng.normal(1.0, 0.1, (size, UNIVERSES)).astype(np.float32)
     powers = weigh(COUPLINGS["magnetic_moment"], view["pdg"], view["e_nu"], view["t"])
     grid = Grid.of(regions, "numu")
     (cells,) = grid.cells(view, size)
 
     def with_kernel():
-        sums = np.zeros((grid.size, 2, UNIVERSES))
-        fill.add_universes(cells, view["weight"], powers, ratios, sums)
+        sums, noise, weight = np.zeros((grid.size, 2, UNIVERSES)), np.zeros((grid.size, 1, 3)), view["weight"]
+        products = fill.products_of(powers, PLACES)
+        fill.add_universes(cells, weight, weight, powers, products, ratios, sums, noise)
         return sums
 
     def with_fills():

@@ -9,7 +9,10 @@ from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.assemble import as_fitted, assemble
 from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.likelihood import predict
-from spectrafit.templates.store import NOMINAL, RegionBins, Templates, Variation
+from spectrafit.physics.couplings import Monomials
+from spectrafit.templates.regions import RegionBins
+from spectrafit.templates.templates import Templates
+from spectrafit.templates.variations import NOMINAL, Variation
 
 
 def analysis(**changes):
@@ -63,7 +66,7 @@ def templates(powers=1, **changes):
         "roles": ("signal", "background"),
         "titles": ("nu-e", "other"),
         "regions": (region("a", [0.0, 1.0, 2.0, 3.0], 0), region("b", [3.0, 4.0, 5.0], 3)),
-        "powers": powers,
+        "monomials": Monomials(parameters=("kappa",), exponents=tuple((p,) for p in range(1 + powers))),
         "variations": variations,
         "counts": counts,
         "squares": squares,
@@ -162,11 +165,29 @@ def test_asimov_unless_unblinded():
     np.testing.assert_allclose(given.data, [1, 2, 3, 4, 5])
 
 
+def with_extra(made):
+    """The same templates with a third sample, known by its counts only, as `tabulate` makes it."""
+    counts, squares = np.zeros((1, *made.counts.shape[1:])), np.zeros((1, *made.squares.shape[1:]))
+    counts[0, :, 0] = [0.0, 0.0, 0.0, 2.0, 4.0]
+    squares[0, 0] = [0.0, 0.0, 0.0, 0.25, 1.0]
+    return dataclasses.replace(
+        made,
+        samples=(*made.samples, "extra"),
+        roles=(*made.roles, "background"),
+        titles=(*made.titles, "More"),
+        counts=np.concatenate([made.counts, counts]),
+        squares=np.concatenate([made.squares, squares]),
+        entries=np.concatenate([made.entries, np.zeros((1, 5), int)]),
+        flow=np.concatenate([made.flow, np.zeros((1, *made.flow.shape[1:]))]),
+        tabulated=("extra",),
+    )
+
+
 def test_counts_and_normalise():
     counts = config.CountsSample(name="extra", counts={"b": (2.0, 4.0)}, errors={"b": (0.5, 1.0)}, title="More")
     rule = config.Normalise(samples=("signal", "extra"), region="b", expected=38.0)
     made = templates()
-    model = assemble(analysis(counts=(counts,), normalise=(rule,)), made)
+    model = assemble(analysis(counts=(counts,), normalise=(rule,)), with_extra(made))
     scale = 38.0 / (9.0 + 4.0 + 2.0 + 4.0)
     expected = scale * (made.counts[0, 0, 0] + [0, 0, 0, 2.0, 4.0]) + made.counts[1, 0, 0]
     np.testing.assert_allclose(model.data, expected)

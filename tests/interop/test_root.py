@@ -9,8 +9,10 @@ import uproot
 
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.interop import root
+from spectrafit.physics.couplings import Monomials
 from spectrafit.templates.regions import RegionBins
-from spectrafit.templates.store import NOMINAL, Templates
+from spectrafit.templates.templates import Templates
+from spectrafit.templates.variations import NOMINAL
 
 
 def templates(axes: int = 2, data: bool = False) -> Templates:
@@ -35,7 +37,7 @@ def templates(axes: int = 2, data: bool = False) -> Templates:
         roles=("signal", "background"),
         titles=("nu_e e", "NC"),
         regions=(region, side),
-        powers=1,
+        monomials=Monomials(parameters=("kappa",), exponents=((0,), (1,))),
         variations=(NOMINAL,),
         counts=rng.random((2, 1, 2, bins)),
         squares=rng.random((2, 3, bins)),

@@ -9,8 +9,10 @@ import pytest
 from spectrafit import config
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
 from spectrafit.inference.results import Bands, FitResult, Goodness, Limit, Profile
+from spectrafit.physics.couplings import Monomials
 from spectrafit.templates.regions import RegionBins
-from spectrafit.templates.store import NOMINAL, Templates
+from spectrafit.templates.templates import Templates
+from spectrafit.templates.variations import NOMINAL
 
 SAMPLES = """
 title = "Test beam"
@@ -112,7 +114,7 @@ def _templates() -> Templates:
         roles=("signal", "signal", "background", "background"),
         titles=("nu_mu e elastic", "nu_e e elastic", "nu_e CC", "NC pi0"),
         regions=(region,),
-        powers=1,
+        monomials=Monomials(parameters=("kappa",), exponents=((0,), (1,))),
         variations=(NOMINAL,),
         counts=counts[:, None],
         squares=squares,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from spectrafit.errors import DataError
-from spectrafit.templates import sources as module
+from spectrafit.templates import plan as module
 from spectrafit.templates.build import build
 
 SYSTEMATICS = """
@@ -34,7 +34,6 @@ name = "flux"
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch):
     monkeypatch.setattr(module, "_ENTRIES", 5_000)
-    monkeypatch.setattr(module, "_ENTRIES_WITH_LISTS", 5_000)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from spectrafit import config
 from spectrafit.errors import ConfigError
 from spectrafit.physics.constants import M_E
-from spectrafit.templates.observables import OBSERVABLES, Columns, needs, observable
+from spectrafit.templates.observables import OBSERVABLES, Quantities, needs, observable
 from spectrafit.templates.regions import Grid, RegionBins, lay_out
 
 
@@ -48,19 +48,19 @@ def test_observables_are_what_they_say(name):
         "e_theta2": (t + M_E) * theta**2,
         "e_nu": base["e_nu"],
     }[name.removesuffix("_reco")]
-    np.testing.assert_allclose(Columns(base)[name], expected, rtol=1e-14)
+    np.testing.assert_allclose(Quantities(base)[name], expected, rtol=1e-14)
     assert set(observable(name).needs) <= set(base)
     assert "[" in observable(name).label
 
 
 def test_any_column_is_an_observable():
     assert observable("score").needs == ("score",)
-    np.testing.assert_array_equal(Columns(columns())["score"], columns()["score"])
+    np.testing.assert_array_equal(Quantities(columns())["score"], columns()["score"])
     assert needs(["t_theta2_reco", "t_reco", "score"]) == ("t_reco", "theta_reco", "score")
 
 
 def test_a_shifted_column_moves_what_is_made_of_it():
-    base = Columns(columns())
+    base = Quantities(columns())
     shifted = base.shifted("t_reco", base["t_reco"] * 1.1)
     np.testing.assert_allclose(shifted["t_theta2_reco"], 1.1 * base["t_theta2_reco"])
     assert shifted["t_theta2"] is not None
@@ -90,34 +90,34 @@ def test_cells_are_boost_histograms_and_cuts_apply():
     base["score"][::17] = np.nan
     grid = Grid.of(regions({**GRID, "cut": "score > 0.3 && t_theta2_reco < 0.002"}), "a")
     assert set(grid.needs) == {"t_reco", "theta_reco", "score"}
-    (cells,) = grid.cells(Columns(base), 2000)
+    (cells,) = grid.cells(Quantities(base), 2000)
     x, y = base["t_reco"], base["t_reco"] * base["theta_reco"] ** 2
     keep = (base["score"] > 0.3) & (y < 0.002)
     axes = lay_out(regions(GRID))[0].axes
     expected = bh.Histogram(*axes, storage=bh.storage.Int64()).fill(x[keep], y[keep])
     counted = np.bincount(cells[cells >= 0], minlength=grid.size)
     np.testing.assert_array_equal(counted, expected.values(flow=True).ravel())
-    np.testing.assert_array_equal(counted[grid.inner], expected.values().ravel())
-    assert counted[grid.outer[0]].sum() == expected.values(flow=True).sum() - expected.values().sum()
+    np.testing.assert_array_equal(counted[grid.layout.inner], expected.values().ravel())
+    assert counted[grid.layout.outer[0]].sum() == expected.values(flow=True).sum() - expected.values().sum()
 
 
 def test_a_cut_that_is_nan_fails():
     base = columns(10)
     base["score"][:5] = np.nan
     grid = Grid.of(regions({**GRID, "cut": "score"}), "a")
-    (cells,) = grid.cells(Columns(base), 10)
+    (cells,) = grid.cells(Quantities(base), 10)
     assert (cells >= 0).tolist() == [False] * 5 + [True] * 5
 
 
 def test_regions_that_share_events_are_refused():
     twin = {**GRID, "name": "twin", "cut": "score > 0.9"}
     with pytest.raises(ConfigError, match="'nd' and 'twin' share events"):
-        Grid.of(regions(GRID, twin), "a").cells(Columns(columns()), 2000)
+        Grid.of(regions(GRID, twin), "a").cells(Quantities(columns()), 2000)
     # Disjoint by cut, by axis, or by sample they stand.
-    Grid.of(regions({**GRID, "cut": "score <= 0.9"}, twin), "a").cells(Columns(columns()), 2000)
+    Grid.of(regions({**GRID, "cut": "score <= 0.9"}, twin), "a").cells(Quantities(columns()), 2000)
     above = {"name": "above", "axes": [{"observable": "t_reco", "edges": [3.0, 9.0]}]}
     grid = Grid.of(regions(GRID, above), "a")
-    nd, high = grid.cells(Columns(columns()), 2000)
+    nd, high = grid.cells(Quantities(columns()), 2000)
     # What is overflow of one region may be in a bin of the other.
-    assert np.any((high >= 0) & np.isin(high, grid.inner) & np.isin(nd, grid.outer[0]))
-    assert len(Grid.of(regions({**GRID, "samples": ["b*"]}, twin), "a").cells(Columns(columns()), 2000)) == 1
+    assert np.any((high >= 0) & np.isin(high, grid.layout.inner) & np.isin(nd, grid.layout.outer[0]))
+    assert len(Grid.of(regions({**GRID, "samples": ["b*"]}, twin), "a").cells(Quantities(columns()), 2000)) == 1

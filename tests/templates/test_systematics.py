@@ -13,14 +13,19 @@ from spectrafit.templates.build import build
 EXPOSURE = {"numu": 2.0, "nue": 1.0, "background": 2.0}
 
 
+def coupling_of(columns, name):
+    """What multiplies an event's weight for each power of kappa, (1+P, N)."""
+    if name == "background":
+        return np.stack([np.ones_like(columns["t"]), np.zeros_like(columns["t"])])
+    return weigh(COUPLINGS["magnetic_moment"], columns["pdg"], columns["e_nu"], columns["t"])
+
+
 def brute(columns, name, ratio=1.0, *, weight=None, t_reco=None, scale=None):
     """All bins of both regions by boost-histogram, (1+P, B), from the columns in memory."""
     t_reco = columns["t_reco"] if t_reco is None else t_reco
     t_theta2 = t_reco * columns["theta_reco"] ** 2
     above = columns["score"] > 0.2
-    powers = np.stack([np.ones_like(t_reco), np.zeros_like(t_reco)])
-    if name != "background":
-        powers = weigh(COUPLINGS["magnetic_moment"], columns["pdg"], columns["e_nu"], columns["t"])
+    powers = coupling_of(columns, name)
     weight = columns["weight"] * ratio if weight is None else weight
     rows = []
     for power in powers * weight * (EXPOSURE[name] if scale is None else scale):
@@ -120,7 +125,7 @@ def test_smearing_is_gaussian_and_the_same_however_the_work_is_cut(ntuples, monk
     ]
     pulls = (up[0, 0] - np.mean(tries, axis=0)) / np.std(tries, axis=0)
     assert np.sum(pulls**2) < 27 + 5 * np.sqrt(2 * 27)
-    from spectrafit.templates import sources as module
+    from spectrafit.templates import plan as module
 
     monkeypatch.setattr(module, "_ENTRIES", 5_000)
     again = made(ntuples, table)

@@ -10,7 +10,7 @@ from spectrafit import physics as ph
 from spectrafit.config import Analysis, load
 from spectrafit.errors import ConfigError
 from spectrafit.physics.couplings import COUPLINGS
-from spectrafit.templates.weights import monomials_of, weigher
+from spectrafit.templates.weights import Weigher, monomials_of
 
 SAMPLES = """
 sin2_theta_w = 0.2315
@@ -64,7 +64,7 @@ def analysis(tmp_path: Path):
 
 def rows(analysis: Analysis, columns: Stored) -> np.ndarray:
     (sample_set,) = analysis.sample_sets
-    return weigher(analysis, sample_set, sample_set.samples[0])(columns, columns.columns["t"].size)
+    return Weigher.of(analysis, sample_set, sample_set.samples[0])(columns, columns.columns["t"].size)
 
 
 def table(name: str, more: str = "") -> str:
@@ -121,7 +121,7 @@ def test_one_coupling_has_a_row_per_power(analysis, name) -> None:
 def test_a_background_is_the_same_at_every_kappa(analysis) -> None:
     loaded = analysis(table("charge_radius") + table("weak_mixing_angle"))
     (sample_set,) = loaded.sample_sets
-    assert (weigher(loaded, sample_set, sample_set.samples[1])(Stored(), 7) == np.ones((1, 7))).all()
+    assert (Weigher.of(loaded, sample_set, sample_set.samples[1])(Stored(), 7) == np.ones((1, 7))).all()
 
 
 def test_an_angle_that_cannot_be_is_refused(analysis) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Impact, Limit, Profile
     from spectrafit.report.expectation import Expectation
-    from spectrafit.templates.store import Templates
+    from spectrafit.templates.templates import Templates
 
 __all__ = ["Drawing", "draw", "look"]
 

@@ -3,7 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spectrafit.templates.components import directions_of, principal
+from spectrafit.templates.principal import directions_of, fewer_rows, principal
+
+
+def places(monomials):
+    return np.add.outer(np.arange(monomials), np.arange(monomials))
 
 
 def full(rows):
@@ -24,14 +28,14 @@ def test_the_stated_fraction_is_kept_and_nothing_is_lost(rows, samples, powers, 
     rng = np.random.default_rng(seed)
     scale = 10.0 ** rng.uniform(-4, 4, (rows, 1, powers, 1))
     deviations = rng.normal(0, 1, (rows, samples, powers, bins)) * scale
-    found = principal(deviations, fraction)
+    found = principal(deviations, fraction, places(powers))
     for power in range(powers):
         kept = np.trace(full(found.kept[:, :, power]))
         everything = np.trace(full(deviations[:, :, power]))
         assert kept >= fraction * everything * (1 - 1e-9)
         assert kept <= everything * (1 + 1e-9)
     if len(found.kept) > 1:
-        fewer = principal(deviations, fraction).kept[:-1]
+        fewer = principal(deviations, fraction, places(powers)).kept[:-1]
         shares = [np.trace(full(fewer[:, :, p])) / np.trace(full(deviations[:, :, p])) for p in range(powers)]
         assert min(shares) < fraction
     # Every bin's variance, at any kappa, is what is carried plus what is left.
@@ -49,7 +53,7 @@ def test_the_stated_fraction_is_kept_and_nothing_is_lost(rows, samples, powers, 
 def test_everything_kept_is_the_covariance():
     rng = np.random.default_rng(0)
     deviations = rng.normal(0, 1, (8, 2, 2, 5))
-    found = principal(deviations, 1.0)
+    found = principal(deviations, 1.0, places(2))
     np.testing.assert_allclose(full(found.kept), full(deviations), atol=1e-10)
     np.testing.assert_allclose(found.residual, 0, atol=1e-10)
     assert np.all(found.kept[:, :, 0].sum(axis=(1, 2)) > 0)
@@ -57,17 +61,17 @@ def test_everything_kept_is_the_covariance():
 
 def test_directions_are_independent_and_ordered():
     rng = np.random.default_rng(1)
-    found = principal(rng.normal(0, 1, (12, 1, 1, 30)), 1.0).kept.reshape(12, 30)
+    found = principal(rng.normal(0, 1, (12, 1, 1, 30)), 1.0, places(1)).kept.reshape(12, 30)
     gram = found @ found.T
     np.testing.assert_allclose(gram, np.diag(np.diag(gram)), atol=1e-9)
     assert np.all(np.diff(np.diag(gram)) <= 1e-9)
 
 
 def test_nothing_moves():
-    found = principal(np.zeros((5, 2, 3, 4)), 0.999)
+    found = principal(np.zeros((5, 2, 3, 4)), 0.999, places(3))
     assert found.kept.shape == (0, 2, 3, 4)
     assert found.residual.shape == (5, 4)
-    assert principal(np.zeros((0, 2, 3, 4)), 0.999).kept.shape == (0, 2, 3, 4)
+    assert principal(np.zeros((0, 2, 3, 4)), 0.999, places(3)).kept.shape == (0, 2, 3, 4)
 
 
 def test_rows_of_a_covariance():
@@ -89,3 +93,21 @@ def test_rows_of_a_covariance():
     ]:
         with pytest.raises(ValueError, match=message):
             directions_of(wrong)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 40), st.integers(1, 4), st.integers(1, 9), st.integers(0, 999))
+def test_fewer_rows_say_the_same(rows, samples, bins, seed):
+    rng = np.random.default_rng(seed)
+    parts = {f"s{k}": rng.normal(0, 10.0 ** rng.uniform(-3, 3), (rows, 2, bins)) for k in range(samples)}
+    for part in parts.values():
+        part[..., rng.random(bins) < 0.3] = 0.0
+    fewer = fewer_rows(parts)
+    numbers = sum(int(np.any(part != 0, axis=0).sum()) for part in parts.values())
+    assert len({len(part) for part in fewer.values()}) == 1
+    assert len(fewer["s0"]) == min(rows, numbers)
+    before, after = (
+        np.concatenate([p.reshape(len(p), 2 * bins) for p in found.values()], axis=1) for found in (parts, fewer)
+    )
+    scale = np.sqrt(np.outer(np.sum(before**2, axis=0), np.sum(before**2, axis=0)))
+    assert np.all(np.abs(after.T @ after - before.T @ before) <= 1e-12 * scale.max(initial=0) + 1e-12 * scale)

@@ -1,0 +1,199 @@
+"""Events that a shift moves between cells: how much weight went from which cell to which.
+
+A shifted template differs from the nominal one only by events that change cells. The noise of that difference is the
+sum of their squared weights, in the cell they leave and in the cell they enter. Kept by pairs of cells, the noise of
+any coarser binning follows exactly: a move within one merged bin is no move.
+
+Letters: N events, F cells, M monomials, Q products of two monomials, n pairs of cells between which events moved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+
+from spectrafit.arraytypes import Floats, Integers, Places
+
+__all__ = ["MoveTable", "Moves"]
+
+_IN1, _IN2 = (types.Array(types.float64, n, "C", readonly=True) for n in (1, 2))
+_CELLS = types.Array(types.int32, 1, "C", readonly=True)
+_FLAGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Moves:
+    """Squared weights that moved between cells.
+
+    Attributes
+    ----------
+    cells : int
+        F. The number F itself stands for "nowhere": events that fail the cut.
+    first, second : (n,) arrays of int64
+        The two cells of each pair, `first` < `second`, in increasing order; the direction does not matter.
+    squares : (Q, n) array
+        Sum over the events that moved of the products of their weights.
+    """
+
+    cells: int
+    first: Integers
+    second: Integers
+    squares: Floats
+
+    @property
+    def noise(self) -> Floats:
+        """(Q, F): the variance that the moves give to each cell; a move counts in both of its cells."""
+        result = np.zeros((len(self.squares), self.cells + 1))
+        for row, squares in zip(result, self.squares, strict=True):
+            row += np.bincount(self.first, squares, self.cells + 1) + np.bincount(self.second, squares, self.cells + 1)
+        return result[:, :-1]
+
+    def scaled(self, factor: float) -> Moves:
+        """Return the moves of events whose weights are multiplied by `factor`."""
+        return Moves(cells=self.cells, first=self.first, second=self.second, squares=self.squares * factor**2)
+
+    def merged(self, target: Integers, cells: int) -> Moves:
+        """Return the moves between merged cells: old cell c, and nowhere, become `target[c]`, (F+1,), of `cells`."""
+        a, b = target[self.first], target[self.second]
+        return _collected(cells, np.minimum(a, b), np.maximum(a, b), self.squares)
+
+    @classmethod
+    def together(cls, parts: Sequence[Moves]) -> Moves:
+        """Return the moves of several sets of events, added up in their order."""
+        first, second = (np.concatenate([getattr(part, name) for part in parts]) for name in ("first", "second"))
+        return _collected(parts[0].cells, first, second, np.concatenate([part.squares for part in parts], axis=1))
+
+
+def _collected(cells: int, first: Integers, second: Integers, squares: Floats) -> Moves:
+    """Add up what is said of the same pair of cells."""
+    moved = first != second
+    keys, where = np.unique(first[moved] * (cells + 1) + second[moved], return_inverse=True)
+    sums = np.zeros((len(squares), keys.size))
+    for total, row in zip(sums, squares[:, moved], strict=True):
+        total += np.bincount(where, row, keys.size)
+    return Moves(cells=cells, first=keys // (cells + 1), second=keys % (cells + 1), squares=sums)
+
+
+class MoveTable:
+    """A hash table that adds up moves while events are filled.
+
+    Parameters
+    ----------
+    cells, products : int
+        F and Q.
+    """
+
+    def __init__(self, cells: int, products: int, slots: int = 1 << 12) -> None:
+        self._cells, self._used = cells, 0
+        self._keys = np.full(slots, -1, np.int64)
+        self._squares = np.zeros((slots, products))
+
+    def add(self, before: Places, after: Places, weight: Floats, products: Floats, factor: float = 1.0) -> None:
+        """Add the events whose cell `after`, (N,), is another than `before`, with `factor` times their weight."""
+        at = 0
+        while True:
+            at, self._used = _add_moves(
+                before,
+                after,
+                weight,
+                products,
+                factor,
+                self._cells,
+                at,
+                self._keys,
+                self._squares,
+                self._used,
+            )
+            if at == before.size:
+                return
+            self._grow()
+
+    def _grow(self) -> None:
+        full = self._keys >= 0
+        keys, squares = self._keys[full], self._squares[full]
+        self._keys = np.full(4 * self._keys.size, -1, np.int64)
+        self._squares = np.zeros((self._keys.size, *squares.shape[1:]))
+        self._squares[_slots(keys, self._keys)] = squares
+
+    def moves(self) -> Moves:
+        """Return what was added up."""
+        full = np.flatnonzero(self._keys >= 0)
+        order = full[np.argsort(self._keys[full])]
+        keys = self._keys[order]
+        return Moves(
+            cells=self._cells,
+            first=keys // (self._cells + 1),
+            second=keys % (self._cells + 1),
+            squares=np.ascontiguousarray(self._squares[order].T),
+        )
+
+
+@njit(**_FLAGS)
+def _slot(key: Any, keys: Any) -> Any:
+    """Return where `key` is, or the empty slot where it belongs."""
+    mask = np.uint64(keys.size - 1)
+    at = ((np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(32)) & mask
+    while keys[at] >= 0 and keys[at] != key:
+        at = (at + np.uint64(1)) & mask
+    return at
+
+
+@njit(types.int64[::1](types.int64[::1], types.int64[::1]), **_FLAGS)
+def _slots(wanted: Any, keys: Any) -> Any:
+    """Put keys that are not there into empty slots, and return the slots of all."""
+    slots = np.empty(wanted.size, np.int64)
+    for k in range(wanted.size):
+        at = _slot(wanted[k], keys)
+        keys[at] = wanted[k]
+        slots[k] = at
+    return slots
+
+
+@njit(
+    types.UniTuple(types.int64, 2)(
+        _CELLS,
+        _CELLS,
+        _IN1,
+        _IN2,
+        types.float64,
+        types.int64,
+        types.int64,
+        types.int64[::1],
+        types.float64[:, ::1],
+        types.int64,
+    ),
+    **_FLAGS,
+)
+def _add_moves(
+    before: Any,
+    after: Any,
+    weight: Any,
+    products: Any,
+    factor: Any,
+    cells: Any,
+    start: Any,
+    keys: Any,
+    squares: Any,
+    used: Any,
+) -> Any:
+    """Add moves from event `start` on; return where the table is half full, or N, and how many pairs it holds."""
+    for i in range(start, before.size):
+        if before[i] == after[i]:
+            continue
+        a = np.int64(before[i]) if before[i] >= 0 else cells
+        b = np.int64(after[i]) if after[i] >= 0 else cells
+        key = min(a, b) * (cells + 1) + max(a, b)
+        at = _slot(key, keys)
+        if keys[at] < 0:
+            if 2 * used >= keys.size:
+                return i, used
+            keys[at] = key
+            used += 1
+        w = factor * weight[i]
+        for q in range(products.shape[1]):
+            squares[at, q] += w * w * products[i, q]
+    return before.size, used

@@ -1,0 +1,229 @@
+"""The plan of a build: what is decided once per sample, and every check that needs no event.
+
+A `Plan` says how the events of one sample are read, weighed, numbered and which systematics are filled for them. It
+travels to the workers as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from spectrafit import config
+from spectrafit.config import Analysis, Sample, SampleSet
+from spectrafit.errors import BadFile, ConfigError, DataError, nearest
+from spectrafit.events import expressions
+from spectrafit.events.files import REMEDY, Linked, link
+from spectrafit.events.layout import Layout, solve
+from spectrafit.events.read import scan
+from spectrafit.events.schema import CANONICAL, Inventory
+from spectrafit.templates.effects import Effect
+from spectrafit.templates.observables import OBSERVABLES, needs
+from spectrafit.templates.regions import Grid
+from spectrafit.templates.systematics import effects
+from spectrafit.templates.weights import Weigher
+
+__all__ = ["Input", "Plan", "survey"]
+
+# Entries of a chunk, some ten megabytes while it is read: few enough that the next one takes the same memory, which the
+# system need not clear again, and enough that what Python does once per chunk is little.
+_ENTRIES = 300_000
+# Bytes of the lists of weights in a chunk. While a chunk is read and filled, lists are in memory some five times.
+_LIST_BYTES = 24_000_000
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """How the events of one sample become sums.
+
+    Attributes
+    ----------
+    sample_set, sample : SampleSet, Sample
+    stands_for : str
+        The sample whose regions it fills: its own name, or that of the sample a shifted ntuple set stands for.
+    grid : Grid
+        The cells, and how events are numbered.
+    effects : mapping of key to Effect
+        The systematics that are filled for it: none for data and for shifted ntuples, which are an effect themselves.
+    columns : tuple of str
+        What is read: to weigh events, to number them, and for the systematics.
+    weigher : Weigher
+    """
+
+    sample_set: SampleSet
+    sample: Sample
+    stands_for: str
+    grid: Grid
+    effects: Mapping[str, Effect]
+    columns: tuple[str, ...]
+    weigher: Weigher
+
+    @classmethod
+    def of(cls, analysis: Analysis, sample_set: SampleSet, sample: Sample, stands_for: str) -> Plan:
+        """Return the plan for a sample of an analysis."""
+        filling: dict[str, Effect] = {}
+        if sample.role != "data" and sample.name == stands_for:
+            every = effects(analysis)
+            filling = {key: e for key, e in every.items() if e.fills and e.acts_on((sample.name,))}
+        grid = Grid.of(analysis.regions, stands_for)
+        weighed = ("pdg", "e_nu", "t", "weight") if sample.role == "signal" else ("weight",)
+        names = [*weighed, *grid.needs, *(name for effect in filling.values() for name in effect.reads(sample))]
+        return cls(
+            sample_set=sample_set,
+            sample=sample,
+            stands_for=stands_for,
+            grid=grid,
+            effects=filling,
+            columns=tuple(dict.fromkeys(names)),
+            weigher=Weigher.of(analysis, sample_set, sample),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Input:
+    """One sample to fill: its plan, what its files hold, and the `scale` that brings it to the exposure."""
+
+    plan: Plan
+    inventory: Inventory
+    scale: float
+
+
+def survey(analysis: Analysis, left_out: Mapping[str, str] | None = None) -> tuple[Input, ...]:
+    """Open every file of an analysis and check all that can be checked without reading events.
+
+    First come the samples of the expectation and the data, then the shifted ntuple sets that stand for them.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    left_out : mapping of file to reason, optional
+        Not None: go on without simulation that cannot be read, and without these files. Data are never left out.
+
+    Raises
+    ------
+    ConfigError, DataError
+        Files, columns, matrices and exposures that a build would stumble over, and systematics that change nothing.
+    """
+    _check(analysis)
+    return tuple(_inputs(analysis, left_out))
+
+
+def _check(analysis: Analysis) -> None:
+    """Refuse axes and cuts that are no expressions, systematics that could change nothing, matrices that do not fit."""
+    for where, text in _texts(analysis):
+        try:
+            needs([text] if "axes" in where else expressions.compile(text).variables)
+        except ConfigError as error:
+            raise ConfigError(f"{analysis.path}: {where}: {error}") from None
+    names = tuple(sample.name for _, sample in analysis.nominal if sample.role != "data")
+    for effect in effects(analysis).values():
+        if not effect.acts_on(names):
+            listed = ", ".join(names) or "none"
+            raise ConfigError(f"{effect.where}: acts on no sample that is filled from events (there are: {listed})")
+        effect.check(analysis)
+
+
+def _texts(analysis: Analysis, sample: str | None = None) -> Iterator[tuple[str, str]]:
+    """Yield every axis and cut of the regions that take a sample, or of all, with its key."""
+    for i, region in enumerate(analysis.regions):
+        if sample is None or config.chosen(region.samples, (sample,)):
+            for j, axis in enumerate(region.axes):
+                yield f"$.regions[{i}].axes[{j}].observable", axis.observable
+            if region.cut:
+                yield f"$.regions[{i}].cut", region.cut
+
+
+def _inputs(analysis: Analysis, left_out: Mapping[str, str] | None) -> Iterator[Input]:
+    nominal = [(sample_set, sample, sample.name) for sample_set, sample in analysis.nominal]
+    shifted = dict.fromkeys(
+        (stand_in, name)
+        for systematic in analysis.systematics
+        if isinstance(systematic, config.ShiftedSample)
+        for names in (systematic.up, systematic.down)
+        for name, stand_in in names.items()
+    )
+    stand_ins = [(*analysis.sample(stand_in), name) for stand_in, name in shifted]
+    inventories: dict[str, Inventory] = {}
+    for sample_set, sample, stands_for in [*nominal, *stand_ins]:
+        original = analysis.sample(stands_for)[1]
+        if sample.role != original.role:
+            raise ConfigError(
+                f"{analysis.path}: sample {sample.name!r} is {sample.role} and stands for {stands_for!r}, which is"
+                f" {original.role}; give them the same role"
+            )
+        plan = Plan.of(analysis, sample_set, sample, stands_for)
+        if sample.name not in inventories:
+            inventories[sample.name] = _scan(plan, left_out)
+        inventory = inventories[sample.name]
+        _foresee(analysis, plan, inventory)
+        scale = 1.0 if sample.role == "data" else inventory.scale(analysis.exposure(sample_set))
+        yield Input(plan=plan, inventory=inventory, scale=scale)
+
+
+def _scan(plan: Plan, left_out: Mapping[str, str] | None) -> Inventory:
+    """Find the files of a sample and cut them into chunks, shorter ones where events have long lists of weights."""
+    inventory = _scanned(plan, left_out, _ENTRIES)
+    lists = [text for effect in plan.effects.values() for text in effect.lists]
+    if not lists:
+        return inventory
+    linked, layout = _first(plan, inventory)
+    branches = {name for text in lists for name in layout.needed([text]) - layout.needed()}
+    size = sum(_bytes_per_entry(linked, name) for name in branches)
+    entries = max(int(_LIST_BYTES / max(size, 1.0)), 1)
+    return inventory if entries >= _ENTRIES else _scanned(plan, left_out, entries)
+
+
+def _scanned(plan: Plan, left_out: Mapping[str, str] | None, entries: int) -> Inventory:
+    if plan.sample.role != "data":
+        skip = left_out is not None
+        return scan(plan.sample_set, plan.sample, chunk_entries=entries, skip_bad_files=skip, left_out=left_out or {})
+    try:
+        inventory = scan(plan.sample_set, plan.sample, chunk_entries=entries)
+    except BadFile as error:
+        raise BadFile(_needed(error), error.path) from error
+    for identity in inventory.identities:
+        if left_out and identity.path in left_out:
+            raise DataError(_needed(left_out[identity.path]))
+    return inventory
+
+
+def _needed(reason: object) -> str:
+    """Say that data are needed whole: the expectation is scaled to all of them."""
+    return (
+        f"{str(reason).removesuffix(f'; {REMEDY}')}; data are never left out, since the expectation is of all of them:"
+        " copy it again, or take it out of the sample's files and lower pot to what is left"
+    )
+
+
+def _first(plan: Plan, inventory: Inventory) -> tuple[Linked, Layout]:
+    chunk = inventory.chunks[0]
+    linked = link([(chunk.file, chunk.tree), *chunk.friends])
+    return linked, solve(plan.sample_set, plan.sample, linked.branches, f"{chunk.file}:{chunk.tree}")
+
+
+def _foresee(analysis: Analysis, plan: Plan, inventory: Inventory) -> None:
+    """Refuse columns that the first file does not have: the last sample may be hours away."""
+    _, layout = _first(plan, inventory)
+    for where, text in _texts(analysis, plan.stands_for):
+        for column in needs([text] if "axes" in where else expressions.compile(text).variables):
+            # Every sample has a pdg, 0 for what is not nu-e, and a weight, 1 where the files weigh nothing.
+            if layout.has(column) or column in ("pdg", "weight"):
+                continue
+            near = nearest(column, {*OBSERVABLES, *CANONICAL, *layout.sources, *layout.branches} - {column})
+            wanted = "" if text == column else f", wanted by {text!r}"
+            remedy = "; its files do not hold it: give it in columns" if column in CANONICAL else ""
+            raise ConfigError(
+                f"{analysis.path}: {where}: no column or branch {column!r}{near}{wanted} (sample {plan.sample.name!r}"
+                f" of {plan.sample_set.path or 'samples'}{remedy})"
+            )
+    layout.needed(plan.columns)
+
+
+def _bytes_per_entry(linked: Linked, name: str) -> float:
+    """Return how long a branch is per entry, from its file's own account or else from its first entries."""
+    index, branch = linked.branches[name]
+    size = getattr(linked.trees[index][branch], "uncompressed_bytes", None)
+    if isinstance(size, int) and linked.entries:
+        return size / linked.entries
+    few = min(linked.entries, 16)
+    return float(linked.read([name], 0, few)[name].nbytes) / max(few, 1)
