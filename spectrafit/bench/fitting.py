@@ -21,7 +21,7 @@ from spectrafit.bench.timing import Row, Timed, agree, child, chosen, elsewhere,
 from spectrafit.bench.workspaces import make
 from spectrafit.config import Analysis, load
 from spectrafit.inference.fitting.fit import fit
-from spectrafit.inference.likelihood import statistic
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.toys.ensemble import ensemble, run
 from spectrafit.interop.pyhf import read_workspace
@@ -98,8 +98,8 @@ def _ours(model: Model) -> Answer:
     if not found.valid:
         raise ArithmeticError(f"our fit: {found.message}")
     # As the peers count it, with the factors per bin at 1 at the start.
-    start = statistic(model, local=np.ones(model.n_bins))
-    return found.value("mu"), start - found.nll
+    start = Likelihood(model).two_nll(gammas=np.ones(model.n_bins))
+    return found.value("mu"), start - found.two_nll
 
 
 def _fits(path: str, bins: int, shapes: int, peers: Collection[str], turns: int, large: bool) -> list[Row]:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from spectrafit import config
 from spectrafit.config import Analysis, chosen
 from spectrafit.errors import ConfigError, DataError, nearest
-from spectrafit.inference.likelihood import predict
-from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
+from spectrafit.inference.likelihood import Likelihood
+from spectrafit.inference.model import Component, Factor, Model, Monomial, Morph, Parameter, Span, Variance
 from spectrafit.templates.store import Templates, Variation
 
 __all__ = ["as_fitted", "assemble"]
@@ -87,16 +87,19 @@ def assemble(
         regions=spans,
         data=np.zeros(spans[-1].stop) if counts is None else counts,
         asimov=counts is None,
-        coupling=analysis.coupling_options.name,
+        couplings={"kappa": analysis.coupling_options.name},
         statistic=analysis.fit.statistic,
         terms=analysis.fit.terms,
         variances=tuple(variances) if analysis.fit.mc_statistics != "none" else (),
         residual=residual if np.any(residual) else np.zeros((0, 0)),
+        residual_monomials=tuple(_monomial(k) for k in range(len(residual))) if np.any(residual) else (),
         correlations=tuple((c.parameters[0], c.parameters[1], c.value) for c in analysis.fit.correlations),
         titles={s.name: s.title or s.name for s in sources},
     )
     model = _ruled(analysis, model)
-    return model if counts is not None else model.with_data(np.maximum(predict(model).mean, 0.0), asimov=True)
+    return (
+        model if counts is not None else model.with_data(np.maximum(Likelihood(model).predict().mean, 0.0), asimov=True)
+    )
 
 
 def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
@@ -268,6 +271,11 @@ def _components(
     return components, variances, steady
 
 
+def _monomial(power: int) -> Monomial:
+    """Return the monomial of a power of kappa."""
+    return (("kappa", power),) if power else ()
+
+
 def _pair(k: int, places: dict[int, int]) -> tuple[int, int] | None:
     """Return the powers whose yields the variance's kappa^k follows: without interference if possible, balanced."""
     pairs = [(p, k - p) for p in places if p <= k - p and k - p in places]
@@ -304,7 +312,7 @@ def _component(analysis: Analysis, templates: Templates, source: _Source, span: 
     counts = source.counts[:, power, span.start : span.stop]
     return Component(
         sample=source.name,
-        power=power,
+        monomial=_monomial(power),
         start=span.start,
         nominal=counts[0],
         factors=tuple(factors),
@@ -334,7 +342,7 @@ def _morphs(templates: Templates, sample: str, counts: Floats) -> Iterator[Morph
 
 def _ruled(analysis: Analysis, model: Model) -> Model:
     """Return the model with `zero_bins` applied to the bins that expect no event at kappa = 0."""
-    mean = predict(model).mean
+    mean = Likelihood(model).predict().mean
     empty = np.flatnonzero(~(mean > 0))
     if empty.size == 0:
         return model

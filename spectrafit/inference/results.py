@@ -81,7 +81,7 @@ class FitResult:
         Errors are the square roots of the covariance's diagonal; 0 for fixed parameters.
     covariance : (K, K) array
         2 x inverse of the Hessian of 2NLL; rows of fixed parameters are 0.
-    nll : float
+    two_nll : float
         2NLL at the minimum, relative to the saturated model (Baker-Cousins).
     valid : bool
         EDM below tolerance, covariance positive definite, no parameter at its limit.
@@ -102,9 +102,9 @@ class FitResult:
     constraints : (K,) array
         Post-fit over pre-fit error; NaN for free parameters.
     fixed : tuple of str
-    initial_nll : float
+    initial_two_nll : float
         2NLL where the fit started.
-    local : dict
+    gammas : dict
         Values of the analytically profiled gammas, by name (HistFactory models).
     asimov : bool
         Whether Asimov data were fitted.
@@ -115,7 +115,7 @@ class FitResult:
     values: Floats
     errors: Floats
     covariance: Floats
-    nll: float
+    two_nll: float
     valid: bool
     message: str
     edm: float
@@ -127,8 +127,8 @@ class FitResult:
     pulls: Floats
     constraints: Floats
     fixed: tuple[str, ...] = ()
-    initial_nll: float = float("nan")
-    local: dict[str, float] = dataclasses.field(default_factory=dict)
+    initial_two_nll: float = float("nan")
+    gammas: dict[str, float] = dataclasses.field(default_factory=dict)
     asimov: bool = True
     poi: str = "kappa"
     coupling: str = ""
@@ -163,7 +163,7 @@ class FitResult:
         width = max(len(n) for n in self.names)
         lines = [
             f"{'valid' if self.valid else 'INVALID'} fit of {'Asimov data' if self.asimov else 'data'}: "
-            f"2NLL = {self.nll:.4f}, EDM = {self.edm:.1e}, {self.calls} calls, {1e3 * self.seconds:.1f} ms",
+            f"2NLL = {self.two_nll:.4f}, EDM = {self.edm:.1e}, {self.calls} calls, {1e3 * self.seconds:.1f} ms",
             str(self.goodness),
         ]
         if self.message:

@@ -1,17 +1,14 @@
-"""A minimum and its Hessian in, the covariance of the parameters and which of them are degenerate out."""
+"""The covariance of fitted parameters, and which of them are degenerate."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Bools, Floats
 from spectrafit.inference.fitting.minimum import Minimum, Problem
 from spectrafit.inference.kernels.cholesky import inverse
 
 __all__ = ["covariance", "degenerate"]
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 # Where a parameter's variance is this many times what it is with all others known, a Hessian made of differences
 # cannot be told from a singular one.
@@ -26,7 +23,8 @@ def covariance(hessian: Floats, moving: Bools) -> tuple[Floats, bool]:
     Where the Hessian of 2NLL is not positive, its eigenvalues are replaced by their sizes, and False says so.
     """
     result = np.zeros_like(hessian)
-    if inverse(hessian, moving, result):
+    order, lower, column = np.empty(len(moving), np.int64), np.empty_like(hessian), np.empty(len(moving))
+    if inverse(np.ascontiguousarray(hessian), moving, order, lower, column, result):
         return 2.0 * result, True
     result[:] = 0.0
     part, scale = _scaled(hessian, moving)
@@ -70,4 +68,4 @@ def _rises(problem: Problem, best: Minimum, moving: Bools, parameter: int, error
     start, free = best.values.copy(), moving.copy()
     start[parameter] += step
     free[parameter] = False
-    return bool(problem.newton(start, free).nll - best.nll > max(0.1 * (step / error) ** 2, 1e-8))
+    return bool(problem.newton(start, free).two_nll - best.two_nll > max(0.1 * (step / error) ** 2, 1e-8))

@@ -61,7 +61,7 @@ class _Belt:
         self.lower = scan.lower if scan.lower is not None else -math.inf
         self.origin = scan.lower if scan.lower is not None else 0.0
         self.ledger = Ledger()
-        self.bank = Bank(digest=self.model.digest, first=how.first)
+        self.bank = Bank(digest=scan.problem.likelihood.digest, first=how.first)
         for place, path in enumerate(how.bank):
             # The first is also where new toys go: it need not be there yet.
             if place or path.exists():

@@ -13,9 +13,9 @@ from scipy.special import erfinv
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.covariance import covariance
 from spectrafit.inference.fitting.minimum import Minimum, Problem
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.kernels.fields import Observed
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
-from spectrafit.inference.packing import Observed
 from spectrafit.inference.results import Ledger
 
 __all__ = ["UNBOUNDED", "Outcome", "Scan", "beyond", "crossing"]
@@ -109,21 +109,21 @@ class Scan:
         kappa = float(found.values[self.index])
         if not found.converged or abs(kappa - self.kappa) < 0.1 * self.error:
             return None
-        return kappa, found.nll - self.best.nll
+        return kappa, found.two_nll - self.best.two_nll
 
     def asimov(self) -> Scan:
         """Return the scan of the data without fluctuation that the fit at the boundary (or kappa = 0) predicts."""
         values = self.at(0.0 if self.lower is None else self.lower).values
         model, a = self.problem.model, self.problem.arrays
-        at = predict(model, values, measured=self.problem.observed)
+        at = Likelihood(model).predict(values, measured=self.problem.observed)
         centre = values.copy()
-        centre[a.auxiliary] = values[a.auxiliary] * a.factor
+        centre[a.auxiliary] = values[a.auxiliary] * a.auxiliary_scale
         profiled = model.statistic == "poisson"
         counts = np.maximum(at.fitted if profiled else at.mean, 0.0)
         relative = np.where(at.mean > 0, counts / np.where(at.mean > 0, at.mean, 1.0), 1.0)
-        local = np.where(a.local_kind == 0, relative, at.gamma)
-        local = np.where(a.local_kind == 2, a.local_width * local, local)
-        return Scan(model, self.lower, measured=Observed(counts, centre, local))
+        gammas = np.where(a.gamma_kind == 0, relative, at.gamma)
+        gammas = np.where(a.gamma_kind == 2, a.gamma_width * gammas, gammas)
+        return Scan(model, self.lower, measured=Observed(counts, centre, gammas))
 
     def asymptotic_top(self, level: float, sides: str) -> float:
         """Return a kappa safely above the limit: where the statistic is that of the +2 sigma data at the level."""
@@ -138,8 +138,8 @@ class Scan:
         if sides == "one" and self.kappa >= kappa:
             return 0.0
         inside = self.lower is None or self.kappa >= self.lower
-        least = self.best.nll if inside else self.at(float(self.lower or 0.0)).nll
-        return max(self.at(kappa).nll - least, 0.0)
+        least = self.best.two_nll if inside else self.at(float(self.lower or 0.0)).two_nll
+        return max(self.at(kappa).two_nll - least, 0.0)
 
 
 def crossing(function: Callable[[float], float], low: float, high: float, *, tolerance: float = 1e-7) -> float:

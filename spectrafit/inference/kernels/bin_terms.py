@@ -22,26 +22,26 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numba import njit
+from numba import types
 
-from spectrafit.inference.kernels.morphing import INNER
-from spectrafit.inference.kernels.yields import FAST
+from spectrafit.inference.kernels.fields import MODEL, OBSERVED, WORK
+from spectrafit.jit import inlined, kernel
 
 __all__ = ["WALL", "fill_bins", "saturated"]
 
-# Limits of a local gamma, pyhf's.
+# Limits of a bin's gamma, pyhf's.
 _LEAST, _MOST = 1e-10, 10.0
 # Where predictions of bins with counts end if their floor is 0: an infinity that can be calculated with.
 WALL = 1e-60
 
 
-@njit(**INNER)
+@inlined
 def saturated(n: float, t: float) -> float:
     """Return 2 [t - n + n ln(n / t)]."""
     return 2.0 * (t - n + n * math.log(n / t)) if n > 0.0 else 2.0 * t
 
 
-@njit(**INNER)
+@inlined
 def _barlow_beeston(n: float, m: float, v: float, expected: bool) -> tuple[float, float, float, float, float]:
     """Return 2NLL, its derivatives by m and v, its curvature in m, and t."""
     root = math.sqrt((m - v) * (m - v) + 4.0 * n * v)
@@ -55,7 +55,7 @@ def _barlow_beeston(n: float, m: float, v: float, expected: bool) -> tuple[float
     return saturated(n, t) + v * u * u, 2.0 * u, -u * u, curvature, t
 
 
-@njit(**INNER)
+@inlined
 def _dembinski(n: float, m: float, v: float, expected: bool) -> tuple[float, float, float, float, float]:
     """Return 2NLL, its derivatives by m and v, its curvature in m, and t."""
     k = m * m / v
@@ -67,7 +67,7 @@ def _dembinski(n: float, m: float, v: float, expected: bool) -> tuple[float, flo
     return value, 2.0 * (beta - n / m) + by_k * 2.0 * m / v, -by_k * k / v, curvature, t
 
 
-@njit(**INNER)
+@inlined
 def _neyman_pearson(n: float, m: float, v: float) -> tuple[float, float, float, float, float]:
     """Return 2NLL, its derivatives by m and v, its curvature in m, and m."""
     share = 3.0 * n * m / (m + 2.0 * n) if n > 0.0 else 0.5 * m
@@ -77,7 +77,7 @@ def _neyman_pearson(n: float, m: float, v: float) -> tuple[float, float, float, 
     return x * (n - m), -2.0 * x - x * x * slope, -x * x, 2.0 / total, m
 
 
-@njit(**INNER)
+@inlined
 def _bin(statistic: int, n: float, m: float, v: float, floor: float, expected: bool) -> Any:
     """Return 2NLL of one bin, its derivatives by m and v, its curvature in m, and the prediction t after profiling."""
     if statistic == 0 and v > 0.0:
@@ -101,7 +101,7 @@ def _bin(statistic: int, n: float, m: float, v: float, floor: float, expected: b
     return value, by_mean, by_variance, curvature, t
 
 
-@njit(**INNER)
+@inlined
 def _gaussian_gamma(n: float, m: float, shared: float, width: float, centre: float) -> float:
     """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared plus ((gamma - centre) / width)^2."""
     start, v = m + (centre - 1.0) * shared, (width * shared) ** 2
@@ -112,7 +112,7 @@ def _gaussian_gamma(n: float, m: float, shared: float, width: float, centre: flo
     return centre - width * width * shared * (1.0 - n / t)
 
 
-@njit(**INNER)
+@inlined
 def _poisson_gamma(n: float, m: float, shared: float, width: float, counts: float) -> float:
     """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared with auxiliary `counts`, gamma width expected.
 
@@ -131,8 +131,8 @@ def _poisson_gamma(n: float, m: float, shared: float, width: float, counts: floa
     return (root - b) / (2.0 * a) if b <= 0.0 else -2.0 * c / (b + root)
 
 
-@njit(**INNER)
-def _local(
+@inlined
+def _with_gamma(
     kind: int, n: float, m: float, shared: float, width: float, centre: float, floor: float, expected: bool
 ) -> Any:
     """Return 2NLL of a bin at its gamma's minimum, derivatives by m and shared, curvature in m, and gamma."""
@@ -148,15 +148,15 @@ def _local(
     return value, by_mean, by_mean * (gamma - 1.0), plain / (1.0 + 0.5 * plain * spread), gamma
 
 
-@njit(**INNER, fastmath=FAST)
+@kernel(types.float64(MODEL, OBSERVED, WORK))
 def fill_bins(a: Any, d: Any, w: Any) -> Any:
     """Return the 2NLL of all bins, and fill its derivatives by mean, shared mean and variance.
 
     `w.scoring` asks for the curvature expected at n = prediction, instead of the one at the counts.
     """
     total, expected, statistic = 0.0, w.scoring[0], a.statistic
-    used, kinds, widths, floors = a.used, a.local_kind, a.local_width, a.floor
-    counts, centres, mean, shared, variance = d.counts, d.local, w.mean, w.shared, w.variance
+    used, kinds, widths, floors = a.used, a.gamma_kind, a.gamma_width, a.floor
+    counts, centres, mean, shared, variance = d.counts, d.gamma_centre, w.mean, w.shared, w.variance
     by_mean, by_shared, by_variance, curvature = w.by_mean, w.by_shared, w.by_variance, w.curvature
     gamma, fitted = w.gamma, w.fitted
     for b in range(used.size):
@@ -170,7 +170,7 @@ def fill_bins(a: Any, d: Any, w: Any) -> Any:
             continue
         n, m, centre = counts[b], mean[b], centres[b]
         if kinds[b] > 0:
-            value, by_mean[b], by_shared[b], curvature[b], gamma[b] = _local(
+            value, by_mean[b], by_shared[b], curvature[b], gamma[b] = _with_gamma(
                 kinds[b], n, m, shared[b], widths[b], centre, floors[b], expected
             )
             by_variance[b], fitted[b] = 0.0, m + (gamma[b] - 1.0) * shared[b]
@@ -183,12 +183,12 @@ def fill_bins(a: Any, d: Any, w: Any) -> Any:
     return total
 
 
-@njit(**INNER, fastmath=FAST)
+@kernel(types.float64(MODEL, OBSERVED, WORK), fastmath=True)
 def _fill_gaussian(a: Any, d: Any, w: Any) -> float:
     """Return the chi-square with fixed covariance and fill its derivatives."""
     total, fitted, gamma = 0.0, w.fitted, w.gamma
     for b in range(a.used.size):
-        gamma[b] = d.local[b] if a.local_kind[b] == 0 else 1.0
+        gamma[b] = d.gamma_centre[b] if a.gamma_kind[b] == 0 else 1.0
         fitted[b] = w.mean[b] + (gamma[b] - 1.0) * w.shared[b]
     for b in range(a.used.size):
         pull = 0.0

@@ -1,4 +1,4 @@
-"""A parameter in, factors and template coefficients out: interpolation between variations, with its derivative.
+"""How a parameter changes factors and templates: interpolation between variations, with its derivatives.
 
 Additive morphs are written as sums of scalar functions of the parameter times fixed vectors of bins, so that one dot
 product per vector gives values and gradients: linear needs one function; code4p two, theta S + a(theta) A with
@@ -19,25 +19,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+
+from spectrafit.arraytypes import Floats
+from spectrafit.jit import inlined
 
 __all__ = [
     "BASIS",
     "FACTOR",
-    "INNER",
-    "OUTER",
     "basis_value",
     "cardinal_splines",
-    "code4_bin",
     "code4_coefficients",
+    "code4_value",
     "factor_value",
 ]
-
-Floats = npt.NDArray[np.float64]
-
-# Kernels that only other kernels call need no way in from Python, which takes numba longer than the kernel itself.
-INNER: dict[str, Any] = {"cache": True, "nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-OUTER: dict[str, Any] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
 
 FACTOR = {"power": 0, "exponential": 1, "linear": 2, "code4": 3}
 BASIS = {"linear": 0, "code4p": 1, "spline": 2}
@@ -107,8 +101,8 @@ def cardinal_splines(knots: npt.ArrayLike) -> Floats:
     return result
 
 
-@njit(**INNER, inline="always")
-def _code4(theta: float, c: Any, at: int) -> tuple[float, float]:
+@inlined
+def code4_value(theta: float, c: Any, at: int) -> tuple[float, float]:
     """Return code 4's factor and derivative from its 8 coefficients, c[at : at + 8]."""
     if theta >= 1.0:
         value = math.exp(theta * c[at + 6])
@@ -123,7 +117,7 @@ def _code4(theta: float, c: Any, at: int) -> tuple[float, float]:
     return 1.0 + value, slope
 
 
-@njit(**INNER)
+@inlined
 def factor_value(kind: int, theta: float, c: Any, at: int) -> Any:
     """Return the value and derivative of a whole-component factor; `c[at:]` holds its coefficients."""
     if kind == 0:
@@ -138,16 +132,10 @@ def factor_value(kind: int, theta: float, c: Any, at: int) -> Any:
         return value, c[at] * value
     if kind == 2:
         return 1.0 + c[at] * theta, c[at]
-    return _code4(theta, c, at)
+    return code4_value(theta, c, at)
 
 
-@njit(**INNER)
-def code4_bin(theta: float, c: Any, at: int) -> Any:
-    """Return the value and derivative of a bin's multiplicative morph."""
-    return _code4(theta, c, at)
-
-
-@njit(**INNER)
+@inlined
 def basis_value(kind: int, theta: float, c: Any, at: int) -> tuple[float, float, float]:
     """Return the value and two derivatives of an additive morph's scalar function.
 

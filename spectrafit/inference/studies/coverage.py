@@ -25,8 +25,8 @@ from spectrafit.inference.intervals import asymptotic
 from spectrafit.inference.intervals.bayes import posterior_limit
 from spectrafit.inference.intervals.limits import METHODS
 from spectrafit.inference.intervals.scan import Scan
-from spectrafit.inference.kernels.yields import workspace
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.kernels.fields import workspace
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Ledger
 from spectrafit.inference.toys import ensemble as toys
@@ -255,9 +255,11 @@ class _Experiment:
         values[model.index(model.poi)] = task.kappa
         # Counts of the true prediction; the templates' auxiliary measurement is thrown around it.
         truth = ensemble(model, values, mc=task.mc, seed=task.seed)
-        at = truth.truth._replace(fitted=np.maximum(predict(model, values).mean, 0.0), gamma=np.ones(model.n_bins))
-        d = toys.scratch(model)
-        toys.throw(model.handle, at, key, number, d, workspace(model.arrays).handle)
+        at = truth.truth._replace(
+            fitted=np.maximum(Likelihood(model).predict(values).mean, 0.0), gamma=np.ones(model.n_bins)
+        )
+        arrays, d = Likelihood(model).arrays, toys.scratch(model)
+        toys.throw(arrays, at, key, number, d, workspace(arrays))
         self.scan = Scan(model, self.lower, measured=d)
         self.ledger = Ledger()
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.intervals.limits import Method, upper_limit
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Limit
 
@@ -96,7 +96,7 @@ def scaled(
     """
     if not exposure > 0:
         raise ConfigError(f"sensitivity: exposure {exposure:g}: needs a positive multiple")
-    if model.local is not None:
+    if model.gammas is not None:
         raise ConfigError("sensitivity: HistFactory's per-bin gammas cannot be scaled; use an analysis of our own")
     groups = {p.group for p in model.parameters if p.group}
     factors = dict(systematics) if isinstance(systematics, Mapping) else {}
@@ -128,7 +128,7 @@ def scaled(
         covariance=None if model.covariance is None else model.covariance * exposure**2,
         floor=model.floor * exposure,
     )
-    return result.with_data(np.maximum(predict(result).mean, 0.0), asimov=True)
+    return result.with_data(np.maximum(Likelihood(result).predict().mean, 0.0), asimov=True)
 
 
 def sensitivity(

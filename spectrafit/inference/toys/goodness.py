@@ -49,7 +49,7 @@ def goodness_from_toys(
     of = ensemble(model, best.values, seed=seed, measured=problem.observed, lower=-np.inf)
     rows, _ = run(of, toys=toys, executor=executor, workers=workers)
     thrown = rows[np.isfinite(rows[:, BEST]), BEST]
-    p_value = float((np.sum(thrown >= best.nll - 1e-9) + 1) / (len(thrown) + 1))
+    p_value = float((np.sum(thrown >= best.two_nll - 1e-9) + 1) / (len(thrown) + 1))
     return dataclasses.replace(best.goodness, p_value=p_value, toys=len(thrown))
 
 

@@ -5,9 +5,8 @@ import pytest
 
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.minimum import Problem
-from spectrafit.inference.kernels.yields import workspace
-from spectrafit.inference.likelihood import observed, predict
-from spectrafit.inference.packing import Observed
+from spectrafit.inference.kernels.fields import Observed, workspace
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.toys import ensemble as toys
 from spectrafit.inference.toys.bank import Bank, merge
 from spectrafit.random import stream_key
@@ -17,10 +16,10 @@ from tests.inference.models import spectrum
 def thrown(of, count):
     """Return counts, centres and local centres of the first toys of an ensemble."""
     model = of.model
-    key, work, d = stream_key(of.digest, "toys"), workspace(model.arrays).handle, toys.scratch(model)
+    key, work, d = stream_key(of.digest, "toys"), workspace(Likelihood(model).arrays), toys.scratch(model)
     found = []
     for i in range(count):
-        toys.throw(model.handle, of.truth, key, i, d, work)
+        toys.throw(Likelihood(model).arrays, of.truth, key, i, d, work)
         found.append(Observed(*(values.copy() for values in d)))
     return [np.stack(values) for values in zip(*found, strict=True)]
 
@@ -33,7 +32,7 @@ def test_profiled_toys_throw_counts_and_auxiliary_measurements():
     model = spectrum(mc=0.3)
     values = truth_of(model)
     counts, centres, local = thrown(toys.ensemble(model, values), 4000)
-    at = predict(model, values)
+    at = Likelihood(model).predict(values)
     np.testing.assert_allclose(counts.mean(axis=0), at.fitted, rtol=0.02)
     np.testing.assert_allclose(counts.var(axis=0), at.fitted, rtol=0.1)
     np.testing.assert_allclose(centres.mean(axis=0)[1:], values[1:], atol=0.06)
@@ -51,7 +50,7 @@ def test_prior_toys_vary_the_truth_and_nothing_measured():
     rng = np.random.default_rng(1)
     expected = []
     for _ in range(4000):
-        at = predict(model, np.append(1.0, rng.normal(size=5)))
+        at = Likelihood(model).predict(np.append(1.0, rng.normal(size=5)))
         expected.append(rng.poisson(np.maximum(rng.normal(at.mean, np.sqrt(at.variance)), 0.0)))
     np.testing.assert_allclose(counts.mean(axis=0), np.mean(expected, axis=0), rtol=0.03)
     np.testing.assert_allclose(counts.std(axis=0), np.std(expected, axis=0), rtol=0.08)
@@ -91,11 +90,11 @@ def test_toy_fits_are_minuits():
     for i, row in enumerate(rows):
         problem = Problem(model, measured=Observed(counts[i], centres[i], local[i]))
         best = problem.migrad(model.initial, problem.free)
-        assert row[toys.BEST] == pytest.approx(best.nll, abs=1e-4)
+        assert row[toys.BEST] == pytest.approx(best.two_nll, abs=1e-4)
         assert row[toys.KAPPA] == pytest.approx(best.values[0], abs=2e-2)
         start = best.values.copy()
         start[0] = 0.5
-        assert row[toys.TESTED] == pytest.approx(problem.migrad(start, problem.held(0)).nll, abs=1e-4)
+        assert row[toys.TESTED] == pytest.approx(problem.migrad(start, problem.held(0)).two_nll, abs=1e-4)
 
 
 def test_failures_go_to_minuit_and_into_the_ledger(monkeypatch):
@@ -204,7 +203,7 @@ def test_every_statistic_of_thrown_simulations_is_a_chi_square(statistic):
 def test_without_mc_the_templates_are_the_truth():
     model = spectrum(mc=0.3)
     data = np.random.default_rng(4).poisson(model.data)
-    of = toys.ensemble(model, model.initial, mc=False, measured=observed(model, data))
+    of = toys.ensemble(model, model.initial, mc=False, measured=Likelihood(model).observed(data))
     counts, _, local = thrown(of, 2000)
     assert np.all(local == 1.0)
     np.testing.assert_allclose(counts.mean(axis=0), model.data, rtol=0.03)

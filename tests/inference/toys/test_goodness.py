@@ -5,7 +5,7 @@ import pytest
 
 from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.fit import fit
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.toys.goodness import goodness_from_toys, rethrown, simulation_error
 from tests.inference.models import spectrum
 
@@ -26,15 +26,15 @@ def test_simulations_thrown_anew_have_the_variance_they_claim():
     model = spectrum(bins=6, shapes=1, mc=0.5)
     kappa = model.initial
     kappa[0] = 2.0
-    means = np.array([predict(rethrown(model, i), kappa).mean for i in range(600)])
-    at = predict(model, kappa)
+    means = np.array([Likelihood(rethrown(model, i)).predict(kappa).mean for i in range(600)])
+    at = Likelihood(model).predict(kappa)
     np.testing.assert_allclose(means.mean(axis=0), at.mean, rtol=0.02)
     np.testing.assert_allclose(means.var(axis=0), at.variance, rtol=0.25)
-    assert np.array_equal(predict(rethrown(model, 3)).mean, predict(rethrown(model, 3)).mean)
+    assert np.array_equal(Likelihood(rethrown(model, 3)).predict().mean, Likelihood(rethrown(model, 3)).predict().mean)
 
 
 def test_the_limits_spread_falls_with_the_simulations_size():
-    model = dataclasses.replace(spectrum(bins=10, shapes=1, mc=1.0), coupling="magnetic_moment")
+    model = dataclasses.replace(spectrum(bins=10, shapes=1, mc=1.0), couplings={"kappa": "magnetic_moment"})
     small = dataclasses.replace(
         model, variances=tuple(dataclasses.replace(v, values=v.values / 100) for v in model.variances)
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spectrafit.kernels import discard_stale, make_room
+from spectrafit.jit import discard_stale, make_room
 
 PROJECT = Path(__file__).parents[1]
 
@@ -36,7 +36,7 @@ import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 if sys.argv[3] == "numba first": import numba
-from spectrafit.kernels import make_room
+from spectrafit.jit import make_room
 place = make_room(sys.argv[1])
 from mine import answer
 assert answer() == 42
@@ -94,7 +94,7 @@ def test_a_kernel_follows_what_is_compiled_into_it(tmp_path) -> None:
     run = textwrap.dedent(
         """
         import sys
-        from spectrafit.kernels import discard_stale
+        from spectrafit.jit import discard_stale
         if sys.argv[1] == "look": discard_stale(".")
         from outer import answer
         print(answer())

@@ -1,0 +1,308 @@
+"""The arrays that kernels work on, under the names that kernels use: the model, what was measured, scratch space.
+
+Each class below is a tuple of arrays. A kernel gets one pointer, to a table of their addresses and shapes, and reads an
+array as `a.nominal`; the annotations are the only list of the names. A kernel that took fifty arrays would take numba
+seconds to compile. Kernels count no references to these arrays, so one tuple serves any number of threads.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
+from numba.extending import NativeValue, lower_getattr_generic, models, register_model, unbox
+from numba.np.arrayobj import make_array, populate_array
+
+from spectrafit.arraytypes import Bools, Floats, Ints
+
+__all__ = ["FLOATS", "MODEL", "OBSERVED", "TRUTH", "WORK", "Arrays", "Observed", "Truth", "Work", "workspace"]
+
+Matrix = Floats
+
+FLOATS = types.float64[::1]
+# What an annotation means to a kernel.
+_KINDS: dict[str, Any] = {
+    "int": types.int64,
+    "float": types.float64,
+    "Ints": types.int64[::1],
+    "Bools": types.boolean[::1],
+    "Floats": FLOATS,
+    "Matrix": types.float64[:, ::1],
+}
+# A field takes three words of the table behind a handle: address or value, rows, columns.
+_WORDS = 3
+
+
+class _Model(NamedTuple):
+    """A model, flattened. K parameters, C components, L bins of all components, B bins, T morph vectors.
+
+    Lists that belong to components are in component order; `*_at` (C + 1,) says where each component's begin.
+    """
+
+    statistic: int  # which terms the bins have: a value of `packing.STATISTIC`
+    poi: int  # parameter of interest, -1 for none
+    initial: Floats  # (K,)
+    mirror: float  # where kappa enters squared: kappa and mirror - kappa predict the same total; else NaN
+    folded: Ints  # parameters whose two sides pull alike: 2NLL may have a minimum on each
+    lower: Floats  # (K,) limits in fits
+    upper: Floats
+    held: Bools  # (K,) fixed by declaration
+    centre: Floats  # (K,) auxiliary measurements
+    precision: Floats  # (K,) 1 / width^2 of uncorrelated gaussian constraints, else 0
+    correlated: Ints  # parameters with correlated constraints, and the inverse of their prior covariance
+    inverse: Matrix
+    auxiliary: Ints  # parameters with poisson constraints, and the events expected at 1 of each
+    auxiliary_scale: Floats
+    start: Ints  # (C,) first bin, number of bins, first place in (L,)
+    size: Ints
+    place: Ints
+    nominal: Floats  # (L,)
+    shared: Bools  # (C,) whether the bins' gammas multiply the component
+    factor_at: Ints
+    factor_parameter: Ints  # (F,)
+    factor_kind: Ints
+    factor_values: Floats  # (F, 8) flattened
+    basis_parameter: Ints  # scalar functions of additive morphs
+    basis_kind: Ints
+    basis_table: Ints  # where a spline's table begins in `tables`
+    tables: Floats
+    term_at: Ints
+    term_basis: Ints
+    term_place: Ints  # where the term's vector begins in `vectors`
+    vectors: Floats
+    code4_at: Ints  # multiplicative code4 morphs
+    code4_parameter: Ints
+    code4_place: Ints
+    code4_values: Floats  # 8 per bin
+    bin_factor_at: Ints  # parameters that multiply one bin of a component
+    bin_factor_place: Ints
+    bin_factors: Ints  # parameter per bin, -1 for none
+    reach_from: Ints  # (K,) first bin whose prediction the parameter moves, and the one after the last
+    reach_to: Ints
+    used: Bools  # (B,)
+    floor: Floats  # (B,)
+    gamma_kind: Ints  # (B,) constraint of the bin's gamma: a value of `packing.GAMMA`
+    gamma_width: Floats
+    gamma_centre: Floats
+    residual: Matrix  # (Q, B) variance of each monomial of the couplings
+    monomial_at: Ints  # (Q + 1,) where the factors of each of those monomials begin
+    monomial_parameter: Ints
+    monomial_power: Ints
+    pair_first: Ints  # variances that follow the yields of two components
+    pair_second: Ints
+    pair_place: Ints
+    pairs: Floats
+    weight: Matrix  # (B, B) inverse covariance of statistic "gaussian", else (0, 0)
+
+
+class _Measured(NamedTuple):
+    """What an experiment, real or thrown, measured."""
+
+    counts: Floats  # (B,)
+    centre: Floats  # (K,) auxiliary measurements of the parameters
+    gamma_centre: Floats  # (B,) of the bins' gammas: where they are centred (gaussian) or their counts (poisson)
+
+
+class _Truth(NamedTuple):
+    """What toys are thrown from."""
+
+    theta: Floats  # (K,)
+    centre: Floats  # (K,) auxiliary measurements, of the parameters and (B,) of the bins' gammas, where not thrown
+    gamma_centre: Floats
+    fitted: Floats  # (B,) expected events
+    gamma: Floats  # (B,) the bins' gammas
+    spread: Floats  # (B,) width of the gammas' auxiliary measurement
+    root: Matrix  # (K, K) Cholesky factor of the gaussian constraints' covariance
+    prior: int  # 1 if nuisances are thrown from their constraints
+    mc: int  # 1 if the simulation's statistical error is thrown
+
+
+class _Buffers(NamedTuple):
+    """Arrays the kernels write into; see `Arrays` for the letters."""
+
+    scoring: Bools  # (1,) whether `curvature` is the expected one
+    parts: Floats  # (2,) 2NLL of the bins, of the constraints
+    basis: Floats  # scalar functions of additive morphs and their first two derivatives
+    basis_slope: Floats
+    basis_second: Floats
+    factor: Floats  # (F,) values of whole-component factors and their derivatives
+    factor_slope: Floats
+    product: Floats  # (C,)
+    bracket: Floats  # (L,) nominal + additive morphs
+    shape: Floats  # (L,) product of per-bin factors
+    yields: Floats  # (L,)
+    adjoint: Floats  # (L,)
+    mean: Floats  # (B,)
+    shared: Floats  # part of the mean the gammas multiply
+    variance: Floats
+    by_mean: Floats  # derivatives of 2NLL
+    by_shared: Floats
+    by_variance: Floats
+    curvature: Floats  # second derivative by the mean
+    gamma: Floats  # the bin's gamma at its minimum
+    fitted: Floats  # prediction there
+    jacobian: Matrix  # (K, B)
+    scaled: Floats  # (B,)
+    hessian: Matrix  # (K, K)
+    lower: Matrix  # (K, K) Cholesky factor
+    gradient: Floats  # (K,)
+    second: Floats  # (K,) second derivatives of the morphs, weighted as in the gradient
+    kept: Floats  # (K,) vectors, each of one kernel
+    step: Floats
+    trial: Floats
+    other: Floats
+    across: Floats
+    toy: Floats
+    start: Floats
+    order: Ints
+    live: Bools
+
+
+class _PointerType(types.Type):  # type: which of the classes above a pointer points to
+    def __init__(self, name: str, fields: tuple[tuple[str, Any], ...]) -> None:
+        self.fields = fields
+        super().__init__(name=f"Pointer({name})")
+
+    def field(self, name: str) -> tuple[int, Any]:
+        """Return the place and the type of a field."""
+        names = [n for n, _ in self.fields]
+        return names.index(name), self.fields[names.index(name)][1]
+
+
+register_model(_PointerType)(models.OpaqueModel)
+
+
+@infer_getattr
+class _Fields(AttributeTemplate):
+    key = _PointerType
+
+    def generic_resolve(self, pointer: Any, name: str) -> Any:
+        return pointer.field(name)[1]
+
+
+@lower_getattr_generic(_PointerType)
+def _read_field(context: Any, builder: Any, pointer: Any, value: Any, name: str) -> Any:
+    """Emit the loads of a field's address and shape."""
+    place, kind = pointer.field(name)
+    word = ir.IntType(64)
+    table = builder.bitcast(value, word.as_pointer())
+
+    def load(i: int) -> Any:
+        # Tables never change while a kernel runs: loads move out of loops.
+        loaded = builder.load(cgutils.gep_inbounds(builder, table, _WORDS * place + i))
+        loaded.set_metadata("invariant.load", builder.module.add_metadata([]))
+        return loaded
+
+    if kind is types.int64:
+        return load(0)
+    if kind is types.float64:
+        return builder.bitcast(load(0), ir.DoubleType())
+    array = make_array(kind)(context, builder)
+    size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
+    shape = [load(1 + i) for i in range(kind.ndim)]
+    last = word(size)
+    strides = [last] if kind.ndim == 1 else [builder.mul(shape[1], last), last]
+    populate_array(
+        array,
+        data=builder.inttoptr(load(0), context.get_data_type(kind.dtype).as_pointer()),
+        shape=shape,
+        strides=strides,
+        itemsize=last,
+        meminfo=None,
+    )
+    return array._getvalue()
+
+
+@unbox(_PointerType)
+def _unbox(kind: Any, obj: Any, c: Any) -> Any:
+    """Take the address out of one of the tuples."""
+    address = c.pyapi.object_getattr_string(obj, "address")
+    value = c.builder.inttoptr(c.pyapi.long_as_longlong(address), ir.IntType(8).as_pointer())
+    c.pyapi.decref(address)
+    return NativeValue(value, is_error=cgutils.is_not_null(c.builder, c.pyapi.err_occurred()))
+
+
+def _kinds(fields: Any) -> dict[str, str]:
+    """Return the annotations of a class of arrays, by name."""
+    return {name: getattr(kind, "__forward_arg__", kind) for name, kind in fields.__annotations__.items()}
+
+
+def _pointer(fields: Any) -> Any:
+    """Return the numba type of pointers to a class of arrays."""
+    return _PointerType(fields.__name__, tuple((name, _KINDS[kind]) for name, kind in _kinds(fields).items()))
+
+
+MODEL, OBSERVED, TRUTH, WORK = (_pointer(fields) for fields in (_Model, _Measured, _Truth, _Buffers))
+
+
+class _Bound:
+    """What lets kernels take a tuple of arrays."""
+
+    @functools.cached_property
+    def _table(self: Any) -> Ints:
+        table = np.zeros((len(self), _WORDS), np.int64)
+        for row, value in zip(table, self, strict=True):
+            if isinstance(value, np.ndarray):
+                if not value.flags.c_contiguous:
+                    raise ValueError("kernels need contiguous arrays")
+                row[0], row[1 : 1 + value.ndim] = value.ctypes.data, value.shape
+            else:
+                row[0] = np.float64(value).view(np.int64) if isinstance(value, float) else value
+        return table
+
+    @functools.cached_property
+    def address(self) -> int:
+        """Address of the table."""
+        return int(self._table.ctypes.data)
+
+    def __getstate__(self) -> None:
+        # Addresses are those of this process.
+        return None
+
+
+class Arrays(_Bound, _Model):
+    """A model, flattened: what `packing.pack` makes of it."""
+
+    _numba_type_ = MODEL
+
+
+class Observed(_Bound, _Measured):
+    """What an experiment, real or thrown, measured."""
+
+    _numba_type_ = OBSERVED
+
+
+class Truth(_Bound, _Truth):
+    """What toys are thrown from."""
+
+    _numba_type_ = TRUTH
+
+
+class Work(_Bound, _Buffers):
+    """Scratch space of one thread."""
+
+    _numba_type_ = WORK
+
+
+def workspace(a: Arrays) -> Work:
+    """Return scratch space for a model."""
+    k, c, n, b = a.initial.size, a.start.size, a.nominal.size, a.used.size
+    functions, factors = a.basis_kind.size, a.factor_kind.size
+    shapes: dict[str, Any] = dict.fromkeys(("basis", "basis_slope", "basis_second"), functions)
+    shapes |= dict.fromkeys(("factor", "factor_slope"), factors)
+    shapes |= dict.fromkeys(("bracket", "shape", "yields", "adjoint"), n)
+    shapes |= dict.fromkeys(("mean", "shared", "variance", "by_mean", "by_shared", "by_variance"), b)
+    shapes |= dict.fromkeys(("curvature", "gamma", "fitted", "scaled"), b)
+    shapes |= {"scoring": 1, "parts": 2, "product": c, "jacobian": (k, b), "hessian": (k, k), "lower": (k, k)}
+    elements = {"Bools": np.bool_, "Ints": np.int64}
+    return Work(
+        **{
+            name: np.zeros(shapes.get(name, k), elements.get(kind, np.float64))
+            for name, kind in _kinds(_Buffers).items()
+        }
+    )
