@@ -1,13 +1,14 @@
 """How spectrafit compiles: the flags of its numba kernels with their reasons, and where compiled kernels are kept.
 
 numba merges the code of every function that a kernel calls into the kernel and optimises the whole again: `minimise`
-alone would compile `evaluate` six times. A `Kernel` is called through a symbol that the linker resolves, so that each
+alone would compile `evaluate` six times. A `Kernel` is called through a symbol that holds its address, so that each
 kernel is compiled once and its callers contain a call. A call costs a nanosecond: kernels work on all bins, never on
 one. Small functions that a kernel needs for each bin are marked with `inlined`; they are compiled into it.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import sys
@@ -46,7 +47,10 @@ class Kernel:
     when `prepare` is called. Only kernels with `entry` can be called from Python.
     """
 
-    def __init__(self, function: Callable[..., Any], signature: Any, *, entry: bool, fastmath: bool) -> None:
+    def __init__(
+        self, function: Callable[..., Any], signature: Any, *, entry: bool, fastmath: bool, optional: bool
+    ) -> None:
+        from llvmlite.binding import add_symbol
         from numba import njit
         from numba.core import types
         from numba.core.typing.templates import AbstractTemplate, infer_global
@@ -57,7 +61,11 @@ class Kernel:
         self.symbol = f"{function.__module__}.{function.__qualname__}"
         self.dispatcher = njit(**options)(function)
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
-        self._ready = False
+        self.optional, self._ready = optional, False
+        self._entry: Any = None
+        # Where its address will be: known to other kernels by its symbol.
+        self._slot = (ctypes.c_int64 * 1)()
+        add_symbol(self.symbol, ctypes.addressof(self._slot))
 
         class Template(AbstractTemplate):  # type: ignore-free: numba ships no types
             key = self
@@ -69,40 +77,46 @@ class Kernel:
         lower_builtin(self, *signature.args)(self._call)
 
     def _call(self, context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        """Emit a call of this kernel's symbol, with numba's own calling convention."""
+        """Emit a call through this kernel's symbol, with numba's own calling convention."""
         from llvmlite import ir
         from numba.core import cgutils
 
-        convention = context.call_conv
-        kind = convention.get_function_type(self.signature.return_type, self.signature.args)
-        function = builder.module.globals.get(self.symbol) or ir.Function(builder.module, kind, self.symbol)
-        status, result = convention.call_function(
-            builder, function, self.signature.return_type, self.signature.args, args
-        )
+        convention, result = context.call_conv, self.signature.return_type
+        kind = convention.get_function_type(result, self.signature.args)
+        slots, name = builder.module.globals, f"call.{self.symbol}"
+        if name not in slots:
+            # The symbol holds the address, so a small function that jumps there.
+            slot = ir.GlobalVariable(builder.module, kind.as_pointer(), self.symbol)
+            jump = ir.Function(builder.module, kind, name)
+            jump.linkage = "internal"
+            inside = ir.IRBuilder(jump.append_basic_block())
+            inside.ret(inside.call(inside.load(slot), jump.args))
+        status, value = convention.call_function(builder, slots[name], result, self.signature.args, args)
         with cgutils.if_unlikely(builder, status.is_error):
             convention.return_status_propagate(builder, status)
-        return result
+        return value
 
     def prepare(self) -> None:
         """Compile this kernel and those it calls, or load them from the cache."""
         if self._ready:
             return
-        from llvmlite.binding import add_symbol
-
         with _LOCK:
             if self._ready:
                 return
             for other in _called(self.dispatcher.py_func):
-                other.prepare()
+                if not other.optional:
+                    other.prepare()
             self.dispatcher.compile(self.signature)
             compiled = self.dispatcher.overloads[self.signature.args]
-            add_symbol(self.symbol, compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name))
-            self._ready = True
+            self._slot[0] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+            # Called without numba's look at the types of its arguments, which takes longer than a small fit's kernel.
+            self._entry, self._ready = compiled.entry_point, True
 
     def __call__(self, *args: Any) -> Any:
+        """Call the kernel from Python: arrays must be contiguous, of the signature's types; this is not checked."""
         if not self._ready:
             self.prepare()
-        return self.dispatcher(*args)
+        return self._entry(*args)
 
     def __repr__(self) -> str:
         return f"<kernel {self.symbol}>"
@@ -118,7 +132,9 @@ def _called(function: Any) -> Iterator[Kernel]:
             yield from _called(value.py_func)
 
 
-def kernel(signature: Any, *, entry: bool = False, fastmath: bool = False) -> Callable[[Callable[..., Any]], Any]:
+def kernel(
+    signature: Any, *, entry: bool = False, fastmath: bool = False, optional: bool = False
+) -> Callable[[Callable[..., Any]], Any]:
     """Return a decorator that makes a `Kernel` of a function.
 
     Parameters
@@ -129,8 +145,11 @@ def kernel(signature: Any, *, entry: bool = False, fastmath: bool = False) -> Ca
         Whether it is called from Python too.
     fastmath : bool
         Whether sums may be reordered.
+    optional : bool
+        Whether its callers do without it: it is not compiled with them, and somebody calls its `prepare` before one
+        of them calls it.
     """
-    return lambda function: Kernel(function, signature, entry=entry, fastmath=fastmath)
+    return lambda function: Kernel(function, signature, entry=entry, fastmath=fastmath, optional=optional)
 
 
 def inlined(function: Callable[..., Any]) -> Any:

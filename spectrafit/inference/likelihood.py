@@ -30,9 +30,26 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.arraytypes import Floats
-from spectrafit.inference.kernels.bin_terms import WALL
-from spectrafit.inference.kernels.evaluate import evaluate, evaluate_gradient, fill_hessian, fill_information
-from spectrafit.inference.kernels.fields import Arrays, Observed, workspace
+from spectrafit.inference.kernels.bin_terms import WALL, fill_gaussian, fill_others, fill_with_gammas
+from spectrafit.inference.kernels.evaluate import (
+    bend_otherwise,
+    constrain_otherwise,
+    evaluate,
+    evaluate_gradient,
+    fill_hessian,
+    fill_information,
+    scale_by_matrix,
+)
+from spectrafit.inference.kernels.fields import Arrays, Observed, Work, workspace
+from spectrafit.inference.kernels.morphing import BASIS, FACTOR, code4_factor, spline_value
+from spectrafit.inference.kernels.newton import promise
+from spectrafit.inference.kernels.shapes import (
+    add_residual_gradient,
+    add_residual_variance,
+    add_shape_gradient,
+    add_shape_jacobian,
+    fill_shape,
+)
 from spectrafit.inference.model import Model
 from spectrafit.inference.packing import STATISTIC, pack
 
@@ -86,6 +103,9 @@ class Likelihood:
             if model not in _PACKED:
                 _PACKED[model] = _prepared(model)
             self.arrays = _PACKED[model]
+
+    def __repr__(self) -> str:
+        return f"Likelihood of {len(self.model.parameters)} parameters in {self.model.n_bins} bins"
 
     @property
     def digest(self) -> str:
@@ -160,17 +180,21 @@ class Likelihood:
         evaluate_gradient(self.arrays, self.observed(data), self._point(values), w)
         return w.gradient
 
-    def information(self, values: npt.ArrayLike | None = None) -> Floats:
-        """Return the (K, K) expected Hessian of 2NLL (twice the Fisher information) if `values` are true."""
+    def information(self, values: npt.ArrayLike | None = None, *, work: Work | None = None) -> Floats:
+        """Return the (K, K) expected Hessian of 2NLL (twice the Fisher information) if `values` are true.
+
+        `work` is scratch space to use instead of new.
+        """
         a, theta = self.arrays, self._point(values)
-        w, d = workspace(a), self.observed()
+        w, d = workspace(a) if work is None else work, self.observed()
         evaluate(a, d, theta, w)
         d = d._replace(counts=np.maximum(w.mean, 0.0), centre=theta.copy())
         d.centre[a.auxiliary] = theta[a.auxiliary] * a.auxiliary_scale
         w.scoring[0] = True
         evaluate(a, d, theta, w)
         fill_information(a, d, theta, w)
-        return w.hessian
+        w.scoring[0] = False
+        return w.hessian if work is None else w.hessian.copy()
 
     def hessian(self, values: npt.ArrayLike | None = None, *, data: npt.ArrayLike | None = None) -> Floats:
         """Return the (K, K) observed Hessian of 2NLL, by differences over 1e-4 of each parameter's lone error."""
@@ -178,9 +202,9 @@ class Likelihood:
         fill_hessian(self.arrays, self.observed(data), theta, 1e-4 * self.lone_errors(theta), w)
         return w.hessian
 
-    def lone_errors(self, values: Floats) -> Floats:
+    def lone_errors(self, values: Floats, *, work: Work | None = None) -> Floats:
         """Return (K,) the errors parameters would have if the others were known; a guess where nothing is known."""
-        curvature = np.diag(self.information(values))
+        curvature = np.diag(self.information(values, work=work))
         positive = np.where(curvature > 0, curvature, 1.0)
         result: Floats = np.where(curvature > 0, np.sqrt(2.0 / positive), np.maximum(abs(values), 1.0))
         return result
@@ -189,6 +213,7 @@ class Likelihood:
 def _prepared(model: Model) -> Arrays:
     """Return the packed model; for statistic "gaussian" with the weight matrix of its nominal prediction."""
     a = pack(model)
+    _prepare(a)
     if model.statistic != "gaussian":
         return a
     w = workspace(a)
@@ -202,6 +227,24 @@ def _prepared(model: Model) -> Arrays:
     kept = np.ix_(a.used, a.used)
     weight[kept] = np.linalg.inv(covariance[kept])
     return a._replace(weight=weight)
+
+
+def _prepare(a: Arrays) -> None:
+    """Compile what few models need, for a model that does: a call of a kernel that is not there would crash."""
+    needed = [
+        (bool(a.statistic == STATISTIC["gaussian"]), (fill_gaussian, scale_by_matrix)),
+        (bool(a.statistic in (STATISTIC["dembinski-abdelmotteleb"], STATISTIC["neyman-pearson"])), (fill_others,)),
+        (bool(a.gamma_kind.any()), (fill_with_gammas,)),
+        (bool(a.code4_parameter.size + a.bin_factors.size > 0), (fill_shape, add_shape_gradient, add_shape_jacobian)),
+        (bool(a.residual.size > 0), (add_residual_variance, add_residual_gradient)),
+        (bool(a.correlated.size + a.auxiliary.size > 0), (constrain_otherwise, bend_otherwise)),
+        (bool(BASIS["spline"] in a.basis_kind), (spline_value,)),
+        (bool(FACTOR["code4"] in a.factor_kind), (code4_factor,)),
+        (bool(a.folded.size > 0 or np.isfinite(a.mirror)), (promise,)),
+    ]
+    for asked, kernels in needed:
+        for kernel in kernels if asked else ():
+            kernel.prepare()
 
 
 def _saturated(n: Floats, t: Floats) -> Floats:

@@ -136,7 +136,7 @@ def _refereed(problem: Problem, best: Minimum, free: Bools, hessian: Floats) -> 
 def _at_limit(problem: Problem, values: Floats, free: Bools) -> Bools:
     """Return which free parameters stand on their limit."""
     a = problem.arrays
-    span = 1e-6 * problem.likelihood.lone_errors(values)
+    span = 1e-6 * problem.likelihood.lone_errors(values, work=problem.work)
     result: Bools = free & ((values <= a.lower + span) | (values >= a.upper - span))
     return result
 

@@ -60,18 +60,18 @@ class Problem:
 
     def value(self, values: Any) -> float:
         """Return 2NLL."""
-        return float(evaluate(self.arrays, self.observed, np.asarray(values, dtype=np.float64), self.work))
+        return float(evaluate(self.arrays, self.observed, np.ascontiguousarray(values, dtype=np.float64), self.work))
 
     def gradient(self, values: Any) -> Floats:
         """Return the (K,) gradient of 2NLL."""
-        evaluate_gradient(self.arrays, self.observed, np.asarray(values, dtype=np.float64), self.work)
+        evaluate_gradient(self.arrays, self.observed, np.ascontiguousarray(values, dtype=np.float64), self.work)
         result: Floats = self.work.gradient.copy()
         return result
 
     def hessian(self, values: Floats) -> Floats:
         """Return the (K, K) observed Hessian, by central differences of the gradient over 1e-4 of an error."""
-        step = 1e-4 * self.likelihood.lone_errors(values)
-        fill_hessian(self.arrays, self.observed, np.asarray(values, dtype=np.float64), step, self.work)
+        step = 1e-4 * self.likelihood.lone_errors(values, work=self.work)
+        fill_hessian(self.arrays, self.observed, np.ascontiguousarray(values, dtype=np.float64), step, self.work)
         result: Floats = self.work.hessian.copy()
         return result
 
@@ -91,7 +91,7 @@ class Problem:
 
         options = {} if curvature is None else {"g2": lambda _: curvature}
         engine = Minuit(self.value, start, grad=self.gradient, name=self.model.names, **options)
-        engine.errors = self.likelihood.lone_errors(start) if steps is None else steps
+        engine.errors = self.likelihood.lone_errors(start, work=self.work) if steps is None else steps
         engine.errordef = Minuit.LEAST_SQUARES
         # MIGRAD stops at an EDM of 0.002 tol.
         engine.tol = TOLERANCE / 0.002

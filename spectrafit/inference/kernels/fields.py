@@ -15,12 +15,24 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
-from numba.extending import NativeValue, lower_getattr_generic, models, register_model, unbox
-from numba.np.arrayobj import make_array, populate_array
+from numba.extending import NativeValue, intrinsic, lower_getattr_generic, models, register_model, unbox
 
 from spectrafit.arraytypes import Bools, Floats, Ints
 
-__all__ = ["FLOATS", "MODEL", "OBSERVED", "TRUTH", "WORK", "Arrays", "Observed", "Truth", "Work", "workspace"]
+__all__ = [
+    "FLOATS",
+    "MODEL",
+    "OBSERVED",
+    "TRUTH",
+    "WORK",
+    "Arrays",
+    "Observed",
+    "Truth",
+    "Work",
+    "row",
+    "view",
+    "workspace",
+]
 
 Matrix = Floats
 
@@ -202,20 +214,55 @@ def _read_field(context: Any, builder: Any, pointer: Any, value: Any, name: str)
         return load(0)
     if kind is types.float64:
         return builder.bitcast(load(0), ir.DoubleType())
-    array = make_array(kind)(context, builder)
-    size = context.get_abi_sizeof(context.get_data_type(kind.dtype))
-    shape = [load(1 + i) for i in range(kind.ndim)]
-    last = word(size)
-    strides = [last] if kind.ndim == 1 else [builder.mul(shape[1], last), last]
-    populate_array(
-        array,
-        data=builder.inttoptr(load(0), context.get_data_type(kind.dtype).as_pointer()),
-        shape=shape,
-        strides=strides,
-        itemsize=last,
-        meminfo=None,
+    data = builder.inttoptr(load(0), context.get_data_type(kind.dtype).as_pointer())
+    return _array(context, builder, kind, data, [load(1 + i) for i in range(kind.ndim)])
+
+
+def _array(context: Any, builder: Any, kind: Any, data: Any, shape: Any) -> Any:
+    """Emit a contiguous array that owns nothing: the fields of numba's own structure, without its temporaries."""
+    array = ir.Constant(context.get_value_type(kind), ir.Undefined)
+    size = ir.IntType(64)(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
+    items, strides = shape[0], [size]
+    if kind.ndim == 2:
+        items, strides = builder.mul(*shape), [builder.mul(shape[1], size), size]
+    nothing = ir.IntType(8).as_pointer()(None)
+    fields = (
+        nothing,
+        nothing,
+        items,
+        size,
+        data,
+        cgutils.pack_array(builder, shape),
+        cgutils.pack_array(builder, strides),
     )
-    return array._getvalue()
+    for place, value in enumerate(fields):
+        array = builder.insert_value(array, value, place)
+    return array
+
+
+@intrinsic
+def view(_: Any, array: Any, start: Any, size: Any) -> Any:
+    """Return array[start : start + size] of a vector. A slice would compile to ten times as much: nothing is checked."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        data = builder.gep(builder.extract_value(args[0], 4), [args[1]])
+        return _array(context, builder, array, data, [args[2]])
+
+    return array(array, types.int64, types.int64), emit
+
+
+@intrinsic
+def row(_: Any, matrix: Any, index: Any, start: Any, size: Any) -> Any:
+    """Return matrix[index, start : start + size], unchecked."""
+    kind = types.Array(matrix.dtype, 1, "C")
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        columns = builder.extract_value(args[0], [5, 1])
+        place = builder.add(builder.mul(args[1], columns), args[2])
+        data = builder.gep(builder.extract_value(args[0], 4), [place])
+        return _array(context, builder, kind, data, [args[3]])
+
+    return kind(matrix, types.int64, types.int64, types.int64), emit
 
 
 @unbox(_PointerType)
@@ -245,20 +292,20 @@ class _Bound:
 
     @functools.cached_property
     def _table(self: Any) -> Ints:
-        table = np.zeros((len(self), _WORDS), np.int64)
-        for row, value in zip(table, self, strict=True):
+        words: list[int] = []
+        for value in self:
             if isinstance(value, np.ndarray):
                 if not value.flags.c_contiguous:
                     raise ValueError("kernels need contiguous arrays")
-                row[0], row[1 : 1 + value.ndim] = value.ctypes.data, value.shape
+                words += value.__array_interface__["data"][0], *value.shape, *(0,) * (_WORDS - 1 - value.ndim)
             else:
-                row[0] = np.float64(value).view(np.int64) if isinstance(value, float) else value
-        return table
+                words += int(np.float64(value).view(np.int64)) if isinstance(value, float) else value, 0, 0
+        return np.array(words, dtype=np.int64)
 
     @functools.cached_property
     def address(self) -> int:
         """Address of the table."""
-        return int(self._table.ctypes.data)
+        return int(self._table.__array_interface__["data"][0])
 
     def __getstate__(self) -> None:
         # Addresses are those of this process.
@@ -300,9 +347,8 @@ def workspace(a: Arrays) -> Work:
     shapes |= dict.fromkeys(("curvature", "gamma", "fitted", "scaled"), b)
     shapes |= {"scoring": 1, "parts": 2, "product": c, "jacobian": (k, b), "hessian": (k, k), "lower": (k, k)}
     elements = {"Bools": np.bool_, "Ints": np.int64}
-    return Work(
-        **{
-            name: np.zeros(shapes.get(name, k), elements.get(kind, np.float64))
-            for name, kind in _kinds(_Buffers).items()
-        }
-    )
+    kinds = _kinds(_Buffers)
+    made = {name: np.zeros(shapes.get(name, k), elements.get(kind, np.float64)) for name, kind in kinds.items()}
+    # What no component of the model has stays 1.
+    made["shape"][:] = made["gamma"][:] = 1.0
+    return Work(**made)

@@ -26,7 +26,7 @@ from spectrafit.inference.kernels.fields import FLOATS, MODEL, OBSERVED, WORK
 from spectrafit.inference.kernels.yields import add_gradient
 from spectrafit.jit import inlined, kernel
 
-__all__ = ["CONVERGED", "STALLED", "TOO_LONG", "descend", "error_of", "minimise"]
+__all__ = ["CONVERGED", "STALLED", "TOO_LONG", "descend", "error_of", "minimise", "promise"]
 
 CONVERGED, TOO_LONG, STALLED = 0, 1, 2
 _SCORING = 2  # steps with the expected curvature
@@ -123,8 +123,8 @@ def descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, 
     return value, edm, most, TOO_LONG
 
 
-@kernel(types.float64(MODEL, OBSERVED, FLOATS, _FREE, WORK))
-def _promise(a: Any, d: Any, theta: Any, free: Any, w: Any) -> Any:
+@kernel(types.float64(MODEL, OBSERVED, FLOATS, _FREE, WORK), optional=True)
+def promise(a: Any, d: Any, theta: Any, free: Any, w: Any) -> Any:
     """Return the 2NLL that one step from `theta` would reach if it were quadratic."""
     w.scoring[0] = True
     value = evaluate(a, d, theta, w)
@@ -177,7 +177,7 @@ def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int,
             else:
                 other[k] = 0.0 if i % 2 else -math.copysign(max(abs(theta[k]), _ACROSS), theta[k])
             calls += 1
-            promised = _promise(a, d, other, free, w)
+            promised = promise(a, d, other, free, w)
             # A step back across 0 is drawn to the side that was come from: no descent for what is known already.
             if not promised < value + _MARGIN or (i >= 0 and other[k] * (other[k] + w.step[k]) < 0.0):
                 continue
