@@ -20,7 +20,7 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FAST", "KERNEL", "Kernel", "announce", "discard_stale", "inlined", "kernel", "make_room"]
+__all__ = ["FAST", "KERNEL", "Kernel", "announce", "discard_stale", "inlined", "kernel", "make_room", "prepare_all"]
 
 # Sums may be reordered (SIMD), everything else keeps IEEE rules: NaN and infinity must stay visible.
 FAST = {"reassoc", "contract", "nsz"}
@@ -38,6 +38,7 @@ KERNEL: dict[str, Any] = {
 }
 
 _LOCK = threading.RLock()
+_ALL: list[Kernel] = []
 
 
 class Kernel:
@@ -63,11 +64,12 @@ class Kernel:
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
         self.optional, self._ready = optional, False
         self._entry: Any = None
+        _ALL.append(self)
         # Where its address will be: known to other kernels by its symbol.
         self._slot = (ctypes.c_int64 * 1)()
         add_symbol(self.symbol, ctypes.addressof(self._slot))
 
-        class Template(AbstractTemplate):  # type: ignore-free: numba ships no types
+        class Template(AbstractTemplate):
             key = self
 
             def generic(self, args: Any, kws: Any) -> Any:
@@ -159,6 +161,26 @@ def inlined(function: Callable[..., Any]) -> Any:
     return njit(inline="always", error_model="numpy", _nrt=False)(function)
 
 
+def prepare_all(package: str) -> int:
+    """Compile every kernel of a package, or load it from the cache; return how many there are.
+
+    numba functions with a signature of their own are compiled when their module is imported. Those without one are
+    left to their first call: nobody knows their types before.
+    """
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    spec = find_spec(package)
+    root = Path(next(iter(spec.submodule_search_locations or ()))) if spec else Path(package)
+    sources = sorted(_compiled(str(path) for path in root.rglob("*.py")))
+    for source in sources:
+        path = Path(source).relative_to(root).with_suffix("")
+        import_module(".".join((package, *(part for part in path.parts if part != "__init__"))))
+    for made in _ALL:
+        made.prepare()
+    return len(_ALL)
+
+
 class _Watch:
     """Counts what numba compiles, says so when it begins, and how much it was when the process ends."""
 
@@ -247,11 +269,11 @@ def _home() -> Path:
 
 def _kept(folder: str) -> Iterator[str]:
     """Yield the folders in which numba may keep the kernels of the sources in `folder`."""
-    yield os.path.join(folder, "__pycache__")
+    yield f"{folder}{os.sep}__pycache__"
     # numba's own way of naming them.
-    own = f"{os.path.basename(folder)}_{sha1(folder.encode()).hexdigest()}"
+    own = f"{folder.rpartition(os.sep)[2]}_{sha1(folder.encode()).hexdigest()}"
     if os.environ.get("NUMBA_CACHE_DIR"):
-        yield os.path.join(os.environ["NUMBA_CACHE_DIR"], own)
+        yield f"{os.environ['NUMBA_CACHE_DIR']}{os.sep}{own}"
     with suppress(RuntimeError):
         yield str(_home() / own)
 
@@ -268,7 +290,7 @@ def discard_stale(package: str) -> bool:
     bool
         Whether kernels were discarded.
     """
-    kernels, dates, folders = list[os.DirEntry[str]](), dict[str, float](), [os.path.abspath(package)]
+    kernels, dates, folders = list[os.DirEntry[str]](), dict[str, float](), [str(Path(package).absolute())]
     while folders:
         folder = folders.pop()
         for entry in os.scandir(folder):
@@ -291,7 +313,7 @@ def discard_stale(package: str) -> bool:
 
 
 def _compiled(paths: Iterable[str]) -> set[str]:
-    """Return those of the sources that numba may compile: modules that use numba, and where their constants are from."""
+    """Return those of the sources that numba may compile: modules that use it, and where their constants are from."""
     texts = {path: Path(path).read_text(encoding="utf-8") for path in paths}
     uses = re.compile(r"^(from|import) numba\b|^from \S+\b(jit|compiled) import", re.M)
     waiting, found = [path for path, text in texts.items() if uses.search(text)], set[str]()

@@ -173,15 +173,15 @@ def _feldman_cousins(analysis: Analysis, folder: Path, toys: int) -> Row:
     """Time the Feldman-Cousins limit of an analysis by all cores; there is no peer."""
     from spectrafit.inference.assemble import assemble
     from spectrafit.inference.intervals.limits import upper_limit
+    from spectrafit.inference.toys.options import ToyOptions
     from spectrafit.templates.build import build
 
     model = assemble(analysis, build(_generated(analysis, folder), executor="threads"))
     workers = os.cpu_count() or 1
 
     def limit() -> Any:
-        return upper_limit(
-            model, method="feldman-cousins", toys=toys, expected=False, executor="threads", workers=workers
-        )
+        how = ToyOptions(toys=toys, executor="threads", workers=workers)
+        return upper_limit(model, method="feldman-cousins", toys=how, expected=False)
 
     found = in_turns({"ours": limit}, turns=1)["ours"]
     answer = found.answer

@@ -10,8 +10,8 @@ neyman-pearson           a chi-square that is hardly biased by small counts; for
 gaussian                 a chi-square with the fixed covariance of the nominal prediction, for counts that are published
                          with a covariance matrix. Biased below some ten events in a bin.
 
-2NLL is the sum of the bins' terms (`spectrafit.inference.kernels.bin_terms`, with the papers) and the constraints', each
-relative to its saturated value, so that the minimum is itself a goodness of fit. The variance V of the simulation
+2NLL is the sum of the bins' terms (`spectrafit.inference.kernels.bin_terms`, with the papers) and the constraints',
+each relative to its saturated value, so that the minimum is itself a goodness of fit. The variance V of the simulation
 follows the couplings and the nuisances through the yields of the components (`parts.Variance`), and the gradient is
 exact, V's part included.
 

@@ -221,10 +221,11 @@ class Model:
         kinds = [f"{len(self.parameters)} parameters", f"{len(self.components)} components", f"{self.n_bins} bins"]
         where = ", ".join(f"{span.name} ({span.stop - span.start})" for span in self.regions)
         interest = f"{self.poi} ({self.coupling})" if self.coupling else self.poi or "none"
-        counts = "Asimov data" if self.asimov else "data"
+        events = float(self.data[self.used].sum())
+        counts = f"{'Asimov data' if self.asimov else 'data'} of {events:.6g} events"
         return "\n".join(
             (
-                f"Model of {', '.join(kinds)}; {self.statistic}, {counts} of {float(self.data[self.used].sum()):.6g} events",
+                f"Model of {', '.join(kinds)}; {self.statistic}, {counts}",
                 f"  parameter of interest: {interest}",
                 f"  regions: {where}",
                 f"  samples: {', '.join(dict.fromkeys(c.sample for c in self.components))}",

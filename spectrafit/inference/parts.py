@@ -1,4 +1,4 @@
-"""What a model is made of: parameters, components with their factors and morphs, and the variances of the simulation."""
+"""What a model is made of: parameters, components with their factors and morphs, variances of the simulation."""
 
 from __future__ import annotations
 

@@ -294,8 +294,9 @@ class Limit:
         The limit in the coupling's reported unit (mu_B for the magnetic moment).
     kappa : float
         The same in kappa's internal unit.
-    lower : float
-        Lower end of the interval in kappa; the boundary (or -inf where there is none) for an upper limit.
+    lower, lower_kappa : float
+        Lower end of the interval, in the reported unit and in kappa; the boundary (or -inf where there is none) for an
+        upper limit.
     level, sides, method : float, "one" or "two", str
     statistic, boundary : str
         What was computed, and how kappa >= 0 entered, in words.
@@ -323,6 +324,7 @@ class Limit:
     unit: str
     kappa: float
     lower: float
+    lower_kappa: float
     level: float
     sides: str
     method: str
@@ -343,15 +345,16 @@ class Limit:
         """Return what `result.json` keeps: every field but the scan, as plain numbers and strings; None for no end."""
         record = dataclasses.asdict(self)
         del record["points"]
-        record["lower"] = self.lower if np.isfinite(self.lower) else None
+        for end in ("lower", "lower_kappa"):
+            record[end] = record[end] if np.isfinite(record[end]) else None
         return record
 
     def __str__(self) -> str:
         error = f" +- {self.error:.1g}" if self.error > 0 else ""
         error += f" +- {self.simulation_error:.1g} (simulation)" if self.simulation_error > 0 else ""
-        interval = self.sides == "two" and np.isfinite(self.lower) and self.lower != 0
+        interval = self.sides == "two" and np.isfinite(self.lower_kappa) and self.lower_kappa != 0
         what = "interval's upper end" if interval else "upper limit"
-        where = f"in [{self.lower:.4g}, {self.kappa:.4g}]" if interval else f"< {self.kappa:.4g}"
+        where = f"in [{self.lower_kappa:.4g}, {self.kappa:.4g}]" if interval else f"< {self.kappa:.4g}"
         how = f"{self.method}, {self.sides}-sided, {'Asimov data' if self.asimov else 'data'}"
         lines = [
             f"{what} {self.value:.4g}{error} {self.unit} at {100 * self.level:g} % ({how})",

@@ -247,8 +247,8 @@ def _input_tables(templates: Templates) -> list[Table]:
 def _headline(coupling: Coupling, limit: Limit) -> str:
     symbol, unit = symbols(coupling.symbol), symbols(coupling.unit)
     upper = f"{_scientific(limit.value)} {unit}"
-    if limit.lower > 0 or (coupling.lower is None and limit.sides == "two"):
-        return f"{_scientific(coupling.reported(limit.lower))} &lt; {symbol} &lt; {upper}"
+    if limit.lower_kappa > 0 or (coupling.lower is None and limit.sides == "two"):
+        return f"{_scientific(coupling.reported(limit.lower_kappa))} &lt; {symbol} &lt; {upper}"
     return f"{symbol} &lt; {upper}"
 
 

@@ -235,6 +235,7 @@ def _limit() -> Limit:
         unit="mu_B",
         kappa=kappa,
         lower=0.0,
+        lower_kappa=0.0,
         level=0.90,
         sides="one",
         method="profile",

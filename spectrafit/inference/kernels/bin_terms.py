@@ -216,7 +216,7 @@ def fill_bins(a: Any, d: Any, w: Any) -> Any:
     """
     if a.statistic == 3:
         return fill_gaussian(a, d, w)
-    gammas, unused = 0, 0
+    gammas = 0
     for b in range(a.used.size):
         if not a.used[b]:
             w.by_mean[b] = w.by_shared[b] = w.by_variance[b] = w.curvature[b] = 0.0

@@ -242,7 +242,7 @@ def _array(context: Any, builder: Any, kind: Any, data: Any, shape: Any) -> Any:
 
 @intrinsic
 def view(_: Any, array: Any, start: Any, size: Any) -> Any:
-    """Return array[start : start + size] of a vector. A slice would compile to ten times as much: nothing is checked."""
+    """Return array[start : start + size] of a vector, unchecked. A slice compiles to ten times as much code."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = builder.gep(builder.extract_value(args[0], 4), [args[1]])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +14,7 @@ from spectrafit.inference.intervals.limits import Method, upper_limit
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Limit
+from spectrafit.inference.toys.options import ToyOptions
 
 __all__ = ["Sensitivity", "scaled", "sensitivity"]
 
@@ -140,10 +140,7 @@ def sensitivity(
     level: float = 0.90,
     method: Method = "profile",
     sides: Literal["one", "two"] | None = None,
-    toys: int = 2000,
-    seed: int = 1,
-    executor: str | Executor = "serial",
-    workers: int | None = None,
+    toys: int | ToyOptions = 2000,
 ) -> Sensitivity:
     """Return expected limits for every exposure and every scale of the systematics.
 
@@ -154,7 +151,7 @@ def sensitivity(
         Multiples of the model's exposure and of its prior widths.
     simulation : {"fixed", "grows"}
         See `scaled`.
-    level, method, sides, toys, seed, executor, workers
+    level, method, sides, toys
         As for `upper_limit`.
     """
     grid = np.asarray(exposures, dtype=np.float64).reshape(-1)
@@ -166,11 +163,8 @@ def sensitivity(
                 level=level,
                 method=method,
                 sides=sides,
-                simulations=0,
+                simulation=False,
                 toys=toys,
-                seed=seed,
-                executor=executor,
-                workers=workers,
             )
             for width in widths
         )

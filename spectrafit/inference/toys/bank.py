@@ -137,9 +137,10 @@ class Bank:
 
 
 def _check(digest: str, model: Model, where: str) -> None:
-    if digest != Likelihood(model).digest:
+    own = Likelihood(model).digest
+    if digest != own:
         raise ConfigError(
-            f"{where}: toys of model {digest[:12]}, this one is {Likelihood(model).digest[:12]}; templates, systematics or fit "
+            f"{where}: toys of model {digest[:12]}, this one is {own[:12]}; templates, systematics or fit "
             "options changed: throw new toys into another file"
         )
 

@@ -9,6 +9,7 @@ from spectrafit.inference.kernels.fields import Observed, workspace
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.toys import ensemble as toys
 from spectrafit.inference.toys.bank import Bank, merge
+from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.random import stream_key
 from tests.inference.models import spectrum
 
@@ -164,8 +165,8 @@ def test_a_bank_makes_the_second_limit_free(tmp_path):
 
     model = spectrum(bins=5, shapes=1)
     path = tmp_path / "toys.npz"
-    one = upper_limit(model, method="feldman-cousins", toys=200, expected=False, bank=path)
-    two = upper_limit(model, method="feldman-cousins", toys=200, expected=False, bank=path)
+    one = upper_limit(model, method="feldman-cousins", toys=ToyOptions(toys=200, bank=(path,)), expected=False)
+    two = upper_limit(model, method="feldman-cousins", toys=ToyOptions(toys=200, bank=(path,)), expected=False)
     assert one.kappa == two.kappa
     assert list(tmp_path.iterdir()) == [path]
 
@@ -174,19 +175,19 @@ def test_banks_of_two_machines_make_one_limit(tmp_path):
     from spectrafit.inference.intervals.limits import upper_limit
 
     model = spectrum(bins=5, shapes=1)
-    options = {"method": "feldman-cousins", "expected": False, "simulations": 0}
+    options = {"method": "feldman-cousins", "expected": False, "simulation": False}
     whole = upper_limit(model, toys=200, **options)
     here, there = tmp_path / "here.npz", tmp_path / "there.npz"
-    upper_limit(model, toys=100, bank=here, **options)
-    upper_limit(model, toys=100, bank=there, first_toy=100, **options)
-    both = upper_limit(model, toys=200, bank=(here, there), **options)
+    upper_limit(model, toys=ToyOptions(toys=100, bank=(here,)), **options)
+    upper_limit(model, toys=ToyOptions(toys=100, bank=(there,), first_toy=100), **options)
+    both = upper_limit(model, toys=ToyOptions(toys=200, bank=(here, there)), **options)
     assert both.kappa == pytest.approx(whole.kappa, abs=3 * whole.kappa_error)
     grid = [r for r in Bank.load(here).records.values() if len(r.numbers) == 200]
     assert len(grid) >= 20
     # On the grid both machines' toys are the numbers 0 to 199, which a single one throws.
     assert all(np.array_equal(r.numbers, np.arange(200)) for r in grid[:20])
     with pytest.raises(DataError, match=r"absent\.npz: not a bank of toys"):
-        upper_limit(model, toys=100, bank=(here, tmp_path / "absent.npz"), **options)
+        upper_limit(model, toys=ToyOptions(toys=100, bank=(here, tmp_path / "absent.npz")), **options)
 
 
 @pytest.mark.parametrize("statistic", ["poisson", "dembinski-abdelmotteleb", "neyman-pearson", "gaussian"])
