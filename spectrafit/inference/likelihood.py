@@ -53,7 +53,7 @@ from spectrafit.inference.kernels.shapes import (
 from spectrafit.inference.model import Model
 from spectrafit.inference.packing import STATISTIC, pack
 
-__all__ = ["Likelihood", "Prediction"]
+__all__ = ["Likelihood", "Prediction", "information"]
 
 _PACKED: weakref.WeakKeyDictionary[Model, Arrays] = weakref.WeakKeyDictionary()
 _LOCK = threading.Lock()
@@ -208,6 +208,11 @@ class Likelihood:
         positive = np.where(curvature > 0, curvature, 1.0)
         result: Floats = np.where(curvature > 0, np.sqrt(2.0 / positive), np.maximum(abs(values), 1.0))
         return result
+
+
+def information(model: Model, values: npt.ArrayLike | None = None) -> Floats:
+    """Return the (K, K) expected Hessian of 2NLL (twice the Fisher information) if `values` are true."""
+    return Likelihood(model).information(values)
 
 
 def _prepared(model: Model) -> Arrays:

@@ -1,8 +1,9 @@
-"""Numbers of a finished fit, scan or limit in; frozen nouns that print themselves out."""
+"""The results of fits, scans and limits: frozen objects that print themselves."""
 
 from __future__ import annotations
 
 import dataclasses
+import html
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,16 @@ import numpy.typing as npt
 __all__ = ["Bands", "Contour", "FitResult", "Goodness", "Impact", "Ledger", "Limit", "Profile"]
 
 Floats = npt.NDArray[np.float64]
+
+
+class _Shown:
+    """What a notebook shows of a result: the lines that `print` shows."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,8 +81,8 @@ class Ledger:
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class FitResult:
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class FitResult(_Shown):
     """The minimum of 2NLL and whether to believe it.
 
     Attributes
@@ -284,8 +295,8 @@ class Bands:
         return f"{mid:.3g}, 1 sigma {low1:.3g} to {high1:.3g}, 2 sigma {low2:.3g} to {high2:.3g} ({self.how})"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Limit:
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Limit(_Shown):
     """An upper limit (or interval) with everything needed to say what it means.
 
     Attributes

@@ -127,13 +127,13 @@ def test_banks_are_saved_topped_up_and_merged(tmp_path):
     model = spectrum()
     of = toys.ensemble(model, model.initial)
     whole, _ = toys.run(of, [0.0, 1.0], toys=60)
-    first, bank = Bank(digest=model.digest).topped_up(of, [0.0, 1.0], 20)
+    first, bank = Bank(digest=Likelihood(model).digest).topped_up(of, [0.0, 1.0], 20)
     path = bank.save(tmp_path / "one.npz")
     loaded = Bank.load(path, model=model)
     more, _ = loaded.topped_up(of, [0.0, 1.0], 60)
     assert len(first.rows) == 20
     assert np.array_equal(more.rows, whole, equal_nan=True)
-    _, other = Bank(digest=model.digest, first=20).topped_up(of, [0.0, 1.0], 40)
+    _, other = Bank(digest=Likelihood(model).digest, first=20).topped_up(of, [0.0, 1.0], 40)
     other.save(tmp_path / "two.npz")
     both = merge([path, tmp_path / "two.npz"])
     (record,) = both.records.values()
@@ -147,12 +147,12 @@ def test_banks_are_saved_topped_up_and_merged(tmp_path):
 def test_banks_of_another_model_are_refused(tmp_path):
     model, other = spectrum(), spectrum(scale=1.01)
     of = toys.ensemble(model, model.initial)
-    _, bank = Bank(digest=model.digest).topped_up(of, [], 5)
+    _, bank = Bank(digest=Likelihood(model).digest).topped_up(of, [], 5)
     path = bank.save(tmp_path / "toys.npz")
     with pytest.raises(ConfigError, match="throw new toys into another file"):
         Bank.load(path, model=other)
     with pytest.raises(ConfigError, match="two models cannot be merged"):
-        bank + Bank(digest=other.digest)
+        bank + Bank(digest=Likelihood(other).digest)
     with pytest.raises(ConfigError, match="this one is"):
         bank.topped_up(toys.ensemble(other, other.initial), [], 5)
     (tmp_path / "no.npz").write_bytes(b"not a bank")
