@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrafit.errors import ConfigError, DataError, SpectrafitError
-from spectrafit.kernels import discard_stale, make_room
+from spectrafit.jit import discard_stale, make_room
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis, SampleSet, load, load_samples
@@ -31,10 +31,16 @@ if TYPE_CHECKING:
     from spectrafit.events.inspect import inspect
     from spectrafit.events.write import reweight
     from spectrafit.inference.assemble import assemble
-    from spectrafit.inference.fitting.fit import fit, profile
+    from spectrafit.inference.fitting.fit import contour, fit, impacts, profile
     from spectrafit.inference.intervals.limits import upper_limit
+    from spectrafit.inference.intervals.limits import upper_limit as limit
+    from spectrafit.inference.likelihood import information
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Limit, Profile
+    from spectrafit.inference.studies.coverage import coverage
+    from spectrafit.inference.studies.sensitivity import sensitivity
+    from spectrafit.interop.export import write_workspace as export
+    from spectrafit.report.tables import inventory_table as check
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
     from spectrafit.templates.templates import Templates
@@ -53,14 +59,22 @@ _HOME = {
     "Templates": "templates.templates",
     "assemble": "inference.assemble",
     "build": "templates.build",
+    "check": "report.tables:inventory_table",
+    "contour": "inference.fitting.fit",
+    "coverage": "inference.studies.coverage",
+    "export": "interop.export:write_workspace",
     "fit": "inference.fitting.fit",
     "generate": "events.generate",
+    "impacts": "inference.fitting.fit",
+    "information": "inference.likelihood",
     "inspect": "events.inspect",
+    "limit": "inference.intervals.limits:upper_limit",
     "load": "config",
     "load_samples": "config",
     "profile": "inference.fitting.fit",
     "report": "report.write:write",
     "reweight": "events.write",
+    "sensitivity": "inference.studies.sensitivity",
     "upper_limit": "inference.intervals.limits",
 }
 
@@ -77,14 +91,22 @@ __all__ = [
     "Templates",
     "assemble",
     "build",
+    "check",
+    "contour",
+    "coverage",
+    "export",
     "fit",
     "generate",
+    "impacts",
+    "information",
     "inspect",
+    "limit",
     "load",
     "load_samples",
     "profile",
     "report",
     "reweight",
+    "sensitivity",
     "upper_limit",
 ]
 

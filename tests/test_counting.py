@@ -16,6 +16,7 @@ from scipy.stats import norm, poisson
 
 import spectrafit as sf
 from spectrafit.inference.intervals.limits import METHODS
+from spectrafit.inference.toys.options import ToyOptions
 from tests.conftest import Walk
 
 N, B, SIGMA = 25, 23.78, 0.109
@@ -220,7 +221,9 @@ def test_every_method_at_every_purity(walk: Walk, templates: sf.Templates, name:
     options, overrides, _, _ = CASES[name]
     expected = oracle(name)
     model = model_of(walk, templates, purity, *overrides)
-    limit = sf.upper_limit(model, level=0.9, expected=False, **options)
+    toys = ToyOptions(ensemble=options.get("ensemble", "profiled"))
+    plain = {key: value for key, value in options.items() if key != "ensemble"}
+    limit = sf.upper_limit(model, level=0.9, toys=toys, expected=False, **plain)
     events = yield_of(model)
     assert limit.kappa * events == pytest.approx(expected, rel=5e-4)
     assert limit.value == pytest.approx(1e-9 * np.sqrt(expected / events), rel=3e-4)

@@ -72,7 +72,7 @@ def nextstat(path: str) -> Answer:
     """Fit with NextStat, errors included."""
     package, model = _nextstat_model(path)
     best = package.fit(model)
-    drop = 2.0 * (model.nll(model.suggested_init()) - best.nll)
+    drop = 2.0 * (model.two_nll(model.suggested_init()) - best.two_nll)
     return float(best.bestfit[model.poi_index()]), float(drop)
 
 

@@ -21,7 +21,7 @@ from spectrafit.bench.timing import Row, Timed, agree, child, chosen, elsewhere,
 from spectrafit.bench.workspaces import make
 from spectrafit.config import Analysis, load
 from spectrafit.inference.fitting.fit import fit
-from spectrafit.inference.likelihood import statistic
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.toys.ensemble import ensemble, run
 from spectrafit.interop.pyhf import read_workspace
@@ -98,8 +98,8 @@ def _ours(model: Model) -> Answer:
     if not found.valid:
         raise ArithmeticError(f"our fit: {found.message}")
     # As the peers count it, with the factors per bin at 1 at the start.
-    start = statistic(model, local=np.ones(model.n_bins))
-    return found.value("mu"), start - found.nll
+    start = Likelihood(model).two_nll(gammas=np.ones(model.n_bins))
+    return found.value("mu"), start - found.two_nll
 
 
 def _fits(path: str, bins: int, shapes: int, peers: Collection[str], turns: int, large: bool) -> list[Row]:
@@ -173,15 +173,15 @@ def _feldman_cousins(analysis: Analysis, folder: Path, toys: int) -> Row:
     """Time the Feldman-Cousins limit of an analysis by all cores; there is no peer."""
     from spectrafit.inference.assemble import assemble
     from spectrafit.inference.intervals.limits import upper_limit
+    from spectrafit.inference.toys.options import ToyOptions
     from spectrafit.templates.build import build
 
     model = assemble(analysis, build(_generated(analysis, folder), executor="threads"))
     workers = os.cpu_count() or 1
 
     def limit() -> Any:
-        return upper_limit(
-            model, method="feldman-cousins", toys=toys, expected=False, executor="threads", workers=workers
-        )
+        how = ToyOptions(toys=toys, executor="threads", workers=workers)
+        return upper_limit(model, method="feldman-cousins", toys=how, expected=False)
 
     found = in_turns({"ours": limit}, turns=1)["ours"]
     answer = found.answer

@@ -14,6 +14,7 @@ import typer
 
 import spectrafit as sf
 from spectrafit.cli import analyses, bench, caches, ntuples, theory
+from spectrafit.cli.compile import compile_
 from spectrafit.errors import SpectrafitError
 
 __all__ = ["app", "main"]
@@ -58,6 +59,7 @@ for _command in (
     theory.moment,
 ):
     app.command()(_command)
+app.command(name="compile")(compile_)
 app.add_typer(caches.app, name="cache")
 app.add_typer(bench.app, name="bench")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -102,7 +103,7 @@ def fit(
     model = sf.assemble(loaded, filled, unblind=unblind)
     best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
     with _crew(executor, workers, scheduler) as crew:
-        found = sf.upper_limit(model, executor=crew, workers=workers, **_limit_options(loaded))
+        found = sf.upper_limit(model, **_limit_options(loaded, crew, workers))
     folder = sf.report(output or Path("results") / analysis.stem, loaded, filled, best, found, figures=figures)
     console = Console()
     console.print(result_table(best, found))
@@ -132,18 +133,21 @@ def limit(
     """Draw the limit by one or several methods and print them side by side."""
     from rich.console import Console
 
-    from spectrafit.inference.intervals.limits import methods
+    from spectrafit.inference.intervals.limits import METHODS, methods, named
     from spectrafit.report.tables import limits_table
 
     loaded, model = _model(analysis, set_, unblind, templates, cache, skip_bad_files)
+    for name in method or ():
+        if name != "all":
+            named(name, model=model)
     asked = list(methods(model)) if method and "all" in method else method or [loaded.limit.method]
-    options = _limit_options(loaded)
     found = []
     with _crew(executor, workers, scheduler) as crew:
         for name in asked:
-            sides = options["sides"] if name == "profile" else None
-            chosen = {**options, "method": name, "sides": sides, "bank": bank or (), "first_toy": first_toy}
-            found.append(sf.upper_limit(model, executor=crew, workers=workers or os.cpu_count(), **chosen))
+            options = _limit_options(loaded, crew, workers or os.cpu_count())
+            toys = replace(options["toys"], bank=tuple(bank or ()), first_toy=first_toy)
+            sides = options["sides"] if options["sides"] in METHODS[name].sides else None
+            found.append(sf.upper_limit(model, **{**options, "method": name, "sides": sides, "toys": toys}))
     Console().print(limits_table(found))
 
 
@@ -166,16 +170,13 @@ def sensitivity(
     from spectrafit.inference.studies.sensitivity import sensitivity as expect
 
     loaded, model = _model(analysis, set_, False, templates, cache, skip_bad_files)
-    options = {key: value for key, value in _limit_options(loaded).items() if key != "ensemble"}
     with _crew(executor, workers, scheduler) as crew:
         found = expect(
             model,
             exposure or [1.0, 2.0, 5.0, 10.0],
             systematics=systematics or [0.0, 1.0],
             simulation=simulation,
-            executor=crew,
-            workers=workers or os.cpu_count(),
-            **options,
+            **_limit_options(loaded, crew, workers or os.cpu_count()),
         )
     typer.echo(found)
 
@@ -198,6 +199,7 @@ def coverage(
 ) -> None:
     """Throw experiments of known truth and count how often each method's interval holds it."""
     from spectrafit.inference.studies.coverage import coverage as count
+    from spectrafit.inference.toys.options import ToyOptions
 
     loaded, model = _model(analysis, set_, False, templates, cache, skip_bad_files)
     with _crew(executor, workers, scheduler) as crew:
@@ -207,10 +209,7 @@ def coverage(
             methods=method or ["profile", "cls", "bayes"],
             level=loaded.limit.level,
             experiments=experiments,
-            toys=toys,
-            seed=seed,
-            executor=crew,
-            workers=workers or os.cpu_count(),
+            toys=ToyOptions(toys=toys, seed=seed, executor=crew, workers=workers or os.cpu_count()),
         )
     typer.echo(found)
     if output is not None:
@@ -309,7 +308,10 @@ def _crew(executor: str, workers: int | None, scheduler: str | None) -> Iterator
         yield pool
 
 
-def _limit_options(analysis: Analysis) -> dict[str, Any]:
-    from msgspec.structs import asdict
+def _limit_options(analysis: Analysis, executor: Any, workers: int | None) -> dict[str, Any]:
+    """Return what `[limit]` says as arguments of `upper_limit`."""
+    from spectrafit.inference.toys.options import ToyOptions
 
-    return asdict(analysis.limit)
+    said = analysis.limit
+    toys = ToyOptions(toys=said.toys, seed=said.seed, ensemble=said.ensemble, executor=executor, workers=workers)
+    return {"level": said.level, "method": said.method, "sides": said.sides, "toys": toys}

@@ -12,7 +12,7 @@ from spectrafit import config
 from spectrafit.arraytypes import Flags, Floats
 from spectrafit.config import Analysis, chosen
 from spectrafit.errors import ConfigError, DataError, nearest
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
 from spectrafit.physics.couplings import Monomials
 from spectrafit.templates.templates import Templates
@@ -61,7 +61,7 @@ def assemble(
         expected, squares, residual = (np.add.reduceat(a, starts, -1) for a in (expected, squares, residual))
         counts = None if counts is None else np.add.reduceat(counts, starts)
         spans = tuple(Span(name=s.name, start=i, stop=i + 1) for i, s in enumerate(spans))
-    parameters = _parameters(analysis, templates, names)
+    parameters, monomials = _parameters(analysis, templates, names), templates.monomials
     components, variances, steady = _components(analysis, templates, expected, squares, spans)
     residual = residual + steady
     model = Model(
@@ -70,17 +70,20 @@ def assemble(
         regions=spans,
         data=np.zeros(spans[-1].stop) if counts is None else counts,
         asimov=counts is None,
-        poi=parameters[0].name,
-        coupling=analysis.coupling_options.name,
+        poi=analysis.interest,
+        couplings={c.parameter: c.coupling.name for c in analysis.fitted_couplings if c.carriers},
         statistic=analysis.fit.statistic,
         terms=analysis.fit.terms,
         variances=tuple(variances) if analysis.fit.mc_statistics != "none" else (),
         residual=residual if np.any(residual) else np.zeros((0, 0)),
+        residual_monomials=tuple(map(monomials.factors, monomials.products)) if np.any(residual) else (),
         correlations=tuple((c.parameters[0], c.parameters[1], c.value) for c in analysis.fit.correlations),
         titles=dict(zip(templates.samples, templates.titles, strict=True)),
     )
     model = _ruled(analysis, model)
-    return model if counts is not None else model.with_data(np.maximum(predict(model).mean, 0.0), asimov=True)
+    if counts is not None:
+        return model
+    return model.with_data(np.maximum(Likelihood(model).predict().mean, 0.0), asimov=True)
 
 
 def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
@@ -173,11 +176,11 @@ def _scales(analysis: Analysis, templates: Templates) -> Floats:
 def _parameters(analysis: Analysis, templates: Templates, regions: list[str]) -> tuple[Parameter, ...]:
     """Return the couplings, the systematics' parameters, and the free normalisations of `terms = "shape"`.
 
-    The first coupling is of interest; further ones are free nuisances. Their bounds belong in the statistic.
+    The couplings besides the one of interest are free nuisances. Their physical bounds belong in the test statistic.
     """
-    interest, *others = templates.monomials.parameters
+    interest, known = analysis.interest, templates.monomials.parameters
     found = {interest: Parameter(name=interest, kind="interest", constraint="free")}
-    found |= {name: Parameter(name=name, constraint="free") for name in others}
+    found |= {name: Parameter(name=name, constraint="free") for name in known if name != interest}
     for effect in analysis.systematics:
         if not isinstance(effect, config.Norm):
             continue
@@ -285,7 +288,7 @@ def _component(
         factors.append(Factor(parameter=f"norm[{span.name}]"))
     return Component(
         sample=sample,
-        power=sum(power for _, power in couplings),
+        monomial=couplings,
         start=span.start,
         nominal=counts[0],
         factors=tuple(factors),
@@ -315,7 +318,7 @@ def _morphs(templates: Templates, sample: str, counts: Floats) -> Iterator[Morph
 
 def _ruled(analysis: Analysis, model: Model) -> Model:
     """Return the model with `zero_bins` applied to the bins that expect no event at kappa = 0."""
-    mean = predict(model).mean
+    mean = Likelihood(model).predict().mean
     empty = np.flatnonzero(~(mean > 0))
     if empty.size == 0:
         return model

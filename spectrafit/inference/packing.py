@@ -1,91 +1,22 @@
-"""A `Model` in, flat arrays out: the form the numba kernels take, and their scratch space."""
+"""A model as the flat arrays that the kernels take."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError
+from spectrafit.inference.kernels.fields import Arrays
 from spectrafit.inference.kernels.morphing import BASIS, FACTOR, cardinal_splines, code4_coefficients
+from spectrafit.inference.model import Component, Model, Morph
 
-if TYPE_CHECKING:
-    from spectrafit.inference.model import Component, Model, Morph
-
-__all__ = ["STATISTIC", "Arrays", "Observed", "pack"]
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
+__all__ = ["GAMMA", "STATISTIC", "pack"]
 
 STATISTIC = {"poisson": 0, "dembinski-abdelmotteleb": 1, "neyman-pearson": 2, "gaussian": 3}
-LOCAL = {"none": 0, "gaussian": 1, "poisson": 2}
-
-
-class Arrays(NamedTuple):
-    """A model, flattened. K parameters, C components, L bins of all components, B bins, T morph vectors.
-
-    Lists that belong to components are in component order; `*_at` (C + 1,) says where each component's begin.
-    """
-
-    statistic: int
-    poi: int
-    initial: Floats  # (K,)
-    mirror: float  # where kappa enters squared: kappa and mirror - kappa predict the same total; else NaN
-    folded: Ints  # parameters whose two sides pull alike: 2NLL may have a minimum on each
-    lower: Floats
-    upper: Floats
-    held: npt.NDArray[np.bool_]  # fixed by declaration
-    centre: Floats  # auxiliary measurements
-    precision: Floats  # (K,) 1 / width^2 of uncorrelated gaussian constraints, else 0
-    correlated: Ints  # parameters with correlated constraints, and the inverse of their prior covariance
-    inverse: Floats
-    auxiliary: Ints  # parameters with poisson constraints, and the factor of each
-    factor: Floats
-    start: Ints  # (C,) first bin, number of bins, first place in (L,)
-    size: Ints
-    place: Ints
-    nominal: Floats  # (L,)
-    local: npt.NDArray[np.bool_]  # (C,)
-    factor_at: Ints
-    factor_parameter: Ints
-    factor_kind: Ints
-    factor_values: Floats  # (F, 8) flattened
-    basis_parameter: Ints  # scalar functions of additive morphs
-    basis_kind: Ints
-    basis_table: Ints  # where a spline's table begins in `tables`
-    tables: Floats
-    term_at: Ints
-    term_basis: Ints
-    term_place: Ints  # where the term's vector begins in `vectors`
-    vectors: Floats
-    bend_at: Ints  # multiplicative code4 morphs
-    bend_parameter: Ints
-    bend_place: Ints
-    bends: Floats  # 8 per bin
-    gamma_at: Ints
-    gamma_place: Ints
-    gammas: Ints  # parameter per bin, -1 for none
-    used: npt.NDArray[np.bool_]  # (B,)
-    floor: Floats
-    local_kind: Ints
-    local_width: Floats
-    local_centre: Floats
-    residual: Floats  # (k, B)
-    pair_first: Ints  # variances
-    pair_second: Ints
-    pair_place: Ints
-    pairs: Floats
-    weight: Floats  # (B, B) inverse covariance of statistic "gaussian", else (0, 0)
-
-
-class Observed(NamedTuple):
-    """What an experiment, real or thrown, measured."""
-
-    counts: Floats  # (B,)
-    centre: Floats  # (K,) auxiliary measurements of the parameters
-    local: Floats  # (B,) of the local gammas: where they are centred (gaussian) or their counts (poisson)
+GAMMA = {"none": 0, "gaussian": 1, "poisson": 2}
 
 
 class _Flat:
@@ -106,7 +37,7 @@ class _Flat:
         return np.concatenate(self.floats) if self.floats else np.zeros(0)
 
 
-def _ints(values: Any) -> Ints:
+def _ints(values: Any) -> Integers:
     return np.array(values, dtype=np.int64)
 
 
@@ -153,7 +84,7 @@ class _Terms:
             self._term(self._function(parameter, "code4p"), (change[1] + change[0]) / 16.0)
 
 
-def _bend(component: Component, morph: Morph) -> Floats:
+def _code4(component: Component, morph: Morph) -> Floats:
     """Return the code4 coefficients of every bin; bins empty everywhere stay as they are."""
     nominal, (down, up) = component.nominal, morph.templates
     empty = (nominal == 0) & (up == 0) & (down == 0)
@@ -178,7 +109,7 @@ def _coefficients(kinds: list[int], values: list[tuple[float, float]]) -> Floats
     return result.ravel()
 
 
-def _folded(model: Model, index: Mapping[str, int]) -> Ints:
+def _folded(model: Model, index: Mapping[str, int]) -> Integers:
     """Return the parameters whose templates at +1 and -1 have much in common.
 
     Sizes are squared and in units of Poisson errors: more than a tenth of the antisymmetric part, and worth seeing.
@@ -186,7 +117,7 @@ def _folded(model: Model, index: Mapping[str, int]) -> Ints:
     mean = np.zeros(model.n_bins)
     parts: dict[str, Floats] = {}
     for component in model.components:
-        if component.power:
+        if component.monomial:
             continue
         bins = slice(component.start, component.stop)
         mean[bins] += component.nominal
@@ -201,12 +132,31 @@ def _folded(model: Model, index: Mapping[str, int]) -> Ints:
 
 
 def _mirror(model: Model) -> float:
-    """Return -T1 / T2 of the templates' totals, NaN if kappa does not enter squared."""
+    """Return -T1 / T2 of the totals of the templates, NaN if the parameter of interest does not enter squared.
+
+    With several couplings there is no such number: the templates of products have a say in it.
+    """
+    if any({name for name, _ in c.monomial} - {model.poi} for c in model.components):
+        return float("nan")
     totals = [sum(float(c.nominal.sum()) for c in model.components if c.power == p) for p in (1, 2)]
     return -totals[0] / totals[1] if totals[1] else float("nan")
 
 
-def _priors(model: Model) -> tuple[Floats, Ints, Floats]:
+def _reach(model: Model, index: Mapping[str, int]) -> tuple[Integers, Integers]:
+    """Return the first bin whose prediction each parameter moves, and the one after the last."""
+    first, last = np.full(len(index), model.n_bins), np.zeros(len(index), dtype=np.int64)
+    for component in model.components:
+        whole = [x.parameter for x in (*component.factors, *component.morphs)]
+        spans = [(name, component.start, component.stop) for name in whole]
+        for names in component.bin_factors:
+            spans += [(name, component.start + i, component.start + i + 1) for i, name in enumerate(names) if name]
+        for name, start, stop in spans:
+            k = index[name]
+            first[k], last[k] = min(first[k], start), max(last[k], stop)
+    return _ints(np.minimum(first, last)), _ints(last)
+
+
+def _priors(model: Model) -> tuple[Floats, Integers, Floats]:
     """Return the precision of lone constraints, the correlated parameters and their inverse prior covariance."""
     widths = np.array([p.width for p in model.parameters])
     gaussian = np.array([p.constraint == "gaussian" for p in model.parameters], dtype=bool)
@@ -230,16 +180,16 @@ def _priors(model: Model) -> tuple[Floats, Ints, Floats]:
 def pack(model: Model) -> Arrays:
     """Return the model's arrays. Raises ConfigError for code4 without a sign and for impossible correlations."""
     index = {name: k for k, name in enumerate(model.names)}
-    nominal, bends, pairs = _Flat(), _Flat(), _Flat()
+    nominal, code4, pairs = _Flat(), _Flat(), _Flat()
     terms = _Terms()
     factor_parameter: list[int] = []
     factor_kind: list[int] = []
     factor_values: list[tuple[float, float]] = []
-    bend_parameter: list[int] = []
-    bend_place: list[int] = []
-    gamma_place: list[int] = []
-    gammas: list[int] = []
-    factor_at, term_at, bend_at, gamma_at, place = [0], [0], [0], [0], []
+    code4_parameter: list[int] = []
+    code4_place: list[int] = []
+    bin_factor_place: list[int] = []
+    bin_factors: list[int] = []
+    factor_at, term_at, code4_at, bin_factor_at, place = [0], [0], [0], [0], []
     for component in model.components:
         place.append(nominal.add(component.nominal))
         for factor in component.factors:
@@ -249,22 +199,24 @@ def pack(model: Model) -> Arrays:
             factor_values.append((factor.values[0], factor.values[-1]))
         for morph in component.morphs:
             if morph.kind == "code4":
-                bend_parameter.append(index[morph.parameter])
-                bend_place.append(bends.add(_bend(component, morph)))
+                code4_parameter.append(index[morph.parameter])
+                code4_place.append(code4.add(_code4(component, morph)))
             else:
                 terms.add(index[morph.parameter], morph, component.nominal)
-        for names in component.gammas:
-            gamma_place.append(len(gammas))
-            gammas += [index[n] if n else -1 for n in names]
+        for names in component.bin_factors:
+            bin_factor_place.append(len(bin_factors))
+            bin_factors += [index[n] if n else -1 for n in names]
         factor_at.append(len(factor_parameter))
         term_at.append(len(terms.used))
-        bend_at.append(len(bend_parameter))
-        gamma_at.append(len(gamma_place))
+        code4_at.append(len(code4_parameter))
+        bin_factor_at.append(len(bin_factor_place))
     pair_place = [pairs.add(_per_yields(model, v.first, v.second, v.values)) for v in model.variances]
     n_bins = model.n_bins
-    local = model.local
-    kinds = _ints([LOCAL[k] for k in local.kind] if local else np.zeros(n_bins))
-    widths = np.array(local.width) if local else np.zeros(n_bins)
+    gammas = model.gammas
+    kinds = _ints([GAMMA[k] for k in gammas.kind] if gammas else np.zeros(n_bins))
+    widths = np.array(gammas.width) if gammas else np.zeros(n_bins)
+    reach_from, reach_to = _reach(model, index)
+    monomials = [[(index[name], power) for name, power in monomial] for monomial in model.residual_monomials]
     precision, correlated, inverse = _priors(model)
     poisson = [k for k, p in enumerate(model.parameters) if p.constraint == "poisson"]
     return Arrays(
@@ -281,13 +233,13 @@ def pack(model: Model) -> Arrays:
         correlated=correlated,
         inverse=inverse,
         auxiliary=_ints(poisson),
-        factor=np.array([model.parameters[k].width for k in poisson], dtype=np.float64),
+        auxiliary_scale=np.array([model.parameters[k].width for k in poisson], dtype=np.float64),
         start=_ints([c.start for c in model.components]),
         size=_ints([len(c.nominal) for c in model.components]),
         place=_ints(place),
         nominal=nominal.array,
         # Barlow-Beeston-lite multiplies everything in a bin; HistFactory says which samples.
-        local=np.array([c.local or bool(model.variances) for c in model.components], dtype=np.bool_),
+        shared=np.array([c.shared or bool(model.variances) for c in model.components], dtype=np.bool_),
         factor_at=_ints(factor_at),
         factor_parameter=_ints(factor_parameter),
         factor_kind=_ints(factor_kind),
@@ -300,20 +252,25 @@ def pack(model: Model) -> Arrays:
         term_basis=_ints(terms.used),
         term_place=_ints(terms.place),
         vectors=terms.vectors.array,
-        bend_at=_ints(bend_at),
-        bend_parameter=_ints(bend_parameter),
-        bend_place=_ints(bend_place),
-        bends=bends.array,
-        gamma_at=_ints(gamma_at),
-        gamma_place=_ints(gamma_place),
-        gammas=_ints(gammas),
+        code4_at=_ints(code4_at),
+        code4_parameter=_ints(code4_parameter),
+        code4_place=_ints(code4_place),
+        code4_values=code4.array,
+        bin_factor_at=_ints(bin_factor_at),
+        bin_factor_place=_ints(bin_factor_place),
+        bin_factors=_ints(bin_factors),
+        reach_from=reach_from,
+        reach_to=reach_to,
         used=model.used.copy(),
         floor=model.floor.copy(),
-        local_kind=kinds,
-        local_width=widths,
-        # Where the local gammas were measured: 1 for gaussian, the auxiliary counts for poisson.
-        local_centre=np.where(kinds == LOCAL["poisson"], widths, 1.0),
+        gamma_kind=kinds,
+        gamma_width=widths,
+        # Where the gammas were measured: 1 for gaussian, the auxiliary counts for poisson.
+        gamma_centre=np.where(kinds == GAMMA["poisson"], widths, 1.0),
         residual=np.ascontiguousarray(model.residual.copy()),
+        monomial_at=_ints(np.cumsum([0, *map(len, monomials)])),
+        monomial_parameter=_ints([k for monomial in monomials for k, _ in monomial]),
+        monomial_power=_ints([power for monomial in monomials for _, power in monomial]),
         pair_first=_ints([v.first for v in model.variances]),
         pair_second=_ints([v.second for v in model.variances]),
         pair_place=_ints(pair_place),

@@ -1,8 +1,9 @@
-"""Numbers of a finished fit, scan or limit in; frozen nouns that print themselves out."""
+"""The results of fits, scans and limits: frozen objects that print themselves."""
 
 from __future__ import annotations
 
 import dataclasses
+import html
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,16 @@ import numpy.typing as npt
 __all__ = ["Bands", "Contour", "FitResult", "Goodness", "Impact", "Ledger", "Limit", "Profile"]
 
 Floats = npt.NDArray[np.float64]
+
+
+class _Shown:
+    """What a notebook shows of a result: the lines that `print` shows."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -70,8 +81,8 @@ class Ledger:
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class FitResult:
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class FitResult(_Shown):
     """The minimum of 2NLL and whether to believe it.
 
     Attributes
@@ -81,7 +92,7 @@ class FitResult:
         Errors are the square roots of the covariance's diagonal; 0 for fixed parameters.
     covariance : (K, K) array
         2 x inverse of the Hessian of 2NLL; rows of fixed parameters are 0.
-    nll : float
+    two_nll : float
         2NLL at the minimum, relative to the saturated model (Baker-Cousins).
     valid : bool
         EDM below tolerance, covariance positive definite, no parameter at its limit.
@@ -102,9 +113,9 @@ class FitResult:
     constraints : (K,) array
         Post-fit over pre-fit error; NaN for free parameters.
     fixed : tuple of str
-    initial_nll : float
+    initial_two_nll : float
         2NLL where the fit started.
-    local : dict
+    gammas : dict
         Values of the analytically profiled gammas, by name (HistFactory models).
     asimov : bool
         Whether Asimov data were fitted.
@@ -115,7 +126,7 @@ class FitResult:
     values: Floats
     errors: Floats
     covariance: Floats
-    nll: float
+    two_nll: float
     valid: bool
     message: str
     edm: float
@@ -127,8 +138,8 @@ class FitResult:
     pulls: Floats
     constraints: Floats
     fixed: tuple[str, ...] = ()
-    initial_nll: float = float("nan")
-    local: dict[str, float] = dataclasses.field(default_factory=dict)
+    initial_two_nll: float = float("nan")
+    gammas: dict[str, float] = dataclasses.field(default_factory=dict)
     asimov: bool = True
     poi: str = "kappa"
     coupling: str = ""
@@ -163,7 +174,7 @@ class FitResult:
         width = max(len(n) for n in self.names)
         lines = [
             f"{'valid' if self.valid else 'INVALID'} fit of {'Asimov data' if self.asimov else 'data'}: "
-            f"2NLL = {self.nll:.4f}, EDM = {self.edm:.1e}, {self.calls} calls, {1e3 * self.seconds:.1f} ms",
+            f"2NLL = {self.two_nll:.4f}, EDM = {self.edm:.1e}, {self.calls} calls, {1e3 * self.seconds:.1f} ms",
             str(self.goodness),
         ]
         if self.message:
@@ -284,8 +295,8 @@ class Bands:
         return f"{mid:.3g}, 1 sigma {low1:.3g} to {high1:.3g}, 2 sigma {low2:.3g} to {high2:.3g} ({self.how})"
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Limit:
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Limit(_Shown):
     """An upper limit (or interval) with everything needed to say what it means.
 
     Attributes
@@ -294,8 +305,9 @@ class Limit:
         The limit in the coupling's reported unit (mu_B for the magnetic moment).
     kappa : float
         The same in kappa's internal unit.
-    lower : float
-        Lower end of the interval in kappa; the boundary (or -inf where there is none) for an upper limit.
+    lower, lower_kappa : float
+        Lower end of the interval, in the reported unit and in kappa; the boundary (or -inf where there is none) for an
+        upper limit.
     level, sides, method : float, "one" or "two", str
     statistic, boundary : str
         What was computed, and how kappa >= 0 entered, in words.
@@ -323,6 +335,7 @@ class Limit:
     unit: str
     kappa: float
     lower: float
+    lower_kappa: float
     level: float
     sides: str
     method: str
@@ -343,15 +356,16 @@ class Limit:
         """Return what `result.json` keeps: every field but the scan, as plain numbers and strings; None for no end."""
         record = dataclasses.asdict(self)
         del record["points"]
-        record["lower"] = self.lower if np.isfinite(self.lower) else None
+        for end in ("lower", "lower_kappa"):
+            record[end] = record[end] if np.isfinite(record[end]) else None
         return record
 
     def __str__(self) -> str:
         error = f" +- {self.error:.1g}" if self.error > 0 else ""
         error += f" +- {self.simulation_error:.1g} (simulation)" if self.simulation_error > 0 else ""
-        interval = self.sides == "two" and np.isfinite(self.lower) and self.lower != 0
+        interval = self.sides == "two" and np.isfinite(self.lower_kappa) and self.lower_kappa != 0
         what = "interval's upper end" if interval else "upper limit"
-        where = f"in [{self.lower:.4g}, {self.kappa:.4g}]" if interval else f"< {self.kappa:.4g}"
+        where = f"in [{self.lower_kappa:.4g}, {self.kappa:.4g}]" if interval else f"< {self.kappa:.4g}"
         how = f"{self.method}, {self.sides}-sided, {'Asimov data' if self.asimov else 'data'}"
         lines = [
             f"{what} {self.value:.4g}{error} {self.unit} at {100 * self.level:g} % ({how})",

@@ -26,7 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.errors import ConfigError
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span
 from spectrafit.interop.hs3 import to_hs3
 from spectrafit.output import replacing
@@ -137,7 +137,7 @@ def _check(model: Model) -> None:
             f"export: HistFactory's constraints are independent, {first!r} and {second!r} are correlated; take the "
             "correlation out, or make the two one systematic"
         )
-    if model.local is not None or any(c.gammas for c in model.components):
+    if model.gammas is not None or any(c.bin_factors for c in model.components):
         raise ConfigError("export: this model was read from a workspace; use that one")
     for p in model.parameters:
         if p.constraint == "poisson" or (p.constraint == "gaussian" and (p.centre, p.width) != (0.0, 1.0)):
@@ -164,7 +164,7 @@ class _Writer:
         values = model.initial
         if model.poi:
             values[model.index(model.poi)] = kappa
-        found = predict(model, values)
+        found = Likelihood(model).predict(values)
         self.mean, self.variance = found.mean, found.variance
         if np.any(self.variance > 0):
             self.notes.append(f"MC statistics: the relative variances at kappa = {kappa:g} hold for every kappa")

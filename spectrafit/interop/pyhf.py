@@ -20,8 +20,8 @@ import numpy.typing as npt
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.fitting.minimum import Problem
-from spectrafit.inference.likelihood import statistic
-from spectrafit.inference.model import Component, Factor, Local, Model, Morph, Span
+from spectrafit.inference.likelihood import Likelihood
+from spectrafit.inference.model import BinGammas, Component, Factor, Model, Morph, Span
 from spectrafit.inference.results import FitResult
 from spectrafit.interop import workspace as ws
 from spectrafit.interop.channels import Part, divide
@@ -103,7 +103,7 @@ def _model(spec: ws.Workspace, measurement: str | None, profiled: bool) -> Model
         data=data,
         asimov=False,
         poi=poi,
-        local=_local(sets, alone, len(data)) if alone else None,
+        gammas=_bin_gammas(sets, alone, len(data)) if alone else None,
         floor=np.zeros(len(data)),
     )
 
@@ -154,10 +154,10 @@ def _alone(parts: list[Part], sets: dict[str, Set]) -> dict[int, tuple[str, int]
     return result
 
 
-def _local(sets: dict[str, Set], alone: dict[int, tuple[str, int]], n_bins: int) -> Local:
+def _bin_gammas(sets: dict[str, Set], alone: dict[int, tuple[str, int]], n_bins: int) -> BinGammas:
     """Return the profiled factors of all bins."""
     chosen = [alone.get(b) for b in range(n_bins)]
-    return Local(
+    return BinGammas(
         names=tuple(sets[c[0]].names(c[0])[c[1]] if c else "" for c in chosen),
         kind=tuple(("gaussian" if sets[c[0]].constraint == "gaussian" else "poisson") if c else "none" for c in chosen),
         width=np.array([sets[c[0]].widths[c[1]] if c else 0.0 for c in chosen]),
@@ -168,8 +168,8 @@ def _component(part: Part, sets: dict[str, Set], alone: dict[int, tuple[str, int
     """Return one sample of one channel as a component."""
     factors: list[Factor] = []
     morphs: list[Morph] = []
-    gammas: list[tuple[str, ...]] = []
-    local = False
+    bin_factors: list[tuple[str, ...]] = []
+    shared = False
     for modifier in part.modifiers.values():
         name = modifier.name
         match modifier:
@@ -183,9 +183,9 @@ def _component(part: Part, sets: dict[str, Set], alone: dict[int, tuple[str, int
                 names = sets[name].names(name)
                 places = {b: i for i, b in enumerate(sets[name].bins)} or {b: b - part.start for b in part.bins}
                 profiled = [alone.get(b) == (name, places[b]) for b in part.bins]
-                local = local or any(profiled)
+                shared = shared or any(profiled)
                 if not all(profiled):
-                    gammas.append(
+                    bin_factors.append(
                         tuple("" if p else names[places[b]] for b, p in zip(part.bins, profiled, strict=True))
                     )
     return Component(
@@ -194,8 +194,8 @@ def _component(part: Part, sets: dict[str, Set], alone: dict[int, tuple[str, int
         nominal=part.nominal,
         factors=tuple(factors),
         morphs=tuple(morphs),
-        gammas=tuple(gammas),
-        local=local,
+        bin_factors=tuple(bin_factors),
+        shared=shared,
     )
 
 
@@ -208,7 +208,7 @@ def _effective(components: tuple[Component, ...]) -> set[str]:
             filled = filled | np.any(m.templates != 0, axis=0)
         if np.any(filled):
             result.update(f.parameter for f in c.factors)
-        for names in c.gammas:
+        for names in c.bin_factors:
             result.update(n for n, f in zip(names, filled, strict=True) if n and f)
     return result
 
@@ -240,7 +240,7 @@ def fit_workspace(
     """
     begun = time.perf_counter()
     model = read_workspace(path, measurement=measurement, patch=patch)
-    start = statistic(model, local=np.ones(model.n_bins))
+    start = Likelihood(model).two_nll(gammas=np.ones(model.n_bins))
     best = fit(model)
     if best.at_limit:
         best = _second_opinion(model, best)
@@ -248,14 +248,14 @@ def fit_workspace(
     if at_limit:
         # The limits belong to the model here: a minimum on one is judged, and its errors taken, along the limit.
         along = fit(model, start=best.values, fixed={name: best.value(name) for name in at_limit})
-        best = along if abs(along.nll - best.nll) < 1e-4 else best
+        best = along if abs(along.two_nll - best.two_nll) < 1e-4 else best
     return {
         "statistic_at_start": start,
-        "statistic": best.nll,
+        "statistic": best.two_nll,
         "valid": best.valid,
         "message": best.message,
         "poi": model.poi,
-        "parameters": dict(zip(best.names, best.values.tolist(), strict=True)) | best.local,
+        "parameters": dict(zip(best.names, best.values.tolist(), strict=True)) | best.gammas,
         "errors": dict(zip(best.names, best.errors.tolist(), strict=True)),
         "at_limit": list(at_limit),
         "seconds": time.perf_counter() - begun,
@@ -274,6 +274,6 @@ def _second_opinion(model: Model, best: FitResult) -> FitResult:
     again = problem.newton(inside.values, problem.free)
     far = problem.migrad(model.initial, problem.free, calls=_CALLS * (10 + len(model.names)))
     for other in (again, far):
-        if other.converged and other.nll < best.nll - 1e-4:
+        if other.converged and other.two_nll < best.two_nll - 1e-4:
             best = fit(model, start=other.values)
     return best

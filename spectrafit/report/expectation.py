@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import FitResult
 
@@ -67,7 +67,7 @@ def expectation(model: Model, best: FitResult, *, kappa: float) -> Expectation:
         counts=np.array(list(counts.values())),
         extra=np.array(list(_by_sample(model, on).values())) - np.array(list(counts.values())),
         kappa=kappa,
-        variance=predict(model, off).variance,
+        variance=Likelihood(model).predict(off).variance,
         before=before,
         after=after,
     )
@@ -87,7 +87,9 @@ def spread(model: Model, best: FitResult, values: Floats) -> tuple[Floats, Float
         width = parameter.width if parameter.constraint == "gaussian" else float(best.errors[i])
         step = np.zeros_like(values)
         step[i] = width
-        slopes[row] = (predict(model, values + step).mean - predict(model, values - step).mean) / (2.0 * width)
+        slopes[row] = (
+            Likelihood(model).predict(values + step).mean - Likelihood(model).predict(values - step).mean
+        ) / (2.0 * width)
         prior[row, row] = width**2
     place = {model.parameters[i].name: row for row, i in enumerate(moving)}
     for first, second, rho in model.correlations:
@@ -100,7 +102,7 @@ def spread(model: Model, best: FitResult, values: Floats) -> tuple[Floats, Float
 
 def _by_sample(model: Model, values: Floats) -> dict[str, Floats]:
     counts: dict[str, Floats] = {}
-    for component, events in zip(model.components, predict(model, values).components, strict=True):
+    for component, events in zip(model.components, Likelihood(model).predict(values).components, strict=True):
         total = counts.setdefault(component.sample, np.zeros(model.n_bins))
         total[component.start : component.stop] += events
     return counts

@@ -78,7 +78,7 @@ def record(
         "fit": {
             "valid": best.valid,
             "message": best.message,
-            "two_nll": best.nll,
+            "two_nll": best.two_nll,
             "edm": best.edm,
             "calls": best.calls,
             "seconds": best.seconds,

@@ -148,7 +148,7 @@ def limits_table(limits: Sequence[Limit]) -> Table:
                 limit.method,
                 limit.sides,
                 f"{100 * limit.level:g} %",
-                f"{limit.kappa:.3g}" if limit.lower <= 0 else f"{limit.lower:.3g} to {limit.kappa:.3g}",
+                f"{limit.kappa:.3g}" if limit.lower_kappa <= 0 else f"{limit.lower_kappa:.3g} to {limit.kappa:.3g}",
                 show(limit.value, 3) + (f" ± {show(limit.error, 3)}" if limit.error > 5e-4 * scale else ""),
                 show(bands[1]),
                 f"{show(bands[0])} to {show(bands[2])}" if math.isfinite(bands[1]) else "",

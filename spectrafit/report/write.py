@@ -21,7 +21,7 @@ from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.assemble import as_fitted, assemble
 from spectrafit.inference.fitting.fit import impacts as all_impacts
 from spectrafit.inference.fitting.fit import profile as scan_profile
-from spectrafit.inference.likelihood import statistic
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.interop import root
 from spectrafit.physics.couplings import COUPLINGS, Coupling
 from spectrafit.report.alarms import alarms
@@ -114,7 +114,9 @@ def write(
 def _fitted(analysis: Analysis, templates: Templates, best: FitResult) -> Model:
     """Return the model a fit was made of: assembled again, and refused if the fit's minimum is not there."""
     model = assemble(analysis, templates, unblind=not best.asimov)
-    if model.names != best.names or abs(statistic(model, best.values) - best.nll) > 1e-6 * (1 + abs(best.nll)):
+    if model.names != best.names or abs(Likelihood(model).two_nll(best.values) - best.two_nll) > 1e-6 * (
+        1 + abs(best.two_nll)
+    ):
         raise ConfigError(
             f"{analysis.path}: the fit to report is not of this analysis with these templates and data; "
             "give the fitted one, report(..., model=model)"
@@ -245,8 +247,8 @@ def _input_tables(templates: Templates) -> list[Table]:
 def _headline(coupling: Coupling, limit: Limit) -> str:
     symbol, unit = symbols(coupling.symbol), symbols(coupling.unit)
     upper = f"{_scientific(limit.value)} {unit}"
-    if limit.lower > 0 or (coupling.lower is None and limit.sides == "two"):
-        return f"{_scientific(coupling.reported(limit.lower))} &lt; {symbol} &lt; {upper}"
+    if limit.lower_kappa > 0 or (coupling.lower is None and limit.sides == "two"):
+        return f"{_scientific(coupling.reported(limit.lower_kappa))} &lt; {symbol} &lt; {upper}"
     return f"{symbol} &lt; {upper}"
 
 

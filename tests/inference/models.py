@@ -18,7 +18,7 @@ def counting(n=25.0, b=23.78, sigma=0.109, *, kind="linear", statistic="poisson"
         parameters=tuple(parameters),
         components=(
             Component(sample="background", nominal=[b], factors=factors),
-            Component(sample="signal", power=1, nominal=[1.0], factors=(Factor(parameter="kappa"),)),
+            Component(sample="signal", monomial=(("kappa", 1),), nominal=[1.0], factors=(Factor(parameter="kappa"),)),
         ),
         regions=(Span(name="window", start=0, stop=1),),
         data=[n],
@@ -47,7 +47,15 @@ def spectrum(bins=20, *, shapes=3, mc=0.02, statistic="poisson", interpolation="
             )
         factors = (Factor(parameter="kappa"),) if power else (Factor(parameter="norm", kind="linear", values=(0.05,)),)
         factors += (Factor(parameter="flux", kind="exponential", values=(0.08,)),)
-        components.append(Component(sample="all", power=power, nominal=nominal, factors=factors, morphs=tuple(morphs)))
+        components.append(
+            Component(
+                sample="all",
+                monomial=(("kappa", power),) * bool(power),
+                nominal=nominal,
+                factors=factors,
+                morphs=tuple(morphs),
+            )
+        )
     parameters += [Parameter(name=f"shape{k}", group="detector") for k in range(shapes)]
     variances = (
         Variance(first=0, second=0, values=mc * background),

@@ -8,7 +8,7 @@ from spectrafit import config
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.assemble import as_fitted, assemble
 from spectrafit.inference.fitting.fit import fit
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.physics.couplings import Monomials
 from spectrafit.templates.regions import RegionBins
 from spectrafit.templates.templates import Templates
@@ -103,7 +103,7 @@ def test_prediction_is_what_the_analysis_says():
     free = np.where(np.arange(5) < 3, 1.0, n_free)
     expected = (signal[0] + change[0]) * (1 + 0.1 * n_sm) + kappa * (signal[1] + change[1])
     expected = expected + background[0] * 1.2**n_bg * free
-    np.testing.assert_allclose(predict(model, values).mean, expected, rtol=1e-12)
+    np.testing.assert_allclose(Likelihood(model).predict(values).mean, expected, rtol=1e-12)
     assert knob == 1.0
 
 
@@ -113,7 +113,7 @@ def test_variance_follows_kappa():
     for kappa in (0.0, 0.8, -0.5):
         values = model.initial
         values[0] = kappa
-        np.testing.assert_allclose(predict(model, values).variance, made.variance(kappa), rtol=1e-12)
+        np.testing.assert_allclose(Likelihood(model).predict(values).variance, made.variance(kappa), rtol=1e-12)
     assert assemble(analysis(fit=config.FitOptions(mc_statistics="none")), made).variances == ()
 
 
@@ -123,11 +123,11 @@ def test_interference_that_cancels_keeps_its_variance():
     for kappa in (0.0, 0.7, -0.7):
         values = model.initial
         values[0] = kappa
-        np.testing.assert_allclose(predict(model, values).variance, made.variance(kappa), rtol=1e-12)
+        np.testing.assert_allclose(Likelihood(model).predict(values).variance, made.variance(kappa), rtol=1e-12)
     # Bin 1's interference all but cancels: a change of it must not blow the variance up.
     values = model.initial
     values[:] = [0.7, 2.0, 2.0]
-    assert predict(model, values).variance[1] < 3 * made.variance(0.7)[1]
+    assert Likelihood(model).predict(values).variance[1] < 3 * made.variance(0.7)[1]
 
 
 def test_residual_variance_stays():
@@ -136,7 +136,7 @@ def test_residual_variance_stays():
     model = assemble(analysis(fit=config.FitOptions(mc_statistics="none")), made)
     values = model.initial
     values[0] = 2.0
-    np.testing.assert_allclose(predict(model, values).variance, [0.7, 1.3, 0.0, 0.0, 0.2])
+    np.testing.assert_allclose(Likelihood(model).predict(values).variance, [0.7, 1.3, 0.0, 0.0, 0.2])
 
 
 def test_residual_variance_grows_with_what_is_normalised():
@@ -146,7 +146,7 @@ def test_residual_variance_grows_with_what_is_normalised():
     model = assemble(analysis(**options), templates(residual=residual))
     values = model.initial
     values[0] = 2.0
-    np.testing.assert_allclose(predict(model, values).variance, 9.0 * np.array([0.7, 1.3, 0.0, 0.0, 0.2]))
+    np.testing.assert_allclose(Likelihood(model).predict(values).variance, 9.0 * np.array([0.7, 1.3, 0.0, 0.0, 0.2]))
     made = as_fitted(analysis(**options), templates(residual=residual))
     np.testing.assert_allclose(made.residual, 9.0 * residual)
 
@@ -192,7 +192,7 @@ def test_counts_and_normalise():
     expected = scale * (made.counts[0, 0, 0] + [0, 0, 0, 2.0, 4.0]) + made.counts[1, 0, 0]
     np.testing.assert_allclose(model.data, expected)
     variance = scale**2 * (made.squares[0, 0] + [0, 0, 0, 0.25, 1.0]) + made.squares[1, 0]
-    np.testing.assert_allclose(predict(model).variance, variance)
+    np.testing.assert_allclose(Likelihood(model).predict().variance, variance)
     assert model.titles["extra"] == "More"
 
 
@@ -206,7 +206,9 @@ def test_norm_alone_is_one_bin_a_region():
     np.testing.assert_allclose(model.data, [110.0, 29.0])
     values = np.array([1.7, 0.6, -0.8, 1.3, 0.4, -2.0])
     np.testing.assert_allclose(
-        predict(model, values).mean, np.add.reduceat(predict(whole, values).mean, [0, 3]), rtol=1e-12
+        Likelihood(model).predict(values).mean,
+        np.add.reduceat(Likelihood(whole).predict(values).mean, [0, 3]),
+        rtol=1e-12,
     )
 
 
@@ -257,7 +259,7 @@ def test_several_sigmas_make_a_spline():
         counts[0, v] *= 1 + 0.1 * s + 0.02 * s * s
     model = assemble(analysis(), dataclasses.replace(made, variations=variations, counts=counts))
     for v, s in enumerate((-2, -1, 1, 2), 1):
-        np.testing.assert_allclose(predict(model, [0.0, s]).mean, counts[:, v, 0].sum(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(Likelihood(model).predict([0.0, s]).mean, counts[:, v, 0].sum(axis=0), rtol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from iminuit import cost
 from scipy.optimize import minimize_scalar
 
 from spectrafit.errors import ConfigError
-from spectrafit.inference import likelihood
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
 from tests.inference.models import KAPPA, counting, spectrum
 
@@ -22,8 +22,7 @@ def numeric_gradient(model, values, data):
     steps = 1e-5 * np.eye(len(values))
     return np.array(
         [
-            (likelihood.statistic(model, values + h, data=data) - likelihood.statistic(model, values - h, data=data))
-            / 2e-5
+            (Likelihood(model).two_nll(values + h, data=data) - Likelihood(model).two_nll(values - h, data=data)) / 2e-5
             for h in steps
         ]
     )
@@ -55,12 +54,14 @@ def everything(statistic="poisson"):
                 nominal=nominal,
                 factors=(Factor(parameter="n", kind="code4", values=(0.9, 1.2)), Factor(parameter="free")),
                 morphs=(spline, bend, linear),
-                gammas=(("tau", "", "g", ""),),
+                bin_factors=(("tau", "", "g", ""),),
             ),
-            Component(sample="one", power=1, nominal=nominal / 5, factors=(Factor(parameter="kappa"),)),
+            Component(
+                sample="one", monomial=(("kappa", 1),), nominal=nominal / 5, factors=(Factor(parameter="kappa"),)
+            ),
             Component(
                 sample="one",
-                power=2,
+                monomial=(("kappa", 2),),
                 nominal=nominal / 20,
                 factors=(
                     Factor(parameter="kappa", values=(2.0,)),
@@ -76,6 +77,7 @@ def everything(statistic="poisson"):
             Variance(first=0, second=2, values=[0.2, 0.1, 0.3, 0.05]),
             Variance(first=2, second=2, values=[0.02, 0.01, 0.03, 0.05]),
         ),
+        residual_monomials=((), (("kappa", 1),), (("kappa", 2),)),
         residual=np.array([[0.3, 0, 0.1, 0], [0.1, 0, 0, 0], [0.05, 0.02, 0, 0]]),
         correlations=(("s", "c", 0.4), ("c", "l", -0.3)),
         statistic=statistic,
@@ -91,7 +93,7 @@ def test_gradient_is_that_of_finite_differences(make, statistic):
         values = point(model, seed)
         values[np.array([p.initial == 1.0 for p in model.parameters])] += 0.8
         np.testing.assert_allclose(
-            likelihood.gradient(model, values, data=data), numeric_gradient(model, values, data), rtol=2e-6, atol=2e-6
+            Likelihood(model).gradient(values, data=data), numeric_gradient(model, values, data), rtol=2e-6, atol=2e-6
         )
 
 
@@ -99,7 +101,7 @@ def test_gradient_where_kappa_is_zero():
     model = everything()
     values = model.initial
     np.testing.assert_allclose(
-        likelihood.gradient(model, values), numeric_gradient(model, values, model.data), rtol=1e-6, atol=1e-6
+        Likelihood(model).gradient(values), numeric_gradient(model, values, model.data), rtol=1e-6, atol=1e-6
     )
 
 
@@ -107,9 +109,9 @@ def test_poisson_is_iminuits():
     model = dataclasses.replace(spectrum(mc=0.0), parameters=spectrum(mc=0.0).parameters)
     data = np.random.default_rng(2).poisson(model.data)
     values = point(model)
-    mean = likelihood.predict(model, values).mean
+    mean = Likelihood(model).predict(values).mean
     expected = cost.poisson_chi2(data, mean) + np.sum(values[1:] ** 2)
-    assert likelihood.statistic(model, values, data=data) == pytest.approx(expected, rel=1e-12)
+    assert Likelihood(model).two_nll(values, data=data) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -120,9 +122,9 @@ def test_finite_simulation_is_iminuits(statistic, oracle):
     model = spectrum(statistic=statistic, mc=0.3)
     data = np.random.default_rng(3).poisson(model.data)
     values = point(model)
-    at = likelihood.predict(model, values)
+    at = Likelihood(model).predict(values)
     expected = oracle(data, at.mean, at.variance) + np.sum(values[1:] ** 2)
-    assert likelihood.statistic(model, values, data=data) == pytest.approx(expected, rel=1e-10)
+    assert Likelihood(model).two_nll(values, data=data) == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("n", [0.0, 1.0, 7.0])
@@ -137,19 +139,19 @@ def test_barlow_beeston_is_the_minimum_over_the_true_prediction(n, m):
         return 2 * (t - n + (n * np.log(n / t) if n else 0.0)) + (t - m) ** 2 / variance
 
     found = minimize_scalar(term, bounds=(1e-12, 30.0), method="bounded", options={"xatol": 1e-12})
-    assert likelihood.statistic(model, [m - 1.0]) == pytest.approx(found.fun, rel=1e-8, abs=1e-8)
-    assert likelihood.predict(model, [m - 1.0]).fitted[0] == pytest.approx(found.x, abs=1e-5)
+    assert Likelihood(model).two_nll([m - 1.0]) == pytest.approx(found.fun, rel=1e-8, abs=1e-8)
+    assert Likelihood(model).predict([m - 1.0]).fitted[0] == pytest.approx(found.x, abs=1e-5)
 
 
 def test_neyman_pearson_is_the_papers():
     model = spectrum(statistic="neyman-pearson", mc=0.1)
     data = np.random.default_rng(4).poisson(model.data * 0.05)
-    at = likelihood.predict(model)
+    at = Likelihood(model).predict()
     n, m = data, at.mean
     share = np.where(n > 0, 3.0 / (1.0 / np.maximum(n, 1) + 2.0 / m), m / 2.0)
     assert (n == 0).any()
     expected = np.sum((n - m) ** 2 / (share + at.variance))
-    assert likelihood.statistic(model, data=data) == pytest.approx(expected, rel=1e-12)
+    assert Likelihood(model).two_nll(data=data) == pytest.approx(expected, rel=1e-12)
 
 
 def test_gaussian_uses_the_whole_covariance():
@@ -157,11 +159,11 @@ def test_gaussian_uses_the_whole_covariance():
     extra = 4.0 * np.exp(-np.abs(np.subtract.outer(np.arange(20), np.arange(20))) / 5.0)
     model = dataclasses.replace(plain, covariance=extra)
     data = np.random.default_rng(5).poisson(model.data)
-    nominal, values = likelihood.predict(model), point(model)
-    difference = data - likelihood.predict(model, values).mean
+    nominal, values = Likelihood(model).predict(), point(model)
+    difference = data - Likelihood(model).predict(values).mean
     covariance = np.diag(nominal.mean + nominal.variance) + extra
     expected = difference @ np.linalg.solve(covariance, difference) + np.sum(values[1:] ** 2)
-    assert likelihood.statistic(model, values, data=data) == pytest.approx(expected, rel=1e-10)
+    assert Likelihood(model).two_nll(values, data=data) == pytest.approx(expected, rel=1e-10)
 
 
 def test_correlated_and_poisson_constraints():
@@ -170,19 +172,17 @@ def test_correlated_and_poisson_constraints():
     rho = np.array([[1.0, 0.4, 0.0], [0.4, 1.0, -0.3], [0.0, -0.3, 1.0]])
     expected = values[1:4] @ np.linalg.solve(rho, values[1:4]) + values[4] ** 2
     expected += cost.poisson_chi2(np.array([40.0]), np.array([44.0])) + (0.15 / 0.1) ** 2
-    at = likelihood.predict(model, values)
+    at = Likelihood(model).predict(values)
     bins = cost.template_chi2_jsc(model.data, at.mean, at.variance)
-    assert likelihood.statistic(model, values) == pytest.approx(bins + expected, rel=1e-12)
+    assert Likelihood(model).two_nll(values) == pytest.approx(bins + expected, rel=1e-12)
 
 
 def test_impossible_correlations_are_refused():
     model = everything()
     with pytest.raises(ConfigError, match="not positive definite"):
-        likelihood.predict(
-            dataclasses.replace(model, correlations=(("s", "c", 0.9), ("c", "l", 0.9), ("s", "l", -0.9)))
-        )
+        Likelihood(dataclasses.replace(model, correlations=(("s", "c", 0.9), ("c", "l", 0.9), ("s", "l", -0.9))))
     with pytest.raises(ConfigError, match="needs two different constrained"):
-        likelihood.predict(dataclasses.replace(model, correlations=(("s", "free", 0.5),)))
+        Likelihood(dataclasses.replace(model, correlations=(("s", "free", 0.5),)))
 
 
 def test_variance_is_that_of_the_reweighted_events():
@@ -199,7 +199,7 @@ def test_variance_is_that_of_the_reweighted_events():
             ),
             Component(
                 sample="s",
-                power=1,
+                monomial=(("kappa", 1),),
                 nominal=[w1.sum()],
                 factors=(Factor(parameter="kappa"), Factor(parameter="norm", kind="linear", values=(0.2,))),
                 morphs=(Morph(parameter="shape", kind="linear", templates=w1.sum() * np.array([[0.7], [1.3]])),),
@@ -215,7 +215,7 @@ def test_variance_is_that_of_the_reweighted_events():
     )
     for kappa, norm, shape in ((0.0, 0.0, 0.0), (-0.4, 0.0, 0.0), (2.0, 1.5, -0.8)):
         weights = (1 + 0.2 * norm) * (w0 * (1 + 0.1 * shape) + kappa * w1 * (1 + 0.3 * shape))
-        at = likelihood.predict(model, [kappa, norm, shape, 0.0])
+        at = Likelihood(model).predict([kappa, norm, shape, 0.0])
         assert at.mean[0] == pytest.approx(weights.sum(), rel=1e-12)
         assert at.variance[0] == pytest.approx(np.sum(weights**2), rel=1e-12)
 
@@ -223,31 +223,31 @@ def test_variance_is_that_of_the_reweighted_events():
 def test_a_negative_prediction_is_a_wall_not_a_cliff():
     model = counting(0.0, 5.0, 0.0)
     kappas = np.linspace(-5.2, -4.8, 401)
-    values = np.array([likelihood.statistic(model, [k]) for k in kappas])
+    values = np.array([Likelihood(model).two_nll([k]) for k in kappas])
     assert np.all(np.isfinite(values))
     assert kappas[np.argmin(values)] == pytest.approx(-5.0, abs=0.01)
     assert np.all(np.diff(values, 2) > -1e-6)
     for kappa in (-5.1, -4.9999, -4.9):
         numeric = numeric_gradient(model, np.array([kappa]), model.data)
-        np.testing.assert_allclose(likelihood.gradient(model, [kappa]), numeric, rtol=1e-4)
+        np.testing.assert_allclose(Likelihood(model).gradient([kappa]), numeric, rtol=1e-4)
 
 
 def test_dropped_bins_do_not_count():
     model = spectrum()
     used = np.arange(20) != 7
     data = np.random.default_rng(7).poisson(model.data).astype(float)
-    without = likelihood.statistic(dataclasses.replace(model, used=used), data=data)
+    without = Likelihood(dataclasses.replace(model, used=used)).two_nll(data=data)
     data[7] = 1e6
-    assert likelihood.statistic(dataclasses.replace(model, used=used), data=data) == without
+    assert Likelihood(dataclasses.replace(model, used=used)).two_nll(data=data) == without
 
 
 def test_information_is_the_mean_hessian():
     model = spectrum(mc=0.0)
     rng = np.random.default_rng(8)
     values = np.array([0.5, 0.2, -0.3, 0.1, 0.4, -0.2])
-    mean = likelihood.predict(model, values).mean
-    sampled = np.mean([likelihood.hessian(model, values, data=rng.poisson(mean)) for _ in range(400)], axis=0)
-    expected = likelihood.information(model, values)
+    mean = Likelihood(model).predict(values).mean
+    sampled = np.mean([Likelihood(model).hessian(values, data=rng.poisson(mean)) for _ in range(400)], axis=0)
+    expected = Likelihood(model).information(values)
     scale = np.sqrt(np.diag(expected))
     np.testing.assert_allclose(sampled / np.outer(scale, scale), expected / np.outer(scale, scale), atol=0.02)
 
@@ -259,12 +259,12 @@ def test_hessian_is_that_of_the_gradient():
     steps = 1e-4 * np.eye(len(values))
     numeric = np.array(
         [
-            (likelihood.gradient(model, values + h, data=data) - likelihood.gradient(model, values - h, data=data))
+            (Likelihood(model).gradient(values + h, data=data) - Likelihood(model).gradient(values - h, data=data))
             / 2e-4
             for h in steps
         ]
     )
-    np.testing.assert_allclose(likelihood.hessian(model, values, data=data), numeric, rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(Likelihood(model).hessian(values, data=data), numeric, rtol=1e-5, atol=1e-4)
 
 
 def test_histfactory_model_is_pyhfs():
@@ -323,7 +323,7 @@ def test_histfactory_model_is_pyhfs():
         values = rng.normal(0.5, 1.2, 3)
         placed = np.empty(3)
         placed[order] = values
-        differences.append(likelihood.statistic(ours, values) + 2.0 * float(theirs.logpdf(placed, data)[0]))
+        differences.append(Likelihood(ours).two_nll(values) + 2.0 * float(theirs.logpdf(placed, data)[0]))
     assert np.ptp(differences) < 1e-9
 
 

@@ -4,8 +4,8 @@ from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
 
 from spectrafit.inference.fitting.fit import fit
-from spectrafit.inference.likelihood import gradient, predict, statistic
-from spectrafit.inference.model import Component, Factor, Local, Model, Parameter, Span
+from spectrafit.inference.likelihood import Likelihood
+from spectrafit.inference.model import BinGammas, Component, Factor, Model, Parameter, Span
 
 
 def one_bin(kind, width, *, shared, rest, counts):
@@ -16,13 +16,13 @@ def one_bin(kind, width, *, shared, rest, counts):
             Parameter(name="nu", initial=1.0, constraint="free"),
         ),
         components=(
-            Component(sample="a", nominal=[shared], factors=(Factor(parameter="mu"),), local=True),
+            Component(sample="a", nominal=[shared], factors=(Factor(parameter="mu"),), shared=True),
             Component(sample="b", nominal=[rest], factors=(Factor(parameter="nu"),)),
         ),
         regions=(Span(name="r", start=0, stop=1),),
         data=[counts],
         poi="",
-        local=Local(names=("g",), kind=(kind,), width=[width]),
+        gammas=BinGammas(names=("g",), kind=(kind,), width=[width]),
         floor=np.zeros(1),
     )
 
@@ -58,9 +58,9 @@ def written_out(kind, width, n, shared, rest):
 def test_local_gamma_is_the_bounded_minimum(kind, width, shared, rest, counts):
     model = one_bin(kind, width, shared=shared, rest=rest, counts=counts)
     expected, gamma = written_out(kind, width, counts, shared, rest)
-    assert statistic(model) == pytest.approx(expected, rel=1e-9, abs=1e-8)
+    assert Likelihood(model).two_nll() == pytest.approx(expected, rel=1e-9, abs=1e-8)
     if shared:
-        assert predict(model).gamma[0] == pytest.approx(gamma, rel=1e-4, abs=1e-6)
+        assert Likelihood(model).predict().gamma[0] == pytest.approx(gamma, rel=1e-4, abs=1e-6)
 
 
 @pytest.mark.parametrize("counts", [0.0, 3.0, 300.0])
@@ -70,15 +70,15 @@ def test_gradient_holds_where_the_gamma_is_at_its_bound(kind, width, counts):
     point = np.array([1.1, 0.8])
     for k in range(2):
         step = np.eye(2)[k] * 1e-5
-        difference = (statistic(model, point + step) - statistic(model, point - step)) / 2e-5
-        assert gradient(model, point)[k] == pytest.approx(difference, rel=1e-6, abs=1e-6)
+        difference = (Likelihood(model).two_nll(point + step) - Likelihood(model).two_nll(point - step)) / 2e-5
+        assert Likelihood(model).gradient(point)[k] == pytest.approx(difference, rel=1e-6, abs=1e-6)
 
 
 def test_empty_bins_with_floor_zero_go_on_linearly():
     model = one_bin("none", 0.0, shared=2.0, rest=1.0, counts=0.0)
     for mu in (2.0, 0.0, -0.5, -3.0):
-        assert statistic(model, [mu, 1.0]) == pytest.approx(2 * (2 * mu + 1))
-        assert gradient(model, [mu, 1.0]) == pytest.approx([4.0, 2.0])
+        assert Likelihood(model).two_nll([mu, 1.0]) == pytest.approx(2 * (2 * mu + 1))
+        assert Likelihood(model).gradient([mu, 1.0]) == pytest.approx([4.0, 2.0])
 
 
 def test_gradient_of_a_factor_per_bin_that_is_zero():
@@ -87,7 +87,7 @@ def test_gradient_of_a_factor_per_bin_that_is_zero():
             Parameter(name=n, initial=1.0, constraint="free", lower=0.0) for n in ("s[0]", "s[1]", "g[0]")
         ),
         components=(
-            Component(sample="a", nominal=[3.0, 2.0], gammas=(("s[0]", "s[1]"), ("g[0]", ""))),
+            Component(sample="a", nominal=[3.0, 2.0], bin_factors=(("s[0]", "s[1]"), ("g[0]", ""))),
             Component(sample="b", nominal=[1.0, 1.0]),
         ),
         regions=(Span(name="r", start=0, stop=2),),
@@ -96,9 +96,9 @@ def test_gradient_of_a_factor_per_bin_that_is_zero():
     )
     point = np.array([0.0, 1.5, 2.0])
     t = 1.0
-    assert gradient(model, point)[0] == pytest.approx(2 * (1 - 4.0 / t) * 3.0 * 2.0)
-    assert gradient(model, point)[2] == pytest.approx(0.0)
-    assert gradient(model, [1.0, 1.5, 0.0])[2] == pytest.approx(2 * (1 - 4.0 / t) * 3.0)
+    assert Likelihood(model).gradient(point)[0] == pytest.approx(2 * (1 - 4.0 / t) * 3.0 * 2.0)
+    assert Likelihood(model).gradient(point)[2] == pytest.approx(0.0)
+    assert Likelihood(model).gradient([1.0, 1.5, 0.0])[2] == pytest.approx(2 * (1 - 4.0 / t) * 3.0)
 
 
 def test_a_factor_of_an_empty_bin_ends_at_its_limit():
@@ -107,7 +107,7 @@ def test_a_factor_of_an_empty_bin_ends_at_its_limit():
             Parameter(name=n, initial=1.0, constraint="free", lower=0.0, upper=10.0) for n in ("s[0]", "s[1]")
         ),
         components=(
-            Component(sample="a", nominal=[3.0, 2.0], gammas=(("s[0]", "s[1]"),)),
+            Component(sample="a", nominal=[3.0, 2.0], bin_factors=(("s[0]", "s[1]"),)),
             Component(sample="b", nominal=[1.0, 1.0]),
         ),
         regions=(Span(name="r", start=0, stop=2),),
@@ -117,5 +117,5 @@ def test_a_factor_of_an_empty_bin_ends_at_its_limit():
     )
     result = fit(model)
     assert result.values == pytest.approx([1.0, 0.0], abs=1e-6)
-    assert result.nll == pytest.approx(2.0, abs=1e-9)
+    assert result.two_nll == pytest.approx(2.0, abs=1e-9)
     assert result.at_limit == ("s[1]",)

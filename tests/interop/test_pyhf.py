@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.fit import fit
-from spectrafit.inference.likelihood import predict, statistic
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.interop.pyhf import fit_workspace, read_workspace
 from tests.interop.histfactory import workspaces
 
@@ -182,7 +182,7 @@ def compare_points(spec, path, rng, *, measurement=None, points=4, spread=0.5):
         expected = referee.statistic(values)
         if not math.isfinite(expected):
             continue
-        difference = statistic(model, values[order]) - expected
+        difference = Likelihood(model).two_nll(values[order]) - expected
         base = difference if base is None else base
         compared += 1
         assert difference == pytest.approx(base, abs=1e-8 * max(1.0, abs(expected) * 1e-3))
@@ -213,16 +213,18 @@ def test_profiled_and_explicit_factors_have_one_minimum(spec, tmp_path_factory):
     path = save(spec, tmp_path_factory.mktemp("workspace"))
     profiled, explicit = read_workspace(path), read_workspace(path, profiled=False)
     # A bin with counts and no prediction has no likelihood to compare.
-    assume(np.all(predict(explicit).mean[explicit.data > 0] > 0))
-    begun = statistic(profiled, local=np.ones(profiled.n_bins))
-    assert begun == pytest.approx(statistic(explicit), rel=1e-12, abs=1e-9)
+    assume(np.all(Likelihood(explicit).predict().mean[explicit.data > 0] > 0))
+    begun = Likelihood(profiled).two_nll(gammas=np.ones(profiled.n_bins))
+    assert begun == pytest.approx(Likelihood(explicit).two_nll(), rel=1e-12, abs=1e-9)
     # From one minimum to the other: several minima are possible, so each starts where the other ended.
     first = fit(explicit)
     shared = [first.value(name) for name in profiled.names]
     second = fit(profiled, start=shared)
-    assert second.nll <= first.nll + 1e-5
-    found = dict(zip(second.names, second.values, strict=True)) | second.local
-    assert statistic(explicit, [found[name] for name in explicit.names]) == pytest.approx(second.nll, abs=1e-7)
+    assert second.two_nll <= first.two_nll + 1e-5
+    found = dict(zip(second.names, second.values, strict=True)) | second.gammas
+    assert Likelihood(explicit).two_nll([found[name] for name in explicit.names]) == pytest.approx(
+        second.two_nll, abs=1e-7
+    )
 
 
 @pytest.mark.parametrize("measurement", ["first", "second"])
@@ -275,7 +277,7 @@ def test_gzip_and_key_and_absent_interest(tmp_path):
     plain = read_workspace(save(spec, tmp_path))
     inside = tmp_path / "inside.json.gz"
     inside.write_bytes(gzip.compress(json.dumps({"region": "signal", "workspace": spec}).encode()))
-    assert statistic(read_workspace(inside)) == statistic(plain)
+    assert Likelihood(read_workspace(inside)).two_nll() == Likelihood(plain).two_nll()
     assert plain.poi == "mu"
     for channel in spec["channels"]:
         channel["samples"] = [s for s in channel["samples"] if s["name"] != "s"]
@@ -352,7 +354,7 @@ def test_shapefactor_takes_the_longest_channel(tmp_path):
     assert [n for n in model.names if n.startswith("free")] == ["free[0]", "free[1]", "free[2]"]
     values = model.initial
     values[model.index("free[0]")] = 2.0
-    mean = predict(model, values).mean
+    mean = Likelihood(model).predict(values).mean
     assert mean[0] == pytest.approx(18.0)
     assert mean[1] == pytest.approx(2 * 30.0 + 2.0 + 4.0)
 

@@ -166,7 +166,13 @@ def _model(templates: Templates) -> Model:
             morph = Morph(parameter="energy_scale", templates=np.array([nominal * (1 - tilt), nominal * (1 + tilt)]))
             at = len(components)
             components.append(
-                Component(sample=name, power=power, nominal=nominal, factors=tuple(factors), morphs=(morph,))
+                Component(
+                    sample=name,
+                    monomial=(("kappa", power),) * bool(power),
+                    nominal=nominal,
+                    factors=tuple(factors),
+                    morphs=(morph,),
+                )
             )
             variances.append(Variance(first=at, second=at, values=templates.squares[s, 2 * power]))
     return Model(
@@ -174,7 +180,7 @@ def _model(templates: Templates) -> Model:
         components=tuple(components),
         regions=(Span(name="shower", start=0, stop=templates.bins, title="shower"),),
         data=templates.counts[:, 0, 0].sum(axis=0),
-        coupling="magnetic_moment",
+        couplings={"kappa": "magnetic_moment"},
         variances=tuple(variances),
         titles=dict(zip(templates.samples, templates.titles, strict=True)),
     )
@@ -196,7 +202,7 @@ def _best(model: Model) -> FitResult:
         values=np.zeros(5),
         errors=errors,
         covariance=correlation * np.outer(errors, errors),
-        nll=0.0,
+        two_nll=0.0,
         valid=True,
         message="",
         edm=1e-9,
@@ -207,7 +213,7 @@ def _best(model: Model) -> FitResult:
         goodness=Goodness(chi2=0.0, ndof=105, p_value=1.0),
         pulls=np.array([np.nan, 0.0, 0.0, 0.0, 0.0]),
         constraints=np.array([np.nan, *errors[1:]]),
-        coupling="magnetic_moment",
+        couplings={"kappa": "magnetic_moment"},
     )
 
 
@@ -231,6 +237,7 @@ def _limit() -> Limit:
         unit="mu_B",
         kappa=kappa,
         lower=0.0,
+        lower_kappa=0.0,
         level=0.90,
         sides="one",
         method="profile",

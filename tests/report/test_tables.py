@@ -76,7 +76,7 @@ def test_kappa_is_counted_in(coupling, unit):
 
 def test_limits_stand_side_by_side_with_their_errors(case):
     interval = dataclasses.replace(
-        case.limit, method="feldman-cousins", sides="two", lower=0.1, error=1.2e-11, expected=None
+        case.limit, method="feldman-cousins", sides="two", lower_kappa=0.1, error=1.2e-11, expected=None
     )
     table = tables.limits_table([case.limit, interval])
     assert table.title == "Limits in 1e-10 mu_B"

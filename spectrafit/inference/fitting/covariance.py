@@ -1,17 +1,14 @@
-"""A minimum and its Hessian in, the covariance of the parameters and which of them are degenerate out."""
+"""The covariance of fitted parameters, and which of them are degenerate."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Flags, Floats
 from spectrafit.inference.fitting.minimum import Minimum, Problem
 from spectrafit.inference.kernels.cholesky import inverse
 
 __all__ = ["covariance", "degenerate"]
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 # Where a parameter's variance is this many times what it is with all others known, a Hessian made of differences
 # cannot be told from a singular one.
@@ -20,13 +17,14 @@ _INFLATED = 1e4
 _SHARE = 0.3
 
 
-def covariance(hessian: Floats, moving: Bools) -> tuple[Floats, bool]:
+def covariance(hessian: Floats, moving: Flags) -> tuple[Floats, bool]:
     """Return the (K, K) covariance of the `moving` parameters, 0 elsewhere, and whether it is positive definite.
 
     Where the Hessian of 2NLL is not positive, its eigenvalues are replaced by their sizes, and False says so.
     """
     result = np.zeros_like(hessian)
-    if inverse(hessian, moving, result):
+    order, lower, column = np.empty(len(moving), np.int64), np.empty_like(hessian), np.empty(len(moving))
+    if inverse(np.ascontiguousarray(hessian), moving, order, lower, column, result):
         return 2.0 * result, True
     result[:] = 0.0
     part, scale = _scaled(hessian, moving)
@@ -36,7 +34,7 @@ def covariance(hessian: Floats, moving: Bools) -> tuple[Floats, bool]:
     return result, False
 
 
-def _scaled(hessian: Floats, moving: Bools) -> tuple[Floats, Floats]:
+def _scaled(hessian: Floats, moving: Flags) -> tuple[Floats, Floats]:
     """Return the part of the `moving` parameters with a diagonal of 1 where it is positive, and the scale taken out."""
     part = hessian[np.ix_(moving, moving)]
     scale = np.sqrt(np.where(np.diag(part) > 0, np.diag(part), 1.0))
@@ -44,7 +42,7 @@ def _scaled(hessian: Floats, moving: Bools) -> tuple[Floats, Floats]:
 
 
 def degenerate(
-    problem: Problem, best: Minimum, hessian: Floats, moving: Bools, matrix: Floats, positive: bool
+    problem: Problem, best: Minimum, hessian: Floats, moving: Flags, matrix: Floats, positive: bool
 ) -> tuple[str, ...]:
     """Return the names of `moving` parameters that can change together without 2NLL changing, none if there are none.
 
@@ -62,7 +60,7 @@ def degenerate(
     return tuple(problem.model.names[k] for k, v in zip(places, vectors[:, 0], strict=True) if abs(v) > _SHARE)
 
 
-def _rises(problem: Problem, best: Minimum, moving: Bools, parameter: int, error: float) -> bool:
+def _rises(problem: Problem, best: Minimum, moving: Flags, parameter: int, error: float) -> bool:
     """Whether 2NLL rises about as far as the error of a parameter says, one error or the way to its limit away."""
     value = best.values[parameter]
     below, above = value - problem.arrays.lower[parameter], problem.arrays.upper[parameter] - value
@@ -70,4 +68,4 @@ def _rises(problem: Problem, best: Minimum, moving: Bools, parameter: int, error
     start, free = best.values.copy(), moving.copy()
     start[parameter] += step
     free[parameter] = False
-    return bool(problem.newton(start, free).nll - best.nll > max(0.1 * (step / error) ** 2, 1e-8))
+    return bool(problem.newton(start, free).two_nll - best.two_nll > max(0.1 * (step / error) ** 2, 1e-8))

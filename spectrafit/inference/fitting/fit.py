@@ -13,7 +13,7 @@ from scipy.special import gammaincc
 from spectrafit.inference.fitting.covariance import covariance, degenerate
 from spectrafit.inference.fitting.minimum import TOLERANCE, Minimum, Problem
 from spectrafit.inference.kernels.bin_terms import WALL
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Contour, FitResult, Goodness, Impact, Profile
 
@@ -68,7 +68,7 @@ def fit(
     asked = tuple(minos)
     for name in asked:
         model.index(name)
-    initial_nll = problem.value(values)
+    initial_two_nll = problem.value(values)
     best = problem.minimum(values, free)
     hessian = problem.hessian(best.values)
     best, referee = _refereed(problem, best, free, hessian)
@@ -83,16 +83,16 @@ def fit(
     valley = degenerate(problem, best, hessian, moving, matrix, positive)
     message = _message(problem, best, at_limit, valley, missing)
     pulls, constraints = _pulls(model, problem, best.values, errors)
-    local = {}
-    if model.local is not None:
-        gamma = predict(model, best.values, data=problem.observed.counts).gamma
-        local = {name: float(g) for name, g in zip(model.local.names, gamma, strict=True) if name}
+    gammas = {}
+    if model.gammas is not None:
+        gamma = Likelihood(model).predict(best.values, data=problem.observed.counts).gamma
+        gammas = {name: float(g) for name, g in zip(model.gammas.names, gamma, strict=True) if name}
     return FitResult(
         names=model.names,
         values=best.values,
         errors=errors,
         covariance=matrix,
-        nll=best.nll,
+        two_nll=best.two_nll,
         valid=not message,
         message=message,
         edm=best.edm,
@@ -100,12 +100,12 @@ def fit(
         seconds=time.perf_counter() - begun,
         at_limit=tuple(n for n, a in zip(model.names, at_limit, strict=True) if a),
         minos=intervals,
-        goodness=goodness(model, best.nll, free),
+        goodness=goodness(model, best.two_nll, free),
         pulls=pulls,
         constraints=constraints,
         fixed=tuple(n for n, f in zip(model.names, free, strict=True) if not f),
-        initial_nll=initial_nll,
-        local=local,
+        initial_two_nll=initial_two_nll,
+        gammas=gammas,
         asimov=model.asimov and data is None,
         poi=model.poi,
         coupling=model.coupling,
@@ -125,7 +125,7 @@ def _refereed(problem: Problem, best: Minimum, free: Bools, hessian: Floats) -> 
     engine.strategy = 0
     engine.migrad()
     calls = best.calls + int(engine.nfcn + engine.ngrad)
-    if not engine.fval < best.nll - TOLERANCE:
+    if not engine.fval < best.two_nll - TOLERANCE:
         return dataclasses.replace(best, calls=calls), False
     values = np.array(engine.values, dtype=np.float64)
     again = problem.newton(values, free)
@@ -136,7 +136,7 @@ def _refereed(problem: Problem, best: Minimum, free: Bools, hessian: Floats) -> 
 def _at_limit(problem: Problem, values: Floats, free: Bools) -> Bools:
     """Return which free parameters stand on their limit."""
     a = problem.arrays
-    span = 1e-6 * problem.steps(values)
+    span = 1e-6 * problem.likelihood.lone_errors(values, work=problem.work)
     result: Bools = free & ((values <= a.lower + span) | (values >= a.upper - span))
     return result
 
@@ -158,7 +158,7 @@ def _message(
 ) -> str:
     """Return what is wrong with a minimum and what to try, or nothing."""
     model, said = problem.model, []
-    if not np.isfinite(best.nll):
+    if not np.isfinite(best.two_nll):
         said.append("2NLL is not finite where the fit ended; check the templates for NaN and the starting values")
     elif not best.converged:
         said.append(
@@ -256,13 +256,13 @@ def profile(
         grid = np.clip(best.values[index] + np.linspace(-3.0, 4.0, points) * error, lower, upper)
     x = np.asarray(grid, dtype=np.float64)
     minima = _sweep(problem, best.values, float(best.values[index]), index, x, problem.held(index))
-    nll = np.array([m.nll for m in minima])
+    nll = np.array([m.two_nll for m in minima])
     return Profile(
         parameter=name,
         grid=x,
-        delta_2nll=nll - best.nll,
+        delta_2nll=nll - best.two_nll,
         best=float(best.values[index]),
-        best_2nll=best.nll,
+        best_2nll=best.two_nll,
         values=np.array([m.values for m in minima]),
         valid=np.array([m.converged for m in minima]),
     )
@@ -307,7 +307,7 @@ def contour(
         start = centre.copy()
         start[i] = value
         for column, found in enumerate(_sweep(problem, start, float(centre[j]), j, ys, free)):
-            delta[row, column] = found.nll - best.nll
+            delta[row, column] = found.two_nll - best.two_nll
             valid[row, column] = found.converged
     return Contour(
         parameters=(first, second), x=xs, y=ys, delta_2nll=delta, best=(float(centre[i]), float(centre[j])), valid=valid
@@ -354,9 +354,9 @@ def _groups(model: Model, problem: Problem, result: FitResult, poi: int) -> list
     for group in sorted({p.group for p in model.parameters if p.group}):
         rest = moving & np.array([p.group != group for p in model.parameters])
         found.append(Impact(name=group, size=float(np.sqrt(max(total - variance(hessian, rest), 0.0))), group=True))
-    plain = dataclasses.replace(model, variances=(), residual=np.zeros((0, 0)), local=None)
+    plain = dataclasses.replace(model, variances=(), residual=np.zeros((0, 0)), residual_monomials=(), gammas=None)
     exact = Problem(plain, problem.observed.counts).hessian(result.values)
-    if model.variances or model.local is not None or model.residual.size:
+    if model.variances or model.gammas is not None or model.residual.size:
         size = float(np.sqrt(max(total - variance(exact, moving), 0.0)))
         found.append(Impact(name="MC statistics", size=size, group=True))
     alone = np.zeros_like(moving)

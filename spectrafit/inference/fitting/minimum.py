@@ -1,4 +1,4 @@
-"""A model with its data in, minima of 2NLL out: Newton first, Minuit as the referee and for what Newton cannot do.
+"""Minima of 2NLL for one model and its data: Newton first, Minuit as the referee and for what Newton cannot do.
 
 Strategy, in order, until one ends with a small EDM: (1) Newton from the given start; (2) MIGRAD from where Newton
 ended, (3) from the given start, (4) from the model's initial values after SIMPLEX; all with Minuit's strategy 1.
@@ -12,16 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Flags, Floats
+from spectrafit.inference.kernels.evaluate import evaluate, evaluate_gradient, fill_hessian
+from spectrafit.inference.kernels.fields import Observed, workspace
 from spectrafit.inference.kernels.newton import CONVERGED, descend, minimise
-from spectrafit.inference.kernels.yields import workspace
-from spectrafit.inference.likelihood import evaluate, evaluate_gradient, fill_hessian, information, observed
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
-from spectrafit.inference.packing import Observed
 
 __all__ = ["TOLERANCE", "Minimum", "Problem"]
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 # EDM below which a minimum is one, in 2NLL: 1e-3 of MIGRAD's own default would be 2e-6.
 TOLERANCE = 1e-6
@@ -33,7 +31,7 @@ class Minimum:
     """Where a minimisation ended: (K,) `values`, 2NLL, EDM, evaluations, whether it converged, and by what."""
 
     values: Floats
-    nll: float
+    two_nll: float
     edm: float
     calls: int
     converged: bool
@@ -48,13 +46,13 @@ class Problem:
 
     def __init__(self, model: Model, data: npt.ArrayLike | None = None, *, measured: Observed | None = None) -> None:
         self.model = model
-        self.arrays = model.arrays
-        self.handle = model.handle
-        self.observed = observed(model, data) if measured is None else measured
+        self.likelihood = Likelihood(model)
+        self.arrays = self.likelihood.arrays
+        self.observed = self.likelihood.observed(data) if measured is None else measured
         self.work = workspace(self.arrays)
-        self.free: Bools = ~self.arrays.held
+        self.free: Flags = ~self.arrays.held
 
-    def held(self, *parameters: int) -> Bools:
+    def held(self, *parameters: int) -> Flags:
         """Return `free` without some parameters."""
         free = self.free.copy()
         free[list(parameters)] = False
@@ -62,46 +60,38 @@ class Problem:
 
     def value(self, values: Any) -> float:
         """Return 2NLL."""
-        return float(evaluate(self.handle, self.observed, np.asarray(values, dtype=np.float64), self.work.handle))
+        return float(evaluate(self.arrays, self.observed, np.ascontiguousarray(values, dtype=np.float64), self.work))
 
     def gradient(self, values: Any) -> Floats:
         """Return the (K,) gradient of 2NLL."""
-        evaluate_gradient(self.handle, self.observed, np.asarray(values, dtype=np.float64), self.work.handle)
+        evaluate_gradient(self.arrays, self.observed, np.ascontiguousarray(values, dtype=np.float64), self.work)
         result: Floats = self.work.gradient.copy()
-        return result
-
-    def steps(self, values: Floats) -> Floats:
-        """Return (K,) the errors parameters would have if the others were known; 1 where nothing is known."""
-        curvature = np.diag(information(self.model, values))
-        known = curvature > 0
-        result: Floats = np.where(known, np.sqrt(2.0 / np.where(known, curvature, 1.0)), 1.0)
         return result
 
     def hessian(self, values: Floats) -> Floats:
         """Return the (K, K) observed Hessian, by central differences of the gradient over 1e-4 of an error."""
-        step = 1e-4 * self.steps(values)
-        fill_hessian(self.handle, self.observed, np.asarray(values, dtype=np.float64), step, self.work.handle)
+        step = 1e-4 * self.likelihood.lone_errors(values, work=self.work)
+        fill_hessian(self.arrays, self.observed, np.ascontiguousarray(values, dtype=np.float64), step, self.work)
         result: Floats = self.work.hessian.copy()
         return result
 
-    def newton(self, start: Floats, free: Bools, tolerance: float = 1e-9) -> Minimum:
+    def newton(self, start: Floats, free: Flags, tolerance: float = 1e-9) -> Minimum:
         """Return what Newton finds."""
         values = np.array(start, dtype=np.float64)
-        nll, edm, calls, status = minimise(
-            self.handle, self.observed, values, free, tolerance, _NEWTON_CALLS, self.work.handle
-        )
+        found = minimise(self.arrays, self.observed, values, free, tolerance, _NEWTON_CALLS, self.work)
+        two_nll, edm, calls, status = found
         converged = status == CONVERGED or (np.isfinite(edm) and edm < TOLERANCE)
-        return Minimum(values=values, nll=nll, edm=edm, calls=calls, converged=bool(converged), by="Newton")
+        return Minimum(values=values, two_nll=two_nll, edm=edm, calls=calls, converged=bool(converged), by="Newton")
 
     def minuit(
-        self, start: Floats, free: Bools, *, steps: Floats | None = None, curvature: Floats | None = None
+        self, start: Floats, free: Flags, *, steps: Floats | None = None, curvature: Floats | None = None
     ) -> Any:
         """Return `Minuit` with scaled steps, limits and gradient; `curvature` is the Hessian's diagonal if known."""
         from iminuit import Minuit
 
         options = {} if curvature is None else {"g2": lambda _: curvature}
         engine = Minuit(self.value, start, grad=self.gradient, name=self.model.names, **options)
-        engine.errors = self.steps(start) if steps is None else steps
+        engine.errors = self.likelihood.lone_errors(start, work=self.work) if steps is None else steps
         engine.errordef = Minuit.LEAST_SQUARES
         # MIGRAD stops at an EDM of 0.002 tol.
         engine.tol = TOLERANCE / 0.002
@@ -115,12 +105,11 @@ class Problem:
     def descent(self, start: Floats) -> Minimum:
         """Return the minimum Newton is drawn to from `start`, even if there is a deeper one."""
         values = np.array(start, dtype=np.float64)
-        nll, edm, calls, status = descend(
-            self.handle, self.observed, values, self.free, 1e-9, _NEWTON_CALLS, self.work.handle
-        )
-        return Minimum(values=values, nll=nll, edm=edm, calls=calls, converged=status == CONVERGED, by="Newton")
+        found = descend(self.arrays, self.observed, values, self.free, 1e-9, _NEWTON_CALLS, self.work)
+        two_nll, edm, calls, status = found
+        return Minimum(values=values, two_nll=two_nll, edm=edm, calls=calls, converged=status == CONVERGED, by="Newton")
 
-    def migrad(self, start: Floats, free: Bools, *, simplex: bool = False, calls: int | None = None) -> Minimum:
+    def migrad(self, start: Floats, free: Flags, *, simplex: bool = False, calls: int | None = None) -> Minimum:
         """Return what MIGRAD finds, in about so many `calls`."""
         engine = self.minuit(start, free)
         engine.strategy = 1
@@ -129,14 +118,14 @@ class Problem:
         engine.migrad(ncall=calls)
         return Minimum(
             values=np.array(engine.values, dtype=np.float64),
-            nll=float(engine.fval),
+            two_nll=float(engine.fval),
             edm=float(engine.fmin.edm),
             calls=int(engine.nfcn + engine.ngrad),
             converged=bool(np.isfinite(engine.fval) and engine.fmin.edm < 10 * TOLERANCE),
             by="Minuit",
         )
 
-    def minimum(self, start: Floats, free: Bools | None = None) -> Minimum:
+    def minimum(self, start: Floats, free: Flags | None = None) -> Minimum:
         """Return the minimum over the `free` parameters, by the strategy of this module."""
         chosen = self.free if free is None else free
         best = self.newton(start, chosen)
@@ -146,7 +135,7 @@ class Problem:
             for place, simplex in ((best.values, False), (start, False), (initial, True)):
                 found = self.migrad(place, chosen, simplex=simplex)
                 calls += found.calls
-                if found.converged or found.nll < best.nll:
+                if found.converged or found.two_nll < best.two_nll:
                     best = found
                 if best.converged:
                     break

@@ -10,18 +10,15 @@ mu^2).
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 from scipy.special import ndtr, ndtri
 
 from spectrafit.errors import ConfigError
 from spectrafit.inference.intervals.one_bin import PROBABILITIES, sequence
 from spectrafit.inference.intervals.scan import UNBOUNDED, Outcome, Scan, beyond
-from spectrafit.inference.kernels.morphing import OUTER
-from spectrafit.inference.likelihood import evaluate
+from spectrafit.inference.kernels.averages import fill_weights
 from spectrafit.inference.toys.ensemble import TESTED, ensemble, run
 
 __all__ = ["credible", "posterior_limit"]
@@ -33,23 +30,6 @@ _SHIFTS = 8
 _FINE = 4001
 _FAR = 40.0  # 2NLL above its minimum where the posterior is cut off
 _EXPECTED = 300
-
-
-@njit(**OUTER)
-def _fill_weights(a: Any, d: Any, mode: Any, least: float, root: Any, which: Any, z: Any, logs: Any, w: Any) -> None:
-    """Fill `logs` with ln(L(theta) / L(mode)) + z^2 / 2 at theta = mode + root z; -inf outside the limits."""
-    theta = mode.copy()
-    n = which.size
-    for i in range(z.shape[0]):
-        square, inside = 0.0, True
-        for j in range(n):
-            k, moved = which[j], mode[which[j]]
-            for m in range(j + 1):
-                moved += root[j, m] * z[i, m]
-            theta[k] = moved
-            square += z[i, j] * z[i, j]
-            inside = inside and a.lower[k] <= moved <= a.upper[k]
-        logs[i] = 0.5 * (square + least - evaluate(a, d, theta, w)) if inside else -math.inf
 
 
 class _Marginal:
@@ -70,21 +50,21 @@ class _Marginal:
         """Return ln M in the normal approximation, and the Cholesky factor of the nuisances' covariance."""
         problem, found = self.scan.problem, self.scan.at(kappa)
         if not self.which.size:
-            return -0.5 * found.nll, np.zeros((0, 0))
+            return -0.5 * found.two_nll, np.zeros((0, 0))
         part = problem.hessian(found.values)[np.ix_(self.which, self.which)]
         eigenvalues, vectors = np.linalg.eigh(part)
         root = np.linalg.cholesky(2.0 * (vectors / np.maximum(eigenvalues, 1e-10 * eigenvalues[-1])) @ vectors.T)
-        return float(np.sum(np.log(np.diag(root)))) - 0.5 * found.nll, root
+        return float(np.sum(np.log(np.diag(root)))) - 0.5 * found.two_nll, root
 
     def at(self, kappa: float) -> Floats:
         """Return ln M for each shift."""
         problem, found = self.scan.problem, self.scan.at(kappa)
         volume, root = self.volume(kappa)
         result = np.full(_SHIFTS, volume + self.which.size * math.log(self.widen))
-        handle, work, mode = problem.handle, problem.work.handle, found.values
+        a, work, mode = problem.arrays, problem.work, found.values
         for i, z in enumerate(self.normals):
             logs = np.empty(len(z))
-            _fill_weights(handle, problem.observed, mode, found.nll, self.widen * root, self.which, z, logs, work)
+            fill_weights(a, problem.observed, mode, found.two_nll, self.widen * root, self.which, z, logs, work)
             weights = np.exp(logs - logs.max())
             self.efficiency = min(self.efficiency, float(weights.mean() ** 2 / np.mean(weights**2)))
             result[i] += logs.max() + math.log(weights.mean())
@@ -107,11 +87,11 @@ class _Axis:
             )
         self.root, self.origin = root, 0.0 if scan.lower is None else scan.lower
         begin = scan.kappa if scan.lower is None else max(scan.kappa, self.origin)
-        far = scan.at(begin).nll + _FAR
-        self.high = beyond(lambda k: far - scan.at(k).nll, begin, 2.0 * scan.error)
+        far = scan.at(begin).two_nll + _FAR
+        self.high = beyond(lambda k: far - scan.at(k).two_nll, begin, 2.0 * scan.error)
         self.low = self.origin
         if scan.lower is None:
-            self.low = -beyond(lambda k: far - scan.at(-k).nll, -begin, 2.0 * scan.error)
+            self.low = -beyond(lambda k: far - scan.at(-k).two_nll, -begin, 2.0 * scan.error)
         self.start, self.stop = (math.sqrt(k - self.origin) if root else k for k in (self.low, self.high))
         points = np.cos((np.arange(_NODES) + 0.5) * math.pi / _NODES)
         self.nodes = 0.5 * (self.start + self.stop) - 0.5 * (self.stop - self.start) * points
@@ -172,7 +152,7 @@ def credible(scan: Scan, level: float, *, root: bool, draws: int, seed: int, exp
     bands: tuple[float, ...] = ()
     if expected:
         # The volume of the nuisances depends on kappa, hardly on the data.
-        volume = np.array([marginal.volume(float(k))[0] + 0.5 * scan.at(float(k)).nll for k in kappas])
+        volume = np.array([marginal.volume(float(k))[0] + 0.5 * scan.at(float(k)).two_nll for k in kappas])
         truth = ensemble(
             scan.problem.model,
             scan.at(axis.origin).values,

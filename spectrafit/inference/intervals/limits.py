@@ -1,54 +1,177 @@
-"""A `Model` in, a `Limit` on its coupling out: every method names its statistic, its sides and its boundary.
+"""Upper limits and intervals on the parameter of interest: the table of methods, and the function that runs one.
+
+What to use when:
+
+profile          the default. Fast; its distribution is asymptotic with the boundary's mixture, good from a few events
+                 per bin on (Cowan et al., EPJC 71, 1554).
+feldman-cousins  few events, or the number to publish: unified intervals with the right coverage from toys (PRD 57,
+                 3873). Always two-sided; slow. With one bin and no random nuisances its counts are enumerated.
+cls              when a downward fluctuation would exclude what the experiment cannot see; covers too much.
+cls-toys         the same for few events.
+bayes            a posterior, flat in kappa (mu^2); nuisances are integrated, not profiled.
+bayes-mu         flat in the reported quantity where that is the root of kappa (mu). Compare it with bayes: the
+                 difference is what the prior does.
 
 kappa is fitted unbounded everywhere; kappa >= 0, where the coupling has that boundary, enters the test statistic or the
-prior. Methods:
-
-profile           bounded profile likelihood ratio, asymptotic distribution with the boundary's mixture
-cls               asymptotic CLs
-feldman-cousins   the two-sided bounded ratio, its distribution from toys at each kappa
-cls-toys          CLs from toys
-bayes             flat in kappa (mu^2), nuisances marginalised
-bayes-mu          flat in the reported quantity where that is the root of kappa (mu), nuisances marginalised
+prior. To add a method, write its module and add its row to `METHODS`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from concurrent.futures import Executor
-from pathlib import Path
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Literal
 
-import numpy as np
 import numpy.typing as npt
 
 from spectrafit import execution
 from spectrafit.errors import ConfigError, nearest
+from spectrafit.inference.intervals import acceptance
+from spectrafit.inference.intervals.bayes import credible
+from spectrafit.inference.intervals.neyman import belt
 from spectrafit.inference.intervals.profile_limit import profiled
 from spectrafit.inference.intervals.scan import Outcome, Scan
+from spectrafit.inference.intervals.simulation import simulation_error as error_of_simulation
 from spectrafit.inference.model import Model
-from spectrafit.inference.results import Bands, Limit
+from spectrafit.inference.results import Bands, Ledger, Limit
+from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.physics.couplings import COUPLINGS
 
-__all__ = ["METHODS", "Method", "methods", "upper_limit"]
+__all__ = ["METHODS", "LimitMethod", "Method", "methods", "named", "smallest", "upper_limit"]
 
-Floats = npt.NDArray[np.float64]
 Method = Literal["profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu"]
-
-METHODS: tuple[Method, ...] = ("profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu")
-
-
-def methods(model: Model) -> tuple[Method, ...]:
-    """Return the methods for the model's coupling: CLs needs a smallest kappa, flat in mu a root."""
-    without = ("cls", "cls-toys") if _lower(model) is None else ()
-    if model.coupling and COUPLINGS[model.coupling].root == 1:
-        without = (*without, "bayes-mu")
-    return tuple(m for m in METHODS if m not in without)
+# A scan, the level, the sides, the toys, and whether expected quantiles are wanted.
+Interval = Callable[[Scan, float, str, ToyOptions, bool], Outcome]
 
 
-def _lower(model: Model) -> float | None:
-    """Return the smallest physical kappa, None if both signs are."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LimitMethod:
+    """One row of the table of methods.
+
+    Attributes
+    ----------
+    name : str
+    sides : tuple of "one", "two"
+        What it can do; the first is what it does unless asked.
+    needs : {"", "boundary", "root"}
+        What the coupling must have: a smallest kappa, or a reported quantity that is the root of kappa.
+    throws : bool
+        Whether it throws toys.
+    interval : callable
+    acceptance : callable
+        Whether an interval holds one kappa; see `spectrafit.inference.intervals.acceptance`.
+    """
+
+    name: Method
+    sides: tuple[Literal["one", "two"], ...]
+    needs: Literal["", "boundary", "root"] = ""
+    throws: bool = False
+    interval: Interval
+    acceptance: Callable[[acceptance.Question], tuple[bool, Ledger]]
+
+
+def _profile(cls: bool, scan: Scan, level: float, sides: str, toys: ToyOptions, expected: bool) -> Outcome:
+    return profiled(scan, level, sides, cls=cls, expected=expected)
+
+
+def _toys(cls: bool, scan: Scan, level: float, sides: str, toys: ToyOptions, expected: bool) -> Outcome:
+    # One pool for all kappas: workers load their kernels once.
+    with execution.executor(toys.executor, toys.workers, preload=("spectrafit.inference.toys.ensemble",)) as pool:
+        return belt(scan, level, dataclasses.replace(toys, executor=pool), cls=cls, expected=expected)
+
+
+def _posterior(root: bool, scan: Scan, level: float, sides: str, toys: ToyOptions, expected: bool) -> Outcome:
+    return credible(scan, level, root=root, draws=toys.toys, seed=toys.seed, expected=expected)
+
+
+METHODS: Mapping[str, LimitMethod] = MappingProxyType(
+    {
+        row.name: row
+        for row in (
+            LimitMethod(
+                name="profile",
+                sides=("one", "two"),
+                interval=partial(_profile, False),
+                acceptance=partial(acceptance.asymptotically, cls=False),
+            ),
+            LimitMethod(
+                name="feldman-cousins",
+                sides=("two",),
+                throws=True,
+                interval=partial(_toys, False),
+                acceptance=partial(acceptance.by_toys, cls=False),
+            ),
+            LimitMethod(
+                name="cls",
+                sides=("one",),
+                needs="boundary",
+                interval=partial(_profile, True),
+                acceptance=partial(acceptance.asymptotically, cls=True),
+            ),
+            LimitMethod(
+                name="cls-toys",
+                sides=("one",),
+                needs="boundary",
+                throws=True,
+                interval=partial(_toys, True),
+                acceptance=partial(acceptance.by_toys, cls=True),
+            ),
+            LimitMethod(
+                name="bayes",
+                sides=("one",),
+                interval=partial(_posterior, False),
+                acceptance=partial(acceptance.by_posterior, root=False),
+            ),
+            LimitMethod(
+                name="bayes-mu",
+                sides=("one",),
+                needs="root",
+                interval=partial(_posterior, True),
+                acceptance=partial(acceptance.by_posterior, root=True),
+            ),
+        )
+    }
+)
+
+
+def smallest(model: Model) -> float | None:
+    """Return the smallest physical value of the parameter of interest, None if both signs are."""
     return COUPLINGS[model.coupling].lower if model.coupling else 0.0
+
+
+def _has(model: Model, needed: str) -> bool:
+    """Return whether the model's coupling has what a method needs."""
+    if needed == "root":
+        return not model.coupling or COUPLINGS[model.coupling].root != 1
+    return needed != "boundary" or smallest(model) is not None
+
+
+def methods(model: Model) -> tuple[str, ...]:
+    """Return the methods for the model's coupling: CLs needs a smallest kappa, flat in mu a root."""
+    return tuple(name for name, method in METHODS.items() if _has(model, method.needs))
+
+
+def named(method: str, *, model: Model, where: str = "limit") -> LimitMethod:
+    """Return a row of the table.
+
+    Raises
+    ------
+    ConfigError
+        No such method, or one that the model's coupling does not have what it needs for.
+    """
+    if method not in METHODS:
+        known = ", ".join(METHODS)
+        raise ConfigError(f"{where}: no method {method!r}, there are {known}{nearest(method, list(METHODS))}")
+    row = METHODS[method]
+    if row.needs == "boundary" and not _has(model, row.needs):
+        raise ConfigError(
+            f"{where}: {method} compares with the smallest kappa there is, but both signs of {model.coupling!r} are "
+            "physical; use profile, feldman-cousins or bayes"
+        )
+    return row
 
 
 def upper_limit(
@@ -57,19 +180,12 @@ def upper_limit(
     level: float = 0.90,
     method: Method = "profile",
     sides: Literal["one", "two"] | None = None,
-    ensemble: Literal["profiled", "prior"] = "profiled",
-    toys: int = 2000,
-    seed: int = 1,
-    mc_toys: bool = True,
+    toys: int | ToyOptions = 2000,
     expected: bool = True,
-    simulations: int = 12,
+    simulation: bool = True,
     data: npt.ArrayLike | None = None,
-    executor: str | Executor = "serial",
-    workers: int | None = None,
-    bank: str | Path | Sequence[str | Path] = (),
-    first_toy: int = 0,
 ) -> Limit:
-    """Return the upper limit (or interval) on the coupling.
+    """Return the upper limit (or interval) on the parameter of interest.
 
     Parameters
     ----------
@@ -81,26 +197,14 @@ def upper_limit(
     sides : {"one", "two"}, optional
         One-sided upper limit or two-sided interval. "profile" has both, one-sided unless asked; Feldman-Cousins is
         two-sided, the others are upper limits.
-    ensemble : {"profiled", "prior"}
-        Nuisances of the toys; see `spectrafit.inference.toys.ensemble`.
-    toys : int
-        Toys at each kappa; draws at each kappa for the Bayesian methods.
-    seed : int
-    mc_toys : bool
-        Whether toys throw the simulation's statistical error too.
+    toys : int or ToyOptions
+        Toys at each kappa, or everything about them: seed, ensemble, bank, executor.
     expected : bool
         Whether to add the expected quantiles.
-    simulations : int
-        Simulations thrown anew for the error from MC statistics (of the "profile" limit of the same sides); or 0.
+    simulation : bool
+        Whether to add how far the "profile" limit of the same sides would move with another simulation.
     data : (B,) array_like, optional
         Counts; by default the model's.
-    executor, workers
-        Who fits the toys; as for `spectrafit.execution.executor`.
-    bank : path or sequence of paths, optional
-        Files of toys to use; all toys go into the first of them, which need not be there yet.
-    first_toy : int
-        Smallest number of toys thrown here. Machines that throw for one limit each have a range of their own, and
-        their banks are given together afterwards.
 
     Raises
     ------
@@ -109,42 +213,29 @@ def upper_limit(
     DataError
         The fits failed, or more toys than the stated rate.
     """
-    if method not in METHODS:
-        raise ConfigError(f"limit: no method {method!r}, there are {', '.join(METHODS)}{nearest(method, METHODS)}")
+    row = named(method, model=model)
     if not 0.5 < level < 1:
         raise ConfigError(f"limit: level = {level}: needs 0.5 < level < 1, e.g. 0.90")
-    natural: Literal["one", "two"] = "two" if method == "feldman-cousins" else "one"
-    chosen = sides or natural
-    if method != "profile" and chosen != natural:
-        raise ConfigError(f"limit: {method} is {natural}-sided; leave sides out, or use method = 'profile'")
-    lower = _lower(model)
-    if lower is None and method in ("cls", "cls-toys"):
-        raise ConfigError(
-            f"limit: {method} compares with the smallest kappa there is, but both signs of {model.coupling!r} are "
-            "physical; use profile, feldman-cousins or bayes"
-        )
-    scan = Scan(model, lower, data)
-    if method in ("profile", "cls"):
-        outcome = profiled(scan, level, chosen, cls=method == "cls", expected=expected)
-    elif method in ("bayes", "bayes-mu"):
-        from spectrafit.inference.intervals.bayes import credible
-
-        outcome = credible(scan, level, root=method == "bayes-mu", draws=toys, seed=seed, expected=expected)
-    else:
-        from spectrafit.inference.intervals.neyman import Toys, belt
-
-        # One pool for all kappas: workers load their kernels once.
-        with execution.executor(executor, workers, preload=("spectrafit.inference.toys.ensemble",)) as pool:
-            files = tuple(Path(b) for b in ((bank,) if isinstance(bank, str | Path) else bank))
-            thrown = Toys(kind=ensemble, toys=toys, seed=seed, mc=mc_toys, executor=pool, bank=files, first=first_toy)
-            outcome = belt(scan, level, thrown, cls=method == "cls-toys", expected=expected)
-    limit = _reported(model, scan, outcome, level, method, chosen, asimov=model.asimov and data is None)
-    if not simulations or not model.variances:
+    side = sides or row.sides[0]
+    if side not in row.sides:
+        raise ConfigError(f"limit: {method} is {row.sides[0]}-sided; leave sides out, or use method = 'profile'")
+    scan = Scan(model, smallest(model), data)
+    options = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys)
+    outcome = row.interval(scan, level, side, options, expected)
+    limit = _reported(model, scan, outcome, level, method, side, asimov=model.asimov and data is None)
+    if not simulation or not model.variances:
         return limit
-    from spectrafit.inference.toys.goodness import simulation_error
+    kappa = outcome.kappa if method == "profile" else profiled(scan, level, side, cls=False, expected=False).kappa
+    error = error_of_simulation(scan, kappa, sides=side)
+    return dataclasses.replace(limit, simulation_error=_converted(model, kappa, error))
 
-    spread, _ = simulation_error(model, throws=simulations, seed=seed, level=level, sides=chosen, data=data)
-    return dataclasses.replace(limit, simulation_error=spread)
+
+def _converted(model: Model, kappa: float, error: float) -> float:
+    """Return an error of kappa in the reported unit."""
+    if not model.coupling or not error:
+        return error
+    convert, step = COUPLINGS[model.coupling].reported, min(error, 0.5 * abs(kappa))
+    return error * abs(convert(kappa + step) - convert(kappa - step)) / (2.0 * step) if step else 0.0
 
 
 def _reported(
@@ -158,8 +249,6 @@ def _reported(
         return coupling.reported(kappa) if coupling else kappa
 
     value = convert(outcome.kappa)
-    step = min(outcome.error, 0.5 * abs(outcome.kappa)) if outcome.error else 0.0
-    slope = (convert(outcome.kappa + step) - convert(outcome.kappa - step)) / (2 * step) if step else 0.0
     bands = None
     if outcome.bands:
         low2, low1, mid, high1, high2 = outcome.bands
@@ -172,13 +261,14 @@ def _reported(
         value=value,
         unit=unit,
         kappa=outcome.kappa,
-        lower=outcome.lower,
+        lower=convert(outcome.lower) if math.isfinite(outcome.lower) else outcome.lower,
+        lower_kappa=outcome.lower,
         level=level,
         sides=sides,
         method=method,
         statistic=outcome.statistic,
         boundary=outcome.boundary,
-        error=abs(slope) * outcome.error,
+        error=_converted(model, outcome.kappa, outcome.error),
         kappa_error=outcome.error,
         asimov=asimov,
         expected=bands,

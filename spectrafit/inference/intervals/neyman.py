@@ -1,4 +1,4 @@
-"""Toys at values of kappa in, Neyman's construction out: Feldman-Cousins intervals and CLs limits with their errors.
+"""Neyman's construction with toys: Feldman-Cousins intervals and CLs limits, with their errors from finite toys.
 
 p(kappa) is the fraction of toys of that kappa whose statistic is at least the data's. Feldman and Cousins (PRD 57,
 3873) order by t~, the likelihood ratio to the best physical kappa, and accept kappa where p > 1 - level; the limit is
@@ -11,24 +11,21 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from concurrent.futures import Executor
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
 from spectrafit.errors import DataError
-from spectrafit.execution import Pool
 from spectrafit.inference.intervals import one_bin as counting
 from spectrafit.inference.intervals.one_bin import PROBABILITIES, enumerated, last_crossings
 from spectrafit.inference.intervals.scan import UNBOUNDED, Outcome, Scan
 from spectrafit.inference.results import Ledger
 from spectrafit.inference.toys.bank import Bank
 from spectrafit.inference.toys.ensemble import Ensemble, bounded_ratio, ensemble
+from spectrafit.inference.toys.options import ToyOptions
 
-__all__ = ["MOST_FAILED", "Toys", "belt"]
+__all__ = ["MOST_FAILED", "belt"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,30 +36,17 @@ _TIE = 1e-6
 _EXPECTED = 500  # toys of kappa = 0 whose own limits make the expected quantiles
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Toys:
-    """How toys are thrown and by whom; the names are those of `limits.upper_limit`."""
-
-    kind: Literal["profiled", "prior"] = "profiled"
-    toys: int = 2000
-    seed: int = 1
-    mc: bool = True
-    executor: str | Executor | Pool = "serial"
-    bank: tuple[Path, ...] = ()
-    first: int = 0
-
-
 class _Belt:
     """Toys of one scan, thrown when asked for and kept."""
 
-    def __init__(self, scan: Scan, how: Toys, *, cls: bool) -> None:
+    def __init__(self, scan: Scan, how: ToyOptions, *, cls: bool) -> None:
         self.scan, self.how, self.cls = scan, how, cls
         self.model = scan.problem.model
         self.lower = scan.lower if scan.lower is not None else -math.inf
         self.origin = scan.lower if scan.lower is not None else 0.0
         self.ledger = Ledger()
-        self.bank = Bank(digest=self.model.digest, first=how.first)
-        for place, path in enumerate(how.bank):
+        self.bank = Bank(digest=scan.problem.likelihood.digest, first=how.first_toy)
+        for place, path in enumerate(how.files):
             # The first is also where new toys go: it need not be there yet.
             if place or path.exists():
                 self.bank = self.bank + Bank.load(path, model=self.model)
@@ -72,12 +56,16 @@ class _Belt:
     def _ensemble(self, kappa: float) -> Ensemble:
         values = self.scan.at(kappa).values
         how, seen = self.how, self.scan.problem.observed
-        return ensemble(self.model, values, kind=how.kind, mc=how.mc, seed=how.seed, measured=seen, lower=self.lower)
+        return ensemble(
+            self.model, values, kind=how.ensemble, mc=how.mc, seed=how.seed, measured=seen, lower=self.lower
+        )
 
     def _rows(self, truth: float, tested: Floats, toys: int) -> Floats:
         """Return the statistic of toys of one truth at the tested kappas: (toys, G), failed ones left out."""
         how = self.how
-        record, self.bank = self.bank.topped_up(self._ensemble(truth), tested, toys, executor=how.executor)
+        record, self.bank = self.bank.topped_up(
+            self._ensemble(truth), tested, toys, executor=how.executor, workers=how.workers
+        )
         self.ledger = self.ledger + record.ledger
         if self.ledger.rate > MOST_FAILED:
             raise DataError(
@@ -112,7 +100,7 @@ class _Belt:
 
     def save(self) -> None:
         if self.how.bank:
-            self.bank.save(self.how.bank[0])
+            self.bank.save(self.how.files[0])
 
 
 def _tail(ordered: Floats, statistic: Floats) -> tuple[Floats, Floats]:
@@ -129,7 +117,7 @@ def _quantile(ordered: Floats, level: float) -> tuple[float, float]:
     return float(middle), 0.5 * float(high - low)
 
 
-def belt(scan: Scan, level: float, how: Toys, *, cls: bool, expected: bool) -> Outcome:
+def belt(scan: Scan, level: float, how: ToyOptions, *, cls: bool, expected: bool) -> Outcome:
     """Return the Feldman-Cousins interval, or the CLs upper limit.
 
     Parameters
@@ -157,15 +145,15 @@ def belt(scan: Scan, level: float, how: Toys, *, cls: bool, expected: bool) -> O
     nuisances = {
         "profiled": "nuisances at their best fit for each kappa, auxiliary measurements thrown",
         "prior": "nuisances thrown from their constraints",
-    }[how.kind]
+    }[how.ensemble]
     boundary = "kappa >= 0 in the statistic"
     if scan.lower is None:
         statistic, boundary = statistic.replace("t~", "t").replace(" >= 0", ""), UNBOUNDED
     origin = scan.lower if scan.lower is not None else 0.0
     reference = scan.asymptotic_top(level, sides)
-    if scan.lower is not None and counting.possible(model, how.kind, mc=how.mc):
-        outcome = enumerated(scan, level, how.kind, reference, mc=how.mc, cls=cls, expected=expected)
-        words = "" if how.kind == "profiled" else f", {nuisances}: P(n) averaged in the ratio too"
+    if scan.lower is not None and counting.possible(model, how.ensemble, mc=how.mc):
+        outcome = enumerated(scan, level, how.ensemble, reference, mc=how.mc, cls=cls, expected=expected)
+        words = "" if how.ensemble == "profiled" else f", {nuisances}: P(n) averaged in the ratio too"
         return dataclasses.replace(outcome, statistic=f"{statistic}; counts enumerated{words}", boundary=boundary)
     found = _Belt(scan, how, cls=cls)
     low = origin if scan.lower is not None or cls else 2.0 * scan.kappa - reference

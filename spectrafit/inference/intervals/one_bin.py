@@ -9,17 +9,15 @@ without nuisances, Conrad et al. (PRD 67, 012002) with them.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 from scipy.special import gammaln, ndtri
 
 from spectrafit.inference.intervals.scan import Outcome, Scan, crossing
-from spectrafit.inference.kernels.morphing import OUTER
-from spectrafit.inference.kernels.yields import workspace
-from spectrafit.inference.likelihood import evaluate
+from spectrafit.inference.kernels.averages import fill_means
+from spectrafit.inference.kernels.fields import workspace
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.toys.ensemble import scratch
 
@@ -37,9 +35,9 @@ _LEAST = 1e-300
 
 def possible(model: Model, kind: str, *, mc: bool) -> bool:
     """Return whether the counts of the model can be enumerated."""
-    a = model.arrays
+    a = Likelihood(model).arrays
     nuisances = [p for p in model.parameters if p.name != model.poi and not p.fixed]
-    if int(a.used.sum()) != 1 or model.statistic != "poisson" or model.local is not None or a.correlated.size:
+    if int(a.used.sum()) != 1 or model.statistic != "poisson" or model.gammas is not None or a.correlated.size:
         return False
     if any(p.constraint != "gaussian" for p in nuisances):
         return False
@@ -72,26 +70,12 @@ def _quadrature(dimensions: int) -> tuple[Floats, Floats]:
     return np.stack([np.repeat(x, len(x)), np.tile(x, len(x))], axis=1), np.outer(w, w).ravel()
 
 
-@njit(**OUTER)
-def _fill_means(a: Any, d: Any, values: Any, draws: Any, which: Any, mc: bool, place: int, means: Any, w: Any) -> None:
-    """Fill `means` with the expected count for each row of standard normals."""
-    theta = values.copy()
-    n = which.size
-    for i in range(draws.shape[0]):
-        for j in range(n):
-            k = which[j]
-            theta[k] = a.centre[k] + draws[i, j] / math.sqrt(a.precision[k])
-        evaluate(a, d, theta, w)
-        extra = draws[i, n] * math.sqrt(w.variance[place]) if mc else 0.0
-        means[i] = max(w.mean[place] + extra, 1e-300)
-
-
 class _Counts:
     """P(n | kappa) of a model of one bin, for whole n and for the observed count, which comes last."""
 
     def __init__(self, scan: Scan, kind: str, top: float, *, mc: bool) -> None:
         model = scan.problem.model
-        a = model.arrays
+        a = scan.problem.arrays
         self.lower, self.scan = float(scan.lower or 0.0), scan
         self.model, self.place = model, int(np.flatnonzero(a.used)[0])
         free = [k for k, p in enumerate(model.parameters) if p.name != model.poi and not p.fixed]
@@ -99,7 +83,7 @@ class _Counts:
         uncertain = bool(model.variances) or bool(model.residual.size)
         self.mc = bool(mc and uncertain and kind == "prior")
         self.draws, self.weights = _quadrature(int(self.which.size) + self.mc)
-        self.work, self.scratch = workspace(a).handle, scratch(model)
+        self.work, self.scratch = workspace(a), scratch(model)
         seen = float(scan.problem.observed.counts[self.place])
         most = max(seen, *(float(np.quantile(self.means(k), 0.99)) for k in (self.lower, top)))
         whole = np.arange(math.ceil(most + 8.0 * math.sqrt(most) + 12.0))
@@ -115,9 +99,8 @@ class _Counts:
         values = self.model.initial
         values[self.scan.index] = kappa
         means = np.empty(len(self.draws))
-        _fill_means(
-            self.model.handle, self.scratch, values, self.draws, self.which, self.mc, self.place, means, self.work
-        )
+        a = self.scan.problem.arrays
+        fill_means(a, self.scratch, values, self.draws, self.which, self.mc, self.place, means, self.work)
         return means
 
     def probability(self, kappa: float) -> Floats:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 from scipy.special import erfinv
 
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.covariance import covariance
 from spectrafit.inference.fitting.minimum import Minimum, Problem
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.kernels.fields import Observed
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
-from spectrafit.inference.packing import Observed
 from spectrafit.inference.results import Ledger
 
 __all__ = ["UNBOUNDED", "Outcome", "Scan", "beyond", "crossing"]
@@ -84,15 +86,13 @@ class Scan:
         matrix, _ = covariance(self.problem.hessian(self.best.values), self.problem.free)
         self.error = float(np.sqrt(matrix[self.index, self.index]))
         self._free = self.problem.held(self.index)
+        self._tangent = matrix[self.index] / matrix[self.index, self.index]
         self._known: dict[float, Minimum] = {}
 
     def at(self, kappa: float) -> Minimum:
         """Return the conditional minimum at one kappa."""
         if kappa not in self._known:
-            near = min(self._known, key=lambda k: abs(k - kappa), default=None)
-            here = self.best if near is None or abs(self.kappa - kappa) < abs(near - kappa) else self._known[near]
-            start = here.values.copy()
-            start[self.index] = kappa
+            start = self._guess(kappa)
             found = self.problem.minimum(start, self._free)
             if not found.converged:
                 raise DataError(
@@ -100,6 +100,27 @@ class Scan:
                 )
             self._known[kappa] = found
         return self._known[kappa]
+
+    def _guess(self, kappa: float) -> Floats:
+        """Return where the conditional minimum at one kappa is expected: on the line through the two nearest ones.
+
+        With one known minimum alone the line is the tangent, along which the covariance moves the nuisances.
+        """
+        known = sorted((abs(k - kappa), k) for k in {*self._known, self.kappa})
+        values = [self._known[k].values if k in self._known else self.best.values for _, k in known[:2]]
+        near = known[0][1]
+        slope = self._tangent
+        if len(known) > 1 and known[0][0] <= 2.0 * abs(known[1][1] - near):
+            slope = (values[1] - values[0]) / (known[1][1] - near)
+        start = values[0] + np.where(self._free, slope, 0.0) * (kappa - near)
+        a = self.problem.arrays
+        start = np.clip(start, a.lower, a.upper)
+        start[self.index] = kappa
+        return start
+
+    def slope(self, kappa: float) -> float:
+        """Return the derivative of the profile of 2NLL at one kappa: the partial one, at the conditional minimum."""
+        return float(self.problem.gradient(self.at(kappa).values)[self.index])
 
     def second(self, near: float) -> tuple[float, float] | None:
         """Return kappa and 2NLL above the best fit of the minimum `near` a kappa, None if that is the best fit."""
@@ -109,21 +130,29 @@ class Scan:
         kappa = float(found.values[self.index])
         if not found.converged or abs(kappa - self.kappa) < 0.1 * self.error:
             return None
-        return kappa, found.nll - self.best.nll
+        return kappa, found.two_nll - self.best.two_nll
+
+    @functools.cached_property
+    def _reference(self) -> Scan:
+        return self._asimov()
 
     def asimov(self) -> Scan:
+        """Return the scan of the Asimov data of the boundary (or kappa = 0), made once."""
+        return self._reference
+
+    def _asimov(self) -> Scan:
         """Return the scan of the data without fluctuation that the fit at the boundary (or kappa = 0) predicts."""
         values = self.at(0.0 if self.lower is None else self.lower).values
         model, a = self.problem.model, self.problem.arrays
-        at = predict(model, values, measured=self.problem.observed)
+        at = Likelihood(model).predict(values, measured=self.problem.observed)
         centre = values.copy()
-        centre[a.auxiliary] = values[a.auxiliary] * a.factor
+        centre[a.auxiliary] = values[a.auxiliary] * a.auxiliary_scale
         profiled = model.statistic == "poisson"
         counts = np.maximum(at.fitted if profiled else at.mean, 0.0)
         relative = np.where(at.mean > 0, counts / np.where(at.mean > 0, at.mean, 1.0), 1.0)
-        local = np.where(a.local_kind == 0, relative, at.gamma)
-        local = np.where(a.local_kind == 2, a.local_width * local, local)
-        return Scan(model, self.lower, measured=Observed(counts, centre, local))
+        gammas = np.where(a.gamma_kind == 0, relative, at.gamma)
+        gammas = np.where(a.gamma_kind == 2, a.gamma_width * gammas, gammas)
+        return Scan(model, self.lower, measured=Observed(counts, centre, gammas))
 
     def asymptotic_top(self, level: float, sides: str) -> float:
         """Return a kappa safely above the limit: where the statistic is that of the +2 sigma data at the level."""
@@ -138,34 +167,26 @@ class Scan:
         if sides == "one" and self.kappa >= kappa:
             return 0.0
         inside = self.lower is None or self.kappa >= self.lower
-        least = self.best.nll if inside else self.at(float(self.lower or 0.0)).nll
-        return max(self.at(kappa).nll - least, 0.0)
+        least = self.best.two_nll if inside else self.at(float(self.lower or 0.0)).two_nll
+        return max(self.at(kappa).two_nll - least, 0.0)
 
 
 def crossing(function: Callable[[float], float], low: float, high: float, *, tolerance: float = 1e-7) -> float:
-    """Return where a function changes sign between `low` and `high` (regula falsi with bisection, no derivative)."""
+    """Return where a continuous function changes sign between `low` and `high`, NaN if it does not.
+
+    Brent's method: a third as many calls, each of them a fit, as regula falsi.
+    """
     left, right = function(low), function(high)
-    if left == 0.0:
-        return low
+    if left == 0.0 or right == 0.0:
+        return low if left == 0.0 else high
     if not left * right < 0:
-        return high if right == 0.0 else math.nan
-    side = 0
-    for count in range(200):
-        if abs(high - low) <= tolerance * max(abs(low), abs(high), 1e-30):
-            break
-        x = (low * right - high * left) / (right - left) if count % 3 != 2 else 0.5 * (low + high)
-        y = function(x)
-        if y == 0.0:
-            return x
-        if y * left > 0:
-            low, left = x, y
-            right *= 0.5 if side == 1 else 1.0
-            side = 1
-        else:
-            high, right = x, y
-            left *= 0.5 if side == -1 else 1.0
-            side = -1
-    return 0.5 * (low + high)
+        return math.nan
+    known = {low: left, high: right}
+
+    def remembered(x: float) -> float:
+        return known[x] if x in known else function(x)
+
+    return float(brentq(remembered, low, high, xtol=1e-30, rtol=tolerance))
 
 
 def beyond(excess: Callable[[float], float], start: float, step: float) -> float:

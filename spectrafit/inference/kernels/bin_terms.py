@@ -1,4 +1,4 @@
-"""Counts, predictions and their variances in, 2NLL bin by bin and its derivatives out (numba kernels).
+"""2NLL bin by bin, with its derivatives by the prediction and by the variance of the simulation.
 
 2NLL is relative to the saturated model (Baker and Cousins, NIM 221, 437), so that its minimum is a goodness of fit:
 
@@ -22,26 +22,27 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from numba import njit
+from numba import types
 
-from spectrafit.inference.kernels.morphing import INNER
-from spectrafit.inference.kernels.yields import FAST
+from spectrafit.inference.kernels.fields import MODEL, OBSERVED, WORK
+from spectrafit.jit import inlined, kernel
 
-__all__ = ["WALL", "fill_bins", "saturated"]
+__all__ = ["WALL", "fill_bins", "fill_gaussian", "fill_others", "fill_with_gammas", "saturated"]
 
-# Limits of a local gamma, pyhf's.
+# Limits of a bin's gamma, pyhf's.
 _LEAST, _MOST = 1e-10, 10.0
+_BINS = types.float64(MODEL, OBSERVED, WORK)
 # Where predictions of bins with counts end if their floor is 0: an infinity that can be calculated with.
 WALL = 1e-60
 
 
-@njit(**INNER)
+@inlined
 def saturated(n: float, t: float) -> float:
     """Return 2 [t - n + n ln(n / t)]."""
     return 2.0 * (t - n + n * math.log(n / t)) if n > 0.0 else 2.0 * t
 
 
-@njit(**INNER)
+@inlined
 def _barlow_beeston(n: float, m: float, v: float, expected: bool) -> tuple[float, float, float, float, float]:
     """Return 2NLL, its derivatives by m and v, its curvature in m, and t."""
     root = math.sqrt((m - v) * (m - v) + 4.0 * n * v)
@@ -55,7 +56,7 @@ def _barlow_beeston(n: float, m: float, v: float, expected: bool) -> tuple[float
     return saturated(n, t) + v * u * u, 2.0 * u, -u * u, curvature, t
 
 
-@njit(**INNER)
+@inlined
 def _dembinski(n: float, m: float, v: float, expected: bool) -> tuple[float, float, float, float, float]:
     """Return 2NLL, its derivatives by m and v, its curvature in m, and t."""
     k = m * m / v
@@ -67,7 +68,7 @@ def _dembinski(n: float, m: float, v: float, expected: bool) -> tuple[float, flo
     return value, 2.0 * (beta - n / m) + by_k * 2.0 * m / v, -by_k * k / v, curvature, t
 
 
-@njit(**INNER)
+@inlined
 def _neyman_pearson(n: float, m: float, v: float) -> tuple[float, float, float, float, float]:
     """Return 2NLL, its derivatives by m and v, its curvature in m, and m."""
     share = 3.0 * n * m / (m + 2.0 * n) if n > 0.0 else 0.5 * m
@@ -77,31 +78,80 @@ def _neyman_pearson(n: float, m: float, v: float) -> tuple[float, float, float, 
     return x * (n - m), -2.0 * x - x * x * slope, -x * x, 2.0 / total, m
 
 
-@njit(**INNER)
-def _bin(statistic: int, n: float, m: float, v: float, floor: float, expected: bool) -> Any:
-    """Return 2NLL of one bin, its derivatives by m and v, its curvature in m, and the prediction t after profiling."""
-    if statistic == 0 and v > 0.0:
-        return _barlow_beeston(n, m, v, expected)
+@inlined
+def _below(n: float, m: float, floor: float, value: float, by_mean: float) -> Any:
+    """Return 2NLL, its derivative and its curvature below the floor: a parabola as steep as one event there."""
+    curvature, below = 2.0 * max(n, 1.0) / (floor * floor), m - floor
+    return value + below * (by_mean + 0.5 * curvature * below), by_mean + curvature * below, curvature
+
+
+@inlined
+def _exact_bin(n: float, m: float, floor: float, expected: bool) -> Any:
+    """Return 2NLL of a Poisson bin without an error of the simulation, its derivative and its curvature."""
     if n == 0.0 and floor <= 0.0:
-        return 2.0 * m, 2.0, 0.0, 2.0 / m if expected and m > 1e-6 else 0.0, m
+        return 2.0 * m, 2.0, 2.0 / m if expected and m > 1e-6 else 0.0
     floor = max(floor, WALL)
     inside = max(m, floor)
-    if statistic == 2:
-        value, by_mean, by_variance, curvature, t = _neyman_pearson(n, inside, v)
-    elif statistic == 1 and v > 1e-12 * inside * inside:
-        value, by_mean, by_variance, curvature, t = _dembinski(n, inside, v, expected)
-    else:
-        value, by_mean, by_variance, t = saturated(n, inside), 2.0 * (1.0 - n / inside), 0.0, inside
-        curvature = 2.0 / inside if expected else 2.0 * n / (inside * inside)
+    value, by_mean = saturated(n, inside), 2.0 * (1.0 - n / inside)
     if m < floor:
-        below = m - floor
-        curvature = 2.0 * max(n, 1.0) / (floor * floor)
-        value += below * (by_mean + 0.5 * curvature * below)
-        by_mean += curvature * below
-    return value, by_mean, by_variance, curvature, t
+        return _below(n, m, floor, value, by_mean)
+    return value, by_mean, 2.0 / inside if expected else 2.0 * n / (inside * inside)
 
 
-@njit(**INNER)
+@kernel(_BINS)
+def _fill_poisson(a: Any, d: Any, w: Any) -> Any:
+    """Fill the bins of "poisson" that have no gamma of their own."""
+    total, expected = 0.0, w.scoring[0]
+    used, kinds, floors = a.used, a.gamma_kind, a.floor
+    counts, centres, mean, shared, variance = d.counts, d.gamma_centre, w.mean, w.shared, w.variance
+    by_mean, by_shared, by_variance, curvature = w.by_mean, w.by_shared, w.by_variance, w.curvature
+    gamma, fitted = w.gamma, w.fitted
+    for b in range(used.size):
+        if used[b] and kinds[b] == 0:
+            # Toys throw where the simulation came out: the centre of the bin's gamma.
+            n, centre = counts[b], centres[b]
+            m, v = mean[b] + (centre - 1.0) * shared[b], variance[b]
+            if v > 0.0:
+                value, slope, by_v, bend, t = _barlow_beeston(n, m, v, expected)
+            else:
+                value, slope, bend = _exact_bin(n, m, floors[b], expected)
+                by_v, t = 0.0, max(m, max(floors[b], WALL)) if n > 0.0 or floors[b] > 0.0 else m
+            by_mean[b], by_variance[b], curvature[b], fitted[b] = slope, by_v, bend, t
+            by_shared[b], gamma[b] = slope * (centre - 1.0), centre
+            total += value
+    return total
+
+
+@kernel(_BINS, optional=True)
+def fill_others(a: Any, d: Any, w: Any) -> Any:
+    """Fill the bins of "dembinski-abdelmotteleb" and "neyman-pearson" that have no gamma of their own."""
+    total, expected, statistic = 0.0, w.scoring[0], a.statistic
+    used, counts = a.used, d.counts
+    for b in range(used.size):
+        if used[b] and a.gamma_kind[b] == 0:
+            n, v, centre = counts[b], w.variance[b], d.gamma_centre[b]
+            m, floor = w.mean[b] + (centre - 1.0) * w.shared[b], max(a.floor[b], WALL)
+            inside = max(m, floor)
+            by_v, t = 0.0, m
+            if n == 0.0 and a.floor[b] <= 0.0:
+                value, slope, bend = _exact_bin(n, m, 0.0, expected)
+            else:
+                t = inside
+                if statistic == 2:
+                    value, slope, by_v, bend, t = _neyman_pearson(n, inside, v)
+                elif v > 1e-12 * inside * inside:
+                    value, slope, by_v, bend, t = _dembinski(n, inside, v, expected)
+                else:
+                    value, slope, bend = _exact_bin(n, inside, floor, expected)
+                if m < floor:
+                    value, slope, bend = _below(n, m, floor, value, slope)
+            w.by_mean[b], w.by_variance[b], w.curvature[b], w.fitted[b] = slope, by_v, bend, t
+            w.by_shared[b], w.gamma[b] = slope * (centre - 1.0), centre
+            total += value
+    return total
+
+
+@inlined
 def _gaussian_gamma(n: float, m: float, shared: float, width: float, centre: float) -> float:
     """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared plus ((gamma - centre) / width)^2."""
     start, v = m + (centre - 1.0) * shared, (width * shared) ** 2
@@ -112,7 +162,7 @@ def _gaussian_gamma(n: float, m: float, shared: float, width: float, centre: flo
     return centre - width * width * shared * (1.0 - n / t)
 
 
-@njit(**INNER)
+@inlined
 def _poisson_gamma(n: float, m: float, shared: float, width: float, counts: float) -> float:
     """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared with auxiliary `counts`, gamma width expected.
 
@@ -131,71 +181,64 @@ def _poisson_gamma(n: float, m: float, shared: float, width: float, counts: floa
     return (root - b) / (2.0 * a) if b <= 0.0 else -2.0 * c / (b + root)
 
 
-@njit(**INNER)
-def _local(
-    kind: int, n: float, m: float, shared: float, width: float, centre: float, floor: float, expected: bool
-) -> Any:
-    """Return 2NLL of a bin at its gamma's minimum, derivatives by m and shared, curvature in m, and gamma."""
-    gamma = _gaussian_gamma(n, m, shared, width, centre) if kind == 1 else _poisson_gamma(n, m, shared, width, centre)
-    gamma = min(max(gamma, _LEAST), _MOST)
-    value, by_mean, _, plain, _ = _bin(0, n, m + (gamma - 1.0) * shared, 0.0, floor, expected)
-    if kind == 1:
-        value += ((gamma - centre) / width) ** 2
-        spread = (width * shared) ** 2
-    else:
-        value += saturated(centre, width * gamma)
-        spread = (shared * gamma) ** 2 / max(centre, 1e-300)
-    return value, by_mean, by_mean * (gamma - 1.0), plain / (1.0 + 0.5 * plain * spread), gamma
+@kernel(_BINS, optional=True)
+def fill_with_gammas(a: Any, d: Any, w: Any) -> Any:
+    """Fill the bins that have a gamma of their own (HistFactory), at the gamma's minimum."""
+    total, expected = 0.0, w.scoring[0]
+    for b in range(a.used.size):
+        kind = a.gamma_kind[b]
+        if a.used[b] and kind > 0:
+            n, m, shared, width, centre = d.counts[b], w.mean[b], w.shared[b], a.gamma_width[b], d.gamma_centre[b]
+            if kind == 1:
+                gamma = _gaussian_gamma(n, m, shared, width, centre)
+            else:
+                gamma = _poisson_gamma(n, m, shared, width, centre)
+            gamma = min(max(gamma, _LEAST), _MOST)
+            value, slope, plain = _exact_bin(n, m + (gamma - 1.0) * shared, a.floor[b], expected)
+            if kind == 1:
+                value += ((gamma - centre) / width) ** 2
+                spread = (width * shared) ** 2
+            else:
+                value += saturated(centre, width * gamma)
+                spread = (shared * gamma) ** 2 / max(centre, 1e-300)
+            w.by_mean[b], w.by_shared[b], w.by_variance[b] = slope, slope * (gamma - 1.0), 0.0
+            w.curvature[b] = plain / (1.0 + 0.5 * plain * spread)
+            w.gamma[b], w.fitted[b] = gamma, m + (gamma - 1.0) * shared
+            total += value
+    return total
 
 
-@njit(**INNER, fastmath=FAST)
+@kernel(_BINS, entry=True)
 def fill_bins(a: Any, d: Any, w: Any) -> Any:
     """Return the 2NLL of all bins, and fill its derivatives by mean, shared mean and variance.
 
     `w.scoring` asks for the curvature expected at n = prediction, instead of the one at the counts.
     """
-    total, expected, statistic = 0.0, w.scoring[0], a.statistic
-    used, kinds, widths, floors = a.used, a.local_kind, a.local_width, a.floor
-    counts, centres, mean, shared, variance = d.counts, d.local, w.mean, w.shared, w.variance
-    by_mean, by_shared, by_variance, curvature = w.by_mean, w.by_shared, w.by_variance, w.curvature
-    gamma, fitted = w.gamma, w.fitted
-    for b in range(used.size):
-        by_shared[b] = 0.0
-    if statistic == 3:
-        return _fill_gaussian(a, d, w)
-    for b in range(used.size):
-        if not used[b]:
-            by_mean[b] = by_variance[b] = curvature[b] = 0.0
-            gamma[b], fitted[b] = 1.0, mean[b]
-            continue
-        n, m, centre = counts[b], mean[b], centres[b]
-        if kinds[b] > 0:
-            value, by_mean[b], by_shared[b], curvature[b], gamma[b] = _local(
-                kinds[b], n, m, shared[b], widths[b], centre, floors[b], expected
-            )
-            by_variance[b], fitted[b] = 0.0, m + (gamma[b] - 1.0) * shared[b]
-        else:
-            value, by_mean[b], by_variance[b], curvature[b], fitted[b] = _bin(
-                statistic, n, m + (centre - 1.0) * shared[b], variance[b], floors[b], expected
-            )
-            by_shared[b], gamma[b] = by_mean[b] * (centre - 1.0), centre
-        total += value
-    return total
-
-
-@njit(**INNER, fastmath=FAST)
-def _fill_gaussian(a: Any, d: Any, w: Any) -> float:
-    """Return the chi-square with fixed covariance and fill its derivatives."""
-    total, fitted, gamma = 0.0, w.fitted, w.gamma
+    if a.statistic == 3:
+        return fill_gaussian(a, d, w)
+    gammas = 0
     for b in range(a.used.size):
-        gamma[b] = d.local[b] if a.local_kind[b] == 0 else 1.0
+        if not a.used[b]:
+            w.by_mean[b] = w.by_shared[b] = w.by_variance[b] = w.curvature[b] = 0.0
+            w.gamma[b], w.fitted[b] = 1.0, w.mean[b]
+        gammas += a.gamma_kind[b]
+    total = _fill_poisson(a, d, w) if a.statistic == 0 else fill_others(a, d, w)
+    return total + (fill_with_gammas(a, d, w) if gammas > 0 else 0.0)
+
+
+@kernel(_BINS, optional=True, fastmath=True)
+def fill_gaussian(a: Any, d: Any, w: Any) -> Any:
+    """Return the chi-square with fixed covariance and fill its derivatives."""
+    total, fitted, gamma, counts = 0.0, w.fitted, w.gamma, d.counts
+    for b in range(a.used.size):
+        gamma[b] = d.gamma_centre[b] if a.gamma_kind[b] == 0 else 1.0
         fitted[b] = w.mean[b] + (gamma[b] - 1.0) * w.shared[b]
     for b in range(a.used.size):
-        pull = 0.0
-        for e in range(a.used.size):
-            pull += a.weight[b, e] * (d.counts[e] - fitted[e])
+        pull, weight = 0.0, a.weight[b]
+        for e in range(counts.size):
+            pull += weight[e] * (counts[e] - fitted[e])
         w.by_mean[b], w.by_variance[b] = -2.0 * pull, 0.0
         w.by_shared[b] = w.by_mean[b] * (gamma[b] - 1.0)
-        w.curvature[b] = 2.0 * a.weight[b, b]
-        total += pull * (d.counts[b] - fitted[b])
+        w.curvature[b] = 2.0 * weight[b]
+        total += pull * (counts[b] - fitted[b])
     return total

@@ -10,19 +10,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-from numba import njit
+from numba import types
 
-from spectrafit.inference.kernels.morphing import INNER, OUTER
-from spectrafit.inference.kernels.yields import FAST
+from spectrafit.inference.kernels.fields import FLOATS
+from spectrafit.jit import kernel
 
 __all__ = ["factorise", "inverse", "solve"]
 
+_MATRIX, _ORDER = types.float64[:, ::1], types.int64[::1]
 # A pivot smaller than this part of its diagonal element is no pivot: the row depends on those before it.
 _SINGULAR = 1e-13
 
 
-@njit(**INNER, fastmath=FAST)
+@kernel(types.boolean(_MATRIX, _ORDER, types.int64, _MATRIX, types.float64), fastmath=True)
 def factorise(matrix: Any, order: Any, size: int, lower: Any, shift: float) -> Any:
     """Fill the packed lower factor of matrix + shift diag on `order[:size]`; return whether it is positive definite."""
     for i in range(size):
@@ -43,7 +43,7 @@ def factorise(matrix: Any, order: Any, size: int, lower: Any, shift: float) -> A
     return True
 
 
-@njit(**INNER, fastmath=FAST)
+@kernel(types.void(_MATRIX, types.int64, FLOATS), fastmath=True)
 def solve(lower: Any, size: int, x: Any) -> None:
     """Replace the packed vector `x` by the solution of L L^T y = x."""
     for i in range(size):
@@ -59,24 +59,25 @@ def solve(lower: Any, size: int, x: Any) -> None:
             x[k] -= row[k] * value
 
 
-@njit(**OUTER)
-def inverse(matrix: Any, rows: Any, result: Any) -> Any:
+@kernel(types.boolean(_MATRIX, types.boolean[::1], _ORDER, _MATRIX, FLOATS, _MATRIX), entry=True)
+def inverse(matrix: Any, rows: Any, order: Any, lower: Any, column: Any, result: Any) -> Any:
     """Fill `result` with the inverse on the chosen `rows`, 0 elsewhere; return whether the matrix is positive definite.
 
     Parameters
     ----------
     matrix, result : (K, K) arrays
     rows : (K,) bool array
+    order, lower, column : (K,) int, (K, K) and (K,) arrays
+        Scratch space.
     """
     n = rows.size
-    order, size = np.empty(n, np.int64), 0
+    size = 0
     for k in range(n):
         if rows[k]:
             order[size] = k
             size += 1
         for j in range(n):
             result[k, j] = 0.0
-    lower, column = np.empty((n, n)), np.empty(n)
     if not factorise(matrix, order, size, lower, 0.0):
         return False
     for j in range(size):

@@ -1,4 +1,4 @@
-"""A parameter in, factors and template coefficients out: interpolation between variations, with its derivative.
+"""How a parameter changes factors and templates: interpolation between variations, with its derivatives.
 
 Additive morphs are written as sums of scalar functions of the parameter times fixed vectors of bins, so that one dot
 product per vector gives values and gradients: linear needs one function; code4p two, theta S + a(theta) A with
@@ -19,25 +19,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import types
+
+from spectrafit.arraytypes import Floats
+from spectrafit.inference.kernels.fields import FLOATS
+from spectrafit.jit import inlined, kernel
 
 __all__ = [
     "BASIS",
     "FACTOR",
-    "INNER",
-    "OUTER",
-    "basis_value",
     "cardinal_splines",
-    "code4_bin",
     "code4_coefficients",
+    "code4_factor",
+    "code4_value",
+    "code4p_value",
     "factor_value",
+    "spline_value",
 ]
-
-Floats = npt.NDArray[np.float64]
-
-# Kernels that only other kernels call need no way in from Python, which takes numba longer than the kernel itself.
-INNER: dict[str, Any] = {"cache": True, "nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-OUTER: dict[str, Any] = {"cache": True, "nogil": True, "no_cfunc_wrapper": True}
 
 FACTOR = {"power": 0, "exponential": 1, "linear": 2, "code4": 3}
 BASIS = {"linear": 0, "code4p": 1, "spline": 2}
@@ -107,8 +105,8 @@ def cardinal_splines(knots: npt.ArrayLike) -> Floats:
     return result
 
 
-@njit(**INNER, inline="always")
-def _code4(theta: float, c: Any, at: int) -> tuple[float, float]:
+@inlined
+def code4_value(theta: float, c: Any, at: int) -> tuple[float, float]:
     """Return code 4's factor and derivative from its 8 coefficients, c[at : at + 8]."""
     if theta >= 1.0:
         value = math.exp(theta * c[at + 6])
@@ -123,47 +121,45 @@ def _code4(theta: float, c: Any, at: int) -> tuple[float, float]:
     return 1.0 + value, slope
 
 
-@njit(**INNER)
-def factor_value(kind: int, theta: float, c: Any, at: int) -> Any:
-    """Return the value and derivative of a whole-component factor; `c[at:]` holds its coefficients."""
-    if kind == 0:
-        power = c[at]
-        if power == 1.0:
-            return theta, 1.0
-        if power == 2.0:
-            return theta * theta, 2.0 * theta
-        return theta**power, power * theta ** (power - 1.0)
+@kernel(types.UniTuple(types.float64, 2)(types.float64, FLOATS, types.int64), optional=True)
+def code4_factor(theta: float, c: Any, at: int) -> Any:
+    """Return the value and derivative of a code4 normalisation from its 8 coefficients, c[at : at + 8]."""
+    return code4_value(theta, c, at)
+
+
+@inlined
+def factor_value(kind: int, theta: float, v: float) -> Any:
+    """Return the value and derivative of a whole-component factor of another kind."""
     if kind == 1:
-        value = math.exp(c[at] * theta)
-        return value, c[at] * value
+        value = math.exp(v * theta)
+        return value, v * value
     if kind == 2:
-        return 1.0 + c[at] * theta, c[at]
-    return _code4(theta, c, at)
+        return 1.0 + v * theta, v
+    if v == 1.0:
+        return theta, 1.0
+    if v == 2.0:
+        return theta * theta, 2.0 * theta
+    return theta**v, v * theta ** (v - 1.0)
 
 
-@njit(**INNER)
-def code4_bin(theta: float, c: Any, at: int) -> Any:
-    """Return the value and derivative of a bin's multiplicative morph."""
-    return _code4(theta, c, at)
+@inlined
+def code4p_value(theta: float) -> Any:
+    """Return the value and two derivatives of a(theta)."""
+    if abs(theta) >= 1.0:
+        side = math.copysign(8.0, theta)
+        return side * theta, side, 0.0
+    square = theta * theta
+    value = square * (15.0 + square * (-10.0 + 3.0 * square))
+    slope = theta * (30.0 + square * (-40.0 + 18.0 * square))
+    return value, slope, 30.0 + square * (-120.0 + 90.0 * square)
 
 
-@njit(**INNER)
-def basis_value(kind: int, theta: float, c: Any, at: int) -> tuple[float, float, float]:
-    """Return the value and two derivatives of an additive morph's scalar function.
+@kernel(types.UniTuple(types.float64, 3)(types.float64, FLOATS, types.int64), optional=True)
+def spline_value(theta: float, c: Any, at: int) -> Any:
+    """Return the value and two derivatives of a cardinal spline.
 
-    A spline's `c[at:]` holds the number of knots k, the knots, then 4 coefficients for each interval.
+    `c[at:]` holds the number of knots k, the knots, then 4 coefficients for each interval.
     """
-    if kind == 0:
-        return theta, 1.0, 0.0
-    if kind == 1:
-        if theta >= 1.0:
-            return 8.0 * theta, 8.0, 0.0
-        if theta <= -1.0:
-            return -8.0 * theta, -8.0, 0.0
-        square = theta * theta
-        value = square * (15.0 + square * (-10.0 + 3.0 * square))
-        slope = theta * (30.0 + square * (-40.0 + 18.0 * square))
-        return value, slope, 30.0 + square * (-120.0 + 90.0 * square)
     n = int(c[at])
     first, last = c[at + 1], c[at + n]
     inside = min(max(theta, first), last)
@@ -174,5 +170,5 @@ def basis_value(kind: int, theta: float, c: Any, at: int) -> tuple[float, float,
     q = at + 1 + n + 4 * j
     slope = c[q + 1] + x * (2.0 * c[q + 2] + 3.0 * c[q + 3] * x)
     value = c[q] + x * (c[q + 1] + x * (c[q + 2] + c[q + 3] * x))
-    bend = 2.0 * c[q + 2] + 6.0 * c[q + 3] * x if inside == theta else 0.0
-    return value + slope * (theta - inside), slope, bend
+    second = 2.0 * c[q + 2] + 6.0 * c[q + 3] * x if inside == theta else 0.0
+    return value + slope * (theta - inside), slope, second

@@ -18,26 +18,30 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-from numba import njit
+from numba import types
 
 from spectrafit.inference.kernels.cholesky import factorise, solve
-from spectrafit.inference.kernels.morphing import INNER, OUTER
+from spectrafit.inference.kernels.evaluate import evaluate, fill_hessian, fill_information
+from spectrafit.inference.kernels.fields import FLOATS, MODEL, OBSERVED, WORK
 from spectrafit.inference.kernels.yields import add_gradient
-from spectrafit.inference.likelihood import evaluate, fill_hessian, fill_information
+from spectrafit.jit import inlined, kernel
 
-__all__ = ["CONVERGED", "STALLED", "TOO_LONG", "descend", "error_of", "minimise"]
+__all__ = ["CONVERGED", "STALLED", "TOO_LONG", "descend", "error_of", "minimise", "promise"]
 
 CONVERGED, TOO_LONG, STALLED = 0, 1, 2
 _SCORING = 2  # steps with the expected curvature
 _ACROSS = 0.6  # how far on the other side of 0 a second minimum is looked for
 _MARGIN = 0.2  # what the guess at its 2NLL may be wrong by
 
+_FREE = types.boolean[::1]
+# 2NLL, EDM, evaluations, how it ended.
+_FOUND = types.Tuple((types.float64, types.float64, types.int64, types.int64))
 
-@njit(**INNER)
-def _direction(w: Any, live: Any) -> float:
+
+@kernel(types.float64(WORK, _FREE))
+def _direction(w: Any, live: Any) -> Any:
     """Fill `w.step` from `w.hessian`, made positive by a growing multiple of its diagonal; return the EDM."""
-    order, size = np.empty(live.size, np.int64), 0
+    order, size = w.order, 0
     for k in range(live.size):
         w.step[k] = 0.0
         if live[k] and not w.hessian[k, k] > 0.0:
@@ -62,11 +66,11 @@ def _direction(w: Any, live: Any) -> float:
     return edm
 
 
-@njit(**OUTER)
+@kernel(_FOUND(MODEL, OBSERVED, FLOATS, _FREE, types.float64, types.int64, WORK), entry=True)
 def descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, w: Any) -> Any:
     """Move `theta` to the minimum it is drawn to; arguments and results as for `minimise`."""
     n = theta.size
-    live = np.empty(n, np.bool_)
+    live = w.live
     for k in range(n):
         w.trial[k] = min(max(theta[k], a.lower[k]), a.upper[k])
     value, edm, slope, length = math.inf, math.inf, 0.0, 0.0
@@ -119,24 +123,26 @@ def descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, 
     return value, edm, most, TOO_LONG
 
 
-@njit(**INNER)
-def _promise(a: Any, d: Any, theta: Any, free: Any, w: Any) -> Any:
+@kernel(types.float64(MODEL, OBSERVED, FLOATS, _FREE, WORK), optional=True)
+def promise(a: Any, d: Any, theta: Any, free: Any, w: Any) -> Any:
     """Return the 2NLL that one step from `theta` would reach if it were quadratic."""
     w.scoring[0] = True
     value = evaluate(a, d, theta, w)
     add_gradient(a, theta, w)
     fill_information(a, d, theta, w)
-    live = free.copy()
+    live = w.live
+    for k in range(free.size):
+        live[k] = free[k]
     return value - _direction(w, live)
 
 
-@njit(**OUTER)
+@kernel(_FOUND(MODEL, OBSERVED, FLOATS, _FREE, types.float64, types.int64, WORK), entry=True)
 def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, w: Any) -> Any:
     """Move `theta` to the minimum of 2NLL.
 
     Parameters
     ----------
-    a : handle of Arrays
+    a : Arrays
     d : Observed
     theta : (K,) array
         The start; the minimum on return.
@@ -146,7 +152,7 @@ def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int,
         EDM, in 2NLL, at which to stop.
     most : int
         Evaluations at most.
-    w : handle of Work
+    w : Work
 
     Returns
     -------
@@ -156,7 +162,7 @@ def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int,
     squared = a.poi >= 0 and math.isfinite(a.mirror) and free[a.poi]
     if status != CONVERGED or (a.folded.size == 0 and not squared):
         return value, edm, calls, status
-    other = theta.copy()
+    other = w.across
     for _ in range(2):
         better = False
         # Every such parameter's other side, the middle if it is far out, and kappa on the other side of its parabola.
@@ -171,7 +177,7 @@ def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int,
             else:
                 other[k] = 0.0 if i % 2 else -math.copysign(max(abs(theta[k]), _ACROSS), theta[k])
             calls += 1
-            promised = _promise(a, d, other, free, w)
+            promised = promise(a, d, other, free, w)
             # A step back across 0 is drawn to the side that was come from: no descent for what is known already.
             if not promised < value + _MARGIN or (i >= 0 and other[k] * (other[k] + w.step[k]) < 0.0):
                 continue
@@ -187,7 +193,7 @@ def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int,
     return value, edm, calls, status
 
 
-@njit(**INNER)
+@inlined
 def _move(a: Any, theta: Any, w: Any, live: Any, length: float) -> None:
     """Fill `w.trial` with the point a part of the step away, inside the limits."""
     for k in range(theta.size):
@@ -195,7 +201,7 @@ def _move(a: Any, theta: Any, w: Any, live: Any, length: float) -> None:
         w.trial[k] = min(max(moved, a.lower[k]), a.upper[k])
 
 
-@njit(**INNER)
+@inlined
 def _exact(a: Any, d: Any, theta: Any, w: Any) -> None:
     """Replace `w.hessian`, filled with the information, by the observed one; keep the gradient."""
     for k in range(theta.size):
@@ -207,14 +213,14 @@ def _exact(a: Any, d: Any, theta: Any, w: Any) -> None:
         w.gradient[k] = w.kept[k]
 
 
-@njit(**INNER)
-def error_of(a: Any, d: Any, theta: Any, free: Any, k: int, w: Any) -> float:
+@kernel(types.float64(MODEL, OBSERVED, FLOATS, _FREE, types.int64, WORK))
+def error_of(a: Any, d: Any, theta: Any, free: Any, k: int, w: Any) -> Any:
     """Return the error of parameter k at a minimum, from the Hessian of the last steps; NaN if it is not positive."""
     w.scoring[0] = False
     evaluate(a, d, theta, w)
     add_gradient(a, theta, w)
     fill_information(a, d, theta, w)
-    order, size = np.empty(free.size, np.int64), 0
+    order, size = w.order, 0
     for j in range(free.size):
         if free[j]:
             w.kept[size] = 1.0 if j == k else 0.0

@@ -1,200 +1,99 @@
-"""Packed arrays and parameters in, yields per component and bin and their derivatives out (numba kernels)."""
+"""The yields of every component and bin, the prediction and its variance, and their derivatives by the parameters."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from numba import njit
+from numba import types
 
-from spectrafit.inference.kernels.handles import bind_work
-from spectrafit.inference.kernels.morphing import INNER, basis_value, code4_bin, factor_value
-from spectrafit.inference.packing import Arrays
+from spectrafit.inference.kernels.fields import FLOATS, MODEL, WORK, row, view
+from spectrafit.inference.kernels.morphing import code4_factor, code4p_value, factor_value, spline_value
+from spectrafit.inference.kernels.shapes import (
+    add_residual_gradient,
+    add_residual_variance,
+    add_shape_gradient,
+    add_shape_jacobian,
+    fill_shape,
+)
+from spectrafit.jit import inlined, kernel
 
-__all__ = ["FAST", "Buffers", "Work", "add_gradient", "fill_jacobian", "fill_yields", "workspace"]
+__all__ = ["add_gradient", "fill_jacobian", "fill_yields"]
 
-Floats = npt.NDArray[np.float64]
-# Sums may be reordered (SIMD), everything else keeps IEEE rules: NaN and infinity must stay visible.
-FAST = {"reassoc", "contract", "nsz"}
-
-
-class Buffers(NamedTuple):
-    """Arrays the kernels write into; see `Arrays` for the letters."""
-
-    scoring: npt.NDArray[np.bool_]  # (1,) whether `curvature` is the expected one
-    parts: Floats  # (2,) 2NLL of the bins, of the constraints
-    phi: Floats  # scalar functions of additive morphs and their derivatives
-    slope: Floats
-    bend: Floats
-    factor: Floats  # (F,) values of whole-component factors and their derivatives
-    factor_slope: Floats
-    product: Floats  # (C,)
-    bracket: Floats  # (L,) nominal + additive morphs
-    shape: Floats  # (L,) product of per-bin factors
-    yields: Floats  # (L,)
-    adjoint: Floats  # (L,)
-    mean: Floats  # (B,)
-    shared: Floats  # part of the mean the local gammas multiply
-    variance: Floats
-    by_mean: Floats  # derivatives of 2NLL
-    by_shared: Floats
-    by_variance: Floats
-    curvature: Floats  # second derivative by the mean
-    gamma: Floats  # local gamma at its minimum
-    fitted: Floats  # prediction there
-    jacobian: Floats  # (K, B)
-    scaled: Floats  # (B,)
-    hessian: Floats  # (K, K)
-    lower: Floats  # (K, K) Cholesky factor
-    gradient: Floats  # (K,)
-    bending: Floats  # (K,) second derivatives of the morphs, weighted as in the gradient
-    kept: Floats
-    step: Floats
-    trial: Floats
-    other: Floats
+_HERE = types.void(MODEL, FLOATS, WORK)
 
 
-class Work(Buffers):
-    """Scratch space: the arrays for Python, and their `handle` for the kernels."""
-
-    handle: Any
-
-
-def workspace(a: Arrays) -> Work:
-    """Return scratch space for a model."""
-    k, c, n, b = a.initial.size, a.start.size, a.nominal.size, a.used.size
-    functions = a.basis_kind.size
-    work = Work(
-        scoring=np.zeros(1, np.bool_),
-        parts=np.zeros(2),
-        phi=np.zeros(functions),
-        slope=np.zeros(functions),
-        bend=np.zeros(functions),
-        factor=np.zeros(a.factor_kind.size),
-        factor_slope=np.zeros(a.factor_kind.size),
-        product=np.zeros(c),
-        bracket=np.zeros(n),
-        shape=np.ones(n),
-        yields=np.zeros(n),
-        adjoint=np.zeros(n),
-        mean=np.zeros(b),
-        shared=np.zeros(b),
-        variance=np.zeros(b),
-        by_mean=np.zeros(b),
-        by_shared=np.zeros(b),
-        by_variance=np.zeros(b),
-        curvature=np.zeros(b),
-        gamma=np.ones(b),
-        fitted=np.zeros(b),
-        jacobian=np.zeros((k, b)),
-        scaled=np.zeros(b),
-        hessian=np.zeros((k, k)),
-        lower=np.zeros((k, k)),
-        gradient=np.zeros(k),
-        bending=np.zeros(k),
-        kept=np.zeros(k),
-        step=np.zeros(k),
-        trial=np.zeros(k),
-        other=np.zeros(k),
-    )
-    work.handle = bind_work(Buffers(*work))
-    return work
+@kernel(_HERE)
+def _fill_functions(a: Any, theta: Any, w: Any) -> None:
+    """Fill the scalar functions of additive morphs and the whole-component factors, with their derivatives."""
+    for i in range(a.basis_kind.size):
+        kind, x = a.basis_kind[i], theta[a.basis_parameter[i]]
+        value, slope, second = x, 1.0, 0.0
+        if kind == 1:
+            value, slope, second = code4p_value(x)
+        elif kind == 2:
+            value, slope, second = spline_value(x, a.tables, a.basis_table[i])
+        w.basis[i], w.basis_slope[i], w.basis_second[i] = value, slope, second
+    for f in range(a.factor_kind.size):
+        kind, x = a.factor_kind[f], theta[a.factor_parameter[f]]
+        if kind == 3:
+            value, slope = code4_factor(x, a.factor_values, 8 * f)
+        else:
+            value, slope = factor_value(kind, x, a.factor_values[8 * f])
+        w.factor[f], w.factor_slope[f] = value, slope
 
 
-@njit(**INNER, fastmath=FAST)
+@kernel(_HERE, fastmath=True)
 def fill_yields(a: Any, theta: Any, w: Any) -> None:
     """Fill the yields of every component, and mean, shared mean and variance of every bin."""
-    for i in range(a.basis_kind.size):
-        value, slope, bend = basis_value(a.basis_kind[i], theta[a.basis_parameter[i]], a.tables, a.basis_table[i])
-        w.phi[i] = value
-        w.slope[i] = slope
-        w.bend[i] = bend
-    for f in range(a.factor_kind.size):
-        value, slope = factor_value(a.factor_kind[f], theta[a.factor_parameter[f]], a.factor_values, 8 * f)
-        w.factor[f] = value
-        w.factor_slope[f] = slope
-    # Loops run over slices taken before them: numba cannot know that a field of a handle stays where it is.
-    means, shares = w.mean, w.shared
+    _fill_functions(a, theta, w)
+    means, shares, places, starts, sizes = w.mean, w.shared, a.place, a.start, a.size
     for b in range(means.size):
         means[b] = shares[b] = 0.0
-    for c in range(a.start.size):
+    for c in range(starts.size):
         product = 1.0
         for f in range(a.factor_at[c], a.factor_at[c + 1]):
             product *= w.factor[f]
         w.product[c] = product
-        n, p, s = a.size[c], a.place[c], a.start[c]
-        bracket, yields, mean = w.bracket[p : p + n], w.yields[p : p + n], means[s : s + n]
-        nominal = a.nominal[p : p + n]
+        n, p, s = sizes[c], places[c], starts[c]
+        bracket, nominal = view(w.bracket, p, n), view(a.nominal, p, n)
         for i in range(n):
             bracket[i] = nominal[i]
         for t in range(a.term_at[c], a.term_at[c + 1]):
-            phi = w.phi[a.term_basis[t]]
-            if phi != 0.0:
-                vector = a.vectors[a.term_place[t] : a.term_place[t] + n]
+            value = w.basis[a.term_basis[t]]
+            if value != 0.0:
+                vector = view(a.vectors, a.term_place[t], n)
                 for i in range(n):
-                    bracket[i] += phi * vector[i]
-        if a.bend_at[c + 1] > a.bend_at[c] or a.gamma_at[c + 1] > a.gamma_at[c]:
-            _fill_shape(a, theta, w, c)
-            shape = w.shape[p : p + n]
-            for i in range(n):
-                yields[i] = product * shape[i] * bracket[i]
-        else:
-            for i in range(n):
-                yields[i] = product * bracket[i]
+                    bracket[i] += value * vector[i]
+        if a.code4_at[c + 1] > a.code4_at[c] or a.bin_factor_at[c + 1] > a.bin_factor_at[c]:
+            fill_shape(a, theta, w, c)
+        shape, yields, mean, shared = view(w.shape, p, n), view(w.yields, p, n), view(means, s, n), view(shares, s, n)
         for i in range(n):
+            yields[i] = product * shape[i] * bracket[i]
             mean[i] += yields[i]
-        if a.local[c]:
-            shared = shares[s : s + n]
+        if a.shared[c]:
             for i in range(n):
                 shared[i] += yields[i]
-    _fill_variance(a, theta, w)
-
-
-@njit(**INNER)
-def _fill_shape(a: Any, theta: Any, w: Any, c: int) -> None:
-    """Fill the per-bin factors of one component: multiplicative morphs and gammas."""
-    n, p = a.size[c], a.place[c]
-    for i in range(n):
-        w.shape[p + i] = 1.0
-    for m in range(a.bend_at[c], a.bend_at[c + 1]):
-        x = theta[a.bend_parameter[m]]
-        for i in range(n):
-            w.shape[p + i] *= code4_bin(x, a.bends, a.bend_place[m] + 8 * i)[0]
-    for g in range(a.gamma_at[c], a.gamma_at[c + 1]):
-        for i in range(n):
-            k = a.gammas[a.gamma_place[g] + i]
-            if k >= 0:
-                w.shape[p + i] *= theta[k]
-
-
-@njit(**INNER, fastmath=FAST)
-def _fill_variance(a: Any, theta: Any, w: Any) -> None:
-    """Fill the variance of the simulation; a sum that comes out negative counts as 0."""
-    variances, kind, width, shared = w.variance, a.local_kind, a.local_width, w.shared
+    variances, kind, width = w.variance, a.gamma_kind, a.gamma_width
     for b in range(variances.size):
         variances[b] = 0.0
     for v in range(a.pair_first.size):
-        first, second = a.pair_first[v], a.pair_second[v]
-        n, s, p, q, r = a.size[first], a.start[first], a.place[first], a.place[second], a.pair_place[v]
-        variance, pairs = variances[s : s + n], a.pairs[r : r + n]
-        one, other = w.yields[p : p + n], w.yields[q : q + n]
+        one, other = a.pair_first[v], a.pair_second[v]
+        n = sizes[one]
+        variance, pairs = view(variances, starts[one], n), view(a.pairs, a.pair_place[v], n)
+        first, second = view(w.yields, places[one], n), view(w.yields, places[other], n)
         for i in range(n):
-            variance[i] += pairs[i] * one[i] * other[i]
-    kappa = theta[a.poi] if a.poi >= 0 else 0.0
-    power = 1.0
-    for k in range(a.residual.shape[0]):
-        residual = a.residual[k]
-        for b in range(variances.size):
-            variances[b] += power * residual[b]
-        power *= kappa
+            variance[i] += pairs[i] * first[i] * second[i]
+    if a.residual.shape[0] > 0:
+        add_residual_variance(a, theta, w)
     for b in range(variances.size):
+        total = variances[b]
         if kind[b] == 1:
-            variances[b] += (width[b] * shared[b]) ** 2
-        variances[b] = max(variances[b], 0.0)
+            total += (width[b] * shares[b]) ** 2
+        # A sum that comes out negative counts as 0.
+        variances[b] = max(total, 0.0)
 
 
-@njit(**INNER)
+@inlined
 def _rest(values: Any, first: int, last: int, f: int) -> Any:
     """Return the product of factors first .. last - 1 without factor f."""
     product = 1.0
@@ -204,145 +103,87 @@ def _rest(values: Any, first: int, last: int, f: int) -> Any:
     return product
 
 
-@njit(**INNER, fastmath=FAST)
+@kernel(_HERE, fastmath=True)
 def add_gradient(a: Any, theta: Any, w: Any) -> None:
-    """Add the bins' part to `w.gradient`, after `evaluate`."""
-    gradient = w.gradient
-    for c in range(a.start.size):
-        n, p, s = a.size[c], a.place[c], a.start[c]
-        adjoint, by_mean, by_shared = w.adjoint[p : p + n], w.by_mean[s : s + n], w.by_shared[s : s + n]
-        if a.local[c]:
-            for i in range(n):
-                adjoint[i] = by_mean[i] + by_shared[i]
-        else:
-            for i in range(n):
-                adjoint[i] = by_mean[i]
-    for v in range(a.pair_first.size):
-        first, second = a.pair_first[v], a.pair_second[v]
-        n, s, p, q, r = a.size[first], a.start[first], a.place[first], a.place[second], a.pair_place[v]
-        by_variance, pairs = w.by_variance[s : s + n], a.pairs[r : r + n]
-        one, other = w.yields[p : p + n], w.yields[q : q + n]
-        to_one, to_other = w.adjoint[p : p + n], w.adjoint[q : q + n]
+    """Add the bins' part to `w.gradient`, after `evaluate`, and fill `w.second`."""
+    gradient, second, places, starts, sizes = w.gradient, w.second, a.place, a.start, a.size
+    for k in range(second.size):
+        second[k] = 0.0
+    for c in range(starts.size):
+        n, s, on = sizes[c], starts[c], 1.0 if a.shared[c] else 0.0
+        adjoint, by_mean, by_shared = view(w.adjoint, places[c], n), view(w.by_mean, s, n), view(w.by_shared, s, n)
         for i in range(n):
-            to_one[i] += by_variance[i] * pairs[i] * other[i]
+            adjoint[i] = by_mean[i] + on * by_shared[i]
+    for v in range(2 * a.pair_first.size):
+        # Each pair once for either of its components.
+        u = v // 2
+        to, other = (a.pair_second[u], a.pair_first[u]) if v % 2 else (a.pair_first[u], a.pair_second[u])
+        n = sizes[to]
+        by_variance, pairs = view(w.by_variance, starts[to], n), view(a.pairs, a.pair_place[u], n)
+        adjoint, yields = view(w.adjoint, places[to], n), view(w.yields, places[other], n)
         for i in range(n):
-            to_other[i] += by_variance[i] * pairs[i] * one[i]
-    if a.poi >= 0:
-        power = 1.0
-        for k in range(1, a.residual.shape[0]):
-            slope = 0.0
-            by_variance, residual = w.by_variance, a.residual[k]
-            for b in range(residual.size):
-                slope += by_variance[b] * residual[b]
-            gradient[a.poi] += k * power * slope
-            power *= theta[a.poi]
-    _add_components(a, theta, w)
-
-
-@njit(**INNER)
-def _others(a: Any, theta: Any, w: Any, c: int, g: int, i: int) -> Any:
-    """Return the yield of bin i of a component without its gamma g, which is 0."""
-    value = w.product[c] * w.bracket[a.place[c] + i]
-    for m in range(a.bend_at[c], a.bend_at[c + 1]):
-        value *= code4_bin(theta[a.bend_parameter[m]], a.bends, a.bend_place[m] + 8 * i)[0]
-    for h in range(a.gamma_at[c], a.gamma_at[c + 1]):
-        k = a.gammas[a.gamma_place[h] + i]
-        if h != g and k >= 0:
-            value *= theta[k]
-    return value
-
-
-@njit(**INNER, fastmath=FAST)
-def _add_components(a: Any, theta: Any, w: Any) -> None:
-    """Add the components' parts to the gradient; their adjoints are used up."""
-    gradient, bending = w.gradient, w.bending
-    for k in range(bending.size):
-        bending[k] = 0.0
-    for c in range(a.start.size):
-        n, p = a.size[c], a.place[c]
-        adjoint, bracket, yields = w.adjoint[p : p + n], w.bracket[p : p + n], w.yields[p : p + n]
-        for m in range(a.bend_at[c], a.bend_at[c + 1]):
-            k, total = a.bend_parameter[m], 0.0
-            for i in range(n):
-                value, slope = code4_bin(theta[k], a.bends, a.bend_place[m] + 8 * i)
-                total += adjoint[i] * yields[i] * slope / value
-            gradient[k] += total
-        for g in range(a.gamma_at[c], a.gamma_at[c + 1]):
-            for i in range(n):
-                k = a.gammas[a.gamma_place[g] + i]
-                if k >= 0:
-                    rest = yields[i] / theta[k] if theta[k] != 0.0 else _others(a, theta, w, c, g, i)
-                    gradient[k] += adjoint[i] * rest
-        if a.bend_at[c + 1] > a.bend_at[c] or a.gamma_at[c + 1] > a.gamma_at[c]:
-            shape = w.shape[p : p + n]
-            for i in range(n):
-                adjoint[i] *= shape[i]
-        if a.factor_at[c + 1] > a.factor_at[c]:
-            total = 0.0
-            for i in range(n):
-                total += adjoint[i] * bracket[i]
-            first, last = a.factor_at[c], a.factor_at[c + 1]
-            factor, by_parameter = w.factor, w.factor_slope
-            for f in range(first, last):
-                rest = w.product[c] / factor[f] if w.product[c] != 0.0 else _rest(factor, first, last, f)
-                gradient[a.factor_parameter[f]] += by_parameter[f] * rest * total
+            adjoint[i] += by_variance[i] * pairs[i] * yields[i]
+    if a.residual.shape[0] > 0:
+        add_residual_gradient(a, theta, w)
+    for c in range(starts.size):
+        n, p, product = sizes[c], places[c], w.product[c]
+        if a.code4_at[c + 1] > a.code4_at[c] or a.bin_factor_at[c + 1] > a.bin_factor_at[c]:
+            add_shape_gradient(a, theta, w, c)
+        adjoint, bracket, shape = view(w.adjoint, p, n), view(w.bracket, p, n), view(w.shape, p, n)
+        total = 0.0
+        for i in range(n):
+            adjoint[i] *= shape[i]
+            total += adjoint[i] * bracket[i]
+        first, last, factor = a.factor_at[c], a.factor_at[c + 1], w.factor
+        for f in range(first, last):
+            rest = product / factor[f] if product != 0.0 else _rest(factor, first, last, f)
+            gradient[a.factor_parameter[f]] += w.factor_slope[f] * rest * total
         for t in range(a.term_at[c], a.term_at[c + 1]):
-            vector = a.vectors[a.term_place[t] : a.term_place[t] + n]
+            vector = view(a.vectors, a.term_place[t], n)
             total = 0.0
             for i in range(n):
                 total += adjoint[i] * vector[i]
             basis = a.term_basis[t]
-            gradient[a.basis_parameter[basis]] += w.product[c] * w.slope[basis] * total
-            bending[a.basis_parameter[basis]] += w.product[c] * w.bend[basis] * total
+            k = a.basis_parameter[basis]
+            gradient[k] += product * w.basis_slope[basis] * total
+            second[k] += product * w.basis_second[basis] * total
 
 
-@njit(**INNER, fastmath=FAST)
+@kernel(_HERE, fastmath=True)
 def fill_jacobian(a: Any, theta: Any, w: Any) -> None:
     """Fill `w.jacobian` with the derivatives of the predictions by the parameters, after `fill_bins`.
 
-    Local gammas stay where they are: dt = dm + (gamma - 1) dshared.
+    The bins' gammas stay where they are: dt = dm + (gamma - 1) dshared.
     """
-    jacobian, lead = w.jacobian, w.adjoint
+    jacobian = w.jacobian
     for k in range(theta.size):
-        row = jacobian[k]
-        for b in range(row.size):
-            row[b] = 0.0
+        whole = row(jacobian, k, 0, w.mean.size)
+        for b in range(whole.size):
+            whole[b] = 0.0
     for c in range(a.start.size):
-        n, p, s = a.size[c], a.place[c], a.start[c]
-        bracket, yields = w.bracket[p : p + n], w.yields[p : p + n]
-        weight = lead[p : p + n]
-        gamma = w.gamma[s : s + n]
+        n, p, s, product = a.size[c], a.place[c], a.start[c], w.product[c]
+        on = 1.0 if a.shared[c] else 0.0
+        weight, shape, gamma = view(w.adjoint, p, n), view(w.shape, p, n), view(w.gamma, s, n)
         for i in range(n):
-            weight[i] = gamma[i] if a.local[c] else 1.0
-        for m in range(a.bend_at[c], a.bend_at[c + 1]):
-            k = a.bend_parameter[m]
-            for i in range(n):
-                value, slope = code4_bin(theta[k], a.bends, a.bend_place[m] + 8 * i)
-                jacobian[k, s + i] += weight[i] * yields[i] * slope / value
-        for g in range(a.gamma_at[c], a.gamma_at[c + 1]):
-            for i in range(n):
-                k = a.gammas[a.gamma_place[g] + i]
-                if k >= 0:
-                    rest = yields[i] / theta[k] if theta[k] != 0.0 else _others(a, theta, w, c, g, i)
-                    jacobian[k, s + i] += weight[i] * rest
-        if a.bend_at[c + 1] > a.bend_at[c] or a.gamma_at[c + 1] > a.gamma_at[c]:
-            shape = w.shape[p : p + n]
+            weight[i] = 1.0 + on * (gamma[i] - 1.0)
+        if a.code4_at[c + 1] > a.code4_at[c] or a.bin_factor_at[c + 1] > a.bin_factor_at[c]:
+            add_shape_jacobian(a, theta, w, c)
             for i in range(n):
                 weight[i] *= shape[i]
-        first, last = a.factor_at[c], a.factor_at[c + 1]
-        factor, by_parameter = w.factor, w.factor_slope
-        for f in range(first, last):
-            slope = by_parameter[f] * (
-                w.product[c] / factor[f] if w.product[c] != 0.0 else _rest(factor, first, last, f)
-            )
-            row = jacobian[a.factor_parameter[f], s : s + n]
-            for i in range(n):
-                row[i] += slope * weight[i] * bracket[i]
-        for t in range(a.term_at[c], a.term_at[c + 1]):
-            vector = a.vectors[a.term_place[t] : a.term_place[t] + n]
-            basis = a.term_basis[t]
-            slope = w.product[c] * w.slope[basis]
-            row = jacobian[a.basis_parameter[basis], s : s + n]
+        first, last, factor = a.factor_at[c], a.factor_at[c + 1], w.factor
+        begin = a.term_at[c]
+        # Factors move the whole bracket, terms their own vector.
+        for x in range(last - first + a.term_at[c + 1] - begin):
+            if x < last - first:
+                f = first + x
+                slope = w.factor_slope[f] * (product / factor[f] if product != 0.0 else _rest(factor, first, last, f))
+                k, vector = a.factor_parameter[f], view(w.bracket, p, n)
+            else:
+                t = begin + x - (last - first)
+                basis = a.term_basis[t]
+                slope = product * w.basis_slope[basis]
+                k, vector = a.basis_parameter[basis], view(a.vectors, a.term_place[t], n)
             if slope != 0.0:
+                moved = row(jacobian, k, s, n)
                 for i in range(n):
-                    row[i] += slope * weight[i] * vector[i]
+                    moved[i] += slope * weight[i] * vector[i]

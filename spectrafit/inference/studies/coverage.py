@@ -1,10 +1,8 @@
-"""A model and true values in, how often each method's interval holds the truth out, with binomial bands.
+"""Coverage: how often each method's interval holds the truth, counted in thrown experiments, with binomial bands.
 
 Experiments are thrown from true parameters, auxiliary measurements and (optionally) the simulation's own fluctuations
-included. An interval holds the true kappa exactly if the method accepts kappa there, so each experiment is tested at
-its true kappa only. Feldman-Cousins and CLs get their own toys in every experiment, thrown from what that experiment's
-fit found: with p = (toys above + 1) / (toys + 1) such a Monte-Carlo test has the right size for any number of toys of
-which alpha is a multiple of 1 / (toys + 1).
+included. Each experiment is asked whether the method accepts its true kappa; Feldman-Cousins and CLs get their own toys
+in every experiment, thrown from what that experiment's fit found.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Executor
 from typing import Literal
 
 import numpy as np
@@ -20,18 +17,17 @@ import numpy.typing as npt
 from scipy.special import betaincinv
 
 from spectrafit import execution
-from spectrafit.errors import ConfigError, DataError, nearest
-from spectrafit.inference.intervals import asymptotic
-from spectrafit.inference.intervals.bayes import posterior_limit
-from spectrafit.inference.intervals.limits import METHODS
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.inference.intervals.acceptance import Question
+from spectrafit.inference.intervals.limits import METHODS, named, smallest
 from spectrafit.inference.intervals.scan import Scan
-from spectrafit.inference.kernels.yields import workspace
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.kernels.fields import workspace
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Ledger
 from spectrafit.inference.toys import ensemble as toys
-from spectrafit.inference.toys.ensemble import Ensemble, Task, bounded_ratio, ensemble, throw_and_fit
-from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.inference.toys.ensemble import ensemble
+from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.random import normal, stream_key
 
 __all__ = ["Coverage", "coverage"]
@@ -106,7 +102,7 @@ class Coverage:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class _Task:
+class _Share:
     """Experiments first .. first + count - 1 at one true kappa."""
 
     model: Model
@@ -114,10 +110,7 @@ class _Task:
     methods: tuple[tuple[str, str], ...]
     level: float
     shifts: Mapping[str, float] | None
-    mc: bool
-    kind: Literal["profiled", "prior"]
-    toys: int
-    seed: int
+    toys: ToyOptions
     first: int
     count: int
 
@@ -134,12 +127,8 @@ def coverage(
     sides: Literal["one", "two"] = "one",
     truth: Mapping[str, float] | Literal["thrown"] | None = None,
     simulation: Literal["thrown", "exact"] = "thrown",
-    ensemble: Literal["profiled", "prior"] = "profiled",
     experiments: int = 500,
-    toys: int = 199,
-    seed: int = 1,
-    executor: str | Executor = "serial",
-    workers: int | None = None,
+    toys: int | ToyOptions = 199,
 ) -> Coverage:
     """Throw experiments at true values of kappa and count the intervals that hold it.
 
@@ -158,61 +147,56 @@ def coverage(
         experiment (coverage on average), or nominal.
     simulation : {"thrown", "exact"}
         Whether the analyser's templates fluctuate around the truth as their MC variance says, or are the truth.
-    ensemble : {"profiled", "prior"}
-        Of the toys of Feldman-Cousins and cls-toys.
-    experiments, toys : int
-        Experiments at each kappa; toys in each of them.
-    seed : int
-    executor, workers
-        As for `spectrafit.execution.executor`.
+    experiments : int
+        At each kappa.
+    toys : int or ToyOptions
+        Toys in each experiment, for the methods that throw. The seed is that of the experiments too, and the executor
+        is who makes them.
 
     Raises
     ------
     ConfigError
         Unknown methods or parameters; toys of which 1 - level is no multiple of 1 / (toys + 1).
     """
-    for method in methods:
-        if method not in METHODS:
-            known = ", ".join(METHODS)
-            raise ConfigError(f"coverage: no method {method!r}, there are {known}{nearest(method, METHODS)}")
-    if model.coupling and COUPLINGS[model.coupling].lower is None and {"cls", "cls-toys"} & set(methods):
-        raise ConfigError(f"coverage: CLs needs a smallest kappa; both signs of {model.coupling!r} are physical")
-    places = (1.0 - level) * (toys + 1)
-    if abs(places - round(places)) > 1e-9 and {"feldman-cousins", "cls-toys"} & set(methods):
-        raise ConfigError(f"coverage: toys = {toys}: needs (1 - level) (toys + 1) to be whole; use 199 or 999 for 90 %")
+    how = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys)
+    rows = [named(method, model=model, where="coverage") for method in methods]
+    places = (1.0 - level) * (how.toys + 1)
+    if abs(places - round(places)) > 1e-9 and any(row.throws for row in rows):
+        raise ConfigError(
+            f"coverage: toys = {how.toys}: needs (1 - level) (toys + 1) to be whole; use 199 or 999 for 90 %"
+        )
     shifts = None if truth == "thrown" else dict(truth or {})
     for name in shifts or {}:
         model.index(name)
-    named = tuple((m, "two" if m == "feldman-cousins" else sides if m == "profile" else "one") for m in methods)
+    tested = tuple((row.name, sides if sides in row.sides else row.sides[0]) for row in rows)
     values = np.asarray(kappas, dtype=np.float64).reshape(-1)
-    counts = np.zeros((2, len(values), len(named)), dtype=np.int64)
+    counts = np.zeros((2, len(values), len(tested)), dtype=np.int64)
     ledger, failed = Ledger(), 0
 
-    def tasks() -> Iterator[_Task]:
+    def tasks() -> Iterator[_Share]:
         for kappa in values:
             for first in range(0, experiments, _CHUNK):
-                yield _Task(
+                yield _Share(
                     model=model,
                     kappa=float(kappa),
-                    methods=named,
+                    methods=tested,
                     level=level,
                     shifts=shifts,
-                    mc=simulation == "thrown",
-                    kind=ensemble,
-                    toys=toys,
-                    seed=seed,
+                    toys=inner,
                     first=first,
                     count=min(_CHUNK, experiments - first),
                 )
 
-    with execution.executor(executor, workers, preload=("spectrafit.inference.studies.coverage",)) as pool:
+    # What is sent to workers has no executor of its own.
+    inner = dataclasses.replace(how, mc=simulation == "thrown", executor="serial", workers=None)
+    with execution.executor(how.executor, how.workers, preload=("spectrafit.inference.studies.coverage",)) as pool:
         chunks = math.ceil(experiments / _CHUNK)
         for i, (accepted, lost, account) in enumerate(execution.imap(pool, _work, tasks())):
             counts[:, i // chunks] += accepted
             failed, ledger = failed + lost, ledger + account
     return Coverage(
         kappas=values,
-        methods=tuple(f"{m} ({s})" for m, s in named),
+        methods=tuple(f"{m} ({s})" for m, s in tested),
         level=level,
         accepted=counts[0],
         experiments=counts[1],
@@ -223,7 +207,7 @@ def coverage(
     )
 
 
-def _work(task: _Task) -> tuple[Ints, int, Ledger]:
+def _work(task: _Share) -> tuple[Ints, int, Ledger]:
     """Return (accepted, experiments) of each method, failed experiments, and the ledger of the toys."""
     counts = np.zeros((2, len(task.methods)), dtype=np.int64)
     failed, ledger = 0, Ledger()
@@ -241,11 +225,10 @@ def _work(task: _Task) -> tuple[Ints, int, Ledger]:
 class _Experiment:
     """One thrown experiment, and the tests of its true kappa."""
 
-    def __init__(self, task: _Task, number: int) -> None:
+    def __init__(self, task: _Share, number: int) -> None:
         model = task.model
-        self.task, self.number = task, number
-        self.lower = COUPLINGS[model.coupling].lower if model.coupling else 0.0
-        key = stream_key(task.seed, "coverage")
+        self.task = task
+        key = stream_key(task.toys.seed, "coverage")
         values = model.initial
         for k, p in enumerate(model.parameters):
             if task.shifts is None and p.constraint == "gaussian" and not p.fixed:
@@ -254,56 +237,22 @@ class _Experiment:
                 values[k] += task.shifts.get(p.name, 0.0)
         values[model.index(model.poi)] = task.kappa
         # Counts of the true prediction; the templates' auxiliary measurement is thrown around it.
-        truth = ensemble(model, values, mc=task.mc, seed=task.seed)
-        at = truth.truth._replace(fitted=np.maximum(predict(model, values).mean, 0.0), gamma=np.ones(model.n_bins))
-        d = toys.scratch(model)
-        toys.throw(model.handle, at, key, number, d, workspace(model.arrays).handle)
-        self.scan = Scan(model, self.lower, measured=d)
-        self.ledger = Ledger()
+        truth = ensemble(model, values, mc=task.toys.mc, seed=task.toys.seed)
+        at = truth.truth._replace(
+            fitted=np.maximum(Likelihood(model).predict(values).mean, 0.0), gamma=np.ones(model.n_bins)
+        )
+        arrays, d = Likelihood(model).arrays, toys.scratch(model)
+        toys.throw(arrays, at, key, number, d, workspace(arrays))
+        self.scan = Scan(model, smallest(model), measured=d)
 
     def accepts(self) -> tuple[Ints, Ledger]:
         """Return for each method whether the true kappa is in the interval."""
-        inside = np.array([self._accepts(method, sides) for method, sides in self.task.methods], dtype=np.int64)
-        return inside, self.ledger
-
-    def _accepts(self, method: str, sides: str) -> bool:
-        scan, alpha = self.scan, 1.0 - self.task.level
-        kappa = self.task.kappa
-        if self.lower is not None:
-            # A one-sided interval at the boundary itself: just inside, where an empty interval shows.
-            kappa = max(kappa, self.lower + 1e-6 * scan.error)
-        statistic = scan.statistic(kappa, sides)
-        if method in ("bayes", "bayes-mu"):
-            return posterior_limit(scan, self.task.level, root=method == "bayes-mu") >= kappa
-        if method in ("feldman-cousins", "cls-toys"):
-            return self._toy_p_value(kappa, statistic, cls=method == "cls-toys") > alpha
-        q_a = scan.asimov().statistic(kappa, sides)
-        if method == "cls":
-            return bool(asymptotic.cls(statistic, q_a) > alpha)
-        if sides == "one":
-            return bool(asymptotic.one_sided(statistic, q_a if self.lower is not None else np.inf) > alpha)
-        p = asymptotic.two_sided(statistic, q_a) if self.lower is not None else asymptotic.unbounded(statistic)
-        return bool(p > alpha)
-
-    def _toy_p_value(self, kappa: float, statistic: float, *, cls: bool) -> float:
-        p = self._tail(kappa, kappa, statistic, cls=cls)
-        if cls:
-            p /= self._tail(self.lower or 0.0, kappa, statistic, cls=cls)
-        return p
-
-    def _tail(self, truth: float, kappa: float, statistic: float, *, cls: bool) -> float:
-        task = self.task
-        of: Ensemble = ensemble(
-            task.model,
-            self.scan.at(truth).values,
-            kind=task.kind,
-            mc=task.mc,
-            seed=task.seed,
-            measured=self.scan.problem.observed,
-            lower=-math.inf if self.lower is None else self.lower,
-        )
-        tested = np.array([kappa])
-        rows, ledger = throw_and_fit(Task(ensemble=of, kappas=tested, first=0, count=task.toys, referee=False))
-        self.ledger = self.ledger + ledger
-        ratio = bounded_ratio(rows[np.isfinite(rows[:, 0])], tested, cls=cls)[:, 0]
-        return float((np.sum(ratio >= statistic - 1e-6) + 1) / (len(ratio) + 1))
+        inside, ledger = [], Ledger()
+        for method, sides in self.task.methods:
+            question = Question(
+                scan=self.scan, kappa=self.task.kappa, level=self.task.level, sides=sides, toys=self.task.toys
+            )
+            held, account = METHODS[method].acceptance(question)
+            inside.append(held)
+            ledger = ledger + account
+        return np.array(inside, dtype=np.int64), ledger

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from concurrent.futures import Executor
 from typing import Any, Literal
 
 import numpy as np
@@ -12,9 +11,10 @@ import numpy.typing as npt
 
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.intervals.limits import Method, upper_limit
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Limit
+from spectrafit.inference.toys.options import ToyOptions
 
 __all__ = ["Sensitivity", "scaled", "sensitivity"]
 
@@ -96,7 +96,7 @@ def scaled(
     """
     if not exposure > 0:
         raise ConfigError(f"sensitivity: exposure {exposure:g}: needs a positive multiple")
-    if model.local is not None:
+    if model.gammas is not None:
         raise ConfigError("sensitivity: HistFactory's per-bin gammas cannot be scaled; use an analysis of our own")
     groups = {p.group for p in model.parameters if p.group}
     factors = dict(systematics) if isinstance(systematics, Mapping) else {}
@@ -128,7 +128,7 @@ def scaled(
         covariance=None if model.covariance is None else model.covariance * exposure**2,
         floor=model.floor * exposure,
     )
-    return result.with_data(np.maximum(predict(result).mean, 0.0), asimov=True)
+    return result.with_data(np.maximum(Likelihood(result).predict().mean, 0.0), asimov=True)
 
 
 def sensitivity(
@@ -140,10 +140,7 @@ def sensitivity(
     level: float = 0.90,
     method: Method = "profile",
     sides: Literal["one", "two"] | None = None,
-    toys: int = 2000,
-    seed: int = 1,
-    executor: str | Executor = "serial",
-    workers: int | None = None,
+    toys: int | ToyOptions = 2000,
 ) -> Sensitivity:
     """Return expected limits for every exposure and every scale of the systematics.
 
@@ -154,7 +151,7 @@ def sensitivity(
         Multiples of the model's exposure and of its prior widths.
     simulation : {"fixed", "grows"}
         See `scaled`.
-    level, method, sides, toys, seed, executor, workers
+    level, method, sides, toys
         As for `upper_limit`.
     """
     grid = np.asarray(exposures, dtype=np.float64).reshape(-1)
@@ -166,11 +163,8 @@ def sensitivity(
                 level=level,
                 method=method,
                 sides=sides,
-                simulations=0,
+                simulation=False,
                 toys=toys,
-                seed=seed,
-                executor=executor,
-                workers=workers,
             )
             for width in widths
         )

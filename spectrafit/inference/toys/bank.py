@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.execution import Pool
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Ledger
 from spectrafit.inference.toys.ensemble import Ensemble, run
@@ -136,9 +137,10 @@ class Bank:
 
 
 def _check(digest: str, model: Model, where: str) -> None:
-    if digest != model.digest:
+    own = Likelihood(model).digest
+    if digest != own:
         raise ConfigError(
-            f"{where}: toys of model {digest[:12]}, this one is {model.digest[:12]}; templates, systematics or fit "
+            f"{where}: toys of model {digest[:12]}, this one is {own[:12]}; templates, systematics or fit "
             "options changed: throw new toys into another file"
         )
 

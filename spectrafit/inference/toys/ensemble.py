@@ -21,22 +21,19 @@ import hashlib
 import math
 from collections.abc import Iterator
 from concurrent.futures import Executor
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from spectrafit import execution
-from spectrafit.inference.fitting.minimum import TOLERANCE, Problem
-from spectrafit.inference.kernels.morphing import INNER, OUTER
-from spectrafit.inference.kernels.newton import CONVERGED, error_of, minimise
-from spectrafit.inference.kernels.yields import fill_yields, workspace
-from spectrafit.inference.likelihood import observed, predict
+from spectrafit.inference.fitting.minimum import Problem
+from spectrafit.inference.kernels.fields import Observed, Truth, workspace
+from spectrafit.inference.kernels.throw import BEST, BOUND, ERROR, KAPPA, TESTED, fit_toys, throw
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
-from spectrafit.inference.packing import Observed
 from spectrafit.inference.results import Ledger
-from spectrafit.random import normal, poisson, stream_key
+from spectrafit.random import stream_key
 
 __all__ = [
     "BEST",
@@ -56,26 +53,8 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 
-# Columns of what is kept of a toy: unbounded best kappa, its error, 2NLL there, 2NLL at the boundary if the best kappa
-# is below it (else NaN), then 2NLL at each tested kappa.
-KAPPA, ERROR, BEST, BOUND, TESTED = range(5)
 _CHUNK = 250
 _REFEREE = 500  # Minuit repeats one toy in this many
-_ACCEPT = 1e-7  # EDM of toy fits
-
-
-class Truth(NamedTuple):
-    """What toys are thrown from."""
-
-    theta: Floats  # (K,)
-    centre: Floats  # (K,) auxiliary measurements, of the parameters and (B,) of the local gammas, where not thrown
-    local: Floats
-    fitted: Floats  # (B,) expected events
-    gamma: Floats  # (B,) local gammas
-    spread: Floats  # (B,) width of the local gammas' auxiliary measurement
-    root: Floats  # (K, K) Cholesky factor of the gaussian constraints' covariance
-    prior: bool
-    mc: bool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -90,7 +69,7 @@ class Ensemble:
     @property
     def digest(self) -> str:
         """Identity of the toys: model, truth, seed."""
-        state = hashlib.blake2b(f"{self.model.digest} {self.seed} {self.lower}".encode(), digest_size=16)
+        state = hashlib.blake2b(f"{Likelihood(self.model).digest} {self.seed} {self.lower}".encode(), digest_size=16)
         for values in self.truth:
             state.update(np.ascontiguousarray(values).tobytes())
         return state.hexdigest()
@@ -122,133 +101,36 @@ def ensemble(
     lower : float
         Boundary of kappa.
     """
-    a = model.arrays
+    a = Likelihood(model).arrays
     theta = np.array(values, dtype=np.float64)
-    seen = observed(model) if measured is None else measured
-    at = predict(model, theta, measured=seen)
+    seen = Likelihood(model).observed() if measured is None else measured
+    at = Likelihood(model).predict(theta, measured=seen)
     mean = np.where(at.mean > 0, at.mean, 1.0)
-    gaussian = a.local_kind == 1
-    poissonian = a.local_kind == 2
-    spread = np.where(gaussian, a.local_width, np.where(at.mean > 0, np.sqrt(at.variance) / mean, 0.0))
+    gaussian = a.gamma_kind == 1
+    poissonian = a.gamma_kind == 2
+    spread = np.where(gaussian, a.gamma_width, np.where(at.mean > 0, np.sqrt(at.variance) / mean, 0.0))
     gamma = np.where(gaussian | poissonian, at.gamma, np.where(at.mean > 0, at.fitted / mean, 1.0))
     truth = Truth(
         theta=theta,
         centre=seen.centre.copy(),
-        local=seen.local.copy(),
+        gamma_centre=seen.gamma_centre.copy(),
         fitted=np.maximum(at.fitted if mc else at.mean, 0.0),
         gamma=gamma if mc else np.ones_like(gamma),
         spread=np.where(poissonian, 0.0, spread),
         root=_root(model),
-        prior=kind == "prior",
-        mc=mc,
+        prior=int(kind == "prior"),
+        mc=int(mc),
     )
     return Ensemble(model=model, truth=truth, seed=seed, lower=lower)
 
 
 def _root(model: Model) -> Floats:
     """Return the Cholesky factor of the prior covariance; rows of other parameters are 0."""
-    a = model.arrays
+    a = Likelihood(model).arrays
     root = np.diag([p.width if p.constraint == "gaussian" else 0.0 for p in model.parameters])
     if a.correlated.size:
         root[np.ix_(a.correlated, a.correlated)] = np.linalg.cholesky(np.linalg.inv(a.inverse))
     return root
-
-
-@njit(**INNER)
-def _correlated(a: Any, root: Any, key: Any, index: int, k: int) -> Any:
-    """Return parameter k's deviation from its constraint."""
-    first = a.used.size
-    total = 0.0
-    for j in range(k + 1):
-        if root[k, j] != 0.0:
-            total += root[k, j] * normal(key, index, first + j)
-    return total
-
-
-@njit(**OUTER)
-def throw(a: Any, truth: Any, key: Any, index: int, d: Any, w: Any) -> None:
-    """Fill `d` with toy `index`. Numbers of bin b are draws b and B + K + b, those of parameter k draw B + k."""
-    n_bins, n_parameters = a.used.size, a.initial.size
-    after = n_bins + n_parameters
-    theta = w.other
-    for k in range(n_parameters):
-        theta[k] = truth.theta[k]
-        if truth.root[k, k] > 0.0:
-            shift = _correlated(a, truth.root, key, index, k)
-            if truth.prior:
-                theta[k] = min(max(truth.centre[k] + shift, a.lower[k]), a.upper[k])
-            d.centre[k] = truth.centre[k] if truth.prior else truth.theta[k] + shift
-        else:
-            d.centre[k] = truth.centre[k]
-    for i in range(a.auxiliary.size):
-        k = a.auxiliary[i]
-        if truth.prior:
-            shift = math.sqrt(truth.centre[k]) * normal(key, index, n_bins + k)
-            theta[k] = max((truth.centre[k] + shift) / a.factor[i], a.lower[k])
-        else:
-            d.centre[k] = poisson(key, index, n_bins + k, max(truth.theta[k] * a.factor[i], 0.0))
-    if truth.prior:
-        fill_yields(a, theta, w)
-    for b in range(n_bins):
-        expected = truth.fitted[b]
-        d.local[b] = truth.local[b]
-        if truth.prior:
-            expected = w.mean[b]
-            if truth.mc and a.local_kind[b] == 2:
-                width = a.local_width[b]
-                expected += normal(key, index, after + b) / math.sqrt(max(width, 1e-300)) * w.shared[b]
-            elif truth.mc and w.variance[b] > 0.0:
-                expected += normal(key, index, after + b) * math.sqrt(w.variance[b])
-        elif truth.mc and a.local_kind[b] == 2:
-            d.local[b] = poisson(key, index, after + b, truth.gamma[b] * a.local_width[b])
-        elif truth.mc and truth.spread[b] > 0.0:
-            d.local[b] = truth.gamma[b] + truth.spread[b] * normal(key, index, after + b)
-        d.counts[b] = poisson(key, index, b, max(expected, 0.0)) if a.used[b] else 0.0
-
-
-@njit(**INNER)
-def _minimum(a: Any, d: Any, theta: Any, free: Any, w: Any) -> tuple[float, int]:
-    """Return 2NLL at the minimum, and 1 if it is none."""
-    value, edm, _, status = minimise(a, d, theta, free, _ACCEPT, 400, w)
-    return value, 0 if status == CONVERGED or edm < TOLERANCE else 1
-
-
-@njit(**INNER)
-def _fit(a: Any, d: Any, begin: Any, kappas: Any, lower: float, row: Any, free: Any, w: Any) -> Any:
-    """Fill `row` with the fits of one experiment; return how many were made and how many failed."""
-    poi = a.poi
-    theta, start = begin.copy(), begin.copy()
-    row[BEST], bad = _minimum(a, d, theta, free, w)
-    row[KAPPA] = row[ERROR] = row[BOUND] = math.nan
-    fits = 1
-    if poi < 0:
-        return fits, bad
-    row[KAPPA], row[ERROR] = theta[poi], error_of(a, d, theta, free, poi, w)
-    free[poi] = False
-    for j in range(-1, kappas.size):
-        if j < 0 and not theta[poi] < lower:
-            continue
-        for k in range(theta.size):
-            start[k] = theta[k]
-        start[poi] = lower if j < 0 else kappas[j]
-        row[BOUND if j < 0 else TESTED + j], failed = _minimum(a, d, start, free, w)
-        fits += 1
-        bad += failed
-    free[poi] = True
-    return fits, bad
-
-
-@njit(**OUTER)
-def fit_toys(
-    a: Any, truth: Any, key: Any, first: int, kappas: Any, lower: float, rows: Any, bad: Any, free: Any, d: Any, w: Any
-) -> Any:
-    """Throw and fit toys `first` on: fill a row of `rows` and the number of failed fits in `bad`; return all fits."""
-    total = 0
-    for i in range(rows.shape[0]):
-        throw(a, truth, key, first + i, d, w)
-        fits, bad[i] = _fit(a, d, truth.theta, kappas, lower, rows[i], free, w)
-        total += fits
-    return total
 
 
 def bounded_ratio(rows: Floats, kappas: Floats, *, cls: bool) -> Floats:
@@ -282,8 +164,8 @@ def scratch(model: Model) -> Observed:
 def throw_and_fit(task: Task) -> tuple[Floats, Ledger]:
     """Throw and fit one task's toys; Minuit does again what failed, and a sample."""
     model, truth = task.ensemble.model, task.ensemble.truth
-    a, d = model.handle, scratch(model)
-    w, free = workspace(model.arrays).handle, ~model.arrays.held
+    a, d = Likelihood(model).arrays, scratch(model)
+    w, free = workspace(a), ~a.held
     rows = np.full((task.count, TESTED + len(task.kappas)), np.nan)
     bad = np.zeros(task.count, dtype=np.int64)
     key = stream_key(task.ensemble.digest, "toys")
@@ -322,7 +204,7 @@ def _again(task: Task, d: Observed, row: Floats, *, referee: bool) -> tuple[Floa
     find: Any = problem.migrad if referee else problem.minimum
     best = find(start, problem.free)
     result, converged = row.copy(), best.converged
-    result[BEST] = best.nll
+    result[BEST] = best.two_nll
     if poi < 0:
         return result, converged
     if not referee:
@@ -337,7 +219,7 @@ def _again(task: Task, d: Observed, row: Floats, *, referee: bool) -> tuple[Floa
         values = best.values.copy()
         values[poi] = kappa
         found = find(values, problem.held(poi))
-        result[column] = found.nll
+        result[column] = found.two_nll
         converged = converged and found.converged
     return result, converged
 

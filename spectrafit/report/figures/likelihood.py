@@ -86,7 +86,7 @@ def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -
     if "posterior" in points:
         axes.plot(kappa, points["posterior"], color=COLOURS["blue"], label="posterior density")
         # Up to the limit, which stands between two points of the grid.
-        edges = np.clip([limit.lower, limit.kappa], low, high)
+        edges = np.clip([limit.lower_kappa, limit.kappa], low, high)
         inside = np.union1d(kappa[(kappa > edges[0]) & (kappa < edges[1])], edges)
         heights = np.interp(inside, kappa, points["posterior"])
         part = f"{100 * limit.level:g} % of it"
@@ -120,7 +120,7 @@ def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -
         axes.set_ylabel(name)
         axes.set_yscale("log")
         axes.set_ylim(max(0.02 * (1 - limit.level), float(np.min(points["p_value"]))), 1.2)
-    for edge in {limit.lower, limit.kappa} - {0.0}:
+    for edge in {limit.lower_kappa, limit.kappa} - {0.0}:
         axes.axvline(edge, color=SIGNAL, lw=1.4, label="limit" if edge == limit.kappa else None)
     axes.set_xlim(low, high)
     axes.set_xlabel(kappa_label(coupling))

@@ -81,7 +81,7 @@ def test_fit_is_iminuits(seed):
     theirs = independent(model, data)
     ours = fit(model, data=data)
     assert ours.valid, ours.message
-    assert ours.nll == pytest.approx(theirs.fval, abs=1e-5)
+    assert ours.two_nll == pytest.approx(theirs.fval, abs=1e-5)
     np.testing.assert_allclose(ours.values, np.array(theirs.values), atol=2e-3)
     np.testing.assert_allclose(ours.errors, independent_errors(theirs), rtol=1e-4)
 
@@ -164,7 +164,7 @@ def test_goodness_of_fit():
     data = np.random.default_rng(5).poisson(model.data).astype(float)
     result = fit(model, data=data)
     assert result.goodness.ndof == 19
-    assert result.goodness.p_value == pytest.approx(chi2.sf(result.nll, 19), rel=1e-9)
+    assert result.goodness.p_value == pytest.approx(chi2.sf(result.two_nll, 19), rel=1e-9)
     assert fit(model).goodness.p_value == pytest.approx(1.0)
 
 
@@ -183,7 +183,7 @@ def test_components_of_a_covariance_are_that_covariance_in_the_gaussian_chi_squa
         parameters=(KAPPA, *(Parameter(name=f"pc{k}") for k in range(8))),
         components=(
             Component(sample="b", nominal=background, morphs=morphs),
-            Component(sample="s", power=1, nominal=signal, factors=(Factor(parameter="kappa"),)),
+            Component(sample="s", monomial=(("kappa", 1),), nominal=signal, factors=(Factor(parameter="kappa"),)),
         ),
         regions=(Span(name="r", start=0, stop=8),),
         data=data,
@@ -197,13 +197,13 @@ def test_components_of_a_covariance_are_that_covariance_in_the_gaussian_chi_squa
     result = fit(model)
     assert result.kappa == pytest.approx(kappa, rel=1e-7)
     assert result.kappa_error == pytest.approx(error, rel=1e-6)
-    assert result.nll == pytest.approx(rest @ weight @ rest, rel=1e-8)
+    assert result.two_nll == pytest.approx(rest @ weight @ rest, rel=1e-8)
 
 
 def test_asimov_fit_returns_the_truth():
     result = fit(spectrum())
     assert result.asimov
-    assert result.nll == pytest.approx(0.0, abs=1e-9)
+    assert result.two_nll == pytest.approx(0.0, abs=1e-9)
     np.testing.assert_allclose(result.values, 0.0, atol=1e-5)
 
 
@@ -252,7 +252,7 @@ def test_shape_and_norm_make_the_whole():
     problem = Problem(free, data)
     only = np.zeros(7, bool)
     only[-1] = True
-    least = problem.minimum(np.append(values, 1.0), only).nll
+    least = problem.minimum(np.append(values, 1.0), only).two_nll
     assert least - np.sum(values[1:] ** 2) == pytest.approx(shape, rel=1e-9)
 
 
@@ -290,7 +290,7 @@ def test_minuit_does_what_newton_cannot(monkeypatch):
     problem = Problem(model, data)
     found = problem.minimum(model.initial)
     assert (found.by, found.converged) == ("Minuit", True)
-    assert found.nll == pytest.approx(expected.nll, abs=1e-4)
+    assert found.two_nll == pytest.approx(expected.two_nll, abs=1e-4)
 
 
 def test_starting_far_away_ends_at_the_same_minimum():
@@ -301,7 +301,7 @@ def test_starting_far_away_ends_at_the_same_minimum():
         start = np.random.default_rng(seed).normal(0.0, 3.0, len(model.names))
         far = fit(model, data=data, start=start)
         assert far.valid, far.message
-        assert far.nll == pytest.approx(best.nll, abs=1e-6)
+        assert far.two_nll == pytest.approx(best.two_nll, abs=1e-6)
 
 
 def test_result_prints_itself():
@@ -317,5 +317,5 @@ def test_result_prints_itself():
 
 
 def test_components_of_another_length_are_refused():
-    with pytest.raises(ConfigError, match="2 bins, but morphs or gammas of lengths"):
-        Component(sample="s", nominal=[1.0, 2.0], gammas=(("a",),))
+    with pytest.raises(ConfigError, match="2 bins, but morphs or bin factors of lengths"):
+        Component(sample="s", nominal=[1.0, 2.0], bin_factors=(("a",),))

@@ -5,7 +5,7 @@ from scipy.interpolate import CubicSpline
 
 from spectrafit.errors import ConfigError
 from spectrafit.inference.kernels.morphing import cardinal_splines, code4_coefficients
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span
 
 NOMINAL = np.array([10.0, 4.0, 25.0])
@@ -36,20 +36,20 @@ def pyhf_norm(code, low, high, at):
 @pytest.mark.parametrize("at", POINTS)
 def test_code4p_is_pyhfs(at):
     made = model(morphs=(Morph(parameter="a", templates=np.array([DOWN, UP])),))
-    np.testing.assert_allclose(predict(made, [at]).mean, NOMINAL + pyhf_shape("4p", at), rtol=1e-13)
+    np.testing.assert_allclose(Likelihood(made).predict([at]).mean, NOMINAL + pyhf_shape("4p", at), rtol=1e-13)
 
 
 @pytest.mark.parametrize("at", POINTS)
 def test_code4_of_bins_is_pyhfs_of_norms(at):
     made = model(morphs=(Morph(parameter="a", kind="code4", templates=np.array([DOWN, UP])),))
     expected = [n * pyhf_norm(4, d / n, u / n, at) for n, d, u in zip(NOMINAL, DOWN, UP, strict=True)]
-    np.testing.assert_allclose(predict(made, [at]).mean, expected, rtol=1e-12)
+    np.testing.assert_allclose(Likelihood(made).predict([at]).mean, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("at", POINTS)
 def test_code4_norm_is_pyhfs(at):
     made = model(factors=(Factor(parameter="a", kind="code4", values=(0.8, 1.3)),))
-    np.testing.assert_allclose(predict(made, [at]).mean, NOMINAL * pyhf_norm(4, 0.8, 1.3, at), rtol=1e-12)
+    np.testing.assert_allclose(Likelihood(made).predict([at]).mean, NOMINAL * pyhf_norm(4, 0.8, 1.3, at), rtol=1e-12)
 
 
 @pytest.mark.parametrize("at", [-2.0, 0.0, 0.7, 3.0])
@@ -61,7 +61,9 @@ def test_simple_factors(at):
             Factor(parameter="a", kind="power", values=(2.0,)),
         )
     )
-    np.testing.assert_allclose(predict(made, [at]).mean, NOMINAL * 1.3**at * (1.0 + 0.2 * at) * at**2, rtol=1e-13)
+    np.testing.assert_allclose(
+        Likelihood(made).predict([at]).mean, NOMINAL * 1.3**at * (1.0 + 0.2 * at) * at**2, rtol=1e-13
+    )
 
 
 @pytest.mark.parametrize("at", [-4.5, -3.0, -1.3, 0.0, 0.2, 1.9, 2.0, 5.0])
@@ -73,12 +75,12 @@ def test_spline_goes_through_all_sigmas_and_on_linearly(at):
     oracle = CubicSpline(knots, np.insert(templates, 2, NOMINAL, axis=0), bc_type="natural")
     inside = np.clip(at, -3.0, 2.0)
     expected = oracle(inside) + oracle(inside, 1) * (at - inside)
-    np.testing.assert_allclose(predict(made, [at]).mean, expected, rtol=1e-12)
+    np.testing.assert_allclose(Likelihood(made).predict([at]).mean, expected, rtol=1e-12)
 
 
 def test_linear_morph():
     made = model(morphs=(Morph(parameter="a", kind="linear", templates=np.array([NOMINAL - 1.0, NOMINAL + 1.0])),))
-    np.testing.assert_allclose(predict(made, [-2.5]).mean, NOMINAL - 2.5, rtol=1e-14)
+    np.testing.assert_allclose(Likelihood(made).predict([-2.5]).mean, NOMINAL - 2.5, rtol=1e-14)
 
 
 def test_cardinal_splines_are_one_at_their_knot():
@@ -98,7 +100,7 @@ def test_code4_polynomial_meets_the_exponentials():
 def test_code4_refuses_bins_that_change_sign():
     made = model(morphs=(Morph(parameter="a", kind="code4", templates=np.array([DOWN, [1.0, -1.0, 1.0]])),))
     with pytest.raises(ConfigError, match=r"bin 1: code4 needs one sign.*code4p"):
-        predict(made)
+        Likelihood(made).predict()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from scipy.stats import beta
 
 from spectrafit.errors import ConfigError
 from spectrafit.inference.studies.coverage import coverage
+from spectrafit.inference.toys.options import ToyOptions
 from tests.inference.models import counting, spectrum
 
 
@@ -44,7 +45,7 @@ def test_the_same_for_any_workers_and_thrown_nuisances():
     model = spectrum(bins=4, shapes=1)
     options = {"methods": ["profile"], "experiments": 60, "truth": "thrown"}
     serial = coverage(model, [1.0], **options)
-    threads = coverage(model, [1.0], **options, executor="threads", workers=2)
+    threads = coverage(model, [1.0], **options, toys=ToyOptions(toys=199, executor="threads", workers=2))
     assert np.array_equal(serial.accepted, threads.accepted)
     shifted = coverage(model, [1.0], **{**options, "truth": {"norm": 2.0}})
     assert "norm" in shifted.truth

@@ -3,7 +3,7 @@ import pytest
 
 from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.fit import fit
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.studies.sensitivity import scaled, sensitivity
 from tests.inference.models import counting, spectrum
 
@@ -28,8 +28,8 @@ def test_systematics_end_the_improvement():
 
 def test_simulation_fixed_or_growing():
     model = spectrum(mc=0.3)
-    fixed, grows = (predict(scaled(model, 4.0, simulation=s)) for s in ("fixed", "grows"))
-    now = predict(model)
+    fixed, grows = (Likelihood(scaled(model, 4.0, simulation=s)).predict() for s in ("fixed", "grows"))
+    now = Likelihood(model).predict()
     np.testing.assert_allclose(fixed.mean, 4.0 * now.mean)
     np.testing.assert_allclose(fixed.variance, 16.0 * now.variance)
     np.testing.assert_allclose(grows.variance, 4.0 * now.variance)

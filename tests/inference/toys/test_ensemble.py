@@ -5,11 +5,11 @@ import pytest
 
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.minimum import Problem
-from spectrafit.inference.kernels.yields import workspace
-from spectrafit.inference.likelihood import observed, predict
-from spectrafit.inference.packing import Observed
+from spectrafit.inference.kernels.fields import Observed, workspace
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.toys import ensemble as toys
 from spectrafit.inference.toys.bank import Bank, merge
+from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.random import stream_key
 from tests.inference.models import spectrum
 
@@ -17,10 +17,10 @@ from tests.inference.models import spectrum
 def thrown(of, count):
     """Return counts, centres and local centres of the first toys of an ensemble."""
     model = of.model
-    key, work, d = stream_key(of.digest, "toys"), workspace(model.arrays).handle, toys.scratch(model)
+    key, work, d = stream_key(of.digest, "toys"), workspace(Likelihood(model).arrays), toys.scratch(model)
     found = []
     for i in range(count):
-        toys.throw(model.handle, of.truth, key, i, d, work)
+        toys.throw(Likelihood(model).arrays, of.truth, key, i, d, work)
         found.append(Observed(*(values.copy() for values in d)))
     return [np.stack(values) for values in zip(*found, strict=True)]
 
@@ -33,7 +33,7 @@ def test_profiled_toys_throw_counts_and_auxiliary_measurements():
     model = spectrum(mc=0.3)
     values = truth_of(model)
     counts, centres, local = thrown(toys.ensemble(model, values), 4000)
-    at = predict(model, values)
+    at = Likelihood(model).predict(values)
     np.testing.assert_allclose(counts.mean(axis=0), at.fitted, rtol=0.02)
     np.testing.assert_allclose(counts.var(axis=0), at.fitted, rtol=0.1)
     np.testing.assert_allclose(centres.mean(axis=0)[1:], values[1:], atol=0.06)
@@ -51,7 +51,7 @@ def test_prior_toys_vary_the_truth_and_nothing_measured():
     rng = np.random.default_rng(1)
     expected = []
     for _ in range(4000):
-        at = predict(model, np.append(1.0, rng.normal(size=5)))
+        at = Likelihood(model).predict(np.append(1.0, rng.normal(size=5)))
         expected.append(rng.poisson(np.maximum(rng.normal(at.mean, np.sqrt(at.variance)), 0.0)))
     np.testing.assert_allclose(counts.mean(axis=0), np.mean(expected, axis=0), rtol=0.03)
     np.testing.assert_allclose(counts.std(axis=0), np.std(expected, axis=0), rtol=0.08)
@@ -91,11 +91,11 @@ def test_toy_fits_are_minuits():
     for i, row in enumerate(rows):
         problem = Problem(model, measured=Observed(counts[i], centres[i], local[i]))
         best = problem.migrad(model.initial, problem.free)
-        assert row[toys.BEST] == pytest.approx(best.nll, abs=1e-4)
+        assert row[toys.BEST] == pytest.approx(best.two_nll, abs=1e-4)
         assert row[toys.KAPPA] == pytest.approx(best.values[0], abs=2e-2)
         start = best.values.copy()
         start[0] = 0.5
-        assert row[toys.TESTED] == pytest.approx(problem.migrad(start, problem.held(0)).nll, abs=1e-4)
+        assert row[toys.TESTED] == pytest.approx(problem.migrad(start, problem.held(0)).two_nll, abs=1e-4)
 
 
 def test_failures_go_to_minuit_and_into_the_ledger(monkeypatch):
@@ -127,13 +127,13 @@ def test_banks_are_saved_topped_up_and_merged(tmp_path):
     model = spectrum()
     of = toys.ensemble(model, model.initial)
     whole, _ = toys.run(of, [0.0, 1.0], toys=60)
-    first, bank = Bank(digest=model.digest).topped_up(of, [0.0, 1.0], 20)
+    first, bank = Bank(digest=Likelihood(model).digest).topped_up(of, [0.0, 1.0], 20)
     path = bank.save(tmp_path / "one.npz")
     loaded = Bank.load(path, model=model)
     more, _ = loaded.topped_up(of, [0.0, 1.0], 60)
     assert len(first.rows) == 20
     assert np.array_equal(more.rows, whole, equal_nan=True)
-    _, other = Bank(digest=model.digest, first=20).topped_up(of, [0.0, 1.0], 40)
+    _, other = Bank(digest=Likelihood(model).digest, first=20).topped_up(of, [0.0, 1.0], 40)
     other.save(tmp_path / "two.npz")
     both = merge([path, tmp_path / "two.npz"])
     (record,) = both.records.values()
@@ -147,12 +147,12 @@ def test_banks_are_saved_topped_up_and_merged(tmp_path):
 def test_banks_of_another_model_are_refused(tmp_path):
     model, other = spectrum(), spectrum(scale=1.01)
     of = toys.ensemble(model, model.initial)
-    _, bank = Bank(digest=model.digest).topped_up(of, [], 5)
+    _, bank = Bank(digest=Likelihood(model).digest).topped_up(of, [], 5)
     path = bank.save(tmp_path / "toys.npz")
     with pytest.raises(ConfigError, match="throw new toys into another file"):
         Bank.load(path, model=other)
     with pytest.raises(ConfigError, match="two models cannot be merged"):
-        bank + Bank(digest=other.digest)
+        bank + Bank(digest=Likelihood(other).digest)
     with pytest.raises(ConfigError, match="this one is"):
         bank.topped_up(toys.ensemble(other, other.initial), [], 5)
     (tmp_path / "no.npz").write_bytes(b"not a bank")
@@ -165,8 +165,8 @@ def test_a_bank_makes_the_second_limit_free(tmp_path):
 
     model = spectrum(bins=5, shapes=1)
     path = tmp_path / "toys.npz"
-    one = upper_limit(model, method="feldman-cousins", toys=200, expected=False, bank=path)
-    two = upper_limit(model, method="feldman-cousins", toys=200, expected=False, bank=path)
+    one = upper_limit(model, method="feldman-cousins", toys=ToyOptions(toys=200, bank=(path,)), expected=False)
+    two = upper_limit(model, method="feldman-cousins", toys=ToyOptions(toys=200, bank=(path,)), expected=False)
     assert one.kappa == two.kappa
     assert list(tmp_path.iterdir()) == [path]
 
@@ -175,19 +175,19 @@ def test_banks_of_two_machines_make_one_limit(tmp_path):
     from spectrafit.inference.intervals.limits import upper_limit
 
     model = spectrum(bins=5, shapes=1)
-    options = {"method": "feldman-cousins", "expected": False, "simulations": 0}
+    options = {"method": "feldman-cousins", "expected": False, "simulation": False}
     whole = upper_limit(model, toys=200, **options)
     here, there = tmp_path / "here.npz", tmp_path / "there.npz"
-    upper_limit(model, toys=100, bank=here, **options)
-    upper_limit(model, toys=100, bank=there, first_toy=100, **options)
-    both = upper_limit(model, toys=200, bank=(here, there), **options)
+    upper_limit(model, toys=ToyOptions(toys=100, bank=(here,)), **options)
+    upper_limit(model, toys=ToyOptions(toys=100, bank=(there,), first_toy=100), **options)
+    both = upper_limit(model, toys=ToyOptions(toys=200, bank=(here, there)), **options)
     assert both.kappa == pytest.approx(whole.kappa, abs=3 * whole.kappa_error)
     grid = [r for r in Bank.load(here).records.values() if len(r.numbers) == 200]
     assert len(grid) >= 20
     # On the grid both machines' toys are the numbers 0 to 199, which a single one throws.
     assert all(np.array_equal(r.numbers, np.arange(200)) for r in grid[:20])
     with pytest.raises(DataError, match=r"absent\.npz: not a bank of toys"):
-        upper_limit(model, toys=100, bank=(here, tmp_path / "absent.npz"), **options)
+        upper_limit(model, toys=ToyOptions(toys=100, bank=(here, tmp_path / "absent.npz")), **options)
 
 
 @pytest.mark.parametrize("statistic", ["poisson", "dembinski-abdelmotteleb", "neyman-pearson", "gaussian"])
@@ -204,7 +204,7 @@ def test_every_statistic_of_thrown_simulations_is_a_chi_square(statistic):
 def test_without_mc_the_templates_are_the_truth():
     model = spectrum(mc=0.3)
     data = np.random.default_rng(4).poisson(model.data)
-    of = toys.ensemble(model, model.initial, mc=False, measured=observed(model, data))
+    of = toys.ensemble(model, model.initial, mc=False, measured=Likelihood(model).observed(data))
     counts, _, local = thrown(of, 2000)
     assert np.all(local == 1.0)
     np.testing.assert_allclose(counts.mean(axis=0), model.data, rtol=0.03)

@@ -6,20 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from spectrafit.kernels import discard_stale, make_room
+from spectrafit.jit import discard_stale, make_room
 
 PROJECT = Path(__file__).parents[1]
 
 
-def test_kernels_go_when_a_source_beside_kernels_is_newer_and_only_then(tmp_path) -> None:
-    names = ["a.py", "room/b.py", "other/c.py"]
+def test_kernels_go_when_a_source_that_compiles_is_newer_and_only_then(tmp_path) -> None:
+    names = ["a.py", "room/b.py", "room/c.py"]
+    # b compiles, a holds a constant of it, c only calls.
+    text = {"b.py": "from numba import njit\nfrom package.a import LENGTH\n", "c.py": "from package.room.b import f\n"}
     kept = [tmp_path / "room/__pycache__" / name for name in ("b.f-1.py311.nbi", "b.f-1.py311.1.nbc", "b.pyc")]
     kept.append(tmp_path / "__pycache__/a.g-1.py311.1.nbc")
 
     def put(*dates: float) -> None:
         for path, date in zip([*map(tmp_path.__truediv__, names), *kept], [*dates, *[1.5e9] * 4], strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("")
+            path.write_text(text.get(path.name, ""))
             os.utime(path, (date, date))
 
     put(1e9, 1e9, 2e9)
@@ -36,7 +38,7 @@ import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 if sys.argv[3] == "numba first": import numba
-from spectrafit.kernels import make_room
+from spectrafit.jit import make_room
 place = make_room(sys.argv[1])
 from mine import answer
 assert answer() == 42
@@ -94,7 +96,7 @@ def test_a_kernel_follows_what_is_compiled_into_it(tmp_path) -> None:
     run = textwrap.dedent(
         """
         import sys
-        from spectrafit.kernels import discard_stale
+        from spectrafit.jit import discard_stale
         if sys.argv[1] == "look": discard_stale(".")
         from outer import answer
         print(answer())

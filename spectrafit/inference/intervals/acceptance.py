@@ -1,0 +1,85 @@
+"""Whether a method's interval holds one value of kappa: the question that a study of coverage asks of each experiment.
+
+An interval holds the true kappa exactly if the method accepts kappa there, so the interval itself is not needed. With
+p = (toys above + 1) / (toys + 1) a test with toys has the right size for any number of toys of which alpha is a
+multiple of 1 / (toys + 1) (Dwass, Ann. Math. Stat. 28, 181).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from spectrafit.inference.intervals import asymptotic
+from spectrafit.inference.intervals.bayes import posterior_limit
+from spectrafit.inference.intervals.scan import Scan
+from spectrafit.inference.results import Ledger
+from spectrafit.inference.toys.ensemble import Task, bounded_ratio, ensemble, throw_and_fit
+from spectrafit.inference.toys.options import ToyOptions
+
+__all__ = ["Question", "asymptotically", "by_posterior", "by_toys"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Question:
+    """One experiment's scan, and the kappa that its interval of a level and of sides may hold."""
+
+    scan: Scan
+    kappa: float
+    level: float
+    sides: str
+    toys: ToyOptions
+
+    @property
+    def tested(self) -> float:
+        """Kappa, just inside a boundary: a one-sided interval there is where an empty one shows."""
+        lower = self.scan.lower
+        return self.kappa if lower is None else max(self.kappa, lower + 1e-6 * self.scan.error)
+
+
+def asymptotically(question: Question, *, cls: bool) -> tuple[bool, Ledger]:
+    """Return whether p (or CLs) of the bounded likelihood ratio is above 1 - level."""
+    scan, sides = question.scan, question.sides
+    statistic = scan.statistic(question.tested, sides)
+    if scan.lower is None:
+        p = asymptotic.unbounded(statistic) if sides == "two" else asymptotic.one_sided(statistic, np.inf)
+    else:
+        q_a = scan.asimov().statistic(question.tested, sides)
+        formula = asymptotic.cls if cls else asymptotic.one_sided if sides == "one" else asymptotic.two_sided
+        p = formula(statistic, q_a)
+    return bool(p > 1.0 - question.level), Ledger()
+
+
+def by_posterior(question: Question, *, root: bool) -> tuple[bool, Ledger]:
+    """Return whether the credible upper limit is above kappa."""
+    return posterior_limit(question.scan, question.level, root=root) >= question.tested, Ledger()
+
+
+def by_toys(question: Question, *, cls: bool) -> tuple[bool, Ledger]:
+    """Return whether p (or CLs) from toys of what the experiment's own fit found is above 1 - level."""
+    statistic = question.scan.statistic(question.tested, question.sides)
+    p, ledger = _tail(question, question.tested, statistic, cls=cls)
+    if cls:
+        below, more = _tail(question, question.scan.lower or 0.0, statistic, cls=cls)
+        p, ledger = p / below, ledger + more
+    return p > 1.0 - question.level, ledger
+
+
+def _tail(question: Question, truth: float, statistic: float, *, cls: bool) -> tuple[float, Ledger]:
+    """Return the share of toys of one truth at or above the statistic."""
+    scan, how = question.scan, question.toys
+    of = ensemble(
+        scan.problem.model,
+        scan.at(truth).values,
+        kind=how.ensemble,
+        mc=how.mc,
+        seed=how.seed,
+        measured=scan.problem.observed,
+        lower=-math.inf if scan.lower is None else scan.lower,
+    )
+    tested = np.array([question.tested])
+    rows, ledger = throw_and_fit(Task(ensemble=of, kappas=tested, first=0, count=how.toys, referee=False))
+    ratio = bounded_ratio(rows[np.isfinite(rows[:, 0])], tested, cls=cls)[:, 0]
+    return float((np.sum(ratio >= statistic - 1e-6) + 1) / (len(ratio) + 1)), ledger

@@ -1,0 +1,142 @@
+"""How far a limit would move with another simulation of the same size.
+
+MC statistics widen a limit already; this is the part of it that another simulation would shuffle. The data stay, Asimov
+data too. To first order no fit is needed: 2NLL at a minimum changes with a bin of a template as its partial derivative
+there says (the parameters that were fitted do not matter), so the limit moves by
+
+    dkappa = - sum_i (dt / dT_i) dT_i / (dt / dkappa),   t = 2NLL(limit) - 2NLL(best fit),
+
+and the variance of that follows from the covariance of the templates' bins. `rethrown` makes other simulations, for
+comparison with limits that are computed anew.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+from spectrafit.arraytypes import Floats
+from spectrafit.errors import ConfigError
+from spectrafit.inference.intervals import asymptotic
+from spectrafit.inference.intervals.scan import Scan
+from spectrafit.inference.model import Model
+from spectrafit.random import normal, stream_key
+
+__all__ = ["rethrown", "simulation_error"]
+
+
+def simulation_error(scan: Scan, kappa: float, *, sides: str) -> float:
+    """Return the standard deviation, in kappa, of the "profile" limit `kappa` over simulations of the same size.
+
+    The expected statistic of Asimov data, which enters the limit of data with a deficit, is taken to stay.
+
+    Parameters
+    ----------
+    scan : Scan
+        Of the model and the data.
+    kappa : float
+        The limit.
+    sides : {"one", "two"}
+    """
+    inside = scan.lower is None or scan.kappa >= scan.lower
+    least = scan.best.values if inside else scan.at(float(scan.lower or 0.0)).values
+    change = [
+        far - near for far, near in zip(_by_ratio(scan, scan.at(kappa).values), _by_ratio(scan, least), strict=True)
+    ]
+    variance = 0.0
+    for group, covariance in _covariances(scan.problem.model):
+        slopes = np.stack([_relative(change[c], scan.problem.model.components[c].nominal) for c in group], axis=1)
+        variance += float(np.einsum("bi,bij,bj->", slopes, covariance, slopes))
+    slope = scan.slope(kappa)
+    if scan.lower is not None:
+        slope *= _widening(scan, kappa, sides)
+    return math.sqrt(max(variance, 0.0)) / abs(slope) if slope else math.inf
+
+
+def _by_ratio(scan: Scan, values: Floats) -> list[Floats]:
+    """Return the derivatives of 2NLL by the relative change of every component's bins, morphs included."""
+    problem = scan.problem
+    problem.value(values)
+    w, a = problem.work, problem.arrays
+    found = []
+    for c, component in enumerate(problem.model.components):
+        bins, place = slice(component.start, component.stop), slice(int(a.place[c]), int(a.place[c] + a.size[c]))
+        found.append((w.by_mean[bins] + bool(a.shared[c]) * w.by_shared[bins]) * w.yields[place])
+    return found
+
+
+def _widening(scan: Scan, kappa: float, sides: str) -> float:
+    """Return how much faster p falls along kappa than along the statistic of the data alone.
+
+    Beyond q_A the p-value depends on the Asimov data's statistic too, which grows with kappa.
+    """
+    reference = scan.asimov()
+    p = asymptotic.one_sided if sides == "one" else asymptotic.two_sided
+    t, q_a = scan.statistic(kappa, sides), reference.statistic(kappa, sides)
+    step = 1e-4 * max(t, q_a, 1e-3)
+    by_t = float(p(t + step, q_a) - p(max(t - step, 0.0), q_a)) / (step + min(step, t))
+    by_asimov = float(p(t, q_a + step) - p(t, max(q_a - step, 0.0))) / (step + min(step, q_a))
+    slope = scan.slope(kappa)
+    return 1.0 + by_asimov * reference.slope(kappa) / (by_t * slope) if by_t * slope else 1.0
+
+
+def _relative(values: Floats, nominal: Floats) -> Floats:
+    return np.divide(values, nominal, out=np.zeros_like(values), where=nominal != 0)
+
+
+def _covariances(model: Model) -> list[tuple[list[int], Floats]]:
+    """Return the groups of components that are made of the same events, and the (n, g, g) covariance of their bins."""
+    pairs = {(v.first, v.second): v.values for v in model.variances}
+    found = []
+    for group in _groups(model):
+        covariance = np.zeros((len(model.components[group[0]].nominal), len(group), len(group)))
+        for i, first in enumerate(group):
+            for j, second in enumerate(group):
+                values = pairs.get((min(first, second), max(first, second)))
+                if values is not None:
+                    # The variance of a pair is twice its covariance.
+                    covariance[:, i, j] = values if i == j else 0.5 * values
+        found.append((group, covariance))
+    return found
+
+
+def rethrown(model: Model, number: int, *, seed: int = 1) -> Model:
+    """Return the model as another simulation of the same size would have made it.
+
+    The bins of the components fluctuate as their variances say, together where a variance pairs two of them; morphs
+    keep their ratio to the nominal. What `residual` holds follows no component and stays.
+    """
+    if not model.variances:
+        raise ConfigError("simulation: the model has no MC statistics to throw; mc_statistics = 'barlow-beeston-lite'")
+    shifts = [np.zeros(len(c.nominal)) for c in model.components]
+    key = stream_key(seed, "simulation")
+    for group, covariance in _covariances(model):
+        size = len(covariance)
+        eigenvalues, vectors = np.linalg.eigh(covariance)
+        roots = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))[:, None, :]
+        start = sum(len(c.nominal) for c in model.components[: group[0]])
+        draws = np.array([[normal(key, number, (start + b) * 8 + i) for i in range(len(group))] for b in range(size)])
+        for i, place in enumerate(group):
+            shifts[place] = np.einsum("bj,bj->b", roots[:, i, :], draws)
+    components = []
+    for c, shift in zip(model.components, shifts, strict=True):
+        ratio = np.maximum(1.0 + _relative(shift, c.nominal), 0.01)
+        morphs = tuple(dataclasses.replace(m, templates=m.templates * ratio) for m in c.morphs)
+        components.append(dataclasses.replace(c, nominal=c.nominal * ratio, morphs=morphs))
+    return dataclasses.replace(model, components=tuple(components))
+
+
+def _groups(model: Model) -> list[list[int]]:
+    """Return the components whose simulations are the same events: joined by a variance."""
+    group = list(range(len(model.components)))
+    for v in model.variances:
+        old, new = group[v.second], group[v.first]
+        group = [new if g == old else g for g in group]
+    found: dict[int, list[int]] = {}
+    used = {c for v in model.variances for c in (v.first, v.second)}
+    for c, g in enumerate(group):
+        if c in used:
+            found.setdefault(g, []).append(c)
+    return list(found.values())

@@ -1,0 +1,50 @@
+"""How toys are thrown, by whom, and where they are kept: one object for every function that throws toys."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Literal
+
+from spectrafit.execution import Pool
+
+__all__ = ["ToyOptions"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ToyOptions:
+    """Options of toys.
+
+    Attributes
+    ----------
+    toys : int
+        Toys at each kappa; draws at each kappa for the Bayesian methods.
+    seed : int
+    ensemble : {"profiled", "prior"}
+        How nuisances vary; see `spectrafit.inference.toys.ensemble`.
+    mc : bool
+        Whether the simulation's statistical error is thrown too.
+    bank : tuple of paths
+        Files of toys to use; all toys go into the first of them, which need not be there yet.
+    first_toy : int
+        Smallest number of toys thrown here. Machines that throw for one limit each have a range of their own, and
+        their banks are given together afterwards.
+    executor, workers
+        Who fits the toys; as for `spectrafit.execution.executor`.
+    """
+
+    toys: int = 2000
+    seed: int = 1
+    ensemble: Literal["profiled", "prior"] = "profiled"
+    mc: bool = True
+    bank: tuple[str | os.PathLike[str], ...] = ()
+    first_toy: int = 0
+    executor: str | Executor | Pool = "serial"
+    workers: int | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The bank's files."""
+        return tuple(Path(path) for path in self.bank)

@@ -1,0 +1,330 @@
+"""How spectrafit compiles: the flags of its numba kernels with their reasons, and where compiled kernels are kept.
+
+numba merges the code of every function that a kernel calls into the kernel and optimises the whole again: `minimise`
+alone would compile `evaluate` six times. A `Kernel` is called through a symbol that holds its address, so that each
+kernel is compiled once and its callers contain a call. A call costs a nanosecond: kernels work on all bins, never on
+one. Small functions that a kernel needs for each bin are marked with `inlined`; they are compiled into it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from hashlib import sha1
+from pathlib import Path
+from typing import Any
+
+__all__ = ["FAST", "KERNEL", "Kernel", "announce", "discard_stale", "inlined", "kernel", "make_room", "prepare_all"]
+
+# Sums may be reordered (SIMD), everything else keeps IEEE rules: NaN and infinity must stay visible.
+FAST = {"reassoc", "contract", "nsz"}
+
+KERNEL: dict[str, Any] = {
+    "cache": True,
+    # Threads fit at the same time.
+    "nogil": True,
+    # Division by zero gives inf or nan as in numpy; a test before each division would stop loops from being vectorised.
+    "error_model": "numpy",
+    # Nobody calls kernels from C.
+    "no_cfunc_wrapper": True,
+    # Kernels work on arrays that their caller owns and allocate none, so there are no references to count.
+    "_nrt": False,
+}
+
+_LOCK = threading.RLock()
+_ALL: list[Kernel] = []
+
+
+class Kernel:
+    """A compiled function that other kernels call without compiling it into themselves.
+
+    The kernel and all kernels it calls are compiled, or loaded from the cache, when it is first called from Python or
+    when `prepare` is called. Only kernels with `entry` can be called from Python.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], signature: Any, *, entry: bool, fastmath: bool, optional: bool
+    ) -> None:
+        from llvmlite.binding import add_symbol
+        from numba import njit
+        from numba.core import types
+        from numba.core.typing.templates import AbstractTemplate, infer_global
+        from numba.extending import lower_builtin
+
+        options = {**KERNEL, "no_cpython_wrapper": not entry, **({"fastmath": FAST} if fastmath else {})}
+        self.signature = signature
+        self.symbol = f"{function.__module__}.{function.__qualname__}"
+        self.dispatcher = njit(**options)(function)
+        self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
+        self.optional, self._ready = optional, False
+        self._entry: Any = None
+        _ALL.append(self)
+        # Where its address will be: known to other kernels by its symbol.
+        self._slot = (ctypes.c_int64 * 1)()
+        add_symbol(self.symbol, ctypes.addressof(self._slot))
+
+        class Template(AbstractTemplate):
+            key = self
+
+            def generic(self, args: Any, kws: Any) -> Any:
+                return signature
+
+        infer_global(self, types.Function(Template))
+        lower_builtin(self, *signature.args)(self._call)
+
+    def _call(self, context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        """Emit a call through this kernel's symbol, with numba's own calling convention."""
+        from llvmlite import ir
+        from numba.core import cgutils
+
+        convention, result = context.call_conv, self.signature.return_type
+        kind = convention.get_function_type(result, self.signature.args)
+        slots, name = builder.module.globals, f"call.{self.symbol}"
+        if name not in slots:
+            # The symbol holds the address, so a small function that jumps there.
+            slot = ir.GlobalVariable(builder.module, kind.as_pointer(), self.symbol)
+            jump = ir.Function(builder.module, kind, name)
+            jump.linkage = "internal"
+            inside = ir.IRBuilder(jump.append_basic_block())
+            inside.ret(inside.call(inside.load(slot), jump.args))
+        status, value = convention.call_function(builder, slots[name], result, self.signature.args, args)
+        with cgutils.if_unlikely(builder, status.is_error):
+            convention.return_status_propagate(builder, status)
+        return value
+
+    def prepare(self) -> None:
+        """Compile this kernel and those it calls, or load them from the cache."""
+        if self._ready:
+            return
+        with _LOCK:
+            if self._ready:
+                return
+            for other in _called(self.dispatcher.py_func):
+                if not other.optional:
+                    other.prepare()
+            self.dispatcher.compile(self.signature)
+            compiled = self.dispatcher.overloads[self.signature.args]
+            self._slot[0] = compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+            # Called without numba's look at the types of its arguments, which takes longer than a small fit's kernel.
+            self._entry, self._ready = compiled.entry_point, True
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the kernel from Python: arrays must be contiguous, of the signature's types; this is not checked."""
+        if not self._ready:
+            self.prepare()
+        return self._entry(*args)
+
+    def __repr__(self) -> str:
+        return f"<kernel {self.symbol}>"
+
+
+def _called(function: Any) -> Iterator[Kernel]:
+    """Yield the kernels that a function calls, itself or in what is inlined into it."""
+    for name in function.__code__.co_names:
+        value = function.__globals__.get(name)
+        if isinstance(value, Kernel):
+            yield value
+        elif hasattr(value, "py_func") and value.py_func is not function:
+            yield from _called(value.py_func)
+
+
+def kernel(
+    signature: Any, *, entry: bool = False, fastmath: bool = False, optional: bool = False
+) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator that makes a `Kernel` of a function.
+
+    Parameters
+    ----------
+    signature : numba signature
+        Its arrays are C-contiguous.
+    entry : bool
+        Whether it is called from Python too.
+    fastmath : bool
+        Whether sums may be reordered.
+    optional : bool
+        Whether its callers do without it: it is not compiled with them, and somebody calls its `prepare` before one
+        of them calls it.
+    """
+    return lambda function: Kernel(function, signature, entry=entry, fastmath=fastmath, optional=optional)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Return a function that numba writes into the kernels that call it, and compiles nowhere else."""
+    from numba import njit
+
+    return njit(inline="always", error_model="numpy", _nrt=False)(function)
+
+
+def prepare_all(package: str) -> int:
+    """Compile every kernel of a package, or load it from the cache; return how many there are.
+
+    numba functions with a signature of their own are compiled when their module is imported. Those without one are
+    left to their first call: nobody knows their types before.
+    """
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    spec = find_spec(package)
+    root = Path(next(iter(spec.submodule_search_locations or ()))) if spec else Path(package)
+    sources = sorted(_compiled(str(path) for path in root.rglob("*.py")))
+    for source in sources:
+        path = Path(source).relative_to(root).with_suffix("")
+        import_module(".".join((package, *(part for part in path.parts if part != "__init__"))))
+    for made in _ALL:
+        made.prepare()
+    return len(_ALL)
+
+
+class _Watch:
+    """Counts what numba compiles, says so when it begins, and how much it was when the process ends."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream, self.count, self.depth, self.begun, self.seconds = stream, 0, 0, 0.0, 0.0
+
+    def on_start(self, _: Any) -> None:
+        """Note that a compilation begins."""
+        if not self.count:
+            print("compiling kernels, once; `spectrafit compile` does this ahead of time", file=self.stream, flush=True)
+        if not self.depth:
+            self.begun = time.perf_counter()
+        self.depth += 1
+        self.count += 1
+
+    def on_end(self, _: Any) -> None:
+        """Note that a compilation has ended."""
+        self.depth -= 1
+        if not self.depth:
+            self.seconds += time.perf_counter() - self.begun
+
+    def notify(self, event: Any) -> None:
+        """Take an event of numba's."""
+        (self.on_start if event.is_start else self.on_end)(event)
+
+    def close(self) -> None:
+        """Say how many kernels were compiled."""
+        if self.count:
+            print(f"compiled {self.count} kernels in {self.seconds:.1f} s; they are kept", file=self.stream, flush=True)
+
+
+@contextmanager
+def announce(stream: Any) -> Iterator[None]:
+    """Say on `stream` when kernels are compiled within the block, and how many; say nothing if none are."""
+    from numba.core import event
+
+    watch = _Watch(stream)
+    event.register("numba:compile", watch)
+    try:
+        yield
+    finally:
+        event.unregister("numba:compile", watch)
+        watch.close()
+
+
+def make_room(package: str) -> str | None:
+    """Have numba keep kernels in a temporary folder of the user's where it finds no other; call before numba compiles.
+
+    numba keeps them beside the sources of `package` or in the user's cache, and refuses to compile where it can write
+    to neither: in a container or a batch job, with the package installed by somebody else and no home. Workers inherit
+    the place through NUMBA_CACHE_DIR.
+
+    Returns
+    -------
+    str or None
+        The temporary folder; None if numba needs none.
+    """
+    if os.environ.get("NUMBA_CACHE_DIR") or os.access(package, os.W_OK):
+        return None
+    # As numba does, to see whether it can. A user without a home has no path to one either.
+    with suppress(OSError, RuntimeError):
+        home = _home()
+        home.mkdir(parents=True, exist_ok=True)
+        if os.access(home, os.W_OK | os.X_OK):
+            return None
+    import tempfile
+
+    # numba runs what it finds there: the folder must be the user's, and nobody else's.
+    own = os.geteuid() if hasattr(os, "geteuid") else 0
+    place = Path(tempfile.gettempdir()) / f"spectrafit-{own}"
+    with suppress(FileExistsError):
+        place.mkdir(mode=0o700)
+    found = place.lstat()
+    if place.is_symlink() or found.st_uid != own or found.st_mode & 0o077:
+        place = Path(tempfile.mkdtemp(prefix="spectrafit-"))
+    os.environ["NUMBA_CACHE_DIR"] = str(place)
+    if "numba.core.config" in sys.modules:
+        sys.modules["numba.core.config"].__dict__["CACHE_DIR"] = str(place)
+    return str(place)
+
+
+def _home() -> Path:
+    """Return numba's folder in the user's cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "numba"
+
+
+def _kept(folder: str) -> Iterator[str]:
+    """Yield the folders in which numba may keep the kernels of the sources in `folder`."""
+    yield f"{folder}{os.sep}__pycache__"
+    # numba's own way of naming them.
+    own = f"{folder.rpartition(os.sep)[2]}_{sha1(folder.encode()).hexdigest()}"
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        yield f"{os.environ['NUMBA_CACHE_DIR']}{os.sep}{own}"
+    with suppress(RuntimeError):
+        yield str(_home() / own)
+
+
+def discard_stale(package: str) -> bool:
+    """Delete numba's cached kernels of `package` if one is older than a source that may be compiled into it.
+
+    numba dates a cached kernel by the file that defines it, not by those of the functions compiled into it: after
+    a pull that changes only the latter it would go on computing with the old ones, without a word. Only modules that
+    import numba, and those their constants are from, count as such sources. To look takes about a millisecond.
+
+    Returns
+    -------
+    bool
+        Whether kernels were discarded.
+    """
+    kernels, dates, folders = list[os.DirEntry[str]](), dict[str, float](), [str(Path(package).absolute())]
+    while folders:
+        folder = folders.pop()
+        for entry in os.scandir(folder):
+            if entry.name.endswith(".py"):
+                dates[entry.path] = entry.stat().st_mtime
+            elif entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+        for kept in _kept(folder):
+            with suppress(OSError):
+                kernels += [kernel for kernel in os.scandir(kept) if kernel.name.endswith((".nbc", ".nbi"))]
+    # An index (.nbi) is written anew with every kernel that is added to it: its date says nothing of the others'.
+    oldest = min((kernel.stat().st_mtime for kernel in kernels if kernel.name.endswith(".nbc")), default=float("inf"))
+    newer = {path for path, date in dates.items() if date > oldest}
+    if not newer or newer.isdisjoint(_compiled(dates)):
+        return False
+    for kernel in kernels:
+        with suppress(OSError):
+            Path(kernel.path).unlink()
+    return True
+
+
+def _compiled(paths: Iterable[str]) -> set[str]:
+    """Return those of the sources that numba may compile: modules that use it, and where their constants are from."""
+    texts = {path: Path(path).read_text(encoding="utf-8") for path in paths}
+    uses = re.compile(r"^(from|import) numba\b|^from \S+\b(jit|compiled) import", re.M)
+    waiting, found = [path for path, text in texts.items() if uses.search(text)], set[str]()
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        for module, names in re.findall(r"^from ([\w.]+) import (\([^)]*\)|[^\n]*)", texts[path], re.M):
+            if re.search(r"\b_?[A-Z][A-Z0-9_]*\b", names):
+                # A module's path ends as its dotted name does.
+                end = os.sep + module.replace(".", os.sep)
+                waiting += [other for other in texts if other.endswith((f"{end}.py", f"{end}{os.sep}__init__.py"))]
+    return found
