@@ -1,4 +1,4 @@
-"""A sample in, the inventory of its files out (`scan`); one chunk of them in, `Events` out (`read`, `read_columns`).
+"""Reading a sample: `scan` opens its files and cuts them into chunks, `read` and `read_columns` read one chunk.
 
 What is read is streamed: a chunk is a range of entries, cut at the boundaries of the file's baskets; of it the branches
 in use are read and no others, and nothing outlives the call.
@@ -17,17 +17,21 @@ import numpy as np
 
 from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError
-from spectrafit.events import friends
+from spectrafit.events import exposure, friends
 from spectrafit.events import response as responses
-from spectrafit.events.domain import ROUNDED, bad_entries, classify
-from spectrafit.events.exposure import pot_of
-from spectrafit.events.files import Linked, expand, link, open_file, tree_names
+from spectrafit.events.domain import ROUNDED, bad_entries, classify, heaviest
+from spectrafit.events.files import expand, tree_names
+from spectrafit.events.functions import passes
+from spectrafit.events.identity import Twins, identity, stamp, unchanged
 from spectrafit.events.layout import Columns, Layout, solve
+from spectrafit.events.linked import Linked, link
 from spectrafit.events.presets import find
 from spectrafit.events.schema import CANONICAL, EFFICIENCY, ENTRY, Chunk, DropReport, FileIdentity, Inventory
 from spectrafit.physics.kinematics import t_max
 
 __all__ = ["EFFICIENCY", "ENTRY", "read", "read_columns", "scan"]
+
+_NO_WEIGHTS = {*CANONICAL, ENTRY, EFFICIENCY}
 
 
 def scan(
@@ -66,6 +70,8 @@ def scan(
     identities: list[FileIdentity] = []
     others: list[FileIdentity] = []
     skipped: list[tuple[str, str]] = []
+    treeless: list[tuple[str, DataError]] = []
+    twins, agreement = Twins(where), _Agreement(sample_set, where)
     first = 0
     for (path, tree), row in zip(files, rows, strict=True):
         known = [left_out[file] for file in (path, *(name for name, _ in row)) if file in left_out]
@@ -76,14 +82,30 @@ def scan(
             raise DataError(f"{path}: is not there yet; make it with spectrafit generate {sample_set.path}")
         try:
             linked = _link(sample, where, (path, tree), row)
-            layout = solve(sample_set, sample, linked.branches, _label(sample_set, *linked.names[0]))
-            offsets = linked.offsets(layout.needed())
-            friends.check(sample, linked)
+        except _NoTree as error:
+            treeless.append((path, error))
+            continue
         except DataError as error:
             if not skip_bad_files:
                 raise
             skipped.append((path, str(error)))
             continue
+        try:
+            label = _label(sample_set, *linked.names[0])
+            layout = solve(sample_set, sample, linked.branches, label, ambiguous=linked.ambiguous)
+            offsets = linked.offsets(layout.needed())
+            friends.check(sample, linked)
+            stamps = tuple(stamp(name, together=len(linked.names)) for name, _ in linked.names)
+            found = [
+                identity(name, int(t.num_entries)) for (name, _), t in zip(linked.names, linked.trees, strict=True)
+            ]
+        except DataError as error:
+            if not skip_bad_files:
+                raise
+            skipped.append((path, str(error)))
+            continue
+        agreement.add(label, linked, layout)
+        twins.add((path, tree), linked.names[0][1], found[0])
         for start, stop in _cut(offsets, chunk_entries):
             chunks.append(
                 Chunk(
@@ -95,26 +117,92 @@ def scan(
                     first=first + start,
                     index=len(chunks),
                     friends=linked.names[1:],
+                    stamps=stamps,
                 )
             )
-        found = [_identity(name, t) for (name, _), t in zip(linked.names, linked.trees, strict=True)]
         identities.append(found[0])
         others += found[1:]
         first += linked.entries
+    eventless = exposure.eventless(sample_set, sample, [path for path, _ in treeless], bool(identities))
+    for path, reason in treeless:
+        if path in eventless:
+            identities.append(identity(path, 0))
+        elif skip_bad_files:
+            skipped.append((path, str(reason)))
+        else:
+            raise reason
     if not first:
         reasons = "".join(f"\n  {path}: {reason}" for path, reason in skipped)
         raise DataError(
             f"{where}: its {len(files)} files hold no entries that can be read; check files and tree{reasons}"
         )
-    kept = [identity.path for identity in identities]
+    kept = [found.path for found in identities]
     return Inventory(
         sample=sample.name,
-        pot=pot_of(sample_set, sample, kept, first, skipped=bool(skipped)),
+        pot=exposure.pot_of(sample_set, sample, kept, first, skipped=bool(skipped)),
         entries=first,
         chunks=tuple(chunks),
         identities=(*identities, *others),
         skipped=tuple(skipped),
+        eventless=tuple(eventless),
+        notes=tuple(exposure.notes(sample_set, sample, kept, {chunk.tree for chunk in chunks})),
     )
+
+
+class _NoTree(DataError):
+    """A sound file without the tree of its sample."""
+
+
+class _Agreement:
+    """Whether all files of a sample say the same things the same way, so that no event is read otherwise in silence."""
+
+    def __init__(self, sample_set: SampleSet, where: str) -> None:
+        self._sample_set, self._where = sample_set, where
+        self._first: tuple[str, Linked, Layout] | None = None
+
+    def add(self, label: str, linked: Linked, layout: Layout) -> None:
+        """Compare a file with the first one.
+
+        Raises
+        ------
+        DataError
+            If a column of the preset, or the condition for nu-e events, would be made otherwise, or a name means a
+            branch of the tree in one file and one of a friend in the other.
+        """
+        if self._first is None:
+            self._first = (label, linked, layout)
+            return
+        known, first, other = self._first
+        for name in dict.fromkeys([*other.sources, *layout.sources]):
+            before, now = other.sources.get(name), layout.sources.get(name)
+            if before != now:
+                ways = (before.branches if before else None), (now.branches if now else None)
+                self._refuse(f"columns.{name}", (known, ways[0]), (label, ways[1]), linked, first)
+        if other.elastic != layout.elastic:
+            one, two = ((found.elastic.variables if found.elastic else None) for found in (other, layout))
+            self._refuse("the condition for nu-e events", (known, one), (label, two), linked, first)
+        for name, place in first.branches.items():
+            here = linked.branches.get(name)
+            if here is not None and here.tree != place.tree:
+                raise DataError(
+                    f"{self._where}: {name!r} is a branch of the tree in one of {known} and {label}, and of a friend"
+                    " in the other; give the friend a name, and write name.branch for its branches"
+                )
+
+    def _refuse(
+        self,
+        what: str,
+        one: tuple[str, tuple[str, ...] | None],
+        two: tuple[str, tuple[str, ...] | None],
+        linked: Linked,
+        first: Linked,
+    ) -> None:
+        lacking = sorted({*(one[1] or ())} - {*linked.branches}), sorted({*(two[1] or ())} - {*first.branches})
+        has, lacks, names = (one[0], two[0], lacking[0]) if lacking[0] else (two[0], one[0], lacking[1])
+        raise DataError(
+            f"{lacks}: no branch {', '.join(map(repr, names))}, which {has} has, so {what} would be made otherwise than"
+            f" there; make the file again, or read the two as samples of their own, or set columns in {self._where}"
+        )
 
 
 def read(
@@ -179,28 +267,34 @@ def read_columns(
     ConfigError, DataError
         Also for the first entry outside the domain, unless the sample says ``on_bad = "drop"``.
     """
-    linked = link([(chunk.file, chunk.tree), *chunk.friends])
+    unchanged(chunk)
+    linked = link([(chunk.file, chunk.tree), *chunk.friends], friends.called(sample))
     if chunk.stop > linked.entries:
         raise DataError(
             f"{chunk.file}:{chunk.tree}: has {linked.entries} entries, fewer than when it was scanned; let nothing"
             " write to files that are being read"
         )
     where = _label(sample_set, chunk.file, chunk.tree)
-    layout = solve(sample_set, sample, linked.branches, where)
-    wanted = layout.needed(extra, columns) | {name for pair in friends.matched(sample, linked) for name in pair}
+    layout = solve(sample_set, sample, linked.branches, where, ambiguous=linked.ambiguous)
+    wanted = layout.needed(extra, columns) | {name for pair in friends.matched(sample) for name in pair}
     raw = linked.read(wanted, chunk.start, chunk.stop)
+    unchanged(chunk)
     friends.compare(sample, linked, raw, chunk)
     if layout.preset.choose:
         raw = layout.preset.choose(raw)
     source = Columns(layout, raw, chunk.first, chunk.entries)
     fields, codes = _canonical(source, layout, chunk.entries, columns)
-    kept = _respond(source, fields, layout, chunk)
+    generated = float(np.sum(fields["weight"], dtype=np.float64))
+    absent = _absent(fields, layout, chunk.entries)
+    kept = _respond(source, fields, layout, chunk) | absent
     below = chunk.entries - int(np.count_nonzero(kept))
     if layout.selection:
-        kept &= np.asarray(source.evaluate(layout.selection)) != 0
+        kept &= source.passes(layout.selection, f"{layout.where}.selection")
     unselected = chunk.entries - below - int(np.count_nonzero(kept))
+    bad = _refuse_absent(kept, absent, chunk, where, layout, drop=layout.shower or sample.on_bad == "drop")
+    without = bad.pop("no shower", (0, ""))[0]
     rounded = int(np.count_nonzero(kept & (codes == ROUNDED))) if codes.any() else 0
-    bad = _refuse(fields, codes, kept, chunk, where, layout, drop=sample.on_bad == "drop")
+    bad |= _refuse(fields, codes, kept, chunk, where, layout, drop=sample.on_bad == "drop")
     everything: dict[str, Any] = dict(fields)
     for text in extra:
         if text not in everything:
@@ -208,6 +302,8 @@ def read_columns(
     if not kept.all():
         everything = {name: values[kept] for name, values in everything.items()}
     negative = int(np.count_nonzero(everything["weight"] < 0.0))
+    weights = {name: everything[name] for name in ("weight", *extra) if name == "weight" or name not in _NO_WEIGHTS}
+    most = heaviest(weights, everything.get(ENTRY, source[ENTRY][kept]) - chunk.first + chunk.start, where)
     if scale != 1.0:
         everything["weight"] = np.multiply(everything["weight"], scale, dtype=np.float64)
     report = DropReport(
@@ -215,9 +311,12 @@ def read_columns(
         kept=int(np.count_nonzero(kept)),
         unselected=unselected,
         below_threshold=below,
+        without_shower=without,
         bad=bad,
         rounded=rounded,
         negative_weights=negative,
+        generated_weight=generated,
+        heaviest=most,
     )
     return everything, report
 
@@ -229,7 +328,7 @@ def _canonical(columns: Columns, layout: Layout, entries: int, wanted: Collectio
     if signal:
         pdg = np.nan_to_num(columns["pdg"]).astype(np.int32, copy=False)
         if layout.elastic:
-            pdg[np.asarray(columns.of_branches(layout.elastic)) == 0] = 0
+            pdg[~passes(columns.of_branches(layout.elastic))] = 0
     fields: dict[str, Any] = {"pdg": pdg}
     for name in layout.canonical(wanted):
         if name != "pdg":
@@ -243,6 +342,45 @@ def _canonical(columns: Columns, layout: Layout, entries: int, wanted: Collectio
         if name in fields:
             columns[name] = fields[name]
     return fields, codes
+
+
+def _absent(fields: dict[str, Any], layout: Layout, entries: int) -> Any:
+    """Return which entries have no electron, or other shower, that `t` and `theta` could be those of, (N,) bool.
+
+    Of a signal sample without a response `t` is asked for nu-e events only, so the others may do without.
+    """
+    absent = np.zeros(entries, dtype=bool)
+    if layout.role == "data" or (layout.role == "signal" and not layout.response and not layout.shower):
+        return absent
+    for name in ("t", "theta"):
+        if name in fields and layout.sources[name].preset | layout.shower:
+            absent |= np.isnan(fields[name])
+    return absent & (fields["pdg"] == 0)
+
+
+def _refuse_absent(
+    kept: Any, absent: Any, chunk: Chunk, where: str, layout: Layout, *, drop: bool
+) -> dict[str, tuple[int, str]]:
+    """Take entries without a shower out of `kept`, or raise for the first of them."""
+    absent = absent & kept
+    if not absent.any():
+        return {}
+    kept &= ~absent
+    count, entry = int(np.count_nonzero(absent)), chunk.start + int(np.argmax(absent))
+    if layout.shower:
+        return {"no shower": (count, "")}
+    usual = f'shower = "pi0", "photon", "electron" or a condition on particles in {layout.where}'
+    if not layout.preset.final:
+        usual = f"columns.t and columns.theta in {layout.where}"
+    cut = f", or take only the others, as with selection = {layout.preset.electron!r}" if layout.preset.electron else ""
+    message = (
+        f"{where} entry {entry}: has no electron whose energy and angle preset {layout.preset.name!r} could take for"
+        f" t and theta ({count} such entries among entries {chunk.start} to {chunk.stop}); say what is seen with"
+        f" {usual}{cut}"
+    )
+    if not drop:
+        raise DataError(message)
+    return {"no electron": (count, message)}
 
 
 def _respond(columns: Columns, fields: dict[str, Any], layout: Layout, chunk: Chunk) -> Any:
@@ -302,13 +440,20 @@ def _label(sample_set: SampleSet, path: str, tree: str) -> str:
 
 def _link(sample: Sample, where: str, name: tuple[str, str], row: list[tuple[str, str]]) -> Linked:
     path, tree = name
-    tree = tree or sample.tree or _usual_tree(path, find(sample.preset, f"{where}.preset").trees, where)
-    return link([(path, tree), *((p, t or _usual_tree(p, (), where)) for p, t in row)])
+    tree = tree or sample.tree
+    if not tree:
+        tree = _usual_tree(path, find(sample.preset, f"{where}.preset").trees, where, exposure.trees(sample))
+    elif not {*tree_names(path)} - {*exposure.trees(sample)}:
+        raise _NoTree(
+            f"{path}: no tree {tree!r}, nor any other; check the job that wrote it, or set tree in the sample"
+        )
+    beside = [(p, t or _usual_tree(p, (), where)) for p, t in row]
+    return link([(path, tree), *beside], friends.called(sample))
 
 
-def _usual_tree(path: str, usual: Sequence[str], where: str) -> str:
-    """Return the tree of a file nobody named: the one of the preset, or the only one."""
-    names = tree_names(path)
+def _usual_tree(path: str, usual: Sequence[str], where: str, others: Collection[str] = ()) -> str:
+    """Return the tree of a file nobody named: the one of the preset, or the only one besides `others`."""
+    names = [name for name in tree_names(path) if name not in others]
     for name in usual:
         if name in names:
             return name
@@ -316,14 +461,8 @@ def _usual_tree(path: str, usual: Sequence[str], where: str) -> str:
         return names[0]
     listed = ", ".join(names) or "none"
     wanted = f" {' or '.join(map(repr, usual))}" if usual else ""
-    raise DataError(f"{path}: no tree{wanted} (there are: {listed}); say which with tree in {where}")
-
-
-def _identity(path: str, tree: Any) -> FileIdentity:
-    opened = open_file(path).file
-    return FileIdentity(
-        path=path, size=int(opened.source.num_bytes), uuid=str(opened.uuid), entries=int(tree.num_entries)
-    )
+    problem = DataError if names else _NoTree
+    raise problem(f"{path}: no tree{wanted} (there are: {listed}); say which with tree in {where}")
 
 
 def _cut(offsets: Sequence[int], most: int) -> list[tuple[int, int]]:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from spectrafit import config
 from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import BadFile, ConfigError, DataError
-from spectrafit.events.files import REMEDY, link
+from spectrafit.events import friends
+from spectrafit.events.files import REMEDY
 from spectrafit.events.layout import solve
+from spectrafit.events.linked import link
 from spectrafit.events.read import scan
 from spectrafit.events.schema import Inventory
 from spectrafit.templates.chunks import effects_on, wanted
@@ -130,7 +132,11 @@ def _needed(reason: object) -> str:
 def _foresee(analysis: Analysis, sample_set: SampleSet, sample: Sample, stands_for: str, inventory: Inventory) -> None:
     """Refuse columns that the first file does not have: the last sample may be hours away."""
     chunk = inventory.chunks[0]
-    linked = link([(chunk.file, chunk.tree), *chunk.friends])
-    layout = solve(sample_set, sample, linked.branches, f"{chunk.file}:{chunk.tree}")
+    linked = link([(chunk.file, chunk.tree), *chunk.friends], friends.called(sample))
+    where = f"{chunk.file}:{chunk.tree}"
+    layout = solve(sample_set, sample, linked.branches, where, ambiguous=linked.ambiguous)
     grid = Grid.of(analysis.regions, stands_for)
+    for numbering in grid.numberings:
+        for name in numbering.cut.variables if numbering.cut else ():
+            layout.refuse_hidden(name, f"cut of region {numbering.name!r}", lists=True)
     layout.needed(wanted(grid, effects_on(analysis, sample, stands_for), sample))

@@ -1,0 +1,217 @@
+"""Ask ROOT which entries a selection takes and what an expression is: `python make.py` writes answers.json beside it.
+
+Needs ROOT (`pip install root`, 6.40 was used). The tree of eight entries is made here too, with `array` leaves ROOT
+itself fills; tests make the same columns from `COLUMNS` without ROOT.
+"""
+
+import json
+import tempfile
+from array import array
+from pathlib import Path
+
+NAN = float("nan")
+# x and y are lists per entry, some empty; z is a number that is NaN in one entry; k is whole; w is a list of three.
+COLUMNS = {
+    "x": [[], [0.2], [0.9, 0.1], [0.7], [], [-1.0, -2.0, -0.5], [0.0], [3.0]],
+    "y": [[1.0], [], [0.3, 0.8], [0.7], [], [2.0, 1.0, 0.5], [5.0], [-3.0]],
+    "z": [1.0, 2.0, NAN, 0.0, -1.0, 0.5, NAN, 3.0],
+    "k": [7, -7, 0, 1, 2, 3, 4, -5],
+    "w": [[1.0, 2.0, 3.0], [0.0, 0.0, 0.0], [-1.0, 5.0, 2.0], [4.0, 4.0, 4.0]] * 2,
+    "s": ["nue", "numu", "", "nue", "NuE", "nuebar", "nue ", "x"],
+}
+
+SELECTIONS = [
+    "x[0]",
+    "x[1]",
+    "x[0] > 0.5",
+    "!x[0]",
+    "!(x[0] > 0.5)",
+    "!(x[0] > 0.5) || k > 0",
+    "x[0] > 0.5 || k > 0",
+    "k > 0 || x[0] > 0.5",
+    "x[0] > 0.5 && k > 0",
+    "x[0] && k > -100",
+    "k > -100 && x[0]",
+    "!(x[0] && k > 0)",
+    "!(x[0] || k > 0)",
+    "x[0] == 0",
+    "x[0] != 0",
+    "x[0] != 0.2",
+    "(x[0] > 0.5) + (k > 0)",
+    "(x[0] > 0.5) == 0",
+    "x[0] > 0.5 || y[0] > 0.5",
+    "!(x[0] > 0.5 || y[0] > 0.5)",
+    "x[0] - x[1] > 0",
+    "Length$(x) > 0 && x[0] > 0.5",
+    "Length$(x) == 0 || x[0] > 0.5",
+    "Length$(x) == 0",
+    "!Length$(x)",
+    "Max$(x) > 0.5",
+    "Max$(x) < 0.5",
+    "Max$(x)",
+    "Max$(x) == 0",
+    "Min$(x) == 0",
+    "Min$(x) > -0.9",
+    "!(Max$(x) > 0.5)",
+    "!(Min$(x) < 0)",
+    "Sum$(x) > 0.5",
+    "Sum$(x) == 0",
+    "Sum$(x > 0.5) == 0",
+    "Sum$(x > 0.5) == 1",
+    "Sum$(x > 0.5 && y > 0.5)",
+    "Sum$(!(x > 0.5))",
+    "Sum$(x*(y > 0.5))",
+    "Max$(x*(y > 0.5)) > 0",
+    "Min$(x*(y > 0.5)) < 0",
+    "Sum$(x > x[0])",
+    "Sum$(x > y[0])",
+    "Max$(x) > Max$(y)",
+    "Sum$(x > 0.5) > 0 || k == 2",
+    "w[0] > 0",
+    "w[2] > 2 && k > 0",
+    "!w[0]",
+    "Max$(w) > 3",
+    "k",
+    "!k",
+    "k && z > 0",
+    "k || z > 0",
+    "!(k > 0)",
+    "k % 2 == 0",
+    "k % 2 == 1",
+    "k / 2 > 3",
+    "k^2 > 20",
+    "-k^2 < 0",
+    "2^3^2 == 512",
+    "k > 0 == 1",
+    "!k == 0",
+    "-k > 0",
+    "k > 0 && k < 5 || z > 2",
+    "k > 0 || k < -5 && z > 1",
+    "abs(k) > 4",
+    "sqrt(k) > 1",
+    "min(k, 2) > 1",
+    "max(k, 2) > 2",
+    "TMath::Max(k, 2) > 2",
+    "1",
+    "0",
+    's == "nue"',
+    's != "nue"',
+    '!(s == "nue")',
+    's == "nue" && k > 1',
+    's == "nue" || k < 0',
+    's == ""',
+]
+"""Selections whose answer is ROOT's in every entry."""
+
+STRICTER = [
+    "z",
+    "!z",
+    "z > 0",
+    "!(z > 0)",
+    "z > 0 || k > 0",
+    "k > 0 || z > 0",
+    "z && k > -100",
+    "z || k > 0",
+    "z == z",
+    "z != 1",
+    "sqrt(z) >= 0",
+    "!(sqrt(z) >= 0)",
+    "!(log(k) > 0)",
+]
+"""Selections with a number that is NaN without being a missing element: spectrafit takes no such entry, ROOT may."""
+
+VALUES = [
+    "x[0]",
+    "Max$(x)",
+    "Min$(x)",
+    "Sum$(x)",
+    "Length$(x)",
+    "Max$(x*(y > 0.5))",
+    "Min$(x*(y > 0.5))",
+    "Sum$(x*(y > 0.5))",
+    "Sum$((x > 0.5)*(y > 0.5))",
+    "x[0] + k",
+    "k / 2",
+    "k % 3",
+    "k^2",
+    "-k^2",
+    "(k > 0) + (k > 2)",
+    "!k",
+    "2 - 3 - 4",
+    "2^3^2",
+    "12 / 3 / 2",
+    "Max$(w) - Min$(w)",
+    "Length$(w)",
+    "abs(k)",
+    "min(k, 2)",
+    "max(k, 2)",
+]
+"""Expressions, whose value in every entry that has one is asked for."""
+
+
+def fill(path: str) -> None:
+    import ROOT
+
+    file = ROOT.TFile(path, "RECREATE")
+    tree = ROOT.TTree("t", "")
+    nx, ny = array("i", [0]), array("i", [0])
+    x, y, w = array("d", [0.0] * 10), array("d", [0.0] * 10), array("d", [0.0] * 3)
+    z, k, s = array("d", [0.0]), array("i", [0]), ROOT.std.string()
+    tree.Branch("nx", nx, "nx/I")
+    tree.Branch("ny", ny, "ny/I")
+    tree.Branch("x", x, "x[nx]/D")
+    tree.Branch("y", y, "y[ny]/D")
+    tree.Branch("w", w, "w[3]/D")
+    tree.Branch("z", z, "z/D")
+    tree.Branch("k", k, "k/I")
+    tree.Branch("s", s)
+    for entry in range(len(COLUMNS["k"])):
+        for name, values, count in (("x", x, nx), ("y", y, ny)):
+            numbers = COLUMNS[name][entry]
+            count[0] = len(numbers)
+            for i, number in enumerate(numbers):
+                values[i] = number
+        for i, number in enumerate(COLUMNS["w"][entry]):
+            w[i] = number
+        z[0], k[0] = COLUMNS["z"][entry], COLUMNS["k"][entry]
+        s.assign(COLUMNS["s"][entry])
+        tree.Fill()
+    tree.Write()
+    file.Close()
+
+
+def ask(path: str) -> dict[str, object]:
+    import ROOT
+
+    file = ROOT.TFile(path)
+    tree = file.Get("t")
+
+    def selected(text: str) -> list[int]:
+        found = tree.Draw("Entry$", text, "goff")
+        return [int(tree.GetV1()[i]) for i in range(found)]
+
+    def values(text: str) -> list[list[float]]:
+        found = tree.Draw(f"Entry$:{text}", "", "goff")
+        return [[int(tree.GetV1()[i]), tree.GetV2()[i]] for i in range(found)]
+
+    return {
+        "ROOT": str(ROOT.gROOT.GetVersion()),
+        "selections": {text: selected(text) for text in [*SELECTIONS, *STRICTER]},
+        "values": {text: values(text) for text in VALUES},
+    }
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = f"{folder}/answers.root"
+        fill(path)
+        answers = ask(path)
+    lines = [f'{{\n"ROOT": {json.dumps(answers["ROOT"])}']
+    for kind in ("selections", "values"):
+        rows = ",\n".join(f"  {json.dumps(text)}: {json.dumps(found)}" for text, found in answers[kind].items())
+        lines.append(f'"{kind}": {{\n{rows}\n}}')
+    Path(__file__).with_name("answers.json").write_text(",\n".join(lines) + "\n}\n")
+
+
+if __name__ == "__main__":
+    main()
