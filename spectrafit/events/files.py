@@ -97,8 +97,22 @@ def _remote(name: str, where: str) -> list[str]:
 
 
 @contextmanager
-def refusing(path: str) -> Iterator[None]:
-    """Turn what reading `path` raises into a BadFile error that says what is wrong with the file and what to do."""
+def refusing(path: str, *, needed: bool = False) -> Iterator[None]:
+    """Turn what reading `path` raises into a BadFile error that says what is wrong with the file and what to do.
+
+    A file that is `needed` is not one to go on without: then the error is a DataError.
+    """
+    try:
+        with _refusing(path):
+            yield
+    except BadFile as error:
+        if not needed:
+            raise
+        raise DataError(str(error).replace(REMEDY, "copy or write it again")) from error
+
+
+@contextmanager
+def _refusing(path: str) -> Iterator[None]:
     try:
         yield
     except DataError:

@@ -7,7 +7,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from spectrafit.config import Analysis
+from spectrafit import config
+from spectrafit.config import Analysis, Sample
 from spectrafit.errors import BadFile, DataError
+from spectrafit.events import exposure
 from spectrafit.events.files import REMEDY
 from spectrafit.execution import Pool, imap
 from spectrafit.execution import executor as open_executor
@@ -187,7 +189,7 @@ def _finish(analysis: Analysis, sources: tuple[Source, ...], added: Mapping[tupl
     if observed:
         data = sum((added[s.sample.name, s.sample.name].events[grid.inner, 0] for s in observed), np.zeros(bins))
     varied = _vary(analysis, sources, added, samples, regions, grid, nominal)
-    inventories = tuple(_inventory(source, added) for source in sources)
+    inventories = tuple(_inventory(source, added, _weights(analysis, source.sample)) for source in sources)
     configuration = archive.configuration(analysis)
     return {
         "samples": samples,
@@ -273,8 +275,8 @@ def _vary(
     return vary(filled, work)
 
 
-def _inventory(source: Source, added: Mapping[tuple[str, str], Sums]) -> dict[str, Any]:
-    """Return what was read of a sample, as plain values."""
+def _inventory(source: Source, added: Mapping[tuple[str, str], Sums], weights: Collection[str]) -> dict[str, Any]:
+    """Return what was read of a sample, as plain values; `weights` are the columns its events are weighed with."""
     inventory = source.inventory
     named = Counter((chunk.file, chunk.tree) for chunk in inventory.chunks if chunk.start == 0)
     report = added[source.sample.name, source.stands_for].report
@@ -287,9 +289,21 @@ def _inventory(source: Source, added: Mapping[tuple[str, str], Sums]) -> dict[st
         "entries": inventory.entries,
         "files": [asdict(identity) for identity in inventory.identities],
         "skipped": [[path, _reason(path, why)] for path, why in inventory.skipped],
+        "eventless": list(inventory.eventless),
+        "notes": [
+            *inventory.notes,
+            *(note for note in [exposure.unweighted(source.sample, report)] if note),
+            *report.outweighing(weights),
+        ],
         "repeated": [[path, times] for (path, _), times in named.items() if times > 1],
         "dropped": {**asdict(report), "bad": {kind: list(found) for kind, found in report.bad.items()}},
     }
+
+
+def _weights(analysis: Analysis, sample: Sample) -> tuple[str, ...]:
+    """Return the columns that weigh the events of a sample: its own weight, and those of systematics."""
+    weighing = [e for e in effects(analysis).values() if isinstance(e.systematic, config.Weight | config.Universes)]
+    return ("weight", *(name for effect in weighing for name in effect.reads(sample)))
 
 
 def _reason(path: str, message: str) -> str:
