@@ -253,6 +253,8 @@ def _operation(node: syntax.AST, columns: dict[str, str], text: str) -> tuple[tu
             comparison = operator in COMPARISONS
             if operator in ORDERS and isinstance(left, syntax.BinaryOperator) and left.operator in ORDERS:
                 raise ConfigError(f"expression {text!r}: write a < b && b < c for a < b < c")
+            if operator == "pow" and isinstance(node.right, syntax.BinaryOperator) and node.right.operator == "pow":
+                raise ConfigError(f"expression {text!r}: ROOT reads a^b^c as (a^b)^c; write (a^b)^c, or pow(a, b^c)")
             logical = operator in ("and", "or")
             return ("call", BINARY[operator], 2), logical, comparison or logical
         case syntax.Call(function=function, arguments=arguments):

@@ -230,7 +230,7 @@ def _refuse_others(jobs: Sequence[_Job], set_name: str) -> None:
                 f"the recipes of {other!r} and {job.sample.name!r} both write {job.target}; give each a file of its own"
             )
         try:
-            if job.target.exists() and not _made_by(job.target, set_name, job.sample.name):
+            if job.target.exists() and not _made_by(job.target, set_name, job):
                 raise ConfigError(
                     f"{job.target}: is there already, and was not made by the recipe of {job.sample.name!r} in"
                     f" {set_name!r}; remove it, or name another file"
@@ -239,7 +239,7 @@ def _refuse_others(jobs: Sequence[_Job], set_name: str) -> None:
             raise DataError(f"{job.target}: cannot be looked at ({error.strerror or error})") from None
 
 
-def _made_by(path: Path, set_name: str, sample: str) -> bool:
+def _made_by(path: Path, set_name: str, job: _Job) -> bool:
     """Tell whether a file is what this recipe made before, perhaps with other numbers."""
     if path.is_dir():
         return False
@@ -247,9 +247,10 @@ def _made_by(path: Path, set_name: str, sample: str) -> bool:
         with uproot.open({str(path): None}) as file:
             names = set(file.keys(cycle=False, recursive=False))
             if "recipe" in names:
-                return str(file["recipe"]) == _recipe(set_name, sample)
-            # Files of versions that did not sign them: exactly these objects, and no branch that is not ours.
-            return names == {"events", "TotalPOT", "TotalEvents"} and set(file["events"].keys()) <= set(_BRANCHES)
+                return str(file["recipe"]) == _recipe(set_name, job.sample.name)
+            # Files of versions that did not sign them: just these objects, no branch that is not ours, this neutrino.
+            ours = names == {"events", "TotalPOT", "TotalEvents"} and set(file["events"].keys()) <= set(_BRANCHES)
+            return ours and set(file["events"]["pdg"].array(entry_stop=10).tolist()) <= {job.spectrum.pdg}
     except Exception:
         # Whatever it is, the reader does not know it, so it is not ours.
         return False
