@@ -154,9 +154,11 @@ def test_no_particle_at_all() -> None:
 
 def test_inspect_says_which_shower_to_take(write_tree: Write) -> None:
     made = particles()
-    columns = tree(made, "nuwro")
-    columns["lep_pdg"] = np.full(N, 14, np.int32)
-    shown = inspect(write_tree("a.root", columns))
+    mixed = str(inspect(write_tree("b.root", tree(made, "nuwro"))))
+    assert 'selection = "abs(lep_pdg) == 11"' in mixed
+    assert "shower =" not in mixed
+    made["codes"] = [[14, *codes[1:]] for codes in made["codes"]]
+    shown = inspect(write_tree("a.root", tree(made, "nuwro")))
     counts = {
         kind: int(np.isfinite(wanted(made, lambda c, e, k=kind: c in SHOWERS[k])[0]).sum())
         for kind in ("photon", "pi0")
@@ -165,6 +167,3 @@ def test_inspect_says_which_shower_to_take(write_tree: Write) -> None:
     assert shown.showers["photon"] == counts["photon"]
     assert shown.t is None
     assert 'shower = "pi0"' in str(shown)
-    mixed = str(inspect(write_tree("b.root", tree(made, "nuwro"))))
-    assert 'selection = "abs(lep_pdg) == 11"' in mixed
-    assert "shower =" not in mixed

@@ -5,6 +5,7 @@ itself fills; tests make the same columns from `COLUMNS` without ROOT.
 """
 
 import json
+import os
 import tempfile
 from array import array
 from pathlib import Path
@@ -207,7 +208,65 @@ def ask(path: str) -> dict[str, object]:
     }
 
 
+def odd(folder: Path) -> None:
+    """Write files that only ROOT writes: leaf lists and texts, a file that was never closed, matrices."""
+    import ROOT
+
+    file = ROOT.TFile(str(folder / "leaves.root"), "RECREATE")
+    tree = ROOT.TTree("events", "")
+    ROOT.gInterpreter.Declare("struct Leaves { double t_reco; int n; float b[3]; char c; }; Leaves leaves;")
+    tree.Branch("reco", ROOT.addressof(ROOT.leaves), "t_reco/D:n/I:b[3]/F:c/B")
+    vertex, text, plain = array("d", [0.0] * 4), ROOT.std.string(), array("d", [0.0])
+    momentum, names = ROOT.TLorentzVector(), ROOT.std.vector("string")()
+    tree.Branch("vertex", vertex, "x[2]/D:y[2]/D")
+    tree.Branch("process", text)
+    tree.Branch("names", names)
+    tree.Branch("p4", "TLorentzVector", momentum, 32000, 0)
+    tree.Branch("weight", plain, "weight/D")
+    for entry in range(5):
+        ROOT.leaves.t_reco, ROOT.leaves.n, ROOT.leaves.b[0], ROOT.leaves.b[2] = (
+            entry + 0.5,
+            2 * entry,
+            entry + 0.25,
+            9.0,
+        )
+        vertex[0], vertex[1], vertex[2], vertex[3] = entry, entry + 0.1, entry + 0.2, entry + 0.3
+        text.assign(["nue", "numu"][entry % 2])
+        names.push_back(f"name {entry}")
+        momentum.SetPxPyPzE(entry, 0, 0, entry + 1)
+        plain[0] = entry + 1.0
+        tree.Fill()
+    tree.Write()
+    file.Close()
+
+    file = ROOT.TFile(str(folder / "matrices.root"), "RECREATE")
+    square, symmetric = ROOT.TMatrixD(2, 2), ROOT.TMatrixDSym(3)
+    for i in range(2):
+        for j in range(2):
+            square[i][j] = 1 + 2 * i + j
+    for i in range(3):
+        for j in range(3):
+            symmetric[i][j] = 10 * min(i, j) + max(i, j)
+    square.Write("square")
+    symmetric.Write("symmetric")
+    ROOT.TVectorD(3).Write("vector")
+    file.Close()
+
+    child = os.fork()
+    if not child:
+        file = ROOT.TFile(str(folder / "unclosed.root"), "RECREATE")
+        tree = ROOT.TTree("events", "")
+        tree.Branch("t_reco", plain, "t_reco/D")
+        for entry in range(100):
+            plain[0] = entry
+            tree.Fill()
+        tree.AutoSave()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
 def main() -> None:
+    odd(Path(__file__).parent)
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/answers.root"
         fill(path)
