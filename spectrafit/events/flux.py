@@ -124,6 +124,8 @@ def _read_table(path: Path) -> tuple[Array, Array, Array]:
 
 def _read_histogram(path: Path, name: str) -> tuple[Array, Array, Array]:
     file = str(path)
+    if not path.is_file():
+        raise DataError(f"{path}: cannot be read as a ROOT file (no such file); give a flux as file.root:histogram")
     with refusing(file, needed=True):
         opened = open_file(file)
         names = opened.keys(cycle=False)
@@ -155,6 +157,8 @@ def _check(where: str, edges: Array, values: Array, uncertainty: Array) -> Flux:
             raise DataError(
                 f"{where}: bin {bad[0] if bad.size else 0}: {what} must be finite and not negative, one per bin"
             )
-    if not 0.0 < values.sum() < np.inf:
-        raise DataError(f"{where}: the sum of its bins is {values.sum():g}; check that this is the table of a flux")
+    if not values.sum() < np.inf:
+        raise DataError(f"{where}: the sum of its bins is not finite; check that this is the table of a flux")
+    if not values.sum() > 0.0:
+        raise DataError(f"{where}: every bin is empty; check that this is the table of a flux")
     return Flux(edges=edges, values=values, uncertainty=uncertainty)

@@ -221,3 +221,28 @@ def test_a_folder_is_made(write_tree: Write, tmp_path: Path) -> None:
     out = reweight.reweight(write_tree("in.root", native(5)), tmp_path / "a" / "b" / "out.root")
     assert out.exists()
     assert [p.name for p in out.parent.iterdir()] == ["out.root"]
+
+
+def test_a_file_whose_neutrinos_do_not_carry_the_coupling_is_warned_of(write_tree: Write, tmp_path: Path) -> None:
+    columns = truth(50)
+    said: list[str] = []
+    reweight.reweight(write_tree("in.root", columns), tmp_path / "a.root", tell=said.append)
+    mean = friend(tmp_path / "a.root")["weight"].mean()
+    assert said[0].startswith(f"50 entries, 50 of them nu-e events; mean weight {mean:.6g}, from ")
+    assert said[0].endswith("relative to sin^2 theta_W = 0.23863")
+    columns["pdg"][:] = 12
+    source = write_tree("nue.root", columns)
+    with pytest.warns(
+        UserWarning, match=r"nue.root: every weight is 1: magnetic_moment is carried by .*50 of PDG code 12"
+    ):
+        reweight.reweight(source, tmp_path / "b.root")
+    reweight.reweight(source, tmp_path / "c.root", carriers=["nue"])
+
+
+def test_the_friend_is_not_the_ntuple_under_another_name(write_tree: Write, tmp_path: Path) -> None:
+    source = write_tree("in.root", truth(5))
+    (tmp_path / "link.root").symlink_to(source)
+    (tmp_path / "sub").mkdir()
+    for target in (tmp_path / "link.root", tmp_path / "sub" / ".." / "in.root"):
+        with pytest.raises(ConfigError, match="is the ntuple itself"):
+            reweight.reweight(source, target)
