@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spectrafit.config import Analysis, SampleSet, load, load_samples
     from spectrafit.events.generate import generate
     from spectrafit.events.inspect import inspect
-    from spectrafit.events.write import reweight
+    from spectrafit.events.reweight import reweight
     from spectrafit.inference.assemble import assemble
     from spectrafit.inference.fitting.fit import contour, fit, impacts, profile
     from spectrafit.inference.intervals.limits import upper_limit
@@ -73,7 +73,7 @@ _HOME = {
     "load_samples": "config",
     "profile": "inference.fitting.fit",
     "report": "report.write:write",
-    "reweight": "events.write",
+    "reweight": "events.reweight",
     "sensitivity": "inference.studies.sensitivity",
     "upper_limit": "inference.intervals.limits",
 }

@@ -1,7 +1,8 @@
-"""Commands about ntuples: generate, inspect, reweight."""
+"""The commands that read and write ntuples: generate, inspect, reweight."""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -61,15 +62,20 @@ def reweight(
     ] = "error",
 ) -> None:
     """Write a friend tree with the weight of every event for a value of the coupling."""
-    written = sf.reweight(
-        source,
-        output,
-        coupling=coupling,
-        value=value,
-        preset=preset,
-        tree=tree,
-        sin2_theta_w=sin2_theta_w,
-        carriers=carriers,
-        on_bad=on_bad,
-    )
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        written = sf.reweight(
+            source,
+            output,
+            coupling=coupling,
+            value=value,
+            preset=preset,
+            tree=tree,
+            sin2_theta_w=sin2_theta_w,
+            carriers=carriers,
+            on_bad=on_bad,
+            tell=lambda said: typer.echo(said, err=True),
+        )
+    for warning in caught:
+        typer.echo(f"warning: {warning.message}", err=True)
     typer.echo(written)

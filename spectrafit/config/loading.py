@@ -13,6 +13,7 @@ import msgspec
 
 from spectrafit.config.analysis import Analysis, ShiftedSample, chosen
 from spectrafit.config.couplings import settle
+from spectrafit.config.paths import is_url, local, substituted
 from spectrafit.config.samples import SampleSet
 from spectrafit.errors import ConfigError, nearest
 
@@ -49,7 +50,7 @@ def load(path: str | Path, *, overrides: Sequence[str] = ()) -> Analysis:
     """
     analysis = _read(Path(path), Analysis, overrides)
     sets = (analysis.samples,) if isinstance(analysis.samples, str) else analysis.samples
-    loaded = tuple(load_samples(Path(analysis.path).parent / name) for name in sets)
+    loaded = tuple(load_samples(local(name, Path(analysis.path).parent, f"{path}: $.samples")) for name in sets)
     analysis = msgspec.structs.replace(analysis, sample_sets=loaded)
     _check(analysis, Path(path))
     return analysis
@@ -66,6 +67,12 @@ def load_samples(path: str | Path) -> SampleSet:
             raise ConfigError(
                 f"{where}: {sample.name!r} has no files; say where its ntuples are, or are to be generated"
             )
+        for key, named in [
+            ("files", sample.files),
+            *((f"friends[{i}].files", f.files) for i, f in enumerate(sample.friends)),
+        ]:
+            for name in (named,) if isinstance(named, str) else named:
+                substituted(name, f"{where}.{key}")
         if sample.response is True and sample_set.response is None:
             raise ConfigError(f"{where}.response: true takes the set's [response], and there is none")
         if sample.generate is not None:
@@ -76,7 +83,32 @@ def load_samples(path: str | Path) -> SampleSet:
                 )
             if sample_set.detector is None:
                 raise ConfigError(f"{path}: generating {sample.name!r} needs [detector] with electrons and origin")
+    _check_recipes(sample_set, path)
     return sample_set
+
+
+def _check_recipes(sample_set: SampleSet, path: str | Path) -> None:
+    """Refuse two recipes for one file: whichever is made last would be read for both."""
+    owners: dict[Path, str] = {}
+    for index, sample in enumerate(sample_set.samples):
+        if sample.generate is None:
+            continue
+        where = f"{path}: $.samples[{index}].files"
+        files = (sample.files,) if isinstance(sample.files, str) else sample.files
+        if (
+            len(files) != 1
+            or not files[0].endswith(".root")
+            or is_url(files[0])
+            or any(mark in files[0] for mark in "*?[")
+        ):
+            raise ConfigError(f"{where}: {sample.name!r} is generated, so this must name the one .root file to write")
+        target = local(files[0], sample_set.folder, where).resolve()
+        other = owners.setdefault(target, sample.name)
+        if other != sample.name:
+            raise ConfigError(
+                f"{where}: the recipes of {other!r} and {sample.name!r} both write {target}; give each a file of its"
+                " own"
+            )
 
 
 def digest(analysis: Analysis) -> str:
@@ -97,7 +129,7 @@ def schema(kind: type[Analysis] | type[SampleSet]) -> dict[str, Any]:
 
 def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> T:
     try:
-        raw = tomllib.loads(path.read_text())
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         near = nearest(path.name, (p.name for p in path.parent.glob("*.toml")))
         raise ConfigError(f"{path}: no such file{near}") from None

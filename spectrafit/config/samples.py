@@ -1,4 +1,4 @@
-"""The keys of `samples/*.toml` as frozen structs: which files, which branch is which quantity, roles, exposure."""
+"""The keys of a sample set, `samples/*.toml`: which files, which branch is which quantity, role and exposure."""
 
 from __future__ import annotations
 
@@ -133,10 +133,21 @@ class Recipe(Keys, frozen=True, kw_only=True):
 
 
 class Friend(Keys, frozen=True, kw_only=True):
-    """A tree aligned entry by entry with the sample's: same number of files, entry counts checked per file."""
+    """A tree aligned entry by entry with the sample's: same number of files, entry counts checked per file.
+
+    Attributes
+    ----------
+    files, tree : str
+        As in a sample.
+    name : str
+        What its branches are called by, as in ``name.branch``; by default the tree's name.
+    match : str
+        A branch that both trees have, and that must be equal in every entry.
+    """
 
     files: str | tuple[str, ...]
     tree: str = ""
+    name: str = ""
     match: str = ""
 
 
@@ -145,7 +156,12 @@ class Sample(Keys, frozen=True, kw_only=True):
 
     `columns` maps canonical names (`pdg`, `e_nu`, `t`, `theta`, `t_reco`, `theta_reco`, `weight`) and any name of your
     own to a branch name, a number or a `Column`; it is laid over the preset's. `selection` is a cut on branches and
-    columns. Files are paths, globs, `file.root:tree`, or URLs, relative to the sample set's TOML.
+    columns. Files are paths, globs, `file.root:tree`, or URLs, relative to the sample set's TOML; `$VAR` is taken from
+    the environment.
+
+    `shower` says which particle of a generator's final state is taken for the electron, where that is not the electron:
+    "pi0", "photon", "electron", or a condition on the branches that list the final state. Of the particles that fit,
+    the one of highest energy gives `t` and `theta`.
     """
 
     name: str
@@ -154,6 +170,7 @@ class Sample(Keys, frozen=True, kw_only=True):
     files: str | tuple[str, ...] = ()
     tree: str = ""
     preset: str = "native"
+    shower: str = ""
     columns: dict[str, str | float | Column] = field(default_factory=dict)
     friends: tuple[Friend, ...] = ()
     selection: str = ""

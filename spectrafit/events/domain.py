@@ -1,4 +1,4 @@
-"""Columns of a chunk in; the entries that are outside the domain of elastic scattering out, by what is wrong."""
+"""Which entries of a chunk mean nothing, because they are no numbers or no elastic scattering, and which weigh most."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import awkward as ak
 import numpy as np
 import numpy.typing as npt
 from numba import njit, types
 
-from spectrafit.events.schema import ANGLES, Reals
+from spectrafit.events.functions import is_text
+from spectrafit.events.schema import ANGLES, Heaviest, Reals
 from spectrafit.physics.constants import M_E
 from spectrafit.physics.kinematics import inside, t_max
 
-__all__ = ["ROUNDING", "bad_entries", "classify"]
+__all__ = ["ROUNDING", "bad_entries", "classify", "heaviest"]
 
 Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.uint8]
@@ -146,3 +148,43 @@ def _within(values: Any, low: Any, high: Any) -> Any:
         x = np.float64(values[i])
         within &= (x >= low) & (x <= high)
     return within
+
+
+def heaviest(columns: Mapping[str, Any], entries: npt.NDArray[np.int64], where: str) -> dict[str, Heaviest]:
+    """Find the heaviest entry of each column of weights.
+
+    Parameters
+    ----------
+    columns : mapping of name to (N,) or (N, U) array
+        A number per entry, or a list of numbers; others are passed over.
+    entries : (N,) int array
+        Number of each entry in its tree.
+    where : str
+        File and tree, for messages.
+    """
+    found = {}
+    for name, values in columns.items():
+        size = _sizes(values)
+        if size is None or not size.size:
+            continue
+        at = int(np.argmax(size))
+        most = float(size[at])
+        if not math.isfinite(most):
+            continue
+        squares = float(np.sum(np.square(size / most, dtype=np.float64))) if most else 0.0
+        weight = float(values[at]) if getattr(values, "ndim", 1) == 1 else most
+        found[name] = Heaviest(weight=weight, where=f"{where} entry {entries[at]}", entries=size.size, squares=squares)
+    return found
+
+
+def _sizes(values: Any) -> Reals | None:
+    """Return the largest absolute value of each entry, or None for what are no numbers."""
+    if isinstance(values, ak.Array):
+        if is_text(values) or values.ndim != 2:
+            return None
+        ends = [ak.to_numpy(ak.fill_none(end(values, axis=1, mask_identity=True), 0.0)) for end in (ak.max, ak.min)]
+    elif values.dtype.kind not in "fiu" or values.ndim > 2:
+        return None
+    else:
+        ends = [values, values] if values.ndim == 1 else [values.max(axis=1), values.min(axis=1)]
+    return np.asarray(np.maximum(np.abs(ends[0], dtype=np.float64), np.abs(ends[1], dtype=np.float64)))

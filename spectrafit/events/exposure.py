@@ -1,24 +1,33 @@
-"""A sample's statement of its exposure and its files in, protons on target out."""
+"""The exposure of a sample: protons on target, from what the sample says and from its files."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from spectrafit.config import PotSource, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
-from spectrafit.events.files import expand, open_file, open_tree, refusing
+from spectrafit.events.files import expand, open_file, open_tree, refusing, stored, tree_names
 from spectrafit.events.presets import find
+from spectrafit.events.schema import DropReport
 
-__all__ = ["pot_of"]
+__all__ = ["eventless", "notes", "pot_of", "trees", "unweighted"]
 
 # neutrinos / m^2 / 10^6 POT times cm^2 per target: 10^-4 m^2/cm^2 and 10^-6 per POT.
 _PER_CM2_AND_POT = 1e-4 * 1e-6
 
 # Files of one production, one job each, differ by less than this.
 _ALIKE = 1.25
+
+# How far the mean weight of a generator's events may be from 1 before it is told.
+_ONE = 0.01
+
+_RUN = ("run", "irun", "frun", "runnumber", "runid")
+_SUBRUN = ("subrun", "isubrun", "fsubrun", "subrunnumber", "subrunid")
 
 
 def pot_of(
@@ -50,7 +59,9 @@ def pot_of(
     said = sample.pot
     if said is None:
         said = find(sample.preset, where).pot
-        if said is None or not files or not all(said.histogram in _names(path) for path in files):
+        if said is None or not files:
+            return None
+        if not all(said.histogram in _names(path) for path in files):
             return None
     if isinstance(said, PotSource) and said.histogram:
         pot = math.fsum(_histogram(path, said.histogram, where) for path in files)
@@ -90,13 +101,18 @@ def _histogram(path: str, name: str, where: str) -> float:
     if name not in names:
         raise DataError(f"{path}: no histogram {name!r}{nearest(name, names)}, wanted by {where}")
     with refusing(path):
-        found = open_file(path)[name]
+        found = stored(open_file(path), name)
         if not hasattr(found, "axis"):
             raise DataError(f"{path}: {name!r} is a {found.classname}, not a histogram; correct {where}")
         return float(np.sum(found.values(flow=True)))
 
 
 def _branch(path: str, tree: str, name: str, where: str) -> float:
+    return float(np.sum(_values(path, tree, name, where), dtype=np.float64))
+
+
+def _values(path: str, tree: str, name: str, where: str) -> np.ndarray[Any, Any]:
+    """Return all values of a branch with one number per entry."""
     if not tree:
         raise ConfigError(
             f'{where}: say which tree the branch {name!r} is in, as in {{ branch = "{name}", tree = "..." }}'
@@ -106,4 +122,94 @@ def _branch(path: str, tree: str, name: str, where: str) -> float:
         names = found.keys()
         if name not in names:
             raise DataError(f"{path}:{tree}: no branch {name!r}{nearest(name, names)}, wanted by {where}")
-        return float(np.sum(found[name].array(library="np"), dtype=np.float64))
+        values = np.asarray(found[name].array(library="np"))
+    if values.ndim != 1 or values.dtype.kind not in "fiu":
+        raise DataError(f"{path}:{tree}: branch {name!r} does not hold a number per entry, wanted by {where}")
+    return values
+
+
+def trees(sample: Sample) -> tuple[str, ...]:
+    """Return the trees that hold exposure and no events."""
+    said = sample.pot
+    if not isinstance(said, PotSource) or not said.branch or not said.tree:
+        return ()
+    events = (sample.tree,) if sample.tree else find(sample.preset, sample.name).trees
+    return () if said.tree in events else (said.tree,)
+
+
+def eventless(sample_set: SampleSet, sample: Sample, files: Sequence[str], others: bool) -> list[str]:
+    """Return which files without a tree stand for jobs that no event passed: those that say their exposure.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Sound files of the sample without a tree of events.
+    others : bool
+        Whether the sample has files with the tree. If not, the tree may just be called otherwise.
+    """
+    said = sample.pot if sample.pot is not None else find(sample.preset, f"{sample.name}.preset").pot
+    if not others or not isinstance(said, PotSource):
+        return []
+    if said.histogram:
+        return [path for path in files if said.histogram in _names(path)]
+    return [path for path in files if said.branch and said.tree in tree_names(path)]
+
+
+def notes(sample_set: SampleSet, sample: Sample, files: Sequence[str], events: Collection[str]) -> Iterator[str]:
+    """Say what is odd about where a sample's POT comes from, a sentence each.
+
+    Parameters
+    ----------
+    files : sequence of str
+        Those that are read, each as often as it is named.
+    events : collection of str
+        Names of the trees of events.
+    """
+    said = sample.pot
+    where = f"{sample_set.path or 'samples'}: {sample.name}.pot"
+    if not isinstance(said, PotSource) or not said.branch:
+        return
+    tree = said.tree or sample.tree
+    if tree in events:
+        yield (
+            f"{where}: the branch {said.branch!r} is in {tree!r}, the tree of events, so its sum counts what stands"
+            " there once for every event; it should be in a tree with an entry per spill or subrun"
+        )
+    seen: Counter[tuple[int, int]] = Counter()
+    for path in dict.fromkeys(files):
+        names = open_tree(path, tree).keys()
+        keys = [next((n for n in names if _plain(n) in known), None) for known in (_RUN, _SUBRUN)]
+        if tree in events or None in keys:
+            return
+        runs, subruns = (_values(path, tree, str(key), where) for key in keys)
+        seen.update(zip(runs.tolist(), subruns.tolist(), strict=True))
+    twice = [subrun for subrun, times in seen.items() if times > 1]
+    if twice:
+        run, subrun = twice[0]
+        yield (
+            f"{where}: {len(twice)} subruns are more than once in {tree!r} (the first: run {run:g}, subrun"
+            f" {subrun:g}), and their POT counts as often; check that no file of the production is there twice"
+        )
+
+
+def unweighted(sample: Sample, report: DropReport) -> str:
+    """Say that the generator's weights do not enter a POT that is worked out from a number of events, or say nothing.
+
+    The exposure of a generator's file is entries / (flux x cross section x targets) for events of weight 1. With others
+    the sum of the weights of all that was made belongs in place of the entries.
+    """
+    said = sample.pot
+    if not isinstance(said, PotSource) or not said.flux or not report.entries or "weight" in sample.columns:
+        return ""
+    mean = report.generated_weight / report.entries
+    if abs(mean - 1.0) < _ONE:
+        return ""
+    return (
+        f"the weights in the files of {sample.name!r} are {mean:.6g} on average, and its exposure is worked out from"
+        " the number of entries as if they were 1; divide cross_section by that mean, or set columns.weight"
+    )
+
+
+def _plain(name: str) -> str:
+    """Return the last part of a branch's name in small letters, without signs."""
+    return "".join(sign for sign in name.replace("/", ".").rpartition(".")[2].lower() if sign.isalnum())

@@ -1,9 +1,10 @@
-"""An expression in ROOT's spelling and columns in, an array out.
+"""Expressions in ROOT's spelling, parsed once and evaluated on the columns of a chunk.
 
-`formulate` parses; what is evaluated here is its syntax tree, turned into a short list of array operations, so a text
-from a TOML file can name columns and functions of the table below and nothing else. As in ROOT's TTreeFormula every
-number is a double: ``/`` never truncates, ``(a > 1) + (b > 1)`` counts. Columns may be jagged; ``Sum$``, ``Max$``,
-``Min$`` and ``Length$`` reduce them to a number per entry and ``x[0]`` takes an element (NaN where there is none).
+`formulate` parses the text. This module turns the syntax tree into a short list of array operations, so a text from a
+TOML file can name columns and functions of the table below and nothing else. As in ROOT's TTreeFormula every number is
+a double: ``/`` never truncates, ``(a > 1) + (b > 1)`` counts. Columns may be jagged; ``Sum$``, ``Max$``, ``Min$`` and
+``Length$`` reduce them to a number per entry (0 for an empty list, as in ROOT) and ``x[0]`` takes an element. Where
+there is no such element the value is NaN, and no selection takes the entry. Text is compared: ``process == "QEL"``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from formulate.identifiers import NUMEXPR_CONSTANTS
 
 from spectrafit.errors import ConfigError, nearest
-from spectrafit.events.functions import BINARY, COMPARISONS, FUNCTIONS, ORDERS, UNARY, Element, doubles, flat
+from spectrafit.events.functions import BINARY, COMPARISONS, FUNCTIONS, ORDERS, UNARY, Element, doubles, flat, is_text
 from spectrafit.physics.constants import M_E, M_MU
 
 __all__ = ["CONSTANTS", "Expression", "column", "compile", "evaluate"]
@@ -33,7 +34,8 @@ CONSTANTS = {"pi": math.pi, "m_e": M_E, "m_mu": M_MU, "true": 1.0, "false": 0.0}
 _NUMBERS = {"inf": math.inf, "neginf": -math.inf, "nan": math.nan} | NUMEXPR_CONSTANTS | CONSTANTS
 # Numbers first, so that the exponent of 1e-3 is no name; a name followed by "(" or "::" belongs to a function.
 _TOKENS = re.compile(
-    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r'"(?P<text>[^"]*)"'
+    r"|(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<function>[A-Za-z_]\w*(?:\s*::\s*\w+)*\$?(?=\s*\())"
     r"|(?P<name>[A-Za-z_]\w*(?:\.{1,2}\w+)*\$?)"
     r"|(?P<other>.)",
@@ -69,8 +71,8 @@ class Expression:
         Returns
         -------
         array
-            Float64, or bool for a comparison: numpy of shape (N,) where the result is a number per entry, awkward where
-            it is jagged, a scalar where no column is involved.
+            Float64, or bool for a comparison, which becomes float64 where some of it is NaN: numpy of shape (N,) where
+            the result is a number per entry, awkward where it is jagged, a scalar where no column is involved.
 
         Raises
         ------
@@ -81,7 +83,7 @@ class Expression:
         stack: list[Any] = []
         with np.errstate(all="ignore"):
             for kind, value, arity in self._program:
-                if kind == "number":
+                if kind in ("number", "text"):
                     stack.append(value)
                 elif kind == "column":
                     if value not in known:
@@ -93,6 +95,12 @@ class Expression:
                     try:
                         stack.append(value(*arguments))
                     except (ValueError, TypeError) as error:
+                        if any(map(is_text, arguments)):
+                            raise ConfigError(
+                                f"expression {self.text!r}: one of {', '.join(self.variables)} is text, which can"
+                                " only be"
+                                ' compared with text, as in name == "nue"'
+                            ) from None
                         reason = str(error).strip().splitlines()[0]
                         raise ConfigError(
                             f"expression {self.text!r}: the shapes of {', '.join(self.variables)} do not fit together"
@@ -131,10 +139,14 @@ def compile(text: str) -> Expression:
         If the text is no such expression. Nothing is ever executed.
     """
     names: dict[str, str] = {}
+    texts: dict[str, str] = {}
     pieces = []
     for token in _TOKENS.finditer(text):
         piece = token.group()
-        if token.lastgroup == "name" and piece not in CONSTANTS:
+        if token.lastgroup == "text":
+            piece = f"text_{len(texts)}"
+            texts[piece] = token["text"]
+        elif token.lastgroup == "name" and piece not in CONSTANTS:
             # formulate sees plain placeholders, so that a..b, keywords and the names of its own constants are columns.
             piece = names.setdefault(piece, f"column_{len(names)}")
         elif token.lastgroup == "function":
@@ -145,7 +157,7 @@ def compile(text: str) -> Expression:
     except (formulate.ParseError, SyntaxError, ValueError) as error:
         raise ConfigError(f"expression {text!r}: {_reason(error, text)}") from None
     columns = {placeholder: name for name, placeholder in names.items()}
-    return Expression(text, tuple(names), tuple(_instructions(tree, columns, text)))
+    return Expression(text, tuple(names), tuple(_instructions(tree, columns, texts, text)))
 
 
 def evaluate(text: str, columns: Mapping[str, Any] | ak.Array) -> Any:
@@ -166,7 +178,9 @@ def _reason(error: Exception, text: str) -> str:
     return "is not an expression of columns, numbers, operators and functions in ROOT's spelling"
 
 
-def _instructions(tree: syntax.AST, columns: dict[str, str], text: str) -> list[tuple[str, Any, int]]:
+def _instructions(
+    tree: syntax.AST, columns: dict[str, str], texts: dict[str, str], text: str
+) -> list[tuple[str, Any, int]]:
     """Turn the tree into postfix form without recursion; raise for anything that is not in the tables."""
     program: list[tuple[str, Any, int]] = []
     # Kinds of the values on the stack: conditions turn into doubles where arithmetic needs them.
@@ -179,6 +193,14 @@ def _instructions(tree: syntax.AST, columns: dict[str, str], text: str) -> list[
             pending.append((node, True))
             pending.extend((child, False) for child in reversed(children))
             continue
+        if isinstance(node, syntax.Symbol) and node.name in texts:
+            kinds.append(False)
+            program.append(("text", texts[node.name], 0))
+            continue
+        if any(isinstance(child, syntax.Symbol) and child.name in texts for child in children) and not (
+            isinstance(node, syntax.BinaryOperator) and node.operator in ("eq", "neq")
+        ):
+            raise ConfigError(f'expression {text!r}: text can only be compared, with == or !=, as in name == "nue"')
         instruction, takes_conditions, gives_condition = _operation(node, columns, text)
         arity = instruction[2]
         if arity and not takes_conditions:
@@ -231,6 +253,8 @@ def _operation(node: syntax.AST, columns: dict[str, str], text: str) -> tuple[tu
             comparison = operator in COMPARISONS
             if operator in ORDERS and isinstance(left, syntax.BinaryOperator) and left.operator in ORDERS:
                 raise ConfigError(f"expression {text!r}: write a < b && b < c for a < b < c")
+            if operator == "pow" and isinstance(node.right, syntax.BinaryOperator) and node.right.operator == "pow":
+                raise ConfigError(f"expression {text!r}: ROOT reads a^b^c as (a^b)^c; write (a^b)^c, or pow(a, b^c)")
             logical = operator in ("and", "or")
             return ("call", BINARY[operator], 2), logical, comparison or logical
         case syntax.Call(function=function, arguments=arguments):

@@ -1,4 +1,4 @@
-"""File names, patterns and URLs in, opened trees and arrays out; whatever is wrong with a file is a BadFile error."""
+"""Finding and opening the ROOT files that a sample names; whatever is wrong with a file is a BadFile error."""
 
 from __future__ import annotations
 
@@ -7,25 +7,26 @@ import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
-import awkward as ak
 import uproot
 
+from spectrafit.config.paths import is_url, local, substituted
 from spectrafit.errors import BadFile, DataError, nearest
+from spectrafit.events.local import LocalSource
 
-__all__ = ["REMEDY", "Linked", "expand", "link", "open_file", "open_tree", "refusing", "tree_names"]
+__all__ = ["REMEDY", "expand", "open_file", "open_tree", "refusing", "stored", "tree_names", "unreadable"]
 
-_URL = re.compile(r"^[a-z][a-z0-9+.-]*(?:::)?[a-z0-9+.-]*://", re.IGNORECASE)
 _TREE = re.compile(r"^(?P<file>.+\.root(?:\.\d+)?):(?P<tree>[^:]+)$")
-# A mapped file counts as memory of the process, so few are kept.
 _KEPT_OPEN = 4
 REMEDY = "copy or write it again, or go on without it with --skip-bad-files"
 """What to do about a file that is damaged, where it ends a message."""
+# What uproot raises for a sound branch of a kind it has no arrays for.
+_UNREADABLE = (uproot.interpretation.objects.CannotBeAwkward, uproot.interpretation.identify.UnknownInterpretation)
 _TREE_CLASSES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
 # Opening a file costs more than reading a chunk of it. Handles belong to a thread, because two of them may not share a
 # file's cursor, and to a process, because a fork does not copy the threads behind a handle.
@@ -53,7 +54,9 @@ def expand(files: str | Sequence[str], folder: Path, where: str) -> list[tuple[s
     for text in (files,) if isinstance(files, str) else files:
         split = _TREE.match(text)
         name, tree = (split["file"], split["tree"]) if split else (text, "")
-        for match in _remote(name, where) if _URL.match(name) else _local(name, folder, where):
+        name = substituted(name, where)
+        name = unquote(name[len("file://") :]) if name.lower().startswith("file://") else name
+        for match in _remote(name, where) if is_url(name) else _local(name, folder, where):
             if named.setdefault((match, tree), text) != text:
                 raise DataError(f"{where}: {match} is named twice, so its events would count twice; name it once")
             found.append((match, tree))
@@ -61,12 +64,19 @@ def expand(files: str | Sequence[str], folder: Path, where: str) -> list[tuple[s
 
 
 def _local(name: str, folder: Path, where: str) -> list[str]:
-    path = folder / Path(name).expanduser()
-    if path.exists() or not glob.has_magic(name):
-        return [str(path.absolute())]
-    parts = path.absolute().parts
-    fixed = next(n for n, part in enumerate(parts) if glob.has_magic(part))
-    matches = sorted(str(match) for match in Path(*parts[:fixed]).glob(str(Path(*parts[fixed:]))))
+    path = local(name, folder, where)
+    try:
+        if path.exists() or not glob.has_magic(name):
+            return [str(path.absolute())]
+        # The folder of the TOML is that folder, and so is every folder that is called just so: no pattern.
+        start, parts = folder.absolute(), list(Path(name).expanduser().parts)
+        while parts and (not glob.has_magic(parts[0]) or (start / parts[0]).exists()):
+            start /= parts.pop(0)
+        matches = sorted(str(match) for match in start.glob(str(Path(*parts))))
+    except OSError as error:
+        raise DataError(f"{where}: {name!r} cannot be looked for: {error.strerror or error}") from None
+    except ValueError as error:
+        raise DataError(f"{where}: {name!r} is no pattern of file names: {error}") from None
     if not matches:
         raise DataError(f"{where}: no file matches {name!r}{_neighbours(path)}")
     return matches
@@ -87,8 +97,22 @@ def _remote(name: str, where: str) -> list[str]:
 
 
 @contextmanager
-def refusing(path: str) -> Iterator[None]:
-    """Turn what reading `path` raises into a BadFile error that says what is wrong with the file and what to do."""
+def refusing(path: str, *, needed: bool = False) -> Iterator[None]:
+    """Turn what reading `path` raises into a BadFile error that says what is wrong with the file and what to do.
+
+    A file that is `needed` is not one to go on without: then the error is a DataError.
+    """
+    try:
+        with _refusing(path):
+            yield
+    except BadFile as error:
+        if not needed:
+            raise
+        raise DataError(str(error).replace(REMEDY, "copy or write it again")) from error
+
+
+@contextmanager
+def _refusing(path: str) -> Iterator[None]:
     try:
         yield
     except DataError:
@@ -100,13 +124,24 @@ def refusing(path: str) -> Iterator[None]:
     except IsADirectoryError:
         raise BadFile(f"{path}: is a folder; name its files, as in {Path(path).name}/*.root", path) from None
     except FileNotFoundError:
-        near = "" if _URL.match(path) else _neighbours(Path(path))
+        near = "" if is_url(path) else _neighbours(Path(path))
         raise BadFile(f"{path}: no such file{near}", path) from None
     except PermissionError:
         raise BadFile(f"{path}: you may not read this file; check its permissions", path) from None
     except Exception as error:
+        if isinstance(error, _UNREADABLE):
+            raise DataError(f"{path}: {unreadable(error)}") from error
         # A damaged file can make the ROOT reader fail anywhere, with any exception of Python's.
         raise BadFile(f"{path}: {_diagnosis(path, error)}", path) from error
+
+
+def unreadable(error: Exception) -> str:
+    """Say of a branch that the file is sound and that the ROOT reader has no arrays for what it holds."""
+    reason = " ".join(str(error).split()).partition(" in file")[0]
+    return (
+        f"a branch holds what cannot be read as numbers ({type(error).__name__}: {reason[:160]}); write it as plain"
+        " numbers or lists of them, with ROOT's RDataFrame::Define and Snapshot"
+    )
 
 
 def _diagnosis(path: str, error: Exception) -> str:
@@ -120,15 +155,18 @@ def _diagnosis(path: str, error: Exception) -> str:
             "the server does not send parts of a file (HTTP range requests), or the file is damaged;"
             f" write simplecache::{path} to have it downloaded first"
         )
-    if _URL.match(path) and isinstance(error, OSError) and "Chunk" not in reason:
+    if is_url(path) and isinstance(error, OSError) and "Chunk" not in reason:
         return f"cannot be reached ({type(error).__name__}: {reason}); check the address and the server"
     return f"is truncated or damaged ({type(error).__name__}: {reason}); {REMEDY}"
 
 
 def _neighbours(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f"; there is no folder {path.parent}"
-    return nearest(path.name, (entry.name for entry in path.parent.iterdir()))
+    try:
+        if not path.parent.is_dir():
+            return f"; there is no folder {path.parent}"
+        return nearest(path.name, [entry.name for entry in path.parent.iterdir()])
+    except OSError as error:
+        return f"; the folder {path.parent} cannot be looked into ({error.strerror})"
 
 
 def open_file(path: str, *, together: int = 1) -> Any:
@@ -140,23 +178,30 @@ def open_file(path: str, *, together: int = 1) -> Any:
         _open.process, _open.files = os.getpid(), OrderedDict()
     files: OrderedDict[tuple[Any, ...], Any] = _open.files
     with refusing(path):
-        local = not _URL.match(path)
-        status = Path(path).stat() if local else None
+        on_disk = not is_url(path)
+        status = Path(path).stat() if on_disk else None
         key = (path, status and (status.st_ino, status.st_size, status.st_mtime_ns))
         if key in files:
             files.move_to_end(key)
             return files[key]
         if status is not None and status.st_size == 0:
             raise BadFile(f"{path}: is empty (0 bytes); {REMEDY}", path)
-        # No array cache: every chunk is read once. Memory-mapping is the fastest way into a local file.
-        options = {"handler": uproot.MemmapSource} if local else {}
-        if local and Path(path).is_dir():
+        if on_disk and Path(path).is_dir():
             raise IsADirectoryError(path)
-        opened = uproot.open(path, array_cache=None, **options)
+        # No array cache: every chunk is read once. As a key of a dict the name is taken as it is: a colon or a bracket
+        # in it means nothing.
+        opened = uproot.open({path: None}, array_cache=None, **({"handler": LocalSource} if on_disk else {}))
         if status is not None and status.st_size < opened.file.fEND:
             opened.close()
             reason = f"{status.st_size} bytes are left of {opened.file.fEND}"
             raise BadFile(f"{path}: is truncated or damaged ({reason}); {REMEDY}", path)
+        if not (opened.file.fSeekInfo or opened.file.fSeekFree) and not opened.keys(recursive=False):
+            opened.close()
+            raise BadFile(
+                f"{path}: was never closed by the program that wrote it, so it has no list of what is in it; ROOT"
+                f" recovers what is whole: hadd recovered.root {Path(path).name}, and name that file",
+                path,
+            )
     for stale in [k for k in files if k[0] == path]:
         files.pop(stale).close()
     files[key] = opened
@@ -172,127 +217,57 @@ def tree_names(path: str) -> list[str]:
     return [name for name, kind in classes.items() if kind in _TREE_CLASSES]
 
 
+def stored(opened: Any, name: str) -> Any:
+    """Return what is stored in a file under a name, in which a slash may lead into a folder or be part of the name.
+
+    Raises
+    ------
+    KeyError
+        If there is no such object, as uproot does.
+    """
+    whole, _, cycle = name.rpartition(";")
+    key, number = (whole, int(cycle)) if whole and cycle.isdigit() else (name, None)
+    found = _key(opened, key, number)
+    return opened[name] if found is None else found.get()
+
+
+def _key(folder: Any, name: str, cycle: int | None) -> Any:
+    """Return the key of a name, the one of the highest cycle unless one is asked for; None if there is none."""
+    mine = [key for key in _keys_of(folder, name) if cycle is None or key.fCycle == cycle]
+    if mine:
+        return max(mine, key=lambda key: key.fCycle)
+    parts = name.split("/")
+    for n in range(1, len(parts)):
+        for key in _keys_of(folder, "/".join(parts[:n])):
+            if key.fClassName in ("TDirectory", "TDirectoryFile"):
+                found = _key(key.get(), "/".join(parts[n:]), cycle)
+                if found is not None:
+                    return found
+    return None
+
+
+def _keys_of(folder: Any, name: str) -> list[Any]:
+    return [key for key in folder._keys if key.fName == name]
+
+
 def open_tree(path: str, tree: str, *, together: int = 1) -> Any:
     """Return a tree of a file; DataError with the names there are if it is not in there."""
     opened = open_file(path, together=together)
     with refusing(path):
-        if tree not in opened:
+        try:
+            found = stored(opened, tree)
+        except uproot.KeyInFileError:
             names = tree_names(path)
             listed = ", ".join(names) or "none"
             raise DataError(
                 f"{path}: no tree {tree!r}{nearest(tree, names)} (there are: {listed}); set tree in the sample"
-            )
-        found = opened[tree]
-        if not hasattr(found, "num_entries"):
-            listed = ", ".join(tree_names(path)) or "none"
-            raise DataError(f"{path}: {tree!r} is a {found.classname}, not a TTree (there are: {listed})")
+            ) from None
+        if not hasattr(found, "num_entries") or hasattr(found, "fBasketSeek"):
+            kind, listed = getattr(found, "classname", type(found).__name__), ", ".join(tree_names(path)) or "none"
+            raise DataError(f"{path}: {tree!r} is a {kind}, not a TTree (there are: {listed})")
         if tree == "gtree" and "gmcrec" in found:
             raise DataError(
                 f"{path}: {tree!r} holds GENIE's event records (GHEP), which only GENIE can read; convert it with"
                 f' gntpc -i {Path(path).name} -f gst and read the result with preset = "gst"'
             )
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """A tree and its friends, entry by entry.
-
-    Attributes
-    ----------
-    names : tuple of (file, tree)
-    trees : tuple
-        The opened trees, the sample's own first.
-    branches : dict of name to (tree, branch)
-        Every name a column can use: branches of the tree; of a friend under their own name, where that is free, and as
-        ``friend.branch``.
-    """
-
-    names: tuple[tuple[str, str], ...]
-    trees: tuple[Any, ...]
-    branches: dict[str, tuple[int, str]]
-
-    @property
-    def entries(self) -> int:
-        """Number of entries."""
-        return int(self.trees[0].num_entries)
-
-    def offsets(self, wanted: Collection[str]) -> list[int]:
-        """Return where the baskets of all `wanted` branches of the sample's tree, or its clusters, begin and end."""
-        own = {branch for index, branch in (self.branches[name] for name in wanted) if index == 0}
-        tree, found = self.trees[0], [0]
-        with refusing(self.names[0][0]):
-            if hasattr(tree, "cluster_summaries"):
-                found = [cluster.num_first_entry for cluster in tree.cluster_summaries]
-            elif own:
-                found = tree.common_entry_offsets(filter_name=own.__contains__)
-        return sorted({0, *(int(n) for n in found if 0 <= n <= self.entries), self.entries})
-
-    def read(self, wanted: Collection[str], start: int, stop: int) -> dict[str, Any]:
-        """Return branches as arrays of N = stop - start entries: numpy for a number per entry, awkward for a list.
-
-        Raises
-        ------
-        DataError
-            If a file is damaged, or a branch has another number of entries than its tree.
-        """
-        out: dict[str, Any] = {}
-        for index, tree in enumerate(self.trees):
-            mine = {name: branch for name in wanted for i, branch in (self.branches[name],) if i == index}
-            path, label = self.names[index]
-            with refusing(path):
-                numbers = {branch for branch in mine.values() if _is_number(tree[branch])}
-                # Plain numbers do without awkward arrays, which cost more than reading a short chunk.
-                arrays: dict[str, Any] = {}
-                for library, chosen in (("np", numbers), ("ak", {*mine.values()} - numbers)):
-                    if chosen:
-                        one_of = chosen.__contains__
-                        arrays |= tree.arrays(
-                            filter_name=one_of, entry_start=start, entry_stop=stop, library=library, how=dict
-                        )
-            for name, branch in mine.items():
-                values = arrays[branch] if branch in numbers else ak.Array(arrays[branch])
-                if len(values) != stop - start:
-                    raise BadFile(
-                        f"{path}:{label}: branch {branch!r} has another length than its tree: {len(values)} values for"
-                        f" entries {start} to {stop}; the file was not filled evenly, write it again",
-                        path,
-                    )
-                out[name] = ak.to_numpy(values) if branch not in numbers and _is_flat(values) else values
-        return out
-
-
-def _is_number(branch: Any) -> bool:
-    """Tell whether a branch of a TTree holds one number per entry."""
-    kind = getattr(branch, "interpretation", None)
-    return isinstance(kind, uproot.AsDtype) and kind.inner_shape == () and kind.to_dtype.names is None
-
-
-def _is_flat(values: ak.Array) -> bool:
-    return values.ndim == 1 and isinstance(values.layout, ak.contents.NumpyArray)
-
-
-def link(names: Sequence[tuple[str, str]]) -> Linked:
-    """Open a tree and its friends, given as (file, tree) with the sample's own first, and check that they are aligned.
-
-    Raises
-    ------
-    DataError
-        If a friend has another number of entries.
-    """
-    trees = tuple(open_tree(path, tree, together=len(names)) for path, tree in names)
-    branches: dict[str, tuple[int, str]] = {}
-    for index, tree in enumerate(trees):
-        path, label = names[index]
-        if tree.num_entries != trees[0].num_entries:
-            raise DataError(
-                f"{path}:{label}: a friend must have an entry for every entry of {names[0][0]}:{names[0][1]}, found"
-                f" {tree.num_entries} for {trees[0].num_entries}; make it again from this file"
-            )
-        with refusing(path):
-            keys = tree.keys()
-        for branch in keys:
-            branches.setdefault(branch, (index, branch))
-            if index:
-                branches[f"{label}.{branch}"] = (index, branch)
-    return Linked(tuple(names), trees, branches)

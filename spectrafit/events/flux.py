@@ -1,4 +1,4 @@
-"""A flux table in, a `Flux` out: neutrinos per m^2 and 10^6 protons on target in bins of neutrino energy."""
+"""Flux tables: neutrinos per m^2 and 10^6 protons on target in bins of neutrino energy."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.config import SampleSet
+from spectrafit.config.paths import local
 from spectrafit.errors import DataError, nearest
+from spectrafit.events.files import open_file, refusing, stored
 
-__all__ = ["Flux", "load"]
+__all__ = ["Flux", "load", "path_of"]
 
 Array = npt.NDArray[np.float64]
 
@@ -73,9 +76,21 @@ def load(path: str | Path) -> Flux:
     return _check(text, *_read_table(Path(text)))
 
 
+def path_of(sample_set: SampleSet, flavour: str) -> Path:
+    """Return the table of a flavour, perhaps followed by ``:histogram``, as `load` takes it.
+
+    Raises
+    ------
+    ConfigError
+        For an environment variable that is not set.
+    """
+    where = f"{sample_set.path}: $.flux.{flavour}"
+    return local({str(known): name for known, name in sample_set.flux.items()}[flavour], sample_set.folder, where)
+
+
 def _read_table(path: Path) -> tuple[Array, Array, Array]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
         raise DataError(
             f"{path}: cannot be read as a flux table ({problem}); name a text table or file.root:histogram"
@@ -108,32 +123,33 @@ def _read_table(path: Path) -> tuple[Array, Array, Array]:
 
 
 def _read_histogram(path: Path, name: str) -> tuple[Array, Array, Array]:
-    import uproot
-
-    try:
-        with uproot.open(path) as file:
-            names = file.keys(cycle=False)
-            if name not in names:
-                raise DataError(f"{path}: no histogram {name!r}; it has {', '.join(names)}{nearest(name, names)}")
-            histogram = file[name]
-            if not histogram.classname.startswith("TH1"):
-                raise DataError(f"{path}: {name!r} is a {histogram.classname}; a flux must be a TH1")
-            edges = np.array(histogram.axis().edges(), dtype=np.float64)
-            values = np.array(histogram.values(), dtype=np.float64)
-            beside = name.replace("flux_", "fractional_uncertainty_", 1)
-            if beside != name and beside in names:
-                uncertainty = np.array(file[beside].values(), dtype=np.float64)
-            else:
+    file = str(path)
+    if not path.is_file():
+        raise DataError(f"{path}: cannot be read as a ROOT file (no such file); give a flux as file.root:histogram")
+    with refusing(file, needed=True):
+        opened = open_file(file)
+        names = opened.keys(cycle=False)
+        if name not in names:
+            raise DataError(f"{path}: no histogram {name!r}; it has {', '.join(names)}{nearest(name, names)}")
+        histogram = stored(opened, name)
+        if not histogram.classname.startswith("TH1"):
+            raise DataError(f"{path}: {name!r} is a {histogram.classname}; a flux must be a TH1")
+        edges = np.array(histogram.axis().edges(), dtype=np.float64)
+        values = np.array(histogram.values(), dtype=np.float64)
+        beside = name.replace("flux_", "fractional_uncertainty_", 1)
+        if beside != name and beside in names:
+            uncertainty = np.array(stored(opened, beside).values(), dtype=np.float64)
+        else:
+            with np.errstate(all="ignore"):
                 uncertainty = np.divide(histogram.errors(), values, out=np.zeros_like(values), where=values > 0)
-    except (OSError, ValueError) as problem:
-        raise DataError(
-            f"{path}: cannot be read as a ROOT file ({problem}); give a flux as file.root:histogram"
-        ) from None
-    return edges, values * np.diff(edges), uncertainty
+        if edges.shape != (values.size + 1,):
+            raise DataError(f"{path}: {name!r} has {edges.size} edges for {values.size} bins; the file is damaged")
+    with np.errstate(all="ignore"):
+        return edges, values * np.diff(edges), uncertainty
 
 
 def _check(where: str, edges: Array, values: Array, uncertainty: Array) -> Flux:
-    if not (np.all(np.isfinite(edges)) and edges[0] >= 0.0 and np.all(np.diff(edges) > 0)):
+    if not values.size or not (np.all(np.isfinite(edges)) and edges[0] >= 0.0 and np.all(np.diff(edges) > 0)):
         raise DataError(f"{where}: bin edges must be finite, not negative and increasing, GeV")
     for what, array in (("flux", values), ("uncertainty", uncertainty)):
         bad = np.flatnonzero(~(np.isfinite(array) & (array >= 0.0)))
@@ -141,6 +157,8 @@ def _check(where: str, edges: Array, values: Array, uncertainty: Array) -> Flux:
             raise DataError(
                 f"{where}: bin {bad[0] if bad.size else 0}: {what} must be finite and not negative, one per bin"
             )
+    if not values.sum() < np.inf:
+        raise DataError(f"{where}: the sum of its bins is not finite; check that this is the table of a flux")
     if not values.sum() > 0.0:
         raise DataError(f"{where}: every bin is empty; check that this is the table of a flux")
     return Flux(edges=edges, values=values, uncertainty=uncertainty)

@@ -1,4 +1,4 @@
-"""A sample's friends in; which of their files goes with which of its own, and whether the entries match, out."""
+"""The friends of a sample: which of their files goes with which of its own, and whether the entries match."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 
 from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import DataError, nearest
-from spectrafit.events.files import Linked, expand
+from spectrafit.events.files import expand
+from spectrafit.events.linked import Linked
 from spectrafit.events.schema import Chunk
 
-__all__ = ["beside", "check", "compare", "matched"]
+__all__ = ["beside", "called", "check", "compare", "matched"]
 
 
 def beside(sample_set: SampleSet, sample: Sample, files: int) -> list[list[tuple[str, str]]]:
@@ -34,33 +35,50 @@ def beside(sample_set: SampleSet, sample: Sample, files: int) -> list[list[tuple
     return rows
 
 
-def matched(sample: Sample, linked: Linked) -> list[tuple[str, str]]:
-    """Return the pairs of branches, of the tree and of a friend, that must be equal in every entry."""
+def called(sample: Sample) -> tuple[str, ...]:
+    """Return what the branches of the sample's tree and of each friend are called by; "" is the tree's own name."""
+    return ("", *(friend.name for friend in sample.friends))
+
+
+def matched(sample: Sample) -> list[tuple[str, str]]:
+    """Return the pairs of names, of a branch of the tree and one of a friend, that must be equal in every entry."""
     return [
-        (friend.match, f"{linked.names[index + 1][1]}.{friend.match}")
-        for index, friend in enumerate(sample.friends)
+        (friend.match, Linked.of_friend(index, friend.match))
+        for index, friend in enumerate(sample.friends, start=1)
         if friend.match
     ]
 
 
 def check(sample: Sample, linked: Linked) -> None:
     """Refuse friends to be matched by a branch that the tree or the friend does not have, with a DataError."""
-    for own, other in matched(sample, linked):
-        for name, found in ((own, linked.branches.get(own, (1, ""))[0] == 0), (other, other in linked.branches)):
-            if not found:
-                raise DataError(
-                    f"{linked.names[0][0]}: no branch {name!r}{nearest(name, linked.branches)} to match friends by;"
-                    f" correct match in the friends of {sample.name!r}"
-                )
+    for index, friend in enumerate(sample.friends, start=1):
+        own = linked.place(friend.match) if friend.match else None
+        lacking = [0] if friend.match and (own is None or own.tree) else []
+        lacking += [index] if friend.match and linked.place(Linked.of_friend(index, friend.match)) is None else []
+        for tree in lacking:
+            raise DataError(
+                f"{':'.join(linked.names[tree])}: no branch {friend.match!r}{nearest(friend.match, linked.branches)} to"
+                f" match friends by; correct match in the friends of {sample.name!r}"
+            )
 
 
 def compare(sample: Sample, linked: Linked, raw: Mapping[str, Any], chunk: Chunk) -> None:
     """Refuse a chunk in which a friend's branch differs from the tree's, with a DataError naming the first entry."""
-    for own, other in matched(sample, linked):
-        differ = np.asarray(raw[own] != raw[other])
+    for own, other in matched(sample):
+        try:
+            differ = np.asarray(raw[own] != raw[other])
+        except ValueError:
+            differ = np.ones((1, 1))
+        if differ.shape != (chunk.entries,):
+            raise DataError(
+                f"{chunk.file}:{chunk.tree}: {own} holds a list per entry; match friends by a number per entry"
+            )
         if differ.any():
             entry = int(np.argmax(differ))
+            place = linked.place(other)
+            path, tree = linked.names[place.tree if place else 0]
             raise DataError(
-                f"{chunk.file}:{chunk.tree} entry {chunk.start + entry}: {own} = {raw[own][entry]}, but {other} ="
-                f" {raw[other][entry]}; the friend is not aligned with this tree, make it again from this file"
+                f"{chunk.file}:{chunk.tree} entry {chunk.start + entry}: {own} = {raw[own][entry]}, but in"
+                f" {path}:{tree} it is {raw[other][entry]}; the friend is not aligned with this tree, make it again"
+                " from this file"
             )

@@ -1,15 +1,17 @@
-"""A sample set with recipes in, ROOT files of nu-e elastic events out: real flux, exact cross section, stated response.
+"""Making the ROOT files of a sample set's recipes: nu-e elastic events on a real flux, with a stated response.
 
 Entry i of a sample is made from the random numbers at index i of the sample's own stream, so a file holds the same
 arrays, bit for bit, whatever the number of workers or the size of chunks (its bytes differ: ROOT files carry a date and
 a UUID). Every event has weight 1 before the response; `weight` is the efficiency the response gives it, and events it
 puts below its threshold are not written. The exposure, `TotalPOT`, counts all that were made.
+
+A file says whose recipe it was made by. A file that says otherwise, or nothing, is never written over.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +24,8 @@ import uproot
 
 from spectrafit import execution
 from spectrafit.config import Recipe, Response, Sample, SampleSet
-from spectrafit.errors import ConfigError
+from spectrafit.config.paths import is_url, local
+from spectrafit.errors import ConfigError, DataError
 from spectrafit.events import flux, response
 from spectrafit.events.spectrum import Spectrum, spectrum
 from spectrafit.output import replacing
@@ -136,6 +139,7 @@ def generate(
         for sample in sample_set.samples
         if (recipe := sample.generate) is not None
     ]
+    _refuse_others(jobs, sample_set.name)
     if not jobs:
         raise ConfigError(
             f"{sample_set.path}: no sample has a recipe; add generate = {{ flavour = ..., events = ... }}"
@@ -145,7 +149,7 @@ def generate(
     with execution.executor(executor, workers) as pool, _bar(progress) as advance:
         for job in jobs:
             pieces = job.pieces(sample_set.seed if seed is None else seed, chunk_events)
-            _write(job, execution.imap(pool, _make, pieces), advance)
+            _write(job, sample_set.name, execution.imap(pool, _make, pieces), advance)
     return [job.target for job in jobs]
 
 
@@ -174,7 +178,7 @@ def expected(
     electrons = _electrons(sample_set)
     return {
         name: spectrum(
-            flux.load(sample_set.folder / file),
+            flux.load(flux.path_of(sample_set, name)),
             name,
             sin2_theta_w=sample_set.sin2_theta_w,
             t_min=t_min,
@@ -184,7 +188,7 @@ def expected(
         ).rate
         * electrons
         * pot
-        for name, file in sample_set.flux.items()
+        for name in sample_set.flux
     }
 
 
@@ -195,15 +199,65 @@ def _electrons(sample_set: SampleSet) -> float:
 
 
 def _target(sample_set: SampleSet, sample: Sample, folder: str | Path | None) -> Path:
+    """Return the file that a sample's recipe writes, which no other recipe may write.
+
+    In `folder` it is called by the sample's name, so that must be a plain file name. Otherwise it is where the sample
+    says, which may be beside the folder of the sample set but is only ever one file.
+    """
+    where = f"{sample_set.path}: sample {sample.name!r}"
     if folder is not None:
+        if sample.name in ("", ".", "..") or any(sign in sample.name for sign in "/\\\0") or len(sample.name) > 200:
+            raise ConfigError(
+                f"{where}: its file in {folder} would be called by its name, which is no plain file name; rename the"
+                " sample, or write it where its files say, without a folder"
+            )
         return Path(folder) / f"{sample.name}.root"
     files = (sample.files,) if isinstance(sample.files, str) else sample.files
-    if len(files) != 1 or not files[0].endswith(".root") or any(mark in files[0] for mark in ("*", "?", "[", "://")):
+    if len(files) != 1 or not files[0].endswith(".root") or is_url(files[0]) or any(mark in files[0] for mark in "*?["):
         raise ConfigError(
-            f"{sample_set.path}: sample {sample.name!r} is generated, so its files must name the one .root file to"
-            f" write, found {sample.files!r}"
+            f"{where} is generated, so its files must name the one .root file to write, found {sample.files!r}"
         )
-    return Path(os.path.normpath(sample_set.folder / files[0]))
+    return Path(os.path.normpath(local(files[0], sample_set.folder, where)))
+
+
+def _refuse_others(jobs: Sequence[_Job], set_name: str) -> None:
+    """Refuse two recipes for one file, and to write over what these recipes did not make."""
+    owners: dict[Path, str] = {}
+    for job in jobs:
+        other = owners.setdefault(job.target.resolve(), job.sample.name)
+        if other != job.sample.name:
+            raise ConfigError(
+                f"the recipes of {other!r} and {job.sample.name!r} both write {job.target}; give each a file of its own"
+            )
+        try:
+            if job.target.exists() and not _made_by(job.target, set_name, job):
+                raise ConfigError(
+                    f"{job.target}: is there already, and was not made by the recipe of {job.sample.name!r} in"
+                    f" {set_name!r}; remove it, or name another file"
+                )
+        except OSError as error:
+            raise DataError(f"{job.target}: cannot be looked at ({error.strerror or error})") from None
+
+
+def _made_by(path: Path, set_name: str, job: _Job) -> bool:
+    """Tell whether a file is what this recipe made before, perhaps with other numbers."""
+    if path.is_dir():
+        return False
+    try:
+        with uproot.open({str(path): None}) as file:
+            names = set(file.keys(cycle=False, recursive=False))
+            if "recipe" in names:
+                return str(file["recipe"]) == _recipe(set_name, job.sample.name)
+            # Files of versions that did not sign them: just these objects, no branch that is not ours, this neutrino.
+            ours = names == {"events", "TotalPOT", "TotalEvents"} and set(file["events"].keys()) <= set(_BRANCHES)
+            return ours and set(file["events"]["pdg"].array(entry_stop=10).tolist()) <= {job.spectrum.pdg}
+    except Exception:
+        # Whatever it is, the reader does not know it, so it is not ours.
+        return False
+
+
+def _recipe(set_name: str, sample: str) -> str:
+    return f"spectrafit generate: {sample} of {set_name}"
 
 
 def _job(sample_set: SampleSet, sample: Sample, recipe: Recipe, folder: str | Path | None) -> _Job:
@@ -213,7 +267,7 @@ def _job(sample_set: SampleSet, sample: Sample, recipe: Recipe, folder: str | Pa
         raise ConfigError(f"{where}: events = {recipe.events}; at least one is needed")
     if recipe.flavour not in sample_set.flux:
         raise ConfigError(f"{where}: no flux of {recipe.flavour}; [flux] has {', '.join(sample_set.flux) or 'none'}")
-    table = flux.load(sample_set.folder / sample_set.flux[recipe.flavour])
+    table = flux.load(flux.path_of(sample_set, recipe.flavour))
     try:
         found = spectrum(
             table,
@@ -250,7 +304,9 @@ def _make(piece: _Piece) -> tuple[int, Columns]:
     return piece.count, {branch: column.astype(_BRANCHES[branch]) for branch, column in columns.items()}
 
 
-def _write(job: _Job, made: Iterator[tuple[int, Columns]], advance: Callable[[str, int, int], None]) -> None:
+def _write(
+    job: _Job, set_name: str, made: Iterator[tuple[int, Columns]], advance: Callable[[str, int, int], None]
+) -> None:
     """Write one file under a temporary name and put it in place when it is whole."""
     done = 0
     with replacing(job.target) as part, uproot.recreate(part, compression=uproot.LZ4(1)) as file:
@@ -264,6 +320,7 @@ def _write(job: _Job, made: Iterator[tuple[int, Columns]], advance: Callable[[st
         edge = np.array([0.0, 1.0])
         file["TotalPOT"] = (np.array([job.pot]), edge)
         file["TotalEvents"] = (np.array([float(done)]), edge)
+        file["recipe"] = _recipe(set_name, job.sample.name)
 
 
 @contextmanager

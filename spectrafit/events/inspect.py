@@ -1,9 +1,10 @@
-"""A ROOT file in, what it holds out: trees, the preset that reads it, nu-e events, ranges, exposure."""
+"""What a ROOT file holds: its trees, the preset that reads it, nu-e events and showers, ranges, exposure."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,9 @@ import numpy as np
 from spectrafit.config import Sample, SampleSet
 from spectrafit.events import read
 from spectrafit.events.exposure import pot_of
-from spectrafit.events.files import expand, link, open_file, open_tree, refusing, tree_names
+from spectrafit.events.files import expand, open_file, open_tree, refusing, tree_names
 from spectrafit.events.layout import solve
+from spectrafit.events.linked import link
 from spectrafit.events.presets import PRESETS, Preset, matching
 from spectrafit.events.schema import DropReport
 from spectrafit.physics.kinematics import theta
@@ -60,7 +62,11 @@ class Inspection:
     flavours : dict of str to int
         nu-e events per neutrino; empty if the tree does not say which it was.
     e_nu, t : (low, high) or None
-        Ranges in GeV, over the nu-e events if there are any, else over all entries (there `t` is the lepton's).
+        Ranges in GeV, over the nu-e events if there are any, else over all entries; `t` over those with an electron.
+    electrons : int
+        Entries with an electron that the preset takes `t` from, nu-e or not.
+    showers : dict of str to int
+        Of a file without nu-e events: how many of its first entries have a particle of each kind a `shower` may be.
     reconstructed : bool
         Whether the tree has `t_reco` as well.
     theta_deviation : float or None
@@ -82,6 +88,8 @@ class Inspection:
     flavours: dict[str, int] = field(default_factory=dict)
     e_nu: tuple[float, float] | None = None
     t: tuple[float, float] | None = None
+    electrons: int = 0
+    showers: dict[str, int] = field(default_factory=dict)
     reconstructed: bool = False
     theta_deviation: float | None = None
     pot: float | None = None
@@ -116,11 +124,15 @@ class Inspection:
             return []
         flavours = ", ".join(f"{count} {name}" for name, count in self.flavours.items())
         facts = [("nu-e", f"{self.nu_e} of {self.entries} entries" + (f" ({flavours})" if flavours else ""))]
-        of = "nu-e events" if self.nu_e else "all entries, as the preset has it"
+        of = "nu-e events" if self.nu_e else "all entries"
         if self.e_nu:
             facts.append(("E_nu", f"{self.e_nu[0]:.4g} to {self.e_nu[1]:.4g} GeV"))
         if self.t:
-            facts.append(("T", f"{self.t[0]:.4g} to {self.t[1]:.4g} GeV  (both of {of})"))
+            of = of if self.nu_e or self.electrons == self.entries else f"E_nu of {of}, T of {self.electrons} electrons"
+            facts.append(("T", f"{self.t[0]:.4g} to {self.t[1]:.4g} GeV  ({'both of ' if self.nu_e else ''}{of})"))
+        if self.showers:
+            counted = ", ".join(f"{kind} {count}" for kind, count in self.showers.items())
+            facts.append(("shower", f"entries with a particle that showers, of the first ones: {counted}"))
         if self.theta_deviation is not None:
             facts.append(("theta", f"agrees with the exact kinematics to {self.theta_deviation:.1e} (median)"))
         facts.append(("POT", f"{self.pot:.6g}" if self.pot else "not in the file"))
@@ -133,6 +145,14 @@ class Inspection:
         lines.append(f'preset = "{self.preset}"')
         if self.preset and self.tree not in PRESETS[self.preset].trees:
             lines.append(f'tree = "{self.tree}"')
+        if not self.nu_e and 2 * self.electrons < self.entries and max(self.showers.values(), default=0):
+            lines.append(
+                f'shower = "{max(self.showers, key=self.showers.__getitem__)}"  # the particle taken for an electron'
+            )
+        elif not self.nu_e and not self.electrons and PRESETS[self.preset or ""].electron:
+            lines.append("columns.t = ...  # of what is taken for an electron, GeV; and columns.theta, rad")
+        elif self.electrons < self.entries and PRESETS[self.preset or ""].electron:
+            lines.append(f'selection = "{PRESETS[self.preset or ""].electron}"  # only these have an electron')
         if self.nu_e and not self.flavours:
             lines.append("columns.pdg = 14  # the neutrino these files were made with")
         if not self.pot:
@@ -213,7 +233,7 @@ def _summary(path: str, name: str) -> TreeSummary:
     tree = open_tree(path, name)
     with refusing(path):
         names = tree.keys()
-        branches = tuple((branch, tree[branch].typename) for branch in names)
+        branches = tuple((branch, _kind(tree[branch])) for branch in names)
         preset = matching(name.rpartition("/")[2], names)
         return TreeSummary(
             name=name,
@@ -221,6 +241,31 @@ def _summary(path: str, name: str) -> TreeSummary:
             branches=branches,
             preset=preset.name if preset else None,
         )
+
+
+def _kind(branch: Any) -> str:
+    """Return the type of a branch, or that there is none numbers can be read as: the others may be sound."""
+    try:
+        leaves = [leaf.member("fName") for leaf in branch.member("fLeaves")] if hasattr(branch, "member") else []
+        if len(leaves) > 1:
+            return f"leaves {', '.join(leaves)}"
+        return str(branch.typename)
+    except Exception as error:
+        return f"not readable ({type(error).__name__})"
+
+
+def _showers(path: str, tree: str, preset: Preset, branches: Collection[str]) -> dict[str, int]:
+    """Count the entries of the first chunk that have a particle of each kind."""
+    if preset.final is None or not set(branches).issuperset(preset.final.branches):
+        return {}
+    found = {}
+    for kind in ("electron", "photon", "pi0"):
+        sample = Sample(name="inspect", role="background", files=path, tree=tree, preset=preset.name, shower=kind)
+        sample_set = SampleSet(samples=(sample,))
+        chunk = read.scan(sample_set, sample).chunks[0]
+        _, report = read.read(chunk, sample_set, sample, columns=("t",))
+        found[kind] = report.kept
+    return found
 
 
 def _contents(path: str, tree: TreeSummary, preset: Preset) -> dict[str, Any]:
@@ -241,13 +286,14 @@ def _contents(path: str, tree: TreeSummary, preset: Preset) -> dict[str, Any]:
     inventory = read.scan(sample_set, sample)
     counts: Counter[int] = Counter()
     ranges = {(name, of): (math.inf, -math.inf) for name in ("e_nu", "t") for of in (True, False)}
-    deviation = None
+    deviation, electrons = None, 0
     report = DropReport()
     for chunk in inventory.chunks:
         events, dropped = read.read(chunk, sample_set, sample, columns=("pdg", "e_nu", "t", "theta"))
         report += dropped
         columns = {name: events[name].to_numpy() for name in events.fields}
         elastic = columns["pdg"] != 0
+        electrons += int(np.count_nonzero(np.isfinite(columns["t"])))
         for code, count in zip(*np.unique(columns["pdg"][elastic], return_counts=True), strict=True):
             counts[int(code)] += int(count)
         for (name, of), (low, high) in ranges.items():
@@ -268,20 +314,24 @@ def _contents(path: str, tree: TreeSummary, preset: Preset) -> dict[str, Any]:
         "nu_e": nu_e,
         "flavours": {_NEUTRINOS.get(code, str(code)): n for code, n in counts.most_common()} if says_flavour else {},
         **{name: limits if limits[0] <= limits[1] else None for name, limits in shown.items()},
+        "electrons": electrons,
+        "showers": {} if nu_e else _showers(path, tree.name, preset, branches),
         "reconstructed": "t_reco" in solve(sample_set, sample, branches, path).sources,
         "theta_deviation": deviation,
         "pot": pot_of(sample_set, sample, [path], tree.entries),
         "report": report,
-        "notes": _notes(preset, nu_e, says_flavour=says_flavour, deviation=deviation, report=report),
+        "notes": _notes(preset, nu_e, electrons, says_flavour=says_flavour, deviation=deviation, report=report),
     }
 
 
 def _notes(
-    preset: Preset, nu_e: int, *, says_flavour: bool, deviation: float | None, report: DropReport
+    preset: Preset, nu_e: int, electrons: int, *, says_flavour: bool, deviation: float | None, report: DropReport
 ) -> tuple[str, ...]:
     notes = []
     if not nu_e:
         notes.append("no nu-e elastic events here: nothing to reweight; it can serve as a background")
+        if preset.electron and not electrons:
+            notes.append("no entry has an electron: say which particle is seen instead, as below")
     elif not says_flavour:
         missing = ", ".join(c.branch for c in preset.columns["pdg"])
         notes.append(f"no branch {missing}: say which neutrino it was, as in columns.pdg = 14")

@@ -1,9 +1,10 @@
-"""A sample and the branches of its tree in, how each column is computed out."""
+"""How each column of a sample comes from the branches of its tree."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from spectrafit.config import Column, Response, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import expressions, presets
 from spectrafit.events.expressions import Expression
+from spectrafit.events.functions import is_text, passes
 from spectrafit.events.schema import CANONICAL, CANONICAL_UNITS, EFFICIENCY, ENTRY, convert
+from spectrafit.events.shower import Quantity
 
 __all__ = ["Columns", "Layout", "Source", "elastic_of", "response_of", "solve"]
 
@@ -24,10 +27,25 @@ _READ = {"signal": CANONICAL, "background": CANONICAL[1:], "data": ("t_reco", "t
 class Source:
     """How one column is computed: an expression of branches in a unit, or one number for all entries."""
 
-    expression: Expression | None
+    expression: Expression | Quantity | None
     number: float
     unit: str | None
     where: str
+    preset: bool = False
+
+    @property
+    def is_branch(self) -> bool:
+        """Whether it is a branch as it is."""
+        return self.expression is not None and self.expression.is_column
+
+    def is_named(self, name: str) -> bool:
+        """Tell whether it is the branch called `name`, in a unit that changes nothing."""
+        return (
+            self.is_branch
+            and self.expression is not None
+            and self.expression.text == name
+            and self.unit in CANONICAL_UNITS
+        )
 
     @property
     def branches(self) -> tuple[str, ...]:
@@ -48,8 +66,12 @@ class Layout:
     elastic, selection : Expression or None
     response : Response or None
         Makes `t_reco` and `theta_reco` where the files hold truth only.
+    shower : bool
+        Whether `t` and `theta` are those of the sample's `shower`.
     branches : frozenset of str
         Names of the tree's branches.
+    ambiguous : dict of name to str
+        Names that are no names: they could mean two things, and why.
     where : str
         Sample set and sample, for messages.
     """
@@ -62,10 +84,17 @@ class Layout:
     response: Response | None
     branches: frozenset[str]
     where: str
+    shower: bool = False
+    ambiguous: Mapping[str, str] = field(default_factory=dict)
 
     def canonical(self, wanted: Collection[str] = CANONICAL) -> tuple[str, ...]:
         """Return which of the `wanted` canonical columns to read: those that can be, and those the sample must have."""
-        must = (*_NEEDED[self.role], "weight", *(("t", "theta") if self.response else ()))
+        must = (
+            *_NEEDED[self.role],
+            "weight",
+            *(("t", "theta") if self.response else ()),
+            *(("t",) if self.shower else ()),
+        )
         return tuple(name for name in _READ[self.role] if name in self.sources and (name in wanted or name in must))
 
     def needed(self, extra: Collection[str] = (), canonical: Collection[str] = CANONICAL) -> set[str]:
@@ -84,6 +113,7 @@ class Layout:
         texts = [self.expression(text) for text in extra]
         for expression in [*texts, *([self.selection] if self.selection else [])]:
             for name in expression.variables:
+                self.refuse_hidden(name, expression.text)
                 wanted.update(self._branches_of(name, expression.text))
         if self.preset.companions:
             wanted |= self.preset.companions(wanted, self.branches)
@@ -96,6 +126,36 @@ class Layout:
     def has(self, name: str) -> bool:
         """Tell whether `name` is a column or a branch, not an expression."""
         return name in self.sources or name in self.branches or self._made(name)
+
+    def refuse_hidden(self, name: str, text: str, *, lists: bool = False) -> None:
+        """Refuse a name within an expression that could mean a column of the preset or another branch.
+
+        Parameters
+        ----------
+        name, text : str
+            The name, and the expression it stands in.
+        lists : bool
+            Only where the branch is a list of the final state: a cut of all samples means columns, and no list.
+
+        Raises
+        ------
+        ConfigError
+            With the remedy.
+        """
+        source = self.sources.get(name)
+        if name == text or name not in self.branches or source is None or not source.preset:
+            return
+        nothing = name == "pdg" and self.role != "signal"
+        listed = self.preset.final is not None and name in self.preset.final.lists
+        if (source.is_named(name) and not nothing) or (lists and not listed):
+            return
+        meant = f"{source.expression.text!r}" if source.expression else "a number"
+        meant = f"0, as the sample is {self.role}" if nothing else meant if len(meant) < 40 else "other branches"
+        raise ConfigError(
+            f"{self.where}: {text!r}: {name!r} is a branch of the tree, and also a column that preset"
+            f" {self.preset.name!r} makes of {meant}; for the branch give it a name of its own, columns.my_{name} ="
+            f" {name!r}, and write my_{name}; for the column say in columns.{name} what it is"
+        )
 
     def _made(self, name: str) -> bool:
         return name in (ENTRY, EFFICIENCY) or (self.response is not None and name in ("t_reco", "theta_reco"))
@@ -110,6 +170,8 @@ class Layout:
         if name in ("pdg", "weight"):
             # Every sample has them: 0 for what is not nu-e, 1 where the files weigh nothing.
             return ()
+        if name in self.ambiguous:
+            raise ConfigError(f"{self.where}: {name!r} in {text!r} {self.ambiguous[name]}")
         known = {*CANONICAL, *self.sources, *self.branches} - {name}
         near = nearest(name, known)
         what = f"no column or branch {name!r}{near}" + ("" if text == name else f", wanted by {text!r}")
@@ -155,7 +217,14 @@ class Columns(Mapping[str, Any]):
         """Return the column or branch of this name as it is, or else the value of the expression."""
         return self[text] if self._layout.has(text) else self.evaluate(expressions.compile(text))
 
-    def of_branches(self, expression: Expression) -> Any:
+    def passes(self, expression: Expression, what: str) -> Any:
+        """Return which entries a condition of columns and branches takes, (N,) bool; NaN takes none."""
+        try:
+            return passes(self.evaluate(expression))
+        except ValueError as error:
+            raise ConfigError(f"{what}: {expression.text!r} {error}") from None
+
+    def of_branches(self, expression: Expression | Quantity) -> Any:
         """Evaluate an expression of branches, as those of a column's definition are."""
         return self._full(expression(self._raw))
 
@@ -168,6 +237,8 @@ class Columns(Mapping[str, Any]):
         single = isinstance(values, np.ndarray) and values.dtype == np.float32 and source.unit in CANONICAL_UNITS
         if values is None or not (single or name == "pdg"):
             values = self.of_branches(source.expression) if source.expression else self._full(source.number)
+        if name in CANONICAL and is_text(values):
+            raise DataError(f"{source.where}: holds text, where {name} is a number; name a branch of numbers")
         values = convert(values, name, source.unit, source.where)
         if name in CANONICAL and not isinstance(values, np.ndarray):
             text = source.expression.text if source.expression else name
@@ -191,7 +262,14 @@ def response_of(sample_set: SampleSet, sample: Sample) -> Response | None:
     return sample.response or None
 
 
-def solve(sample_set: SampleSet, sample: Sample, branches: Collection[str], where: str) -> Layout:
+def solve(
+    sample_set: SampleSet,
+    sample: Sample,
+    branches: Collection[str],
+    where: str,
+    *,
+    ambiguous: Mapping[str, str] = MappingProxyType({}),
+) -> Layout:
     """Find out how each column of a sample comes from the branches of its tree.
 
     Parameters
@@ -200,6 +278,8 @@ def solve(sample_set: SampleSet, sample: Sample, branches: Collection[str], wher
         What the tree and its friends have.
     where : str
         File and tree, for messages.
+    ambiguous : mapping of name to str, optional
+        Names that could mean two branches, and why; see `Linked`.
 
     Raises
     ------
@@ -214,12 +294,12 @@ def solve(sample_set: SampleSet, sample: Sample, branches: Collection[str], wher
     response = response_of(sample_set, sample)
     if response and sample.role == "data":
         raise ConfigError(f"{home}.response: data have no true columns to make reconstructed ones from; leave it out")
-    sources: dict[str, Source] = {}
+    sources = _shower(sample, preset, available, home, where) if sample.shower else {}
     for name, ways in preset.columns.items():
-        if name in sample.columns or (response and name in ("t_reco", "theta_reco")):
+        if name in sample.columns or name in sources or (response and name in ("t_reco", "theta_reco")):
             continue
         for column in ways:
-            source = _source(column, f"{home}.columns.{name}")
+            source = replace(_source(column, f"{home}.columns.{name}"), preset=True)
             if available.issuperset(source.branches):
                 sources[name] = source
                 break
@@ -229,6 +309,8 @@ def solve(sample_set: SampleSet, sample: Sample, branches: Collection[str], wher
             raise ConfigError(f"{key}: a response makes {name} from the true columns; drop one of the two")
         source = _source(said, key)
         for branch in source.branches:
+            if branch in ambiguous:
+                raise ConfigError(f"{key}: {branch!r} {ambiguous[branch]}")
             if branch not in available:
                 near = nearest(branch, available)
                 if isinstance(said, str) and not branch.isidentifier():
@@ -259,7 +341,37 @@ def solve(sample_set: SampleSet, sample: Sample, branches: Collection[str], wher
         response=response,
         branches=available,
         where=home,
+        shower=bool(sample.shower),
+        ambiguous=ambiguous,
     )
+
+
+def _shower(
+    sample: Sample, preset: presets.Preset, available: frozenset[str], home: str, where: str
+) -> dict[str, Source]:
+    """Return `t` and `theta` of the particle that the sample calls its shower."""
+    key = f"{home}.shower"
+    if sample.role == "data" or (sample.role == "signal" and sample.shower != "electron"):
+        what = "have no true shower" if sample.role == "data" else "is nu-e scattering, whose shower is its electron"
+        raise ConfigError(f"{key}: {sample.role} {what}; leave it out, or give the sample the role of a background")
+    said = [name for name in ("t", "theta") if name in sample.columns]
+    if said:
+        raise ConfigError(f"{key}: says what t and theta are, and so does columns.{said[0]}; drop one of the two")
+    if preset.final is None:
+        raise ConfigError(
+            f"{key}: preset {preset.name!r} knows no list of the particles of an event; presets"
+            f" {', '.join(name for name, known in presets.PRESETS.items() if known.final)} do; else give columns.t and"
+            " columns.theta"
+        )
+    found: dict[str, Source] = {}
+    for name in ("t", "theta"):
+        quantity = Quantity(name, sample.shower, preset.final)
+        quantity.check(key)
+        for branch in quantity.variables:
+            if branch not in available:
+                raise DataError(f"{where}: no branch {branch!r}{nearest(branch, available)}, wanted by {key}")
+        found[name] = Source(quantity, 0.0, None, key)
+    return found
 
 
 def _source(said: str | float | Column, where: str) -> Source:

@@ -1,7 +1,10 @@
-"""The layouts that need one line: a preset's name in, which branches are which quantities out.
+"""The layouts of ntuples that a sample need only name: which branches are which quantities.
 
 A preset is written with the same columns and expressions a user's TOML has, so it is also the example to start from.
 Theta is the arc tangent of cross over dot product of two momenta: the arc cosine would lose half of the digits.
+
+`t` and `theta` are those of an electron or positron. An entry without one has neither (they are NaN): its leading
+lepton is no shower, and its sample says what is, with `shower`; see `spectrafit.events.shower`.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from typing import Any
 from spectrafit.config import Column, PotSource
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.events import flatcaf
+from spectrafit.events.shower import FinalState
 
 __all__ = ["PRESETS", "Preset", "find", "matching"]
 
@@ -34,6 +38,11 @@ class Preset:
     elastic : tuple of str
         Conditions, best first as in `columns`, that say which entries are nu-e elastic; others get `pdg` = 0. Without
         one it is those with a `pdg`.
+    electron : str
+        The condition that an entry has an electron that `t` and `theta` are taken from; for messages. Empty where only
+        nu-e events have `t`.
+    final : FinalState or None
+        Where the particles of the final state are listed.
     pot : PotSource or None
         Where POT usually is.
     choose : callable or None
@@ -48,6 +57,8 @@ class Preset:
     needs: tuple[str, ...]
     columns: Mapping[str, tuple[Column, ...]]
     elastic: tuple[str, ...] = ()
+    electron: str = ""
+    final: FinalState | None = None
     pot: PotSource | None = None
     choose: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     companions: Callable[[Collection[str], Collection[str]], set[str]] | None = field(default=None)
@@ -72,11 +83,17 @@ def angle(p: tuple[str, str, str], q: tuple[str, str, str]) -> str:
     return f"atan2(sqrt({cross}), {px}*{qx} + {py}*{qy} + {pz}*{qz})"
 
 
+def _electron(condition: str, value: str) -> str:
+    """Return the expression of a value of the electron, which is NaN where the condition says there is none."""
+    return f"where({condition}, {value}, TMath::QuietNaN())"
+
+
 _TOTAL_POT = PotSource(histogram="TotalPOT")
 # NUISANCE keeps the lepton of the highest momentum, which in nu-e scattering may be the neutrino: with the full final
 # state the hardest electron or positron is found in it, without it ELep is the electron's or the neutrino's energy.
 _HARDEST = "Max$(E*(abs(pdg) == 11))"
 _ELECTRON = f"(abs(pdg) == 11 && E == {_HARDEST})"
+_ANY_ELECTRON = "Sum$(abs(pdg) == 11) > 0"
 _NUISANCE_MODES = "abs(Mode) == 54 || abs(Mode) == 59"
 
 _TABLE = (
@@ -100,11 +117,17 @@ _TABLE = (
             "pdg": _branch("neu"),
             "nu_pdg": _branch("neu"),
             "e_nu": _branch("Ev"),
-            "t": _expression("El - m_e"),
-            "theta": _expression(angle(("pxl", "pyl", "pzl"), ("pxv", "pyv", "pzv"))),
+            "t": _expression(_electron("abs(fspl) == 11", "El - m_e")),
+            "theta": _expression(_electron("abs(fspl) == 11", angle(("pxl", "pyl", "pzl"), ("pxv", "pyv", "pzv")))),
             "weight": _branch("wght"),
         },
         elastic=("nuel && fspl == 11",),
+        electron="abs(fspl) == 11",
+        final=FinalState(
+            lists=("pdgf", "Ef", "pxf", "pyf", "pzf"),
+            lepton=("fspl", "El", "pxl", "pyl", "pzl"),
+            neutrino=("pxv", "pyv", "pzv"),
+        ),
     ),
     Preset(
         name="flattree",
@@ -115,14 +138,21 @@ _TABLE = (
             "pdg": _branch("PDGnu"),
             "nu_pdg": _branch("PDGnu"),
             "e_nu": _branch("Enu_true"),
-            "t": _expression(f"{_HARDEST} - m_e", "where(abs(PDGLep) == 11, ELep - m_e, Enu_true - ELep)"),
+            "t": _expression(
+                _electron(_ANY_ELECTRON, f"{_HARDEST} - m_e"),
+                f"where(abs(PDGLep) == 11, ELep - m_e, {_electron(_NUISANCE_MODES, 'Enu_true - ELep')})",
+            ),
             "theta": _expression(
-                f"atan2(sqrt(Sum$(px*{_ELECTRON})^2 + Sum$(py*{_ELECTRON})^2), Sum$(pz*{_ELECTRON}))",
-                "where(abs(PDGLep) == 11, acos(CosLep), TMath::QuietNaN())",
+                _electron(
+                    _ANY_ELECTRON, f"atan2(sqrt(Sum$(px*{_ELECTRON})^2 + Sum$(py*{_ELECTRON})^2), Sum$(pz*{_ELECTRON}))"
+                ),
+                _electron("abs(PDGLep) == 11", "acos(CosLep)"),
             ),
             "weight": _branch("Weight"),
         },
         elastic=(f"({_NUISANCE_MODES}) && Sum$(pdg == 11) == 1", f"({_NUISANCE_MODES}) && PDGLep != 13"),
+        electron="abs(PDGLep) == 11",
+        final=FinalState(lists=("pdg", "E", "px", "py", "pz")),
     ),
     Preset(
         name="nuwro",
@@ -133,11 +163,15 @@ _TABLE = (
             "pdg": _branch("nu_pdg"),
             "nu_pdg": _branch("nu_pdg"),
             "e_nu": _branch("nu_E"),
-            "t": _expression("lep_E - m_e"),
-            "theta": _expression(angle(("lep_px", "lep_py", "lep_pz"), ("nu_px", "nu_py", "nu_pz"))),
+            "t": _expression(_electron("abs(lep_pdg) == 11", "lep_E - m_e")),
+            "theta": _expression(
+                _electron("abs(lep_pdg) == 11", angle(("lep_px", "lep_py", "lep_pz"), ("nu_px", "nu_py", "nu_pz")))
+            ),
             "weight": _branch("weight"),
         },
         elastic=("mode == 12 && lep_pdg == 11",),
+        electron="abs(lep_pdg) == 11",
+        final=FinalState(lists=("pdg", "E", "px", "py", "pz"), neutrino=("nu_px", "nu_py", "nu_pz")),
     ),
     Preset(
         name="flatcaf",

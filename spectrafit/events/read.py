@@ -1,4 +1,4 @@
-"""A sample in, the inventory of its files out (`scan`); one chunk of them in, `Events` out (`read`, `read_columns`).
+"""Reading one chunk of a sample, as `spectrafit.events.scan` cuts it, into canonical columns.
 
 What is read is streamed: a chunk is a range of entries, cut at the boundaries of the file's baskets; of it the branches
 in use are read and no others, and nothing outlives the call.
@@ -6,115 +6,28 @@ in use are read and no others, and nothing outlives the call.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
-from types import MappingProxyType
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from spectrafit.config import Sample, SampleSet
-from spectrafit.errors import ConfigError, DataError
+from spectrafit.errors import DataError
 from spectrafit.events import friends
 from spectrafit.events import response as responses
-from spectrafit.events.domain import ROUNDED, bad_entries, classify
-from spectrafit.events.exposure import pot_of
-from spectrafit.events.files import Linked, expand, link, open_file, tree_names
+from spectrafit.events.domain import ROUNDED, bad_entries, classify, heaviest
+from spectrafit.events.functions import passes
+from spectrafit.events.identity import unchanged
 from spectrafit.events.layout import Columns, Layout, solve
-from spectrafit.events.presets import find
-from spectrafit.events.schema import CANONICAL, EFFICIENCY, ENTRY, Chunk, DropReport, FileIdentity, Inventory
+from spectrafit.events.linked import link
+from spectrafit.events.scan import label, scan
+from spectrafit.events.schema import CANONICAL, EFFICIENCY, ENTRY, Chunk, DropReport
 from spectrafit.physics.kinematics import t_max
 
 __all__ = ["EFFICIENCY", "ENTRY", "read", "read_columns", "scan"]
 
-
-def scan(
-    sample_set: SampleSet,
-    sample: Sample,
-    *,
-    chunk_entries: int = 1_000_000,
-    skip_bad_files: bool = False,
-    left_out: Mapping[str, str] = MappingProxyType({}),
-) -> Inventory:
-    """Open every file of a sample, check that it can be read and cut it into chunks.
-
-    Parameters
-    ----------
-    sample_set, sample : SampleSet, Sample
-        `sample` need not be one of the set's; the set gives its folder and response.
-    chunk_entries : int
-        Most entries of a chunk. Chunks end where the baskets of all branches end; only where a basket alone is longer
-        are they cut inside it.
-    skip_bad_files : bool
-        Leave out files that cannot be read, and name them in the inventory, instead of raising.
-    left_out : mapping of file to reason
-        Files known to be bad, or whose friends are: to be left out and named, too.
-
-    Raises
-    ------
-    ConfigError, DataError
-        For anything that would fail later: files, trees, branches, expressions, exposure, friends; and for no entries.
-    """
-    where = f"{sample_set.path or 'samples'}: {sample.name}"
-    if chunk_entries < 1:
-        raise ConfigError(f"{where}: chunks need at least one entry, found chunk_entries = {chunk_entries}")
-    files = expand(sample.files, sample_set.folder, f"{where}.files")
-    rows = friends.beside(sample_set, sample, len(files))
-    chunks: list[Chunk] = []
-    identities: list[FileIdentity] = []
-    others: list[FileIdentity] = []
-    skipped: list[tuple[str, str]] = []
-    first = 0
-    for (path, tree), row in zip(files, rows, strict=True):
-        known = [left_out[file] for file in (path, *(name for name, _ in row)) if file in left_out]
-        if known:
-            skipped.append((path, known[0]))
-            continue
-        if sample.generate and "://" not in path and not Path(path).exists():
-            raise DataError(f"{path}: is not there yet; make it with spectrafit generate {sample_set.path}")
-        try:
-            linked = _link(sample, where, (path, tree), row)
-            layout = solve(sample_set, sample, linked.branches, _label(sample_set, *linked.names[0]))
-            offsets = linked.offsets(layout.needed())
-            friends.check(sample, linked)
-        except DataError as error:
-            if not skip_bad_files:
-                raise
-            skipped.append((path, str(error)))
-            continue
-        for start, stop in _cut(offsets, chunk_entries):
-            chunks.append(
-                Chunk(
-                    sample=sample.name,
-                    file=path,
-                    tree=linked.names[0][1],
-                    start=start,
-                    stop=stop,
-                    first=first + start,
-                    index=len(chunks),
-                    friends=linked.names[1:],
-                )
-            )
-        found = [_identity(name, t) for (name, _), t in zip(linked.names, linked.trees, strict=True)]
-        identities.append(found[0])
-        others += found[1:]
-        first += linked.entries
-    if not first:
-        reasons = "".join(f"\n  {path}: {reason}" for path, reason in skipped)
-        raise DataError(
-            f"{where}: its {len(files)} files hold no entries that can be read; check files and tree{reasons}"
-        )
-    kept = [identity.path for identity in identities]
-    return Inventory(
-        sample=sample.name,
-        pot=pot_of(sample_set, sample, kept, first, skipped=bool(skipped)),
-        entries=first,
-        chunks=tuple(chunks),
-        identities=(*identities, *others),
-        skipped=tuple(skipped),
-    )
+_NO_WEIGHTS = {*CANONICAL, ENTRY, EFFICIENCY}
 
 
 def read(
@@ -179,28 +92,34 @@ def read_columns(
     ConfigError, DataError
         Also for the first entry outside the domain, unless the sample says ``on_bad = "drop"``.
     """
-    linked = link([(chunk.file, chunk.tree), *chunk.friends])
+    unchanged(chunk)
+    linked = link([(chunk.file, chunk.tree), *chunk.friends], friends.called(sample))
     if chunk.stop > linked.entries:
         raise DataError(
             f"{chunk.file}:{chunk.tree}: has {linked.entries} entries, fewer than when it was scanned; let nothing"
             " write to files that are being read"
         )
-    where = _label(sample_set, chunk.file, chunk.tree)
-    layout = solve(sample_set, sample, linked.branches, where)
-    wanted = layout.needed(extra, columns) | {name for pair in friends.matched(sample, linked) for name in pair}
+    where = label(sample_set, chunk.file, chunk.tree)
+    layout = solve(sample_set, sample, linked.branches, where, ambiguous=linked.ambiguous)
+    wanted = layout.needed(extra, columns) | {name for pair in friends.matched(sample) for name in pair}
     raw = linked.read(wanted, chunk.start, chunk.stop)
+    unchanged(chunk)
     friends.compare(sample, linked, raw, chunk)
     if layout.preset.choose:
         raw = layout.preset.choose(raw)
     source = Columns(layout, raw, chunk.first, chunk.entries)
     fields, codes = _canonical(source, layout, chunk.entries, columns)
-    kept = _respond(source, fields, layout, chunk)
+    generated = float(np.sum(fields["weight"], dtype=np.float64))
+    absent = _absent(fields, layout, chunk.entries)
+    kept = _respond(source, fields, layout, chunk) | absent
     below = chunk.entries - int(np.count_nonzero(kept))
     if layout.selection:
-        kept &= np.asarray(source.evaluate(layout.selection)) != 0
+        kept &= source.passes(layout.selection, f"{layout.where}.selection")
     unselected = chunk.entries - below - int(np.count_nonzero(kept))
+    bad = _refuse_absent(kept, absent, chunk, where, layout, drop=layout.shower or sample.on_bad == "drop")
+    without = bad.pop("no shower", (0, ""))[0]
     rounded = int(np.count_nonzero(kept & (codes == ROUNDED))) if codes.any() else 0
-    bad = _refuse(fields, codes, kept, chunk, where, layout, drop=sample.on_bad == "drop")
+    bad |= _refuse(fields, codes, kept, chunk, where, layout, drop=sample.on_bad == "drop")
     everything: dict[str, Any] = dict(fields)
     for text in extra:
         if text not in everything:
@@ -208,6 +127,8 @@ def read_columns(
     if not kept.all():
         everything = {name: values[kept] for name, values in everything.items()}
     negative = int(np.count_nonzero(everything["weight"] < 0.0))
+    weights = {name: everything[name] for name in ("weight", *extra) if name == "weight" or name not in _NO_WEIGHTS}
+    most = heaviest(weights, everything.get(ENTRY, source[ENTRY][kept]) - chunk.first + chunk.start, where)
     if scale != 1.0:
         everything["weight"] = np.multiply(everything["weight"], scale, dtype=np.float64)
     report = DropReport(
@@ -215,9 +136,12 @@ def read_columns(
         kept=int(np.count_nonzero(kept)),
         unselected=unselected,
         below_threshold=below,
+        without_shower=without,
         bad=bad,
         rounded=rounded,
         negative_weights=negative,
+        generated_weight=generated,
+        heaviest=most,
     )
     return everything, report
 
@@ -229,7 +153,7 @@ def _canonical(columns: Columns, layout: Layout, entries: int, wanted: Collectio
     if signal:
         pdg = np.nan_to_num(columns["pdg"]).astype(np.int32, copy=False)
         if layout.elastic:
-            pdg[np.asarray(columns.of_branches(layout.elastic)) == 0] = 0
+            pdg[~passes(columns.of_branches(layout.elastic))] = 0
     fields: dict[str, Any] = {"pdg": pdg}
     for name in layout.canonical(wanted):
         if name != "pdg":
@@ -243,6 +167,45 @@ def _canonical(columns: Columns, layout: Layout, entries: int, wanted: Collectio
         if name in fields:
             columns[name] = fields[name]
     return fields, codes
+
+
+def _absent(fields: dict[str, Any], layout: Layout, entries: int) -> Any:
+    """Return which entries have no electron, or other shower, that `t` and `theta` could be those of, (N,) bool.
+
+    Of a signal sample without a response `t` is asked for nu-e events only, so the others may do without.
+    """
+    absent = np.zeros(entries, dtype=bool)
+    if layout.role == "data" or (layout.role == "signal" and not layout.response and not layout.shower):
+        return absent
+    for name in ("t", "theta"):
+        if name in fields and layout.sources[name].preset | layout.shower:
+            absent |= np.isnan(fields[name])
+    return absent & (fields["pdg"] == 0)
+
+
+def _refuse_absent(
+    kept: Any, absent: Any, chunk: Chunk, where: str, layout: Layout, *, drop: bool
+) -> dict[str, tuple[int, str]]:
+    """Take entries without a shower out of `kept`, or raise for the first of them."""
+    absent = absent & kept
+    if not absent.any():
+        return {}
+    kept &= ~absent
+    count, entry = int(np.count_nonzero(absent)), chunk.start + int(np.argmax(absent))
+    if layout.shower:
+        return {"no shower": (count, "")}
+    usual = f'shower = "pi0", "photon", "electron" or a condition on particles in {layout.where}'
+    if not layout.preset.final:
+        usual = f"columns.t and columns.theta in {layout.where}"
+    cut = f", or take only the others, as with selection = {layout.preset.electron!r}" if layout.preset.electron else ""
+    message = (
+        f"{where} entry {entry}: has no electron whose energy and angle preset {layout.preset.name!r} could take for"
+        f" t and theta ({count} such entries among entries {chunk.start} to {chunk.stop}); say what is seen with"
+        f" {usual}{cut}"
+    )
+    if not drop:
+        raise DataError(message)
+    return {"no electron": (count, message)}
 
 
 def _respond(columns: Columns, fields: dict[str, Any], layout: Layout, chunk: Chunk) -> Any:
@@ -291,48 +254,3 @@ def _refuse(
         others = f" ({total} such entries among entries {chunk.start} to {chunk.stop})" if total > 1 else ""
         raise DataError(f'{worst[1]}{others}, or leave them out with on_bad = "drop"')
     return found
-
-
-def _label(sample_set: SampleSet, path: str, tree: str) -> str:
-    """Name a tree as the user would: relative to the sample set where it lies below it."""
-    folder = str(sample_set.folder.absolute())
-    short = path.removeprefix(folder + "/") if path.startswith(folder + "/") else path
-    return f"{short}:{tree}"
-
-
-def _link(sample: Sample, where: str, name: tuple[str, str], row: list[tuple[str, str]]) -> Linked:
-    path, tree = name
-    tree = tree or sample.tree or _usual_tree(path, find(sample.preset, f"{where}.preset").trees, where)
-    return link([(path, tree), *((p, t or _usual_tree(p, (), where)) for p, t in row)])
-
-
-def _usual_tree(path: str, usual: Sequence[str], where: str) -> str:
-    """Return the tree of a file nobody named: the one of the preset, or the only one."""
-    names = tree_names(path)
-    for name in usual:
-        if name in names:
-            return name
-    if len(names) == 1:
-        return names[0]
-    listed = ", ".join(names) or "none"
-    wanted = f" {' or '.join(map(repr, usual))}" if usual else ""
-    raise DataError(f"{path}: no tree{wanted} (there are: {listed}); say which with tree in {where}")
-
-
-def _identity(path: str, tree: Any) -> FileIdentity:
-    opened = open_file(path).file
-    return FileIdentity(
-        path=path, size=int(opened.source.num_bytes), uuid=str(opened.uuid), entries=int(tree.num_entries)
-    )
-
-
-def _cut(offsets: Sequence[int], most: int) -> list[tuple[int, int]]:
-    """Pack baskets into ranges of at most `most` entries; a basket longer than that is cut into equal parts."""
-    cuts = [0]
-    for low, high in itertools.pairwise(offsets):
-        if high - cuts[-1] > most:
-            parts = -(-(high - low) // most)
-            cuts += [low + (high - low) * part // parts for part in range(parts)]
-    if offsets[-1] > cuts[-1]:
-        cuts.append(offsets[-1])
-    return list(itertools.pairwise(dict.fromkeys(cuts)))

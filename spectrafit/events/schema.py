@@ -1,4 +1,4 @@
-"""Names, units and nouns of what is read: a column in a file's unit in, the canonical column out.
+"""The names, units and nouns of everything that is read from ntuples.
 
 `Events` are an awkward record array, one record per kept entry, numpy-backed, with these fields (those the files have):
 
@@ -19,6 +19,7 @@ memory to move, and no number changes, since all arithmetic is done in double pr
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,10 +35,12 @@ __all__ = [
     "EFFICIENCY",
     "ENERGIES",
     "ENTRY",
+    "READING",
     "Chunk",
     "DropReport",
     "FileIdentity",
     "Floats",
+    "Heaviest",
     "Inventory",
     "Reals",
     "convert",
@@ -52,6 +55,9 @@ CANONICAL = ("pdg", "e_nu", "t", "theta", "t_reco", "theta_reco", "weight")
 
 ENTRY, EFFICIENCY = "Entry$", "Efficiency$"
 """Columns that no file holds: an entry's position within its sample; what the response multiplied its weight by."""
+
+READING = 2
+"""Counts up whenever the same file, read the same way, may give other columns than before: a cache asks for it."""
 
 CANONICAL_UNITS = (None, "1", "GeV", "rad")
 """Those in which a column is taken as it is."""
@@ -130,6 +136,9 @@ class Chunk:
         Position of the chunk in the sample's order of submission.
     friends : tuple of (file, tree)
         Trees aligned with this one, in the order of the sample's `friends`.
+    stamps : tuple of str
+        What told the file, then its friends, from others when the sample was scanned; empty: nobody looked. See
+        `spectrafit.events.identity.stamp`.
     """
 
     sample: str
@@ -140,6 +149,7 @@ class Chunk:
     first: int
     index: int
     friends: tuple[tuple[str, str], ...] = ()
+    stamps: tuple[str, ...] = ()
 
     @property
     def entries(self) -> int:
@@ -162,6 +172,10 @@ class Inventory:
         The sample's files, then its friends'.
     skipped : tuple of (file, reason)
         Files left out because they cannot be read and the caller asked to go on.
+    eventless : tuple of str
+        Files that say their exposure and hold no tree: of these jobs no event passed. Their POT counts.
+    notes : tuple of str
+        What is odd about the exposure, and may be wrong; a sentence each.
     """
 
     sample: str
@@ -170,6 +184,8 @@ class Inventory:
     chunks: tuple[Chunk, ...]
     identities: tuple[FileIdentity, ...]
     skipped: tuple[tuple[str, str], ...] = ()
+    eventless: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def scale(self, pot: float) -> float:
         """Return what to multiply weights by to get events at an exposure of `pot` protons on target.
@@ -189,6 +205,50 @@ class Inventory:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Heaviest:
+    """The heaviest entry of a column of weights, and whether one entry outweighs all others together; these add up.
+
+    Attributes
+    ----------
+    weight : float
+        The weight of largest absolute value; of a list of weights per entry the largest in any list.
+    where : str
+        File, tree and entry that has it.
+    entries : int
+        Entries looked at.
+    squares : float
+        Sum over entries of weight^2, each scaled by 1 / `weight`^2, so that it does not overflow: 1 is the heaviest
+        entry's own share.
+    """
+
+    weight: float
+    where: str
+    entries: int
+    squares: float
+
+    def __add__(self, other: Heaviest) -> Heaviest:
+        """Put two parts together; of two equal weights the first is named."""
+        first = abs(self.weight) >= abs(other.weight)
+        most, least = (self, other) if first else (other, self)
+        ratio = least.weight / most.weight if most.weight else 0.0
+        return Heaviest(
+            weight=most.weight,
+            where=most.where,
+            entries=self.entries + other.entries,
+            squares=most.squares + least.squares * ratio * ratio,
+        )
+
+    @property
+    def outweighs(self) -> bool:
+        """Whether this one entry has more than half of the sum of squares of more than 20 entries.
+
+        The statistical precision of a sum of weights is (sum w)^2 / sum w^2: beyond this share it is that of less than
+        two events, however many there are. Weights of a simulation do not do that; marks of failure, as -999, do.
+        """
+        return self.entries > 20 and self.weight != 0.0 and self.squares < 2.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DropReport:
     """What became of the entries of one or more chunks; reports add up.
 
@@ -200,21 +260,37 @@ class DropReport:
         Left out by the sample's `selection`.
     below_threshold : int
         Left out because the response puts them below its threshold.
+    without_shower : int
+        Left out because no particle in them is the sample's `shower`.
     bad : dict of str to (int, str)
         Per kind of bad entry that was dropped: how many, and the first one named.
     rounded : int
         Entries whose `t` was above the kinematic limit by no more than rounding, and set to the limit.
     negative_weights : int
         Entries kept with a negative weight.
+    generated_weight : float
+        Sum of the files' own weights over all entries, before the selection and the response.
+    heaviest : dict of str to Heaviest
+        Per column of weights, of the entries that were kept: `weight`, and others that were asked for.
     """
 
     entries: int = 0
     kept: int = 0
     unselected: int = 0
     below_threshold: int = 0
+    without_shower: int = 0
     bad: dict[str, tuple[int, str]] = field(default_factory=dict)
     rounded: int = 0
     negative_weights: int = 0
+    generated_weight: float = 0.0
+    heaviest: dict[str, Heaviest] = field(default_factory=dict)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> DropReport:
+        """Return the report that `dataclasses.asdict` made `plain` of, perhaps by way of JSON."""
+        bad = {kind: (int(count), str(first)) for kind, (count, first) in plain.get("bad", {}).items()}
+        heaviest = {name: Heaviest(**found) for name, found in plain.get("heaviest", {}).items()}
+        return cls(**{**plain, "bad": bad, "heaviest": heaviest})
 
     def __add__(self, other: DropReport) -> DropReport:
         """Add up two reports; the first bad entry named is this one's."""
@@ -222,14 +298,20 @@ class DropReport:
         for kind, (count, first) in other.bad.items():
             known, earlier = bad.get(kind, (0, first))
             bad[kind] = (known + count, earlier)
+        heaviest = dict(self.heaviest)
+        for name, found in other.heaviest.items():
+            heaviest[name] = heaviest[name] + found if name in heaviest else found
         return DropReport(
             entries=self.entries + other.entries,
             kept=self.kept + other.kept,
             unselected=self.unselected + other.unselected,
             below_threshold=self.below_threshold + other.below_threshold,
+            without_shower=self.without_shower + other.without_shower,
             bad=bad,
             rounded=self.rounded + other.rounded,
             negative_weights=self.negative_weights + other.negative_weights,
+            generated_weight=self.generated_weight + other.generated_weight,
+            heaviest=heaviest,
         )
 
     @property
@@ -237,11 +319,22 @@ class DropReport:
         """Number of bad entries that were dropped."""
         return sum(count for count, _ in self.bad.values())
 
+    def outweighing(self, names: Collection[str] = ("weight",)) -> list[str]:
+        """Return a sentence for each column of weights among `names` that one entry dominates."""
+        return [
+            f"{found.where} alone has more than half of the sum of squares of {name!r} over {found.entries} entries:"
+            f" its weight is {found.weight:g}; if that marks a failure, cut it with the sample's selection"
+            for name, found in self.heaviest.items()
+            if name in names and found.outweighs
+        ]
+
     def __str__(self) -> str:
         """Say it in one line, with the first of each kind of bad entry."""
         parts = [f"{self.kept} of {self.entries} entries kept"]
         if self.unselected:
             parts.append(f"{self.unselected} not selected")
+        if self.without_shower:
+            parts.append(f"{self.without_shower} without the sample's shower")
         if self.below_threshold:
             parts.append(f"{self.below_threshold} below the response's threshold")
         parts += [f"{count} dropped: {kind} (first: {first})" for kind, (count, first) in self.bad.items()]
@@ -249,4 +342,4 @@ class DropReport:
             parts.append(f"{self.rounded} above the kinematic limit by rounding, set to it")
         if self.negative_weights:
             parts.append(f"{self.negative_weights} with negative weight")
-        return "; ".join(parts)
+        return "; ".join([*parts, *self.outweighing()])

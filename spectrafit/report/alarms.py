@@ -21,6 +21,12 @@ def alarms(best: FitResult, model: Model, templates: Templates) -> list[str]:
     for record in templates.inventories:
         for file, times in record["repeated"]:
             found.append(f"{record['sample']}: {file} is named {times} times, and its events count as often")
+        if record.get("eventless"):
+            found.append(
+                f"{record['sample']}: {len(record['eventless'])} files have no tree of events; no event passed there,"
+                f" and their exposure counts: {', '.join(record['eventless'])}"
+            )
+        found += [f"{record['sample']}: {note}" for note in record.get("notes", ())]
         bad = record["dropped"]["bad"]
         if bad:
             kinds = "; ".join(f"{kind}, {count} (first: {first})" for kind, (count, first) in bad.items())

@@ -13,8 +13,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from spectrafit import config
 from spectrafit.config import Analysis
 from spectrafit.errors import BadFile, DataError
+from spectrafit.events import exposure
 from spectrafit.events.files import REMEDY
 from spectrafit.execution import Pool, imap
 from spectrafit.execution import executor as open_executor
@@ -22,7 +24,7 @@ from spectrafit.templates.archive import attach
 from spectrafit.templates.cells import Cells, EffectCells, SampleCells
 from spectrafit.templates.chunks import ChunkSums, FillTask, run
 from spectrafit.templates.configuration import VERSION, configuration
-from spectrafit.templates.plan import Input, survey
+from spectrafit.templates.plan import Input, Plan, survey
 from spectrafit.templates.regions import lay_out
 from spectrafit.templates.systematics import effects
 from spectrafit.templates.templates import Templates, vary
@@ -266,9 +268,21 @@ def _inventory(one: Input, added: Mapping[Key, ChunkSums]) -> dict[str, Any]:
         "entries": inventory.entries,
         "files": [asdict(identity) for identity in inventory.identities],
         "skipped": [[path, _reason(path, why)] for path, why in inventory.skipped],
+        "eventless": list(inventory.eventless),
+        "notes": [
+            *inventory.notes,
+            *(note for note in [exposure.unweighted(sample, report)] if note),
+            *report.outweighing(_weights(one.plan)),
+        ],
         "repeated": [[path, times] for (path, _), times in named.items() if times > 1],
         "dropped": {**asdict(report), "bad": {kind: list(found) for kind, found in report.bad.items()}},
     }
+
+
+def _weights(plan: Plan) -> tuple[str, ...]:
+    """Return the columns that weigh the events of a sample: its own weight, and the weights of systematics."""
+    weighing = [e for e in plan.effects.values() if isinstance(e.systematic, config.Weight | config.Universes)]
+    return ("weight", *(name for effect in weighing for name in effect.reads(plan.sample)))
 
 
 def _reason(path: str, message: str) -> str:

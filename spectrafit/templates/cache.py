@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import ConfigError
 from spectrafit.events.read import read_columns
-from spectrafit.events.schema import CANONICAL, Chunk, DropReport, FileIdentity
+from spectrafit.events.schema import CANONICAL, READING, Chunk, DropReport, FileIdentity
 from spectrafit.output import replacing
 from spectrafit.templates.configuration import VERSION
 
@@ -90,7 +90,7 @@ def fetch(
     if facts is not None and set(columns) <= set(facts["columns"]):
         mapped = _mapped(stem, facts["checksum"], columns)
         if mapped is not None:
-            return mapped, _report(facts["report"]), True
+            return mapped, DropReport.from_plain(facts["report"]), True
     # Keep what other analyses wanted of the same chunk, so that two of them do not take turns.
     wanted = tuple(dict.fromkeys([*columns, *(facts["columns"] if facts is not None else ())]))
     read, report = read_columns(chunk, sample_set, sample, columns=canonical, extra=wanted)
@@ -164,6 +164,7 @@ def _made_from(
         del said[key]
     return {
         "version": VERSION,
+        "reading": READING,
         "files": [[i.size, i.uuid, i.entries, _modified(i.path)] for i in identities],
         "sample": said,
         "response": msgspec.to_builtins(sample_set.response),
@@ -188,10 +189,6 @@ def _facts(stem: Path, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
     if not {"made_from", "columns", "report", "checksum"} <= set(facts):
         return None
     return facts if facts["made_from"] == json.loads(json.dumps(made_from)) else None
-
-
-def _report(plain: Mapping[str, Any]) -> DropReport:
-    return DropReport(**{**plain, "bad": {kind: tuple(found) for kind, found in plain["bad"].items()}})
 
 
 def _mapped(stem: Path, checksum: str, names: Sequence[str]) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Covariance matrices from files, and the bins of the flux tables of a sample set."""
+"""Covariance matrices and the flux bins of a sample set, read from the files an analysis names."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import boost_histogram as bh
 import numpy as np
 
 from spectrafit.arraytypes import Floats
 from spectrafit.config import Analysis, Covariance, FluxUncertainty, SampleSet
+from spectrafit.config.paths import local
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import flux
+from spectrafit.events.files import open_file, refusing, stored
 from spectrafit.physics.flavours import FLAVOURS
 from spectrafit.templates.fill import AxisIndex, axis_index
 from spectrafit.templates.principal import directions_of
@@ -54,7 +57,9 @@ def load(name: str, beside: str, where: str) -> Floats:
         if histogram:
             return _histogram(text, histogram, where)
         matrix = (
-            np.load(text, allow_pickle=False) if text.endswith(".npy") else np.loadtxt(text, delimiter=",", ndmin=2)
+            np.load(text, allow_pickle=False)
+            if text.endswith(".npy")
+            else np.loadtxt(text, delimiter=",", ndmin=2, encoding="utf-8-sig")
         )
     except (OSError, ValueError) as error:
         raise DataError(f"{where}: {name} cannot be read as a matrix ({error})") from None
@@ -64,7 +69,7 @@ def load(name: str, beside: str, where: str) -> Floats:
 def _split(name: str, beside: str) -> tuple[Path, str]:
     """Return the file of a matrix, and the histogram in it or ""."""
     file, _, histogram = name.rpartition(":") if ".root:" in name else (name, "", "")
-    return Path(beside).parent / Path(file).expanduser(), histogram
+    return local(file, Path(beside).parent, f"{beside}: {name}"), histogram
 
 
 def tables_of(analysis: Analysis) -> dict[str, str]:
@@ -84,7 +89,7 @@ def tables_of(analysis: Analysis) -> dict[str, str]:
                 files[systematic.covariance] = _split(systematic.covariance, analysis.path)[0]
             for sample_set in analysis.sample_sets:
                 for flavour, name in sample_set.flux.items():
-                    files[f"{sample_set.name}: {flavour}"] = sample_set.folder / name
+                    files[f"{sample_set.name}: {flavour}"] = _split(name, sample_set.path)[0]
     try:
         return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     except OSError as error:
@@ -92,16 +97,28 @@ def tables_of(analysis: Analysis) -> dict[str, str]:
 
 
 def _histogram(file: str, name: str, where: str) -> Floats:
-    import uproot
-
-    with uproot.open(file) as opened:
+    with refusing(file, needed=True):
+        opened = open_file(file)
         names = opened.keys(cycle=False)
         if name not in names:
             raise DataError(f"{where}: {file} has no {name!r}{nearest(name, names)} (there are: {', '.join(names)})")
-        found = opened[name]
+        found = stored(opened, name)
+        if found.classname.startswith("TMatrixT"):
+            return _matrix(found)
         if not found.classname.startswith("TH2"):
-            raise DataError(f"{where}: {file}:{name} is a {found.classname}; a covariance must be a TH2")
+            raise DataError(f"{where}: {file}:{name} is a {found.classname}; a covariance must be a TH2 or a TMatrixD")
         return np.asarray(found.values(), np.float64)
+
+
+def _matrix(found: Any) -> Floats:
+    """Return ROOT's TMatrixT or TMatrixTSym, of which the latter is stored as its upper triangle, row after row."""
+    rows, columns = found.member("fNrows"), found.member("fNcols")
+    elements = np.asarray(found.member("fElements"), np.float64)
+    if "Sym" not in found.classname or elements.size == rows * columns:
+        return elements.reshape(rows, columns)
+    matrix = np.zeros((rows, rows))
+    matrix[np.triu_indices(rows)] = elements
+    return matrix + np.triu(matrix, 1).T
 
 
 def fluxes(sample_set: SampleSet, where: str) -> tuple[FluxBins, ...]:
@@ -114,7 +131,7 @@ def fluxes(sample_set: SampleSet, where: str) -> tuple[FluxBins, ...]:
     """
     if not sample_set.flux:
         raise ConfigError(f"{where}: sample set {sample_set.name!r} has no [flux] to be uncertain of; name its tables")
-    tables = [(FLAVOURS[flavour], sample_set.folder / name) for flavour, name in sample_set.flux.items()]
+    tables = [(FLAVOURS[flavour], flux.path_of(sample_set, flavour)) for flavour in sample_set.flux]
     # Kept as long as the files do not change: this is asked for with every block of events.
     return _fluxes(tuple((pdg, str(path), path.stat().st_mtime_ns if path.exists() else 0) for pdg, path in tables))
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from spectrafit import config
 from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import BadFile, ConfigError, DataError, nearest
-from spectrafit.events import expressions
-from spectrafit.events.files import REMEDY, Linked, link
+from spectrafit.events import expressions, friends
+from spectrafit.events.files import REMEDY
 from spectrafit.events.layout import Layout, solve
+from spectrafit.events.linked import Linked, link
 from spectrafit.events.read import scan
 from spectrafit.events.schema import CANONICAL, Inventory
 from spectrafit.templates.effects import Effect
@@ -197,8 +198,9 @@ def _needed(reason: object) -> str:
 
 def _first(plan: Plan, inventory: Inventory) -> tuple[Linked, Layout]:
     chunk = inventory.chunks[0]
-    linked = link([(chunk.file, chunk.tree), *chunk.friends])
-    return linked, solve(plan.sample_set, plan.sample, linked.branches, f"{chunk.file}:{chunk.tree}")
+    linked = link([(chunk.file, chunk.tree), *chunk.friends], friends.called(plan.sample))
+    where = f"{chunk.file}:{chunk.tree}"
+    return linked, solve(plan.sample_set, plan.sample, linked.branches, where, ambiguous=linked.ambiguous)
 
 
 def _foresee(analysis: Analysis, plan: Plan, inventory: Inventory) -> None:
@@ -206,6 +208,7 @@ def _foresee(analysis: Analysis, plan: Plan, inventory: Inventory) -> None:
     _, layout = _first(plan, inventory)
     for where, text in _texts(analysis, plan.stands_for):
         for column in needs([text] if "axes" in where else expressions.compile(text).variables):
+            layout.refuse_hidden(column, text, lists=True)
             # Every sample has a pdg, 0 for what is not nu-e, and a weight, 1 where the files weigh nothing.
             if layout.has(column) or column in ("pdg", "weight"):
                 continue
@@ -221,8 +224,8 @@ def _foresee(analysis: Analysis, plan: Plan, inventory: Inventory) -> None:
 
 def _bytes_per_entry(linked: Linked, name: str) -> float:
     """Return how long a branch is per entry, from its file's own account or else from its first entries."""
-    index, branch = linked.branches[name]
-    size = getattr(linked.trees[index][branch], "uncompressed_bytes", None)
+    place = linked.place(name)
+    size = getattr(linked.trees[place.tree][place.branch], "uncompressed_bytes", None) if place else None
     if isinstance(size, int) and linked.entries:
         return size / linked.entries
     few = min(linked.entries, 16)

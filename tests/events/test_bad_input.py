@@ -170,9 +170,9 @@ def test_a_column_of_another_length(write_tree: Write, one: One, monkeypatch: py
             out = self.tree.arrays(**keys)
             return out | {"theta": out["theta"][:-1]}
 
-    def shortened(names: Any) -> Any:
-        linked = original(names)
-        return read.Linked(linked.names, (_entries(Short(linked.trees[0]), 100),), linked.branches)
+    def shortened(names: Any, called: Any) -> Any:
+        linked = original(names, called)
+        return read.Linked(linked.names, (_entries(Short(linked.trees[0]), 100),), linked.branches, {})
 
     monkeypatch.setattr(read, "link", shortened)
     with pytest.raises(DataError, match=r"a.root:events: branch 'theta' has another length than its tree: 99 values"):

@@ -88,3 +88,21 @@ def test_missing_files_and_histograms_are_named(tmp_path):
     path.write_bytes(b"not a ROOT file at all")
     with pytest.raises(DataError, match="cannot be read as a ROOT file"):
         flux.load(f"{path}:flux_numu")
+
+
+def test_a_damaged_root_file_is_said_to_be(tmp_path):
+    path = tmp_path / "flux.root"
+    with uproot.recreate(path) as file:
+        file["flux_numu"] = (np.linspace(1.0, 2.0, 500), np.linspace(0.0, 20.0, 501))
+    content = path.read_bytes()
+    for spoil in (content[:300], content[:-400], b"root" + bytes(500)):
+        path.write_bytes(spoil)
+        with pytest.raises(DataError, match=r"flux.root") as caught:
+            flux.load(f"{path}:flux_numu")
+        assert "skip-bad-files" not in str(caught.value)
+
+
+def test_a_table_with_a_byte_order_mark_is_read(tmp_path):
+    path = tmp_path / "flux.dat"
+    path.write_bytes("\ufeff0.5 1.0 3.0\n1.0 3.0 4.0 # ν\n".encode())
+    assert flux.load(path).integral == 7.0

@@ -234,3 +234,71 @@ def test_progress_goes_to_the_error_stream(tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "sample0" in captured.err
+
+
+def test_a_file_of_another_recipe_is_not_written_over(tmp_path):
+    made = sample_set(tmp_path, Recipe(flavour="numu", events=50))
+    (path,) = generate(made)
+    before = path.read_bytes()
+    assert generate(msgspec.structs.replace(made, seed=2)) == [path]
+    assert path.read_bytes() != before
+    other = msgspec.structs.replace(made, path=str(tmp_path / "other.toml"))
+    with pytest.raises(
+        ConfigError, match=r"sample0.root: is there already, and was not made by the recipe of 'sample0'"
+    ):
+        generate(other)
+    # Nor an ntuple of the user's, nor what is no ROOT file.
+    with uproot.recreate(path) as file:
+        file.mktree("events", {"pdg": np.int32})
+        file["events"].extend({"pdg": np.full(3, 14, np.int32)})
+    for content in (path.read_bytes(), b"mine"):
+        path.write_bytes(content)
+        with pytest.raises(ConfigError, match="is there already"):
+            generate(made)
+        assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_files_of_versions_that_did_not_sign_them_are_made_again(tmp_path, signed):
+    made = sample_set(tmp_path, Recipe(flavour="numu", events=50))
+    (path,) = generate(made)
+    with uproot.open(path) as file:
+        events, pot = file["events"].arrays(library="np"), file["TotalPOT"].values()
+    edge = np.array([0.0, 1.0])
+    with uproot.recreate(path) as file:
+        file.mktree("events", {name: values.dtype for name, values in events.items()})
+        file["events"].extend(events)
+        file["TotalPOT"], file["TotalEvents"] = (pot, edge), (np.array([50.0]), edge)
+        if signed:
+            file["recipe"] = "spectrafit generate: sample0 of another"
+    if signed:
+        with pytest.raises(ConfigError, match="is there already"):
+            generate(made)
+    else:
+        assert generate(made) == [path]
+        (swapped,) = (msgspec.structs.replace(made.samples[0], generate=Recipe(flavour="nue", events=50)),)
+        path.unlink()
+        generate(made)
+        with uproot.open(path) as file:
+            assert file["recipe"] == "spectrafit generate: sample0 of set"
+        assert generate(msgspec.structs.replace(made, samples=(swapped,))) == [path]
+
+
+@pytest.mark.parametrize("name", ["../../OUTSIDE", "a/b", "..", "", "a\0b", "x" * 300])
+def test_in_a_folder_a_file_is_called_by_a_plain_name(tmp_path, name):
+    made = sample_set(tmp_path, Recipe(flavour="numu", events=50))
+    made = msgspec.structs.replace(made, samples=(msgspec.structs.replace(made.samples[0], name=name),))
+    with pytest.raises(ConfigError, match="no plain file name; rename the sample"):
+        generate(made, folder=tmp_path / "a" / "b")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_recipes_do_not_write_one_file(tmp_path):
+    made = sample_set(tmp_path, Recipe(flavour="numu", events=50), Recipe(flavour="nue", events=50))
+    both = tuple(
+        msgspec.structs.replace(sample, files=name)
+        for sample, name in zip(made.samples, ("x.root", "a/../x.root"), strict=True)
+    )
+    with pytest.raises(ConfigError, match=r"recipes of 'sample0' and 'sample1' both write .*x.root"):
+        generate(msgspec.structs.replace(made, samples=both))
+    assert list(tmp_path.iterdir()) == []

@@ -78,7 +78,12 @@ def test_gst(write_tree: Write, one: One) -> None:
     columns = truth(N)
     nuel = np.arange(N) % 3 == 0
     path = write_tree("a.root", gst(columns, nuel), tree="gst")
-    found = events(one, files=path, preset="gst", selection="t > 0")
+    with pytest.raises(
+        ConfigError, match=r"'t > 0': 't' is a branch of the tree, and also a column .*columns.my_t = 't'"
+    ):
+        events(one, files=path, preset="gst", selection="t > 0")
+    assert len(events(one, files=path, preset="gst", selection="my_t > 0", columns={"my_t": "t"})) == 0
+    found = events(one, files=path, preset="gst", selection="my_t < 0", columns={"my_t": "t"})
     assert_truth(found, columns)
     assert found["pdg"].to_numpy().tolist() == np.where(nuel, 14, 0).tolist()
     np.testing.assert_allclose(found["weight"], np.linspace(0.5, 1.5, N))
@@ -172,7 +177,10 @@ def test_nuwro(write_tree: Write, one: One) -> None:
     for i, axis in enumerate("xyz"):
         tree |= {f"nu_p{axis}": nu[:, i], f"lep_p{axis}": electron[:, i]}
     found = events(one, files=write_tree("a.root", tree), preset="nuwro")
-    assert_truth(found, columns)
+    assert_truth(found[5:], {name: values[5:] for name, values in columns.items()})
+    # A muon's energy and angle are not lent to an electron.
+    assert np.isnan(found["t"][:5].to_numpy()).all()
+    assert np.isnan(found["theta"][:5].to_numpy()).all()
     assert found["pdg"].to_numpy().tolist() == [0] * 5 + [14] * (N - 5)
 
 

@@ -12,7 +12,7 @@ import uproot
 from scipy import stats
 
 from spectrafit.config import Sample, SampleSet
-from spectrafit.events import read, write
+from spectrafit.events import read, reweight
 from spectrafit.physics import cross_sections
 from tests.events.ntuples import M_E, exact_theta
 
@@ -100,7 +100,7 @@ def test_nuwro_reweighted_to_a_moment(nuwro: dict[str, Any], name: str, tmp_path
     sample = nuwro[name]
     events, flux, edges = (sample[k] for k in ("events", "flux", "edges"))
     pdg = {"numu": 14, "nue": 12}[name]
-    out = write.reweight(sample["path"], tmp_path / "w.root", value=1e-9, sin2_theta_w=S2W, carriers=[pdg])
+    out = reweight.reweight(sample["path"], tmp_path / "w.root", value=1e-9, sin2_theta_w=S2W, carriers=[pdg])
     friend = uproot.open(out)["spectrafit"].arrays(library="np")
     assert len(friend["weight"]) == len(events["t"])
     np.testing.assert_allclose(friend["weight"], 1 + 100 * friend["coefficient_1"], rtol=1e-12)

@@ -1,4 +1,4 @@
-"""An ntuple and a value of a coupling in, a friend tree with the weight of every entry out.
+"""Weights of the events of an ntuple for a value of a coupling, written as a friend tree.
 
 The friend has an entry for every entry of the ntuple, so that ROOT's ``AddFriend`` or a sample's `friends` puts both
 together:
@@ -11,7 +11,9 @@ together:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,7 @@ def reweight(
     on_bad: str = "error",
     name: str = "spectrafit",
     chunk_entries: int = 1_000_000,
+    tell: Callable[[str], None] = lambda _: None,
 ) -> Path:
     """Write the friend tree of an ntuple; see the top of this module for its branches.
 
@@ -122,6 +125,13 @@ def reweight(
         Name of the tree that is written.
     chunk_entries : int
         Entries held at once.
+    tell : callable, optional
+        Is called with a sentence about what was written: entries, mean weight, and what the weights are relative to.
+
+    Warns
+    -----
+    UserWarning
+        If no event has a neutrino that carries the coupling, so that every weight is 1.
 
     Returns
     -------
@@ -140,7 +150,7 @@ def reweight(
     if len(paths) != 1:
         raise ConfigError(f"reweight: {source} names {len(paths)} files; a friend is made of one file at a time")
     path, wanted = paths[0][0], paths[0][1] or tree
-    if path == str(target.absolute()):
+    if path == str(target.absolute()) or (target.exists() and Path(path).exists() and target.samefile(path)):
         raise ConfigError(f"reweight: {target} is the ntuple itself; write the friend to another file")
     sample = Sample(
         name="reweight",
@@ -158,6 +168,8 @@ def reweight(
     given = f"{coupling} = {value:g} {found.unit}".rstrip()
     of = ", ".join(map(str, carrying))
     title = f"{given} of {of}; coefficients at {_unit(found, unit):g}; sin2_theta_w = {sin2_theta_w:g}"
+    flavours: Counter[int] = Counter()
+    total, extremes = 0.0, [1.0, 1.0]
     with replacing(target) as part, uproot.recreate(part, compression=uproot.ZSTD(3)) as out:
         friend = out.mktree(name, dict.fromkeys(branches, np.dtype(np.float64)), title=title)
         for chunk in inventory.chunks:
@@ -172,7 +184,23 @@ def reweight(
                 sin2_theta_w_generated=sin2_theta_w,
             )
             weight, coefficients = _at(found, rows, value, unit)
+            codes, counts = np.unique(events["pdg"].to_numpy(), return_counts=True)
+            flavours.update(dict(zip(codes.tolist(), counts.tolist(), strict=True)))
+            total += float(np.sum(weight))
+            extremes = [min(extremes[0], float(np.min(weight))), max(extremes[1], float(np.max(weight)))]
             friend.extend(dict(zip(branches, (weight, *coefficients), strict=True)))
+    nu_e = sum(count for code, count in flavours.items() if code)
+    tell(
+        f"{inventory.entries} entries, {nu_e} of them nu-e events; mean weight {total / inventory.entries:.6g}, from"
+        f" {extremes[0]:.6g} to {extremes[1]:.6g}, relative to sin^2 theta_W = {sin2_theta_w:g}"
+    )
+    if extremes == [1.0, 1.0] and value != 0.0:
+        seen = ", ".join(f"{count} of PDG code {code}" for code, count in flavours.items() if code) or "none"
+        warnings.warn(
+            f"{path}: every weight is 1: {coupling} is carried by {of}, and the nu-e events are {seen}; say with"
+            " carriers which flavours have it, or take another file",
+            stacklevel=2,
+        )
     return target
 
 

@@ -11,7 +11,7 @@ import uproot
 
 from spectrafit.config import Friend
 from spectrafit.errors import ConfigError, DataError
-from spectrafit.events import read, write
+from spectrafit.events import read, reweight
 from tests.events.ntuples import M_E, native, truth
 
 Write = Callable[..., Path]
@@ -40,7 +40,7 @@ def test_the_friend_is_aligned(write_tree: Write, tmp_path: Path, chunk_entries:
     columns["t_reco"][:] = np.nan  # not needed for weights, and so not asked for
     columns["t"][::3] = -1.0  # background has no such truth, and is not asked for it
     source = write_tree("in.root", columns, basket=300)
-    out = write.reweight(source, tmp_path / "out.root", value=7e-10, chunk_entries=chunk_entries)
+    out = reweight.reweight(source, tmp_path / "out.root", value=7e-10, chunk_entries=chunk_entries)
     assert out == tmp_path / "out.root"
     found = friend(out)
     assert set(found) == {"weight", "coefficient_1"}
@@ -57,7 +57,7 @@ def test_the_friend_is_aligned(write_tree: Write, tmp_path: Path, chunk_entries:
 def test_the_friend_reads_back_as_one(write_tree: Write, tmp_path: Path, one: One) -> None:
     columns = native(1000)
     write_tree("in.root", columns, basket=300)
-    write.reweight(tmp_path / "in.root", tmp_path / "out.root")
+    reweight.reweight(tmp_path / "in.root", tmp_path / "out.root")
     sample_set, sample = one(files="in.root", friends=(Friend(files="out.root"),))
     (chunk,) = read.scan(sample_set, sample).chunks
     events, _ = read.read(chunk, sample_set, sample, extra=["spectrafit.weight", "coefficient_1"])
@@ -70,7 +70,7 @@ def test_other_couplings_values_and_angles(write_tree: Write, tmp_path: Path) ->
     columns = truth(200)
     source = write_tree("in.root", columns)
     found = friend(
-        write.reweight(source, tmp_path / "r.root", coupling="charge_radius", value=-3e-32, sin2_theta_w=0.231)
+        reweight.reweight(source, tmp_path / "r.root", coupling="charge_radius", value=-3e-32, sin2_theta_w=0.231)
     )
     # g_V + K <r^2>: SM cross sections at a shifted vector coupling; K from the physics specification.
     shift = 2.379558505789e30
@@ -91,10 +91,10 @@ def test_flavours_without_the_coupling_keep_their_weight(write_tree: Write, tmp_
     columns = truth(50)
     columns["pdg"][:25] = 12
     source = write_tree("in.root", columns)
-    default = friend(write.reweight(source, tmp_path / "a.root"))
+    default = friend(reweight.reweight(source, tmp_path / "a.root"))
     assert (default["weight"][:25] == 1.0).all()
     assert (default["weight"][25:] > 1.0).all()
-    every = friend(write.reweight(source, tmp_path / "b.root", carriers=["nue", "numu"]))
+    every = friend(reweight.reweight(source, tmp_path / "b.root", carriers=["nue", "numu"]))
     title = uproot.open(tmp_path / "b.root")["spectrafit"].title
     assert title == "magnetic_moment = 1e-09 mu_B of nue, numu; coefficients at 1e-10; sin2_theta_w = 0.23863"
     np.testing.assert_allclose(
@@ -106,7 +106,7 @@ def test_own_columns_tree_and_name(write_tree: Write, tmp_path: Path) -> None:
     columns = truth(50)
     tree = {"Enu": columns["e_nu"], "Tkin": columns["t"]}
     source = write_tree("in.root", tree, tree="ana/nue")
-    out = write.reweight(
+    out = reweight.reweight(
         source,
         tmp_path / "o.root",
         preset="native",
@@ -116,14 +116,14 @@ def test_own_columns_tree_and_name(write_tree: Write, tmp_path: Path) -> None:
     )
     assert uproot.open(out)["w"].num_entries == 50
     with pytest.raises(ConfigError, match=r"no preset reads its trees \(ana/nue\)"):
-        write.reweight(source, tmp_path / "p.root")
+        reweight.reweight(source, tmp_path / "p.root")
 
 
 def test_jagged_arrays_in_python() -> None:
     pdg = ak.Array([[14, 0], [], [12, -14, 14]])
     e_nu = ak.Array([[2.0, 2.0], [], [3.0, 3.0, 3.0]])
     t = ak.Array([[0.5, 0.5], [], [0.3, 0.3, 5.0]])
-    weight, (coefficient,) = write.factors(pdg, e_nu, t, value=1e-9)
+    weight, (coefficient,) = reweight.factors(pdg, e_nu, t, value=1e-9)
     assert [len(x) for x in weight.tolist()] == [2, 0, 3]
     assert weight[0, 0] == pytest.approx(1 + ratio(14, 2.0, 0.5, 1e-9, 0.23863), rel=1e-9)
     assert weight[2, 1] == pytest.approx(1 + ratio(-14, 3.0, 0.3, 1e-9, 0.23863), rel=1e-9)
@@ -135,11 +135,11 @@ def test_jagged_arrays_in_python() -> None:
 
 def test_factors_broadcast_and_keep_shape() -> None:
     e_nu = np.full((2, 3), 2.0)
-    weight, (coefficient,) = write.factors(14, e_nu, 0.5)
+    weight, (coefficient,) = reweight.factors(14, e_nu, 0.5)
     assert weight.shape == coefficient.shape == (2, 3)
-    scalar, _ = write.factors(14, 2.0, 0.5)
+    scalar, _ = reweight.factors(14, 2.0, 0.5)
     assert scalar == weight[0, 0] == pytest.approx(1.216390183765607, rel=1e-9)  # note's table: 0.21639018
-    deep, _ = write.factors(ak.Array([14, 14]), ak.Array([2.0, 3.0]), ak.Array([[[0.5], []], [[0.5, 0.6]]]))
+    deep, _ = reweight.factors(ak.Array([14, 14]), ak.Array([2.0, 3.0]), ak.Array([[[0.5], []], [[0.5, 0.6]]]))
     assert ak.num(deep, axis=2).tolist() == [[1, 0], [2]]
 
 
@@ -154,14 +154,14 @@ def test_factors_broadcast_and_keep_shape() -> None:
 def test_mistakes(write_tree: Write, tmp_path: Path, keys: dict[str, Any], message: str) -> None:
     source = write_tree("in.root", native(5))
     with pytest.raises(ConfigError, match=message):
-        write.reweight(source, tmp_path / "out.root", **keys)
+        reweight.reweight(source, tmp_path / "out.root", **keys)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.root"]
 
 
 def test_the_ntuple_is_not_written_over(write_tree: Write) -> None:
     source = write_tree("in.root", native(5))
     with pytest.raises(ConfigError, match="is the ntuple itself"):
-        write.reweight(source, source)
+        reweight.reweight(source, source)
 
 
 def test_bad_entries(write_tree: Write, tmp_path: Path) -> None:
@@ -169,9 +169,9 @@ def test_bad_entries(write_tree: Write, tmp_path: Path) -> None:
     columns["t"][60] = 50.0
     source = write_tree("in.root", columns, basket=30)
     with pytest.raises(DataError, match=r"in.root:events entry 60: t = 50 GeV exceeds"):
-        write.reweight(source, tmp_path / "out.root", chunk_entries=30)
+        reweight.reweight(source, tmp_path / "out.root", chunk_entries=30)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.root"]
-    found = friend(write.reweight(source, tmp_path / "out.root", on_bad="drop", chunk_entries=30))
+    found = friend(reweight.reweight(source, tmp_path / "out.root", on_bad="drop", chunk_entries=30))
     assert len(found["weight"]) == 100
     assert (found["weight"][60], found["coefficient_1"][60]) == (1.0, 0.0)
     assert (np.delete(found["weight"], 60) > 1).all()
@@ -195,7 +195,7 @@ def test_nothing_half_written(
     monkeypatch.setattr(read, "read", interrupted)
     wanted = KeyboardInterrupt if isinstance(interruption, KeyboardInterrupt) else DataError
     with pytest.raises(wanted) as caught:
-        write.reweight(source, target, chunk_entries=30)
+        reweight.reweight(source, target, chunk_entries=30)
     if wanted is DataError:
         assert "out.root: cannot be written (No space left on device)" in str(caught.value)
     assert target.read_bytes() == b"what was there before"
@@ -209,15 +209,40 @@ def test_a_write_the_system_refuses(write_tree: Write, tmp_path: Path) -> None:
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
         with pytest.raises(DataError, match=r"out.root: cannot be written \(File too large\); nothing was left there"):
-            write.reweight(source, tmp_path / "out.root", chunk_entries=5000)
+            reweight.reweight(source, tmp_path / "out.root", chunk_entries=5000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["in.root"]
     with pytest.raises(DataError, match=r"in.root/out.root: cannot be written"):
-        write.reweight(source, source / "out.root")
+        reweight.reweight(source, source / "out.root")
 
 
 def test_a_folder_is_made(write_tree: Write, tmp_path: Path) -> None:
-    out = write.reweight(write_tree("in.root", native(5)), tmp_path / "a" / "b" / "out.root")
+    out = reweight.reweight(write_tree("in.root", native(5)), tmp_path / "a" / "b" / "out.root")
     assert out.exists()
     assert [p.name for p in out.parent.iterdir()] == ["out.root"]
+
+
+def test_a_file_whose_neutrinos_do_not_carry_the_coupling_is_warned_of(write_tree: Write, tmp_path: Path) -> None:
+    columns = truth(50)
+    said: list[str] = []
+    reweight.reweight(write_tree("in.root", columns), tmp_path / "a.root", tell=said.append)
+    mean = friend(tmp_path / "a.root")["weight"].mean()
+    assert said[0].startswith(f"50 entries, 50 of them nu-e events; mean weight {mean:.6g}, from ")
+    assert said[0].endswith("relative to sin^2 theta_W = 0.23863")
+    columns["pdg"][:] = 12
+    source = write_tree("nue.root", columns)
+    with pytest.warns(
+        UserWarning, match=r"nue.root: every weight is 1: magnetic_moment is carried by .*50 of PDG code 12"
+    ):
+        reweight.reweight(source, tmp_path / "b.root")
+    reweight.reweight(source, tmp_path / "c.root", carriers=["nue"])
+
+
+def test_the_friend_is_not_the_ntuple_under_another_name(write_tree: Write, tmp_path: Path) -> None:
+    source = write_tree("in.root", truth(5))
+    (tmp_path / "link.root").symlink_to(source)
+    (tmp_path / "sub").mkdir()
+    for target in (tmp_path / "link.root", tmp_path / "sub" / ".." / "in.root"):
+        with pytest.raises(ConfigError, match="is the ntuple itself"):
+            reweight.reweight(source, target)

@@ -1,0 +1,108 @@
+"""What a file is, whatever it is called: whether two names mean one file, and whether a file is still what it was."""
+
+from __future__ import annotations
+
+import filecmp
+from collections.abc import Sequence
+from pathlib import Path
+
+from spectrafit.config.paths import is_url
+from spectrafit.errors import DataError
+from spectrafit.events.files import open_file
+from spectrafit.events.schema import Chunk, FileIdentity
+
+__all__ = ["Twins", "identity", "stamp", "unchanged"]
+
+
+def identity(path: str, entries: int) -> FileIdentity:
+    """Return what tells a file from others, for caches and provenance; `entries` are those of the tree that is read."""
+    opened = open_file(path).file
+    return FileIdentity(path=path, size=int(opened.source.num_bytes), uuid=str(opened.uuid), entries=entries)
+
+
+def stamp(path: str, *, together: int = 1) -> str:
+    """Return what changes when a file is written to or replaced: UUID, size and, of a local file, time of change."""
+    opened = open_file(path, together=together).file
+    if is_url(path):
+        return f"UUID {opened.uuid}, {opened.source.num_bytes} bytes"
+    status = Path(path).stat()
+    return f"UUID {opened.uuid}, {status.st_size} bytes, changed at {status.st_mtime_ns} ns"
+
+
+def unchanged(chunk: Chunk) -> None:
+    """Refuse a chunk with a DataError if its file, or a friend's, is not the one that was scanned."""
+    paths = [chunk.file, *(path for path, _ in chunk.friends)]
+    for path, then in zip(paths, chunk.stamps, strict=False):
+        try:
+            now = stamp(path, together=len(paths))
+        except DataError as error:
+            raise DataError(f"{path}: has changed since it was scanned: {error}") from error
+        if now != then:
+            raise DataError(
+                f"{path}: was replaced or written to while it was read (it was {then}, and is {now}); let nothing"
+                " write to files that are being read, and start again"
+            )
+
+
+class Twins:
+    """The trees of a sample so far, to refuse one that is there already under another name.
+
+    The same tree under the same name is let through: who writes a file twice means it, and is told how often it counts.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._seen: list[tuple[str, str, tuple[str, str], FileIdentity]] = []
+        self._files: dict[tuple[object, ...], tuple[str, str]] = {}
+
+    def add(self, asked: tuple[str, str], tree: str, found: FileIdentity) -> None:
+        """Note a tree.
+
+        Parameters
+        ----------
+        asked : (file, tree or "")
+            As the sample spells it.
+        tree : str
+            The tree that is read.
+        found : FileIdentity
+            Of its file.
+
+        Raises
+        ------
+        DataError
+            If the sample has this tree already, by another path, as a copy or by another cycle.
+        """
+        name = tree.rpartition(";")[0] if tree.rpartition(";")[2].isdigit() and ";" in tree else tree
+        for key, what in self._keys(name, found):
+            other = self._files.setdefault(key, asked)
+            if other != asked:
+                self._refuse(asked, other, what)
+        if not _unique(found.uuid):
+            for path, known, other, size in ((p, t, o, i.size) for p, t, o, i in self._seen):
+                same = other != asked and known == name and size == found.size
+                if (
+                    same
+                    and not is_url(path)
+                    and not is_url(found.path)
+                    and filecmp.cmp(path, found.path, shallow=False)
+                ):
+                    self._refuse(asked, other, "is a copy of")
+        self._seen.append((found.path, name, asked, found))
+
+    def _keys(self, tree: str, found: FileIdentity) -> Sequence[tuple[tuple[object, ...], str]]:
+        keys: list[tuple[tuple[object, ...], str]] = []
+        if not is_url(found.path):
+            status = Path(found.path).stat()
+            keys.append(((status.st_dev, status.st_ino, tree), "is the same file as"))
+        if _unique(found.uuid):
+            keys.append(((found.uuid, tree, found.entries), "has the UUID, so it is a copy, of"))
+        return keys
+
+    def _refuse(self, asked: tuple[str, str], other: tuple[str, str], what: str) -> None:
+        one, two = (":".join(part for part in name if part) for name in (asked, other))
+        raise DataError(f"{self._where}: {one} {what} {two}, so its events would count twice; name it once")
+
+
+def _unique(uuid: str) -> bool:
+    """Tell whether a UUID tells files apart: files that are written to be the same every time have one of zeros."""
+    return uuid.strip("0-") != ""
