@@ -1,4 +1,7 @@
-"""Words of the shell in, the verb of the same name called: no work is done here, and no room is imported before use."""
+"""The commands of the shell: each calls the verb of the same name, and a user's mistake becomes one line.
+
+No work is done here, and no room is imported before a command needs it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import typer
 
 import spectrafit as sf
 from spectrafit.cli import analyses, bench, caches, ntuples, theory
+from spectrafit.cli.arguments import checked
 from spectrafit.errors import SpectrafitError
 
 __all__ = ["app", "main"]
@@ -57,7 +61,7 @@ for _command in (
     theory.xsec,
     theory.moment,
 ):
-    app.command()(_command)
+    app.command()(checked(_command))
 app.add_typer(caches.app, name="cache")
 app.add_typer(bench.app, name="bench")
 
