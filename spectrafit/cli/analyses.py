@@ -53,12 +53,14 @@ def build(
     skip_bad_files: SkipBad = False,
 ) -> None:
     """Fill the templates from the ntuples and save them."""
+    from spectrafit.config import inputs_of
+    from spectrafit.output import refuse_inputs
     from spectrafit.templates.archive import check_name
 
     check_name(output)
-    templates = _templates(
-        sf.load(analysis, overrides=set_ or ()), None, executor, workers, scheduler, cache, skip_bad_files
-    )
+    loaded = sf.load(analysis, overrides=set_ or ())
+    refuse_inputs(output, inputs_of(loaded))
+    templates = _templates(loaded, None, executor, workers, scheduler, cache, skip_bad_files)
     templates.save(output)
     typer.echo(f"{output}: {templates}")
     for name, made in templates.components.items():
@@ -108,7 +110,7 @@ def fit(
     console.print(result_table(best, found))
     for alarm in alarms(best, model, filled):
         console.print(f"note: {alarm}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"written to {folder}", highlight=False)
+    typer.echo(f"written to {folder}")
     if not best.valid:
         raise typer.Exit(1)
 
@@ -199,6 +201,8 @@ def coverage(
     """Throw experiments of known truth and count how often each method's interval holds it."""
     from spectrafit.inference.studies.coverage import coverage as count
 
+    if output is not None:
+        _check_output(output, analysis, set_, templates)
     loaded, model = _model(analysis, set_, False, templates, cache, skip_bad_files)
     with _crew(executor, workers, scheduler) as crew:
         found = count(
@@ -233,10 +237,21 @@ def export(
     skip_bad_files: SkipBad = False,
 ) -> None:
     """Write the analysis as a HistFactory workspace, which pyhf and others fit to the same answer."""
-    from spectrafit.interop.export import write_workspace
+    from spectrafit.interop.export import check_name, write_workspace
 
+    check_name(output)
+    _check_output(output, analysis, set_, templates)
     _, model = _model(analysis, set_, unblind, templates, cache, skip_bad_files)
     typer.echo(write_workspace(model, output, kappa=kappa, form=form))
+
+
+def _check_output(output: Path, analysis: Path, overrides: list[str] | None, saved: Path | None) -> None:
+    """Refuse an output that is an input, before anything is read."""
+    from spectrafit.config import inputs_of
+    from spectrafit.output import refuse_inputs
+
+    loaded = sf.load(analysis, overrides=overrides or ())
+    refuse_inputs(output, (*inputs_of(loaded), *([saved] if saved else [])))
 
 
 def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:

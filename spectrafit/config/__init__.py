@@ -1,4 +1,4 @@
-"""TOML files in, frozen `Analysis` and `SampleSet` out: the field names of the structs are the keys of the files."""
+"""What TOML files say, as frozen `Analysis` and `SampleSet`: the field names of the structs are the keys."""
 
 from spectrafit.config.analysis import (
     Analysis,
@@ -21,6 +21,7 @@ from spectrafit.config.analysis import (
     Weight,
     chosen,
 )
+from spectrafit.config.inputs import inputs_of, inputs_of_samples
 from spectrafit.config.loading import digest, load, load_samples, schema
 from spectrafit.config.samples import (
     Column,
@@ -64,6 +65,8 @@ __all__ = [
     "Weight",
     "chosen",
     "digest",
+    "inputs_of",
+    "inputs_of_samples",
     "load",
     "load_samples",
     "schema",

@@ -52,8 +52,11 @@ __all__ = [
 
 
 def chosen(patterns: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the `names` that match any of the `patterns` (shell globs), in the order of `names`."""
-    return tuple(n for n in names if any(fnmatchcase(n, p) for p in patterns))
+    """Return the `names` that match any of the `patterns` (shell globs), in the order of `names`.
+
+    A name matches itself, whatever characters are in it.
+    """
+    return tuple(n for n in names if any(n == p or fnmatchcase(n, p) for p in patterns))
 
 
 class Axis(Keys, frozen=True, kw_only=True):

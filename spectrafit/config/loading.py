@@ -149,6 +149,8 @@ def _override(raw: dict[str, Any], text: str) -> None:
 def _refuse_twins(where: str, what: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
+        if not name.strip():
+            raise ConfigError(f"{where}: a {what} has no name; give it one")
         if name in seen:
             raise ConfigError(f"{where}: two are called {name!r}; every {what} needs its own name")
         seen.add(name)
@@ -164,9 +166,9 @@ def _check(analysis: Analysis, path: Path) -> None:
     _refuse_twins(f"{path}: $.samples", "sample", samples)
     _refuse_twins(f"{path}: $.regions", "region", regions)
 
-    def known(where: str, what: str, names: Iterable[str], among: tuple[str, ...]) -> None:
+    def known(where: str, what: str, names: Iterable[str], among: tuple[str, ...], *, globs: bool = False) -> None:
         for name in names:
-            if not chosen((name,), among):
+            if not (chosen((name,), among) if globs else name in among):
                 listed = ", ".join(among) or "none"
                 raise ConfigError(
                     f"{path}: {where}: {name!r} names no {what}{nearest(name, among)} (there are: {listed})"
@@ -178,7 +180,7 @@ def _check(analysis: Analysis, path: Path) -> None:
             f"{path}: $.coupling: no coupling {name!r}{nearest(name, COUPLINGS)} (there are: {', '.join(COUPLINGS)})"
         )
     for index, region in enumerate(analysis.regions):
-        known(f"$.regions[{index}].samples", "sample", region.samples, samples)
+        known(f"$.regions[{index}].samples", "sample", region.samples, samples, globs=True)
     free: dict[str, bool] = {}
     for index, systematic in enumerate(analysis.systematics):
         where = f"$.systematics[{index}]"
@@ -192,8 +194,8 @@ def _check(analysis: Analysis, path: Path) -> None:
                 f"{path}: {where}.name: another systematic is called {systematic.name!r}, and a free normalisation is"
                 " one parameter with free ones only; give it a name of its own"
             )
-        known(f"{where}.samples", "sample", systematic.samples, samples)
-        known(f"{where}.regions", "region", systematic.regions, regions)
+        known(f"{where}.samples", "sample", systematic.samples, samples, globs=True)
+        known(f"{where}.regions", "region", systematic.regions, regions, globs=True)
         if isinstance(systematic, ShiftedSample):
             for key, variant in (("up", systematic.up), ("down", systematic.down)):
                 known(f"{where}.{key}", "sample", (*variant, *variant.values()), in_sets)
@@ -210,7 +212,7 @@ def _check(analysis: Analysis, path: Path) -> None:
                 raise ConfigError(f"{path}: {where}.{region_name}: {len(values)} numbers for {bins[region_name]} bins")
     for index, normalise in enumerate(analysis.normalise):
         known(f"$.normalise[{index}].region", "region", (normalise.region,), regions)
-        known(f"$.normalise[{index}].samples", "sample", normalise.samples, samples)
+        known(f"$.normalise[{index}].samples", "sample", normalise.samples, samples, globs=True)
     for index, correlation in enumerate(analysis.fit.correlations):
         known(
             f"$.fit.correlations[{index}]",

@@ -1,12 +1,13 @@
 """The domains of the numbers in a TOML file: what each key may say, and where a file says something else.
 
-A domain stands beside its key as a type. `refuse_wild` refuses what no key may say: NaN, infinities, and whole numbers
-of more than 64 bits. No number may be larger than 1e30 in size, so that its square is still a number.
+A domain stands beside its key as a type. `refuse_wild` refuses what no key may say: NaN, infinities, whole numbers of
+more than 64 bits, and control characters. No number may be larger than 1e30 in size, so that its square is still a number.
 """
 
 from __future__ import annotations
 
 import math
+import unicodedata
 from typing import Annotated, Any
 
 from msgspec import Meta
@@ -34,6 +35,8 @@ __all__ = [
 ]
 
 LARGEST = 1e30
+# Keys whose text is shown on one line.
+_ONE_LINE = ("name", "title", "label", "group", "observable", "column")
 
 Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 """Any number that can be squared."""
@@ -76,12 +79,15 @@ def refuse_wild(raw: Any, where: str, at: str = "$") -> None:
     Raises
     ------
     ConfigError
-        A number is NaN or infinite, or a whole number has more than 64 bits; the message holds its path.
+        A number is NaN or infinite, a whole number has more than 64 bits, or a text holds control characters; the
+        message holds the path.
     """
     todo = [(at, raw)]
     while todo:
         path, value = todo.pop()
         if isinstance(value, dict):
+            for key in value:
+                _refuse_text(key, where, path, one_line=True)
             todo += [(f"{path}.{key}", item) for key, item in reversed(value.items())]
         elif isinstance(value, list | tuple):
             todo += [(f"{path}[{i}]", item) for i, item in reversed(list(enumerate(value)))]
@@ -89,3 +95,14 @@ def refuse_wild(raw: Any, where: str, at: str = "$") -> None:
             raise ConfigError(f"{where}: {path}: found {value}; needs a finite number")
         elif isinstance(value, int) and value.bit_length() > 63:
             raise ConfigError(f"{where}: {path}: found a whole number of {value.bit_length()} bits; at most 63 fit")
+        elif isinstance(value, str):
+            _refuse_text(value, where, path, one_line=path.rpartition(".")[2] in _ONE_LINE)
+
+
+def _refuse_text(text: str, where: str, at: str, *, one_line: bool) -> None:
+    """Refuse characters that no name, title or expression has use for, and that files and terminals do not carry."""
+    for character in text:
+        kind = unicodedata.category(character)
+        if kind == "Cs" or (kind == "Cc" and (one_line or character not in "\t\n\r")):
+            shown = ascii(text if len(text) <= 40 else f"{text[:37]}...")
+            raise ConfigError(f"{where}: {at}: {shown} holds the control character {ascii(character)}; leave it out")
