@@ -42,7 +42,7 @@ def slug(name: str) -> str:
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     safe = re.sub(r"[^A-Za-z0-9_.+-]+", "_", plain).lstrip(".-")[:_LONGEST].rstrip(".")
-    if safe == name and safe.partition(".")[0].lower() not in _RESERVED:
+    if safe and safe == name and safe.partition(".")[0].lower() not in _RESERVED:
         return safe
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
     return f"{safe}_{digest}" if safe else digest

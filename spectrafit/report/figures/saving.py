@@ -12,6 +12,7 @@ from matplotlib import cbook
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.output import replacing
@@ -30,6 +31,11 @@ def carried(figure: Figure) -> Iterator[Figure]:
     does not have are drawn as boxes, without a warning.
     """
     parser = MathTextParser("agg")
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter):
+                # The names along an axis become text when they are asked for.
+                axis.get_ticklabels()
     for text in figure.findobj(Text):
         assert isinstance(text, Text)
         if text.get_parse_math() and not _is_sound(text, parser):
