@@ -3,6 +3,8 @@
 import html
 import json
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -83,8 +85,8 @@ def test_any_name_is_carried_to_the_end(
         titles = {key.split("/")[1]: file[key].title for key in file.keys(cycle=False) if key.endswith("/sm")}
     assert len(titles) == 4
     assert titles.pop("total") == "all samples, kappa^0"
-    assert sorted(titles.values()) == sorted(f"{title}, kappa^0" for title in (other, name, "data"))
-    assert all(0 < p.stat().st_size for p in (folder / "figures").iterdir())
+    assert sorted(titles.values()) == sorted(f"{title}, kappa^0" for title in (other, name, ""))
+    assert all(p.stat().st_size > 0 for p in (folder / "figures").iterdir())
     main_done("export", "fit.toml", "-o", "w.json")
     channels = json.loads((tmp_path / "w.json").read_text(encoding="utf-8"))["channels"]
     assert channels[0]["name"] == name
@@ -92,10 +94,21 @@ def test_any_name_is_carried_to_the_end(
 
 def main_done(*words: str) -> None:
     """Give a command that must succeed."""
-    try:
+    with suppress_success():
         main(list(words))
-    except SystemExit as left:
-        assert not left.code, words
+
+
+@contextmanager
+def suppress_success() -> Iterator[None]:
+    """Let a command end as one that succeeds, and no other."""
+    ends: list[object] = []
+    with suppress(SystemExit):
+        try:
+            yield
+        except SystemExit as left:
+            ends.append(left.code)
+            raise
+    assert ends in ([], [0], [None])
 
 
 @pytest.mark.parametrize("character", ["\0", "\n", "\x1b", "\x7f", "\x85"])
@@ -125,7 +138,11 @@ def test_nothing_is_called_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[
 
 @pytest.mark.parametrize(
     "setting",
-    ["data={ 'n*' = [1.0, 1.0] }", "normalise=[{ samples = ['*'], region = '*', expected = 1.0 }]", "pot={ '*' = 1e20 }"],
+    [
+        "data={ 'n*' = [1.0, 1.0] }",
+        "normalise=[{ samples = ['*'], region = '*', expected = 1.0 }]",
+        "pot={ '*' = 1e20 }",
+    ],
 )
 def test_a_glob_is_no_name_where_one_name_is_asked_for(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], setting: str

@@ -9,9 +9,10 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -70,6 +71,19 @@ class _Stopped(BaseException):
     """Ctrl-C, or the end of a batch job's time: as an exception, so that files half written are taken away."""
 
 
+def _teller() -> Callable[..., None]:
+    """Return what says a warning as a note on stderr, in one line and once."""
+    told: set[str] = set()
+
+    def tell(message: Warning | str, *_: Any, **__: Any) -> None:
+        line = f"note: {' '.join(str(message).split())}"
+        if line not in told:
+            told.add(line)
+            print(line, file=sys.stderr)
+
+    return tell
+
+
 @contextmanager
 def _stoppable() -> Iterator[list[int]]:
     """Let ctrl-C and SIGTERM raise `_Stopped` for the length of the block; yield what came."""
@@ -98,7 +112,8 @@ def main(arguments: list[str] | None = None) -> None:
         gc.set_threshold(20_000, 20, 50)
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
-    with _stoppable() as came:
+    with _stoppable() as came, warnings.catch_warnings():
+        warnings.showwarning = _teller()
         try:
             app([w for w in words if w != "--debug"], prog_name="spectrafit")
         except (Exception, _Stopped) as error:

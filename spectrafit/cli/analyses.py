@@ -293,6 +293,7 @@ def _templates(
 ) -> Templates:
     if saved is not None:
         filled = sf.Templates.load(saved, analysis=analysis)
+        _tell_age(saved, analysis)
     else:
         filled = sf.build(
             analysis,
@@ -310,6 +311,17 @@ def _templates(
             read = f"{inventory['entries']} entries, {inventory['pot']:.6g} POT"
             typer.echo(f"{inventory['sample']}: what is left has {read}, scaled to the exposure", err=True)
     return filled
+
+
+def _tell_age(saved: Path, analysis: Analysis) -> None:
+    """Say on stderr which inputs were written to after the templates were: what is in the TOML is compared anyway."""
+    from spectrafit.config import inputs_of
+
+    made = saved.stat().st_mtime
+    newer = [p.name for p in inputs_of(analysis) if p.suffix != ".toml" and p.exists() and p.stat().st_mtime > made]
+    if newer:
+        listed = ", ".join(newer[:3]) + (f" and {len(newer) - 3} more" if len(newer) > 3 else "")
+        typer.echo(f"note: {saved} is older than {listed}; build the templates again to use what changed", err=True)
 
 
 @contextmanager

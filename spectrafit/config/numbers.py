@@ -1,7 +1,8 @@
 """The domains of the numbers in a TOML file: what each key may say, and where a file says something else.
 
 A domain stands beside its key as a type. `refuse_wild` refuses what no key may say: NaN, infinities, whole numbers of
-more than 64 bits, and control characters. No number may be larger than 1e30 in size, so that its square is still a number.
+more than 64 bits, and control characters. No number may be larger than 1e30 in size, so that its square is
+still a number.
 """
 
 from __future__ import annotations
@@ -105,4 +106,4 @@ def _refuse_text(text: str, where: str, at: str, *, one_line: bool) -> None:
         kind = unicodedata.category(character)
         if kind == "Cs" or (kind == "Cc" and (one_line or character not in "\t\n\r")):
             shown = ascii(text if len(text) <= 40 else f"{text[:37]}...")
-            raise ConfigError(f"{where}: {at}: {shown} holds the control character {ascii(character)}; leave it out")
+            raise ConfigError(f"{where}: {at}: {shown} holds the control character {character!a}; leave it out")

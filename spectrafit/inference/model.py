@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.errors import ConfigError, nearest
+from spectrafit.inference.identity import single
 
 if TYPE_CHECKING:
     from spectrafit.inference.packing import Arrays
@@ -370,8 +371,8 @@ class Model:
     def digest(self) -> str:
         """Hash of everything but the counts: what toys depend on."""
         state = hashlib.blake2b("\0".join(self.names).encode(), digest_size=16)
-        for values in self.arrays:
-            state.update(np.ascontiguousarray(values).tobytes())
+        for name, values in zip(self.arrays._fields, self.arrays, strict=True):
+            state.update(single(np.asarray(values), solved=name in ("inverse", "weight")))
         return state.hexdigest()
 
     def index(self, name: str) -> int:

@@ -241,7 +241,7 @@ def load(path: str | os.PathLike[str], *, patch: str | os.PathLike[str] | None =
         raise ConfigError(f"{target}: is no HistFactory workspace: found {found}; {_NEEDED}")
     try:
         if patch is None:
-            workspace = _decoded(target, data, Workspace)
+            workspace: Workspace = _decoded(target, data, Workspace)
         else:
             workspace = msgspec.convert(_patched(target, data, patch), Workspace)
     except msgspec.ValidationError as error:

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from spectrafit.config import Analysis, Norm
-from spectrafit.errors import ConfigError, DataError
+from spectrafit.errors import DAMAGE, ConfigError, DataError
 from spectrafit.output import replacing
 from spectrafit.templates.matrices import tables_of
 
@@ -102,8 +102,10 @@ def read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         plain = json.loads(arrays.pop("header").tobytes())
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; make it with `spectrafit build -o {path.name}`") from error
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise DataError(f"{path}: damaged, or not a templates file ({error}); build it again") from error
+    if not isinstance(plain, dict):
+        raise DataError(f"{path}: damaged, or not a templates file (its header is no table); build it again")
     if plain.pop("format", None) != _FORMAT:
         raise DataError(f"{path}: written by another version of spectrafit; build it again")
     return plain, arrays

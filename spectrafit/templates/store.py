@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrafit.config import Analysis
-from spectrafit.errors import ConfigError, nearest
+from spectrafit.errors import DAMAGE, ConfigError, DataError, nearest
 from spectrafit.templates import archive
 from spectrafit.templates.regions import RegionBins
 
@@ -292,14 +292,17 @@ class Templates:
         """
         plain, arrays = archive.read(Path(path))
         if analysis is not None:
-            key = archive.differing_key(plain["configuration"], archive.configuration(analysis))
+            key = archive.differing_key(plain.get("configuration", {}), archive.configuration(analysis))
             if key:
                 raise ConfigError(f"{path}: made with another analysis: {key}; build the templates again")
-        plain["regions"] = tuple(RegionBins.from_plain(region) for region in plain["regions"])
-        plain["variations"] = tuple(Variation(**{**v, "samples": tuple(v["samples"])}) for v in plain["variations"])
-        for name in ("samples", "roles", "titles", "inventories", "pruned"):
-            plain[name] = tuple(plain[name])
-        return cls(**plain, **arrays)
+        try:
+            plain["regions"] = tuple(RegionBins.from_plain(region) for region in plain["regions"])
+            plain["variations"] = tuple(Variation(**{**v, "samples": tuple(v["samples"])}) for v in plain["variations"])
+            for name in ("samples", "roles", "titles", "inventories", "pruned"):
+                plain[name] = tuple(plain[name])
+            return cls(**plain, **arrays)
+        except DAMAGE as error:
+            raise DataError(f"{path}: damaged, or not a templates file ({error}); build it again") from error
 
     def __str__(self) -> str:
         """Say in one line what is inside."""

@@ -36,7 +36,13 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 # Kernels that only other kernels call need no way in from Python, which takes numba longer than the kernel itself.
-INNER: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+INNER: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "nogil": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
 OUTER: dict[str, Any] = {"cache": True, "error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}
 
 FACTOR = {"power": 0, "exponential": 1, "linear": 2, "code4": 3}

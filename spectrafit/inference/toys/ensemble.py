@@ -17,7 +17,6 @@ one factor for the total of each bin, of all samples and powers of kappa.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -28,7 +27,10 @@ import numpy.typing as npt
 from numba import njit
 
 from spectrafit import execution
+from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.minimum import TOLERANCE, Problem
+from spectrafit.inference.identity import identity
+from spectrafit.inference.kernels.cholesky import factorise, inverse
 from spectrafit.inference.kernels.morphing import INNER, OUTER
 from spectrafit.inference.kernels.newton import CONVERGED, error_of, minimise
 from spectrafit.inference.kernels.yields import fill_yields, workspace
@@ -89,11 +91,8 @@ class Ensemble:
 
     @property
     def digest(self) -> str:
-        """Identity of the toys: model, truth, seed."""
-        state = hashlib.blake2b(f"{self.model.digest} {self.seed} {self.lower}".encode(), digest_size=16)
-        for values in self.truth:
-            state.update(np.ascontiguousarray(values).tobytes())
-        return state.hexdigest()
+        """Identity of the toys: model, truth, seed; the same on machines that differ in the last bits of a fit."""
+        return identity(self.model.digest, str(self.seed), self.lower, *self.truth)
 
 
 def ensemble(
@@ -150,7 +149,12 @@ def _root(model: Model) -> Floats:
     a = model.arrays
     root = np.diag([p.width if p.constraint == "gaussian" else 0.0 for p in model.parameters])
     if a.correlated.size:
-        root[np.ix_(a.correlated, a.correlated)] = np.linalg.cholesky(np.linalg.inv(a.inverse))
+        # Our own: a library's bits are those of its version and of the processor.
+        size = a.correlated.size
+        order, block, lower = np.arange(size), np.zeros((size, size)), np.zeros((size, size))
+        if not (inverse(a.inverse, np.ones(size, np.bool_), block) and factorise(block, order, size, lower, 0.0)):
+            raise ConfigError("$.fit.correlations: together they are no correlation matrix; make them smaller")
+        root[np.ix_(a.correlated, a.correlated)] = np.tril(lower)
     return root
 
 
