@@ -116,9 +116,10 @@ def axis(options: config.Axis) -> bh.axis.Axis:
     if options.log:
         # The ends are put in by hand: geomspace may round them.
         return bh.axis.Variable([low, *np.geomspace(low, high, options.bins + 1)[1:-1], high])
-    regular: Any = bh.axis.Regular(options.bins, low, high)
+    regular = bh.axis.Regular(options.bins, low, high)
+    numbered: Any = regular.index
     edges = _decimals(options.bins, low, high)
-    if edges is None or np.array_equal(regular.index(edges[:-1]), np.arange(options.bins)):
+    if edges is None or np.array_equal(numbered(edges[:-1]), np.arange(options.bins)):
         return regular
     return bh.axis.Variable(edges)
 

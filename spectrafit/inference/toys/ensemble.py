@@ -150,12 +150,26 @@ def _root(model: Model) -> Floats:
     root = np.diag([p.width if p.constraint == "gaussian" else 0.0 for p in model.parameters])
     if a.correlated.size:
         # Our own: a library's bits are those of its version and of the processor.
-        size = a.correlated.size
-        order, block, lower = np.arange(size), np.zeros((size, size)), np.zeros((size, size))
-        if not (inverse(a.inverse, np.ones(size, np.bool_), block) and factorise(block, order, size, lower, 0.0)):
+        block = np.zeros_like(a.inverse)
+        if not _cholesky_of_inverse(a.inverse, block):
             raise ConfigError("$.fit.correlations: together they are no correlation matrix; make them smaller")
-        root[np.ix_(a.correlated, a.correlated)] = np.tril(lower)
+        root[np.ix_(a.correlated, a.correlated)] = block
     return root
+
+
+@njit(**OUTER)
+def _cholesky_of_inverse(inverted: Any, result: Any) -> Any:
+    """Fill `result` with the Cholesky factor of the inverse of a matrix, both (K, K); return whether there is one."""
+    size = inverted.shape[0]
+    block, lower = np.empty((size, size)), np.empty((size, size))
+    if not inverse(inverted, np.ones(size, np.bool_), block):
+        return False
+    if not factorise(block, np.arange(size), size, lower, 0.0):
+        return False
+    for i in range(size):
+        for j in range(size):
+            result[i, j] = lower[i, j] if j <= i else 0.0
+    return True
 
 
 @njit(**INNER)
