@@ -302,7 +302,7 @@ def matrix(folder: Path, draw: Random) -> None:
     analysis = sf.load(folder / "fit.toml", overrides=[f"systematics.7.file='{text}'"])
     from spectrafit.templates.systematics import effects
 
-    for effect in effects(analysis):
+    for effect in effects(analysis).values():
         effect.check(analysis)
 
 
