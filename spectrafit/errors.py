@@ -1,11 +1,31 @@
-"""The mistakes a user can make in, exceptions with a remedy out."""
+"""The exceptions a user can cause, whose messages say what to do; and what libraries raise for a damaged file."""
 
 from __future__ import annotations
 
 import difflib
+import struct
+import zipfile
+import zlib
 from collections.abc import Iterable
 
-__all__ = ["BadFile", "ConfigError", "DataError", "SpectrafitError", "nearest"]
+__all__ = ["DAMAGE", "BadFile", "ConfigError", "DataError", "SpectrafitError", "nearest"]
+
+DAMAGE: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,  # of which RecursionError and NotImplementedError are kinds
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What readers of numpy's, ROOT's, Arrow's and zip files raise when bytes of the file are not what they should be."""
 
 
 class SpectrafitError(Exception):

@@ -12,6 +12,7 @@ import math
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +29,8 @@ EXECUTORS = ("serial", "threads", "processes", "dask")
 
 # How often a piece may lose its worker before it is given up.
 _ATTEMPTS = 3
+# Seconds between two looks of a worker at whether its parent lives.
+_WATCH = 1.0
 # Seconds after which a cluster is asked again how many workers it has.
 _ASK_AGAIN = 2.0
 _END: Any = object()
@@ -176,7 +179,24 @@ def _processes(workers: int, preload: tuple[str, ...]) -> Callable[[], Executor]
             signal.pthread_sigmask(signal.SIG_SETMASK, heard)
     else:
         context = multiprocessing.get_context("spawn")
-    return lambda: ProcessPoolExecutor(workers, mp_context=context)
+    return lambda: ProcessPoolExecutor(workers, mp_context=context, initializer=_follow, initargs=(os.getpid(),))
+
+
+def _follow(parent: int) -> None:
+    """Let this worker end when the process that asked for it has ended, however that died."""
+
+    def watch() -> None:
+        while True:
+            time.sleep(_WATCH)
+            try:
+                os.kill(parent, 0)
+            except ProcessLookupError:
+                os._exit(1)
+            except OSError:
+                return
+
+    if os.name == "posix":
+        threading.Thread(target=watch, name="spectrafit-watch", daemon=True).start()
 
 
 def _dask(stack: ExitStack, workers: int | None, scheduler: str | None) -> Pool:

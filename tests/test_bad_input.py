@@ -133,7 +133,7 @@ def test_nothing_is_wrong_to_begin_with(mine: Walk) -> None:
         ("fit.toml", "sigma =", "sigmma =", r"fit.toml: $.systematics[0].sigmma: unknown key; did you mean 'sigma'?"),
         ("fit.toml", "pot =", "exposure =", "fit.toml: $.exposure: unknown key"),
         ("fit.toml", "pot = 1e20", 'pot = "much"', "$.pot"),
-        ("fit.toml", "pot = 1e20", "pot = -1.0", "an exposure must be positive and finite, found -1.0"),
+        ("fit.toml", "pot = 1e20", "pot = -1.0", "$.pot: Expected a number >= 1e-06; found -1.0"),
         ("fit.toml", "[0.2, 1.0, 4.0]", "[0.2, 4.0, 1.0]", "edges must increase, found 4.0 before 1.0"),
         (
             "fit.toml",
@@ -365,3 +365,65 @@ def test_a_stop_while_writing_leaves_what_was_there(walk: Walk, out: Path, what:
     assert not begun(out)
     for path in out.glob("*.root"):
         assert path.name == name or uproot.open(path)["TotalPOT"].values().sum() > 0
+
+
+@pytest.mark.parametrize("name", ["fit.toml", "set.toml", "nue.root", "link.json", "./sub/../nue.root"])
+def test_an_export_never_takes_the_place_of_an_input(mine: Walk, refused: Refused, name: str) -> None:
+    (mine.folder / "sub").mkdir()
+    (mine.folder / "link.json").hardlink_to(mine.folder / "nue.root")
+    before = {p: p.read_bytes() for p in mine.folder.iterdir() if p.is_file()}
+    said = refused("export", "fit.toml", "-o", name)
+    assert "is read here" in said if name.endswith(".json") else "a workspace is kept as .json" in said
+    assert {p: p.read_bytes() for p in mine.folder.iterdir() if p.is_file()} == before
+
+
+def test_a_result_never_takes_the_place_of_an_ntuple(mine: Walk, refused: Refused) -> None:
+    (mine.folder / "results").mkdir()
+    (mine.folder / "nue.root").rename(mine.folder / "results" / "templates.root")
+    edit(mine.folder / "set.toml", "nue.root", "results/*.root")
+    assert "is read here" in refused("fit", "fit.toml", "-o", "results", "--no-figures")
+
+
+def test_templates_older_than_what_they_were_made_of_are_told(mine: Walk) -> None:
+    mine.done("build", "fit.toml", "-o", "t.npz")
+    assert "note" not in mine.done("limit", "fit.toml", "--templates", "t.npz")
+    os.utime(mine.folder / "t.npz", (1e9, 1e9))
+    found = mine.run("limit", "fit.toml", "--templates", "t.npz")
+    assert found.returncode == 0
+    assert found.stderr == "note: t.npz is older than nue.root; build the templates again to use what changed\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("limit", "fit.toml", "--first-toy", "-1"), "--first-toy -1"),
+        (("limit", "fit.toml", "--first-toy", "9223372036854775798"), "--first-toy"),
+        (("limit", "fit.toml", "--workers", "0"), "--workers 0"),
+        (("coverage", "fit.toml", "--experiments", "0"), "--experiments 0"),
+        (("coverage", "fit.toml", "--seed", "-1"), "--seed -1"),
+        (("coverage", "fit.toml", "--kappa", "nan"), "--kappa nan"),
+        (("sensitivity", "fit.toml", "--exposure", "inf"), "--exposure inf"),
+        (("sensitivity", "fit.toml", "--systematics", "-1"), "--systematics -1"),
+        (("export", "fit.toml", "-o", "w.json", "--kappa", "nan"), "--kappa nan"),
+        (("xsec", "--e-nu", "nan"), "--e-nu nan"),
+        (("xsec", "--sin2-theta-w", "7"), "--sin2-theta-w 7"),
+        (("moment", "0", "0", "inf"), "inf"),
+        (("generate", "set.toml", "--seed", "-1"), "--seed -1"),
+    ],
+)
+def test_numbers_of_the_shell_have_domains(refused: Refused, words: tuple[str, ...], message: str) -> None:
+    assert message in refused(*words)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"), [("1e10,0\n0,0.005\n", "variance of bin 0 is 1e+10"), ("0,0\n0,0\n", "zero")]
+)
+def test_a_covariance_that_says_nothing_or_too_much_is_told(mine: Walk, matrix: str, message: str) -> None:
+    (mine.folder / "c.csv").write_text(matrix)
+    with (mine.folder / "fit.toml").open("a") as file:
+        file.write('[[systematics]]\nkind = "covariance"\nname = "c"\nfile = "c.csv"\n')
+    found = mine.run("check", "fit.toml")
+    assert found.returncode == 0
+    assert found.stderr.startswith("note: ")
+    assert found.stderr.count("\n") == 1
+    assert message in found.stderr

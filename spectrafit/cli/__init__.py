@@ -1,4 +1,7 @@
-"""Words of the shell in, the verb of the same name called: no work is done here, and no room is imported before use."""
+"""The commands of the shell: each calls the verb of the same name, and a user's mistake becomes one line.
+
+No work is done here, and no room is imported before a command needs it.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,16 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 import spectrafit as sf
 from spectrafit.cli import analyses, bench, caches, ntuples, theory
+from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
 from spectrafit.errors import SpectrafitError
 
@@ -58,7 +63,7 @@ for _command in (
     theory.xsec,
     theory.moment,
 ):
-    app.command()(_command)
+    app.command()(checked(_command))
 app.command(name="compile")(compile_)
 app.add_typer(caches.app, name="cache")
 app.add_typer(bench.app, name="bench")
@@ -66,6 +71,19 @@ app.add_typer(bench.app, name="bench")
 
 class _Stopped(BaseException):
     """Ctrl-C, or the end of a batch job's time: as an exception, so that files half written are taken away."""
+
+
+def _teller() -> Callable[..., None]:
+    """Return what says a warning as a note on stderr, in one line and once."""
+    told: set[str] = set()
+
+    def tell(message: Warning | str, *_: Any, **__: Any) -> None:
+        line = f"note: {' '.join(str(message).split())}"
+        if line not in told:
+            told.add(line)
+            print(line, file=sys.stderr)
+
+    return tell
 
 
 @contextmanager
@@ -96,7 +114,8 @@ def main(arguments: list[str] | None = None) -> None:
         gc.set_threshold(20_000, 20, 50)
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
-    with _stoppable() as came:
+    with _stoppable() as came, warnings.catch_warnings():
+        warnings.showwarning = _teller()
         try:
             app([w for w in words if w != "--debug"], prog_name="spectrafit")
         except (Exception, _Stopped) as error:

@@ -54,12 +54,14 @@ def build(
     skip_bad_files: SkipBad = False,
 ) -> None:
     """Fill the templates from the ntuples and save them."""
+    from spectrafit.config import inputs_of
+    from spectrafit.output import refuse_inputs
     from spectrafit.templates.archive import check_name
 
     check_name(output)
-    templates = _templates(
-        sf.load(analysis, overrides=set_ or ()), None, executor, workers, scheduler, cache, skip_bad_files
-    )
+    loaded = sf.load(analysis, overrides=set_ or ())
+    refuse_inputs(output, inputs_of(loaded))
+    templates = _templates(loaded, None, executor, workers, scheduler, cache, skip_bad_files)
     templates.save(output)
     typer.echo(f"{output}: {templates}")
     for name, made in templates.components.items():
@@ -109,7 +111,7 @@ def fit(
     console.print(result_table(best, found))
     for alarm in alarms(best, model, filled):
         console.print(f"note: {alarm}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"written to {folder}", highlight=False)
+    typer.echo(f"written to {folder}")
     if not best.valid:
         raise typer.Exit(1)
 
@@ -201,6 +203,8 @@ def coverage(
     from spectrafit.inference.studies.coverage import coverage as count
     from spectrafit.inference.toys.options import ToyOptions
 
+    if output is not None:
+        _check_output(output, analysis, set_, templates)
     loaded, model = _model(analysis, set_, False, templates, cache, skip_bad_files)
     with _crew(executor, workers, scheduler) as crew:
         found = count(
@@ -232,10 +236,21 @@ def export(
     skip_bad_files: SkipBad = False,
 ) -> None:
     """Write the analysis as a HistFactory workspace, which pyhf and others fit to the same answer."""
-    from spectrafit.interop.export import write_workspace
+    from spectrafit.interop.export import check_name, write_workspace
 
+    check_name(output)
+    _check_output(output, analysis, set_, templates)
     _, model = _model(analysis, set_, unblind, templates, cache, skip_bad_files)
     typer.echo(write_workspace(model, output, kappa=kappa, form=form))
+
+
+def _check_output(output: Path, analysis: Path, overrides: list[str] | None, saved: Path | None) -> None:
+    """Refuse an output that is an input, before anything is read."""
+    from spectrafit.config import inputs_of
+    from spectrafit.output import refuse_inputs
+
+    loaded = sf.load(analysis, overrides=overrides or ())
+    refuse_inputs(output, (*inputs_of(loaded), *([saved] if saved else [])))
 
 
 def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
@@ -277,6 +292,7 @@ def _templates(
 ) -> Templates:
     if saved is not None:
         filled = sf.Templates.load(saved, analysis=analysis)
+        _tell_age(saved, analysis)
     else:
         filled = sf.build(
             analysis,
@@ -294,6 +310,17 @@ def _templates(
             read = f"{inventory['entries']} entries, {inventory['pot']:.6g} POT"
             typer.echo(f"{inventory['sample']}: what is left has {read}, scaled to the exposure", err=True)
     return filled
+
+
+def _tell_age(saved: Path, analysis: Analysis) -> None:
+    """Say on stderr which inputs were written to after the templates were: what is in the TOML is compared anyway."""
+    from spectrafit.config import inputs_of
+
+    made = saved.stat().st_mtime
+    newer = [p.name for p in inputs_of(analysis) if p.suffix != ".toml" and p.exists() and p.stat().st_mtime > made]
+    if newer:
+        listed = ", ".join(newer[:3]) + (f" and {len(newer) - 3} more" if len(newer) > 3 else "")
+        typer.echo(f"note: {saved} is older than {listed}; build the templates again to use what changed", err=True)
 
 
 @contextmanager

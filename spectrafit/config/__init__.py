@@ -21,6 +21,7 @@ from spectrafit.config.analysis import (
     chosen,
 )
 from spectrafit.config.couplings import Coupling
+from spectrafit.config.inputs import inputs_of, inputs_of_samples
 from spectrafit.config.loading import digest, load, load_samples, schema
 from spectrafit.config.samples import (
     Column,
@@ -64,6 +65,8 @@ __all__ = [
     "Weight",
     "chosen",
     "digest",
+    "inputs_of",
+    "inputs_of_samples",
     "load",
     "load_samples",
     "schema",

@@ -11,6 +11,22 @@ from msgspec import UNSET, UnsetType, field
 from msgspec.structs import force_setattr
 
 from spectrafit.config.couplings import Coupling, settle, table_of_interest
+from spectrafit.config.numbers import (
+    Correlation1,
+    Events,
+    Finite,
+    Level,
+    Natural,
+    Positive,
+    Pot,
+    Relative,
+    Seed,
+    Share,
+    ShareKept,
+    ShiftScale,
+    Sigma,
+    Toys,
+)
 from spectrafit.config.samples import Keys, Sample, SampleSet
 from spectrafit.physics.couplings import FittedCoupling
 
@@ -37,8 +53,11 @@ __all__ = [
 
 
 def chosen(patterns: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the `names` that match any of the `patterns` (shell globs), in the order of `names`."""
-    return tuple(n for n in names if any(fnmatchcase(n, p) for p in patterns))
+    """Return the `names` that match any of the `patterns` (shell globs), in the order of `names`.
+
+    A name matches itself, whatever characters are in it.
+    """
+    return tuple(n for n in names if any(n == p or fnmatchcase(n, p) for p in patterns))
 
 
 class Axis(Keys, frozen=True, kw_only=True):
@@ -48,9 +67,9 @@ class Axis(Keys, frozen=True, kw_only=True):
     """
 
     observable: str
-    edges: tuple[float, ...] = ()
-    bins: int = 0
-    range: tuple[float, ...] = ()
+    edges: tuple[Finite, ...] = ()
+    bins: Natural = 0
+    range: tuple[Finite, ...] = ()
     log: bool = False
     label: str = ""
 
@@ -100,7 +119,7 @@ class Norm(_Effect, frozen=True, kw_only=True, tag="norm", tag_field="kind"):
     With theta the parameter, events are multiplied by (1 + sigma)^theta (`log-normal`) or 1 + sigma theta (`gaussian`).
     """
 
-    sigma: float = 0.0
+    sigma: Sigma = 0.0
     constraint: Literal["log-normal", "gaussian"] = "log-normal"
     free: bool = False
 
@@ -121,7 +140,7 @@ class Weight(_Effect, frozen=True, kw_only=True, tag="weight", tag_field="kind")
     T(-s) = 2 T(0) - T(+s). Without `interpolation` it is "code4p" between -1 and +1, "spline" for other sigmas.
     """
 
-    sigmas: tuple[float, ...] = (-1.0, 1.0)
+    sigmas: tuple[Finite, ...] = (-1.0, 1.0)
     weights: tuple[str, ...] = ()
     array: str = ""
     ratio: bool = True
@@ -138,8 +157,8 @@ class Weight(_Effect, frozen=True, kw_only=True, tag="weight", tag_field="kind")
             )
         if len(set(self.sigmas)) != len(self.sigmas) or 0.0 in self.sigmas:
             raise ValueError(f"weight {self.name!r}: sigmas must differ and not be 0, found {list(self.sigmas)}")
-        if not self.sigmas or not all(math.isfinite(sigma) for sigma in self.sigmas):
-            raise ValueError(f"weight {self.name!r}: needs finite sigmas, found {list(self.sigmas)}")
+        if not self.sigmas or not all(0.01 <= abs(sigma) <= 100.0 for sigma in self.sigmas):
+            raise ValueError(f"weight {self.name!r}: needs sigmas of 0.01 to 100 in size, found {list(self.sigmas)}")
         unit = {abs(sigma) for sigma in self.sigmas} == {1.0}
         if self.interpolation is None:
             force_setattr(self, "interpolation", "code4p" if unit else "spline")
@@ -157,9 +176,9 @@ class Shift(_Effect, frozen=True, kw_only=True, tag="shift", tag_field="kind"):
     """
 
     column: str = "t_reco"
-    scale: float = 0.0
-    offset: float = 0.0
-    smear: float = 0.0
+    scale: ShiftScale = 0.0
+    offset: Finite = 0.0
+    smear: Relative = 0.0
     interpolation: Literal["code4p", "code4", "spline"] = "code4p"
     smooth: bool = False
 
@@ -171,24 +190,18 @@ class Shift(_Effect, frozen=True, kw_only=True, tag="shift", tag_field="kind"):
             )
 
 
-def _refuse_share(systematic: Universes | Covariance | FluxUncertainty) -> None:
-    if not 0 < systematic.variance <= 1:
-        raise ValueError(f"{systematic.name!r}: variance is the share to keep, 0 to 1, found {systematic.variance}")
-
-
 class Universes(_Effect, frozen=True, kw_only=True, tag="universes", tag_field="kind"):
     """Multisim weights: one `branch` with U weights per event, or U `branches`; becomes principal components."""
 
     branch: str = ""
     branches: tuple[str, ...] = ()
     ratio: bool = True
-    variance: float = 0.999
+    variance: ShareKept = 0.999
 
     def __post_init__(self) -> None:
-        """Refuse none or both of branch and branches, and a share of the variance that is none."""
+        """Refuse none or both of branch and branches."""
         if bool(self.branch) == bool(self.branches):
             raise ValueError(f"universes {self.name!r}: give either branch or branches")
-        _refuse_share(self)
 
 
 class ShiftedSample(_Effect, frozen=True, kw_only=True, tag="sample", tag_field="kind"):
@@ -209,11 +222,7 @@ class Covariance(_Effect, frozen=True, kw_only=True, tag="covariance", tag_field
 
     file: str
     fractional: bool = True
-    variance: float = 0.999
-
-    def __post_init__(self) -> None:
-        """Refuse a share of the variance that is none."""
-        _refuse_share(self)
+    variance: ShareKept = 0.999
 
 
 class FluxUncertainty(_Effect, frozen=True, kw_only=True, tag="flux", tag_field="kind"):
@@ -223,14 +232,10 @@ class FluxUncertainty(_Effect, frozen=True, kw_only=True, tag="flux", tag_field=
     `covariance` names a file with the full matrix instead.
     """
 
-    correlation: float = 1.0
-    flavours: float = 1.0
+    correlation: Share = 1.0
+    flavours: Correlation1 = 1.0
     covariance: str = ""
-    variance: float = 0.999
-
-    def __post_init__(self) -> None:
-        """Refuse a share of the variance that is none."""
-        _refuse_share(self)
+    variance: ShareKept = 0.999
 
 
 Systematic = Norm | Weight | Shift | Universes | ShiftedSample | Covariance | FluxUncertainty
@@ -240,8 +245,8 @@ class CountsSample(Keys, frozen=True, kw_only=True):
     """A sample known only as expected events: `counts` per region, a number per bin in C order, at the analysis POT."""
 
     name: str
-    counts: dict[str, tuple[float, ...]]
-    errors: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    counts: dict[str, tuple[Events, ...]]
+    errors: dict[str, tuple[Events, ...]] = field(default_factory=dict)
     role: Literal["background"] = "background"
     title: str = ""
 
@@ -251,14 +256,14 @@ class Normalise(Keys, frozen=True, kw_only=True):
 
     samples: tuple[str, ...]
     region: str
-    expected: float
+    expected: Positive
 
 
 class Correlation(Keys, frozen=True, kw_only=True):
     """Prior correlation between two constrained parameters."""
 
     parameters: tuple[str, ...]
-    value: float
+    value: Correlation1
 
 
 class Prune(Keys, frozen=True, kw_only=True):
@@ -268,8 +273,8 @@ class Prune(Keys, frozen=True, kw_only=True):
     total smaller than `shape`, at every sigma.
     """
 
-    norm: float = 0.0
-    shape: float = 0.0
+    norm: Share = 0.0
+    shape: Share = 0.0
 
 
 class FitOptions(Keys, frozen=True, kw_only=True):
@@ -283,7 +288,7 @@ class FitOptions(Keys, frozen=True, kw_only=True):
     statistic: Literal["poisson", "dembinski-abdelmotteleb", "gaussian", "neyman-pearson"] = "poisson"
     mc_statistics: Literal["barlow-beeston-lite", "none"] = "barlow-beeston-lite"
     zero_bins: Literal["error", "drop", "floor"] = "error"
-    floor: float = 1e-6
+    floor: Positive = 1e-6
     minos: bool = False
     correlations: tuple[Correlation, ...] = ()
 
@@ -291,12 +296,12 @@ class FitOptions(Keys, frozen=True, kw_only=True):
 class LimitOptions(Keys, frozen=True, kw_only=True):
     """How the limit is drawn from the likelihood; without `sides` it has those of its method, one for "profile"."""
 
-    level: float = 0.90
+    level: Level = 0.90
     method: Literal["profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu"] = "profile"
     sides: Literal["one", "two"] | None = None
     ensemble: Literal["profiled", "prior"] = "profiled"
-    toys: int = 2000
-    seed: int = 1
+    toys: Toys = 2000
+    seed: Seed = 1
 
 
 class Analysis(Keys, frozen=True, kw_only=True):
@@ -311,17 +316,17 @@ class Analysis(Keys, frozen=True, kw_only=True):
 
     samples: str | tuple[str, ...]
     regions: tuple[Region, ...]
-    pot: float | dict[str, float]
+    pot: Pot | dict[str, Pot]
     title: str = ""
     coupling: str | Coupling | UnsetType = UNSET
     couplings: tuple[Coupling, ...] = ()
-    sin2_theta_w: float | None = None
+    sin2_theta_w: Share | None = None
     sm_xsec: Literal["tree", "effective", "bks"] = "tree"
     systematics: tuple[Systematic, ...] = ()
     prune: Prune = field(default_factory=Prune)
     counts: tuple[CountsSample, ...] = ()
     normalise: tuple[Normalise, ...] = ()
-    data: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    data: dict[str, tuple[Events, ...]] = field(default_factory=dict)
     fit: FitOptions = field(default_factory=FitOptions)
     limit: LimitOptions = field(default_factory=LimitOptions)
     sample_sets: tuple[SampleSet, ...] = ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from msgspec import UNSET, UnsetType, field
 
+from spectrafit.config.numbers import Finite
 from spectrafit.config.samples import Flavour, Keys
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.physics.couplings import COUPLINGS, FittedCoupling, Monomials
@@ -32,7 +33,7 @@ class Coupling(Keys, frozen=True, kw_only=True):
     name: str
     carriers: tuple[Flavour, ...] = ()
     parameter: str = ""
-    fixed: dict[Flavour, float] = field(default_factory=dict)
+    fixed: dict[Flavour, Finite] = field(default_factory=dict)
     interest: bool = False
     profiled: bool = True
 

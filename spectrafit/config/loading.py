@@ -1,9 +1,8 @@
-"""A TOML file in, a checked `Analysis` or `SampleSet` out; every mistake is a ConfigError that names file and key."""
+"""Reading TOML files as a checked `Analysis` or `SampleSet`; every mistake is a ConfigError that names file and key."""
 
 from __future__ import annotations
 
 import hashlib
-import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +12,8 @@ import msgspec
 
 from spectrafit.config.analysis import Analysis, ShiftedSample, chosen
 from spectrafit.config.couplings import settle
+from spectrafit.config.explain import explain
+from spectrafit.config.numbers import MOST_CELLS, refuse_wild
 from spectrafit.config.paths import is_url, local, substituted
 from spectrafit.config.samples import SampleSet
 from spectrafit.errors import ConfigError, nearest
@@ -20,19 +21,6 @@ from spectrafit.errors import ConfigError, nearest
 __all__ = ["digest", "load", "load_samples", "schema"]
 
 T = TypeVar("T", Analysis, SampleSet)
-_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<at>\$.*)`)?$", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
-_MISSING = re.compile(r"Object missing required field `(?P<key>[^`]*)`")
-_CHOICE = re.compile(r"Invalid (?:enum )?value '(?P<word>.*)'")
-_TYPES = re.compile(r"`(?P<types>(?:float|int|str|bool|array|object|null)(?: \| \w+)*)`")
-_WORDS = {
-    "float": "a number",
-    "int": "a whole number",
-    "str": "text",
-    "bool": "true or false",
-    "array": "a list",
-    "object": "a table",
-}
 
 
 def load(path: str | Path, *, overrides: Sequence[str] = ()) -> Analysis:
@@ -139,16 +127,23 @@ def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> T:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+        look = "; `spectrafit fit` alone reads workspaces" if path.suffix in (".json", ".gz") else ""
+        raise ConfigError(f"{path}: not valid TOML: {error}{look}") from None
+    except ValueError:
+        # Python refuses to read a whole number of more than some thousand digits.
+        raise ConfigError(f"{path}: not valid TOML: a number has too many digits") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: not valid TOML: lists or tables are nested too deeply") from None
     for text in overrides:
         _override(raw, text)
+    refuse_wild(raw, str(path))
     for internal in ("path", "sample_sets"):
         if internal in raw:
             raise ConfigError(f"{path}: $.{internal}: unknown key")
     try:
         value = msgspec.convert(raw, kind, strict=True)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{path}: {_explain(str(error), raw, kind)}") from None
+        raise ConfigError(f"{path}: {explain(str(error), raw, kind)}") from None
     return msgspec.structs.replace(value, path=str(path.resolve()))
 
 
@@ -160,6 +155,10 @@ def _override(raw: dict[str, Any], text: str) -> None:
         parsed = tomllib.loads(f"x = {value}")["x"]
     except tomllib.TOMLDecodeError:
         parsed = value
+    except (ValueError, RecursionError):
+        raise ConfigError(
+            f"--set {key.strip()}: a number has too many digits, or lists are nested too deeply"
+        ) from None
     *parents, last = key.strip().split(".")
     node: Any = raw
     for index, part in enumerate([*parents, last]):
@@ -179,92 +178,11 @@ def _override(raw: dict[str, Any], text: str) -> None:
             node = node.setdefault(position, {})
 
 
-def _explain(message: str, raw: Any, kind: type) -> str:
-    found = _AT.match(message)
-    what, at = (found["what"], found["at"] or "$") if found else (message, "$")
-    unknown = _UNKNOWN.match(what)
-    if unknown:
-        return f"{at}.{unknown['key']}: unknown key{nearest(unknown['key'], _keys_at(at, raw, kind))}"
-    word = _CHOICE.match(what)
-    if word:
-        choices = _choices_at(at, raw, kind)
-        return f"{at}: no choice {word['word']!r}{nearest(word['word'], choices)} (there are: {', '.join(choices)})"
-    missing = _MISSING.match(what)
-    if missing:
-        choices = _choices_at(at, raw, kind) if missing["key"] == "kind" else []
-        listed = f" (there are: {', '.join(choices)})" if choices else ""
-        return f"{at}: {missing['key']} is missing{listed}"
-    value = _value_at(at, raw)
-    shown = "" if value is None or isinstance(value, dict | list) else f"; found {value!r}"
-    return f"{at}: {_TYPES.sub(_in_words, what)}{shown}"
-
-
-def _in_words(found: re.Match[str]) -> str:
-    """Return the names of types as those who write TOML call them."""
-    return " or ".join(_WORDS.get(name, name) for name in found["types"].split(" | "))
-
-
-def _tokens(at: str) -> list[str]:
-    return [name or index for name, index in re.findall(r"\.([^.\[\]]+)|\[([^\]]*)\]", at)]
-
-
-def _value_at(at: str, raw: Any) -> Any:
-    for token in _tokens(at):
-        if isinstance(raw, list) and token.isdigit() and int(token) < len(raw):
-            raw = raw[int(token)]
-        elif isinstance(raw, dict) and token in raw:
-            raw = raw[token]
-        else:
-            return None
-    return raw
-
-
-def _types_at(at: str, raw: Any, kind: type) -> list[Any]:
-    """Types allowed at a path: walk them beside the data, which picks the member of a tagged union."""
-    types: list[Any] = [msgspec.inspect.type_info(kind)]
-    for token in _tokens(at):
-        raw = raw[int(token)] if isinstance(raw, list) else raw.get(token) if isinstance(raw, dict) else None
-        types = [t for parent in types for t in _inside(parent, token)]
-    return types
-
-
-def _choices_at(at: str, raw: Any, kind: type) -> list[str]:
-    """Words allowed at a path, or for the `kind` of what is there; none where anything may be said."""
-    inspect = msgspec.inspect
-    found = [str(v) for t in _types_at(at, raw, kind) if isinstance(t, inspect.LiteralType) for v in t.values]
-    tagged = _types_at(at.removesuffix(".kind"), raw, kind)
-    return found or [str(t.tag) for t in tagged if isinstance(t, inspect.StructType) and t.tag is not None]
-
-
-def _keys_at(at: str, raw: Any, kind: type) -> list[str]:
-    """Names allowed at a path: those of the member of a tagged union that the data say."""
-    value = _value_at(at, raw)
-    return [
-        field.encode_name
-        for t in _types_at(at, raw, kind)
-        if isinstance(t, msgspec.inspect.StructType)
-        and (not isinstance(value, dict) or t.tag is None or value.get("kind") == t.tag)
-        for field in t.fields
-        if field.encode_name not in ("path", "sample_sets")
-    ]
-
-
-def _inside(info: Any, token: str) -> list[Any]:
-    inspect = msgspec.inspect
-    if isinstance(info, inspect.StructType):
-        inner = [f.type for f in info.fields if f.encode_name == token]
-    elif isinstance(info, inspect.VarTupleType):
-        inner = [info.item_type]
-    elif isinstance(info, inspect.DictType):
-        inner = [info.value_type]
-    else:
-        inner = []
-    return [member for t in inner for member in (t.types if isinstance(t, inspect.UnionType) else (t,))]
-
-
 def _refuse_twins(where: str, what: str, names: Iterable[str]) -> None:
     seen: set[str] = set()
     for name in names:
+        if not name.strip():
+            raise ConfigError(f"{where}: a {what} has no name; give it one")
         if name in seen:
             raise ConfigError(f"{where}: two are called {name!r}; every {what} needs its own name")
         seen.add(name)
@@ -276,12 +194,13 @@ def _check(analysis: Analysis, path: Path) -> None:
     regions = tuple(r.name for r in analysis.regions)
     if not regions:
         raise ConfigError(f"{path}: $.regions: an analysis needs at least one region")
+    _check_size(analysis, path)
     _refuse_twins(f"{path}: $.samples", "sample", samples)
     _refuse_twins(f"{path}: $.regions", "region", regions)
 
-    def known(where: str, what: str, names: Iterable[str], among: tuple[str, ...]) -> None:
+    def known(where: str, what: str, names: Iterable[str], among: tuple[str, ...], *, globs: bool = False) -> None:
         for name in names:
-            if not chosen((name,), among):
+            if not (chosen((name,), among) if globs else name in among):
                 listed = ", ".join(among) or "none"
                 raise ConfigError(
                     f"{path}: {where}: {name!r} names no {what}{nearest(name, among)} (there are: {listed})"
@@ -290,7 +209,7 @@ def _check(analysis: Analysis, path: Path) -> None:
     couplings, _ = settle(analysis.coupling, analysis.couplings, str(path))
     reserved = ("", "kappa", *(coupling.parameter for coupling in couplings))
     for index, region in enumerate(analysis.regions):
-        known(f"$.regions[{index}].samples", "sample", region.samples, samples)
+        known(f"$.regions[{index}].samples", "sample", region.samples, samples, globs=True)
     free: dict[str, bool] = {}
     for index, systematic in enumerate(analysis.systematics):
         where = f"$.systematics[{index}]"
@@ -304,8 +223,8 @@ def _check(analysis: Analysis, path: Path) -> None:
                 f"{path}: {where}.name: another systematic is called {systematic.name!r}, and a free normalisation is"
                 " one parameter with free ones only; give it a name of its own"
             )
-        known(f"{where}.samples", "sample", systematic.samples, samples)
-        known(f"{where}.regions", "region", systematic.regions, regions)
+        known(f"{where}.samples", "sample", systematic.samples, samples, globs=True)
+        known(f"{where}.regions", "region", systematic.regions, regions, globs=True)
         if isinstance(systematic, ShiftedSample):
             for key, variant in (("up", systematic.up), ("down", systematic.down)):
                 known(f"{where}.{key}", "sample", (*variant, *variant.values()), in_sets)
@@ -322,7 +241,7 @@ def _check(analysis: Analysis, path: Path) -> None:
                 raise ConfigError(f"{path}: {where}.{region_name}: {len(values)} numbers for {bins[region_name]} bins")
     for index, normalise in enumerate(analysis.normalise):
         known(f"$.normalise[{index}].region", "region", (normalise.region,), regions)
-        known(f"$.normalise[{index}].samples", "sample", normalise.samples, samples)
+        known(f"$.normalise[{index}].samples", "sample", normalise.samples, samples, globs=True)
     for index, correlation in enumerate(analysis.fit.correlations):
         known(
             f"$.fit.correlations[{index}]",
@@ -338,9 +257,6 @@ def _check(analysis: Analysis, path: Path) -> None:
         missing = [s for s in sets if s not in analysis.pot]
         if missing:
             raise ConfigError(f"{path}: $.pot: no exposure for sample set {missing[0]!r}")
-    exposures = analysis.pot.values() if isinstance(analysis.pot, dict) else (analysis.pot,)
-    if not all(0 < pot < float("inf") for pot in exposures):
-        raise ConfigError(f"{path}: $.pot: an exposure must be positive and finite, found {analysis.pot}")
 
 
 def _bins(axes: Sequence[Any]) -> int:
@@ -348,3 +264,25 @@ def _bins(axes: Sequence[Any]) -> int:
     for axis in axes:
         total *= len(axis.edges) - 1 if axis.edges else axis.bins
     return total
+
+
+def _check_size(analysis: Analysis, path: Path) -> None:
+    """Refuse regions of more cells than a machine can hold: before anything is made of them."""
+    total = 0
+    for index, region in enumerate(analysis.regions):
+        cells = 1
+        for axis in region.axes:
+            cells *= (len(axis.edges) - 1 if axis.edges else axis.bins) + 2
+        if not region.axes:
+            raise ConfigError(
+                f"{path}: $.regions[{index}].axes: region {region.name!r} has none; it needs one at least"
+            )
+        total += cells
+        if total > MOST_CELLS:
+            many = f"{cells}" if cells < 10**15 else f"about 10^{len(str(cells)) - 1}"
+            memory = 8e-9 * min(total, 10**300)
+            raise ConfigError(
+                f"{path}: $.regions[{index}].axes: region {region.name!r} has {many} cells with flow, and one template"
+                f" of all regions would take {memory:.3g} GB; at most {MOST_CELLS} cells are made:"
+                " take fewer bins or axes"
+            )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
+
+from spectrafit.config.numbers import Finite, Natural, NotNegative, Pot, Relative, Seed, Share, ShareKept
 
 __all__ = [
     "Column",
@@ -60,10 +62,10 @@ class PotSource(Keys, frozen=True, kw_only=True):
     histogram: str = ""
     branch: str = ""
     tree: str = ""
-    flux: float = 0.0
-    cross_section: float = 0.0
-    targets: float = 0.0
-    entries: int = 0
+    flux: NotNegative = 0.0
+    cross_section: NotNegative = 0.0
+    targets: Annotated[float, Meta(ge=0.0, le=1e60)] = 0.0
+    entries: Natural = 0
 
     def __post_init__(self) -> None:
         """Refuse a table that says none or more than one of the three ways."""
@@ -71,6 +73,11 @@ class PotSource(Keys, frozen=True, kw_only=True):
         ways = [bool(self.histogram), bool(self.branch), any(generated)]
         if sum(ways) != 1 or (any(generated) and not all(generated)):
             raise ValueError("pot: give one of histogram, branch, or flux with cross_section and targets")
+        rate = self.flux * self.cross_section * 1e-4 * self.targets
+        if any(generated) and not 1e-60 < rate < 1e60:
+            raise ValueError(
+                f"pot: flux x cross_section x targets makes {rate:.3g} events in 10^6 POT; look at their units"
+            )
 
 
 class Response(Keys, frozen=True, kw_only=True):
@@ -96,18 +103,18 @@ class Response(Keys, frozen=True, kw_only=True):
         Key of the counter-based random numbers: entry i of a sample is smeared the same way everywhere.
     """
 
-    energy_stochastic: float = 0.0
-    energy_constant: float = 0.0
-    energy_scale: float = 1.0
-    angle_constant: float = 0.0
-    angle_stochastic: float = 0.0
-    angle_tail_fraction: float = 0.0
-    angle_tail_scale: float = 1.0
-    threshold: float = 0.0
-    efficiency: float = 1.0
-    efficiency_turn_on: float = 0.0
-    efficiency_width: float = 0.0
-    seed: int = 0
+    energy_stochastic: Relative = 0.0
+    energy_constant: Relative = 0.0
+    energy_scale: Annotated[float, Meta(gt=0.0, le=1000.0)] = 1.0
+    angle_constant: Relative = 0.0
+    angle_stochastic: Relative = 0.0
+    angle_tail_fraction: Share = 0.0
+    angle_tail_scale: Relative = 1.0
+    threshold: NotNegative = 0.0
+    efficiency: ShareKept = 1.0
+    efficiency_turn_on: Finite = 0.0
+    efficiency_width: NotNegative = 0.0
+    seed: Seed = 0
 
 
 class Recipe(Keys, frozen=True, kw_only=True):
@@ -126,10 +133,10 @@ class Recipe(Keys, frozen=True, kw_only=True):
     """
 
     flavour: Flavour
-    events: int
+    events: Annotated[int, Meta(ge=1, le=10**10)]
     coupling: str = ""
-    kappa: float = 0.0
-    t_min: float = 0.0
+    kappa: Finite = 0.0
+    t_min: NotNegative = 0.0
 
 
 class Friend(Keys, frozen=True, kw_only=True):
@@ -171,12 +178,12 @@ class Sample(Keys, frozen=True, kw_only=True):
     tree: str = ""
     preset: str = "native"
     shower: str = ""
-    columns: dict[str, str | float | Column] = field(default_factory=dict)
+    columns: dict[str, str | Finite | Column] = field(default_factory=dict)
     friends: tuple[Friend, ...] = ()
     selection: str = ""
-    pot: float | PotSource | None = None
+    pot: Pot | PotSource | None = None
     response: Response | bool | None = None
-    sin2_theta_w: float | None = None
+    sin2_theta_w: Share | None = None
     on_bad: Literal["error", "drop"] = "error"
     generate: Recipe | None = None
 
@@ -184,7 +191,7 @@ class Sample(Keys, frozen=True, kw_only=True):
 class Detector(Keys, frozen=True, kw_only=True):
     """The target: electrons in the fiducial volume, and where that number comes from."""
 
-    electrons: float
+    electrons: Annotated[float, Meta(gt=0.0, le=1e60)]
     origin: str
 
 
@@ -196,8 +203,8 @@ class SampleSet(Keys, frozen=True, kw_only=True):
 
     samples: tuple[Sample, ...]
     title: str = ""
-    sin2_theta_w: float = 0.23863
-    seed: int = 1
+    sin2_theta_w: Share = 0.23863
+    seed: Seed = 1
     detector: Detector | None = None
     flux: dict[Flavour, str] = field(default_factory=dict)
     response: Response | None = None

@@ -30,6 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.arraytypes import Floats
+from spectrafit.inference.identity import single
 from spectrafit.inference.kernels.bin_terms import WALL, fill_gaussian, fill_others, fill_with_gammas
 from spectrafit.inference.kernels.evaluate import (
     bend_otherwise,
@@ -111,8 +112,8 @@ class Likelihood:
     def digest(self) -> str:
         """Hash of everything but the counts: what toys depend on."""
         state = hashlib.blake2b("\0".join(self.model.names).encode(), digest_size=16)
-        for values in self.arrays:
-            state.update(np.ascontiguousarray(values).tobytes())
+        for name, values in zip(self.arrays._fields, self.arrays, strict=True):
+            state.update(single(np.asarray(values), solved=name in ("inverse", "weight")))
         return state.hexdigest()
 
     def observed(self, data: npt.ArrayLike | None = None) -> Observed:

@@ -1,4 +1,4 @@
-"""A workspace's channels in; regions as spans of flattened bins, and their samples' bins and modifiers, out."""
+"""Reading the channels of a workspace: regions as spans of flattened bins, and the bins and modifiers of samples."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """One sample of one channel; of modifiers with equal type and name the last counts, as in pyhf.
+    """One sample of one channel.
 
     Attributes
     ----------
@@ -56,7 +56,8 @@ def divide(spec: ws.Workspace) -> tuple[tuple[Span, ...], list[Part]]:
     Raises
     ------
     ConfigError
-        A channel or sample stands there twice, or bins differ in number.
+        A channel or sample stands there twice, bins differ in number, or a sample has two modifiers of one type and
+        name (pyhf keeps the last of them, and newer versions of pyhf refuse them too).
     """
     order = sorted(range(len(spec.channels)), key=lambda i: spec.channels[i].name)
     spans: list[Span] = []
@@ -77,6 +78,16 @@ def divide(spec: ws.Workspace) -> tuple[tuple[Span, ...], list[Part]]:
                 raise ConfigError(f"{where}.name: sample {sample.name!r} stands twice in channel {channel.name!r}")
             seen.add(sample.name)
             _check_lengths(sample, n, where, channel.name)
+            modifiers: dict[tuple[type, str], ws.Modifier] = {}
+            for m, modifier in enumerate(sample.modifiers):
+                key = (type(modifier), modifier.name)
+                if key in modifiers:
+                    kind = modifier.__struct_config__.tag
+                    raise ConfigError(
+                        f"{where}.modifiers[{m}]: sample {sample.name!r} has two {kind} called {modifier.name!r};"
+                        " combine them, or rename one of them"
+                    )
+                modifiers[key] = modifier
             parts.append(
                 Part(
                     channel=channel.name,
@@ -84,7 +95,7 @@ def divide(spec: ws.Workspace) -> tuple[tuple[Span, ...], list[Part]]:
                     where=where,
                     start=start,
                     nominal=np.array(sample.data),
-                    modifiers={(type(m), m.name): m for m in sample.modifiers},
+                    modifiers=modifiers,
                 )
             )
         start += n

@@ -31,7 +31,7 @@ from spectrafit.inference.model import Component, Factor, Model, Morph, Paramete
 from spectrafit.interop.hs3 import to_hs3
 from spectrafit.output import replacing
 
-__all__ = ["Export", "reference", "to_workspace", "write_workspace"]
+__all__ = ["Export", "check_name", "reference", "to_workspace", "write_workspace"]
 
 Floats = npt.NDArray[np.float64]
 STRENGTH = "signal_strength"
@@ -75,11 +75,13 @@ def write_workspace(
     Raises
     ------
     ConfigError
-        The model holds what HistFactory cannot say: correlated priors, another statistic than Poisson.
+        The model holds what HistFactory cannot say: correlated priors, another statistic than Poisson; or the file is
+        not called .json or .json.gz.
     DataError
         The file cannot be written; nothing is left behind.
     """
     target = Path(path)
+    check_name(target)
     workspace, chosen, notes = to_workspace(model, kappa=kappa)
     content = workspace if form == "pyhf" else to_hs3(workspace)
     text = msgspec.json.format(msgspec.json.encode(content), indent=1)
@@ -87,6 +89,12 @@ def write_workspace(
         # No time in the gzip header: equal models make equal files.
         part.write_bytes(gzip.compress(text, mtime=0) if target.suffix == ".gz" else text)
     return Export(path=target, kappa=chosen, notes=notes)
+
+
+def check_name(path: Path) -> None:
+    """Refuse a name that ends in neither .json nor .json.gz, with a ConfigError."""
+    if not path.name.lower().endswith((".json", ".json.gz")):
+        raise ConfigError(f"{path}: a workspace is kept as .json or .json.gz; call the file {path.stem or 'w'}.json")
 
 
 def reference(model: Model) -> float:
@@ -139,7 +147,10 @@ def _check(model: Model) -> None:
         )
     if model.gammas is not None or any(c.bin_factors for c in model.components):
         raise ConfigError("export: this model was read from a workspace; use that one")
+    own = {STRENGTH, *(f"mc_statistics_{span.name}" for span in model.regions)}
     for p in model.parameters:
+        if p.name in own or p.name.startswith(f"{STRENGTH}_"):
+            raise ConfigError(f"export: {p.name!r} is what the workspace calls a parameter of its own; rename yours")
         if p.constraint == "poisson" or (p.constraint == "gaussian" and (p.centre, p.width) != (0.0, 1.0)):
             found = f"a {p.constraint} constraint around {p.centre:g} of width {p.width:g}"
             raise ConfigError(f"export: {p.name!r} has {found}, HistFactory's pulls are around 0 of width 1")
@@ -186,6 +197,8 @@ class _Writer:
                 errors = np.sqrt(self.variance[kept] * share)
                 modifiers.append({"name": f"mc_statistics_{span.name}", "type": "staterror", "data": errors.tolist()})
             name = f"{c.sample}_kappa{c.power}" if c.power else c.sample
+            while any(s["name"] == name for s in result):
+                name += "_"
             result.append({"name": name, "data": data.tolist(), "modifiers": modifiers})
         return result
 

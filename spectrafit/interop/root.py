@@ -1,4 +1,4 @@
-"""`Templates` in, a ROOT file of TH1D, TH2D or TH3D out: one per region, sample and power of kappa."""
+"""Writing templates to a ROOT file: one TH1D, TH2D or TH3D per region, sample and power of kappa."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import uproot
 
 from spectrafit.errors import ConfigError
-from spectrafit.output import replacing
+from spectrafit.output import replacing, slugs
 from spectrafit.templates.regions import RegionBins
 from spectrafit.templates.templates import Templates
 
@@ -26,12 +26,16 @@ def histogram_names(templates: Templates) -> dict[str, tuple[str, str | None, in
     """Return the name in the file of every template, with the region, sample and power it stands for.
 
     Names are `REGION/SAMPLE/sm` for the Standard Model and `REGION/SAMPLE/kappaN` for the coefficient of kappa^N, in
-    events at the analysis exposure; the sample `total` (sample None here) is the sum of all.
+    events at the analysis exposure; the sample `total` (sample None here) is the sum of all. REGION and SAMPLE are as
+    the analysis calls them where that is a name of a file, else without the characters that no key may have and with
+    a short checksum; titles are not changed.
     """
     monomials = templates.monomials
     words = ["".join(f"{name}{power}" for name, power in monomials.factors(e)) or "sm" for e in monomials.exponents]
+    folders = slugs(r.name for r in templates.regions)
+    inside = slugs(templates.samples, reserved=("total", "data"))
     return {
-        f"{region.name}/{sample or 'total'}/{word}": (region.name, sample, power)
+        f"{folders[region.name]}/{'total' if sample is None else inside[sample]}/{word}": (region.name, sample, power)
         for region in templates.regions
         for sample in (*templates.samples, None)
         for power, word in enumerate(words)
@@ -68,12 +72,13 @@ def write(path: str | os.PathLike[str], templates: Templates) -> Path:
     titles = dict(zip(templates.samples, templates.titles, strict=True))
     with replacing(target) as part, uproot.recreate(part) as file:
         for name, (region_name, sample, power) in histogram_names(templates).items():
-            title = titles[sample] if sample else "all samples"
+            title = "all samples" if sample is None else titles[sample]
             histogram = templates.histogram(sample, region_name, power)
             file[name] = _labelled(histogram, templates.region(region_name), f"{title}, kappa^{power}")
         if templates.data is not None:
+            folders = slugs(r.name for r in templates.regions)
             for region in templates.regions:
-                file[f"{region.name}/data"] = _labelled(_observed(templates.data, region), region, "data")
+                file[f"{folders[region.name]}/data"] = _labelled(_observed(templates.data, region), region, "data")
     return target
 
 

@@ -1,4 +1,4 @@
-"""A HistFactory workspace file (pyhf JSON, gzipped or not, patched or not) in, its contents as checked structs out."""
+"""Reading a HistFactory workspace file (pyhf JSON, gzipped or not, patched or not) as checked structs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import gzip
 import os
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.interop import patch as patching
@@ -36,6 +37,13 @@ __all__ = [
 _NEEDED = "needs pyhf's JSON: an object with channels, observations, measurements and version"
 
 
+# What numbers may be: yields, factors between yields, and everything else, such that no square or product of them
+# overflows.
+Events = Annotated[float, Meta(ge=-1e15, le=1e15)]
+Ratio = Annotated[float, Meta(ge=-1e20, le=1e20)]
+Number = Annotated[float, Meta(ge=-1e30, le=1e30)]
+
+
 class _Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Keys that are not in the schema are refused by name."""
 
@@ -43,15 +51,15 @@ class _Keys(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Shapes(_Keys, frozen=True):
     """Bins at one sigma down and up, events."""
 
-    lo_data: list[float]
-    hi_data: list[float]
+    lo_data: list[Events]
+    hi_data: list[Events]
 
 
 class Factors(_Keys, frozen=True):
     """Yields at one sigma down and up, relative to the nominal."""
 
-    lo: float
-    hi: float
+    lo: Ratio
+    hi: Ratio
 
 
 class Histosys(_Keys, frozen=True, tag="histosys", tag_field="type"):
@@ -86,14 +94,14 @@ class Shapesys(_Keys, frozen=True, tag="shapesys", tag_field="type"):
     """A factor in each bin with a Poisson constraint; `data` are absolute uncertainties."""
 
     name: str
-    data: list[float]
+    data: list[Events]
 
 
 class Staterror(_Keys, frozen=True, tag="staterror", tag_field="type"):
     """A factor in each bin that samples share, Gaussian; `data` are this sample's absolute uncertainties."""
 
     name: str
-    data: list[float]
+    data: list[Events]
 
 
 class Lumi(_Keys, frozen=True, tag="lumi", tag_field="type"):
@@ -110,7 +118,7 @@ class Sample(_Keys, frozen=True):
     """Nominal events per bin, and what changes them."""
 
     name: str
-    data: list[float]
+    data: list[Events]
     modifiers: list[Modifier]
 
 
@@ -125,18 +133,18 @@ class Observation(_Keys, frozen=True):
     """Counts seen in a channel."""
 
     name: str
-    data: list[float]
+    data: list[Events]
 
 
 class Setting(_Keys, frozen=True):
     """What a measurement says of one parameter (or of all bins of one); what is left out keeps its default."""
 
     name: str
-    inits: list[float] | None = None
-    bounds: list[tuple[float, float]] | None = None
-    auxdata: list[float] | None = None
-    factors: list[float] | None = None
-    sigmas: list[float] | None = None
+    inits: list[Number] | None = None
+    bounds: list[tuple[Number, Number]] | None = None
+    auxdata: list[Number] | None = None
+    factors: list[Number] | None = None
+    sigmas: list[Number] | None = None
     fixed: bool | None = None
 
 
@@ -187,9 +195,21 @@ def _read(path: Path) -> bytes:
 
 def _decode(path: Path, data: bytes, kind: Any) -> Any:
     try:
-        return msgspec.json.decode(data, type=kind)
+        return _decoded(path, data, kind)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{path}: {_path(str(error), inside=False)}; {_NEEDED}") from error
+
+
+def _decoded(path: Path, data: bytes, kind: Any) -> Any:
+    """Return what JSON says; what breaks the schema is left to be told by who knows where in the file this is."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except RecursionError as error:
+        raise ConfigError(f"{path}: is nested too deeply for a workspace; {_NEEDED}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: holds text that is not UTF-8 ({error.reason}); write it again as UTF-8") from error
     except msgspec.DecodeError as error:
         raise ConfigError(f"{path}: is not JSON ({error}); fetch or write it again") from error
 
@@ -221,7 +241,7 @@ def load(path: str | os.PathLike[str], *, patch: str | os.PathLike[str] | None =
         raise ConfigError(f"{target}: is no HistFactory workspace: found {found}; {_NEEDED}")
     try:
         if patch is None:
-            workspace = msgspec.json.decode(data, type=Workspace)
+            workspace: Workspace = _decoded(target, data, Workspace)
         else:
             workspace = msgspec.convert(_patched(target, data, patch), Workspace)
     except msgspec.ValidationError as error:

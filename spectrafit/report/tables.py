@@ -56,13 +56,13 @@ class Table:
     def __rich__(self) -> RichTable:
         """Return the table as rich draws it."""
         from rich.box import SIMPLE_HEAD
-        from rich.markup import escape
         from rich.table import Table as RichTable
+        from rich.text import Text
 
         table = RichTable(
-            title=escape(self.title) or None,
+            # As plain text: names are the user's, and brackets or colons in them are no markup.
+            title=Text(self.title, style="bold") if self.title else None,
             title_justify="left",
-            title_style="bold",
             show_header=any(name.strip(">") for name in self.columns),
             box=SIMPLE_HEAD,
             padding=(0, 1, 0, 0),
@@ -73,9 +73,9 @@ class Table:
             justify: Literal["left", "right"] = "right" if number else "left"
             # Names and numbers stay whole; what gives way on a narrow terminal is prose.
             whole = number or (index == 0 and len(self.columns) > 2)
-            table.add_column(escape(name.removeprefix(">")), justify=justify, no_wrap=whole, overflow="fold")
+            table.add_column(Text(name.removeprefix(">")), justify=justify, no_wrap=whole, overflow="fold")
         for index, row in enumerate(self.rows):
-            table.add_row(*(escape(cell) for cell in row), end_section=index + 1 in self.rules)
+            table.add_row(*map(Text, row), end_section=index + 1 in self.rules)
         return table
 
 

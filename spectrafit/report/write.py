@@ -1,4 +1,4 @@
-"""The nouns of a finished analysis in; a folder with result.json, templates.root, figures and one page out."""
+"""Writing the result of a finished analysis: a folder with result.json, templates.root, figures and one page."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import dataclasses
 import json
 import math
 import os
-import shutil
-import threading
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from spectrafit.errors import ConfigError, DataError
+from spectrafit.config import inputs_of
+from spectrafit.errors import ConfigError
 from spectrafit.inference.assemble import as_fitted, assemble
 from spectrafit.inference.fitting.fit import impacts as all_impacts
 from spectrafit.inference.fitting.fit import profile as scan_profile
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.interop import root
+from spectrafit.output import publishing, refuse_inputs, slug
 from spectrafit.physics.couplings import COUPLINGS, Coupling
 from spectrafit.report.alarms import alarms
 from spectrafit.report.expectation import Expectation, expectation
@@ -47,6 +46,9 @@ __all__ = ["write"]
 
 # On the page a figure is shown at about half its size, so that this prints at 350 dots per inch.
 DPI = 200
+
+# What a result consists of; the record last.
+_PARTS = ("figures", "templates.root", "index.html", "result.json")
 
 
 def write(
@@ -79,7 +81,8 @@ def write(
     Raises
     ------
     ConfigError
-        The fit is not of this analysis and templates, or of other data.
+        The fit is not of this analysis and templates, or of other data; or an input of the analysis would be
+        overwritten.
     DataError
         The folder cannot be written; an earlier result in it is still whole.
     """
@@ -89,9 +92,8 @@ def write(
     impacts = all_impacts(model, best)
     expected = expectation(_as_shown(analysis, templates, model), best, kappa=limit.kappa)
     result = record(analysis, templates, model, best, limit, curve, impacts)
-    staged = target / f".writing-{os.getpid()}-{threading.get_ident()}"
-    try:
-        staged.mkdir(parents=True)
+    refuse_inputs(target / "templates.root", inputs_of(analysis))
+    with publishing(target, names=_PARTS, remedy="no half-made result is left") as staged:
         pictures: dict[str, Picture] = {}
         if figures:
             pictures = _draw(staged / "figures", analysis, templates, model, best, curve, limit, expected, impacts)
@@ -99,15 +101,6 @@ def write(
         text = _page(analysis, templates, model, best, limit, expected, impacts, result, pictures)
         (staged / "index.html").write_text(text, encoding="utf-8")
         (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        # In a thread of its own, because ctrl-C, which only the main thread hears, must find all moved or nothing.
-        with ThreadPoolExecutor(1) as mover:
-            mover.submit(_publish, staged, target).result()
-    except OSError as error:
-        raise DataError(
-            f"{target}: cannot be written ({error.strerror or error}); no half-made result is left"
-        ) from error
-    finally:
-        shutil.rmtree(staged, ignore_errors=True)
     return target
 
 
@@ -158,17 +151,25 @@ def _draw(
 ) -> dict[str, Picture]:
     # matplotlib is half a second to import: only those who draw pay for it.
     from spectrafit.report.figures import draw, look
+    from spectrafit.report.figures.saving import carried
 
     folder.mkdir()
-    pictures = {}
+    pictures: dict[str, Picture] = {}
+    taken: set[str] = set()
     with look():
         for drawing in draw(analysis, templates, model, best, profile, limit, expected, impacts):
-            image = folder / f"{drawing.name}.png"
-            drawing.figure.savefig(image, dpi=DPI, pil_kwargs={"compress_level": 3})
-            # Without a date the same figure is the same file.
-            drawing.figure.savefig(folder / f"{drawing.name}.pdf", metadata={"CreationDate": None})
+            # Regions have any name: that of a file is a safe one, and no two figures share it.
+            name = slug(drawing.name)
+            while name.lower() in taken:
+                name += "_2"
+            taken.add(name.lower())
+            image = folder / f"{name}.png"
+            with carried(drawing.figure) as figure:
+                figure.savefig(image, dpi=DPI, pil_kwargs={"compress_level": 3})
+                # Without a date the same figure is the same file.
+                figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
             width = float(drawing.figure.get_figwidth())
-            pictures[drawing.name] = Picture(png=image.read_bytes(), caption=drawing.caption, width=width)
+            pictures[name] = Picture(png=image.read_bytes(), caption=drawing.caption, width=width)
     return pictures
 
 
@@ -257,15 +258,3 @@ def _scientific(value: float) -> str:
         return f"{value:.3g}"
     exponent = math.floor(math.log10(abs(value)))
     return f"{value / 10.0**exponent:.2f} × 10<sup>{exponent}</sup>".replace("-", "−")
-
-
-def _publish(staged: Path, target: Path) -> None:
-    """Move what was staged into the folder: figures as one, then file by file, the record last."""
-    old = staged / "figures.old"
-    if (target / "figures").exists():
-        (target / "figures").rename(old)
-    if (staged / "figures").exists():
-        (staged / "figures").rename(target / "figures")
-    for name in ("templates.root", "index.html", "result.json"):
-        (staged / name).replace(target / name)
-    shutil.rmtree(old, ignore_errors=True)

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from spectrafit.config import Analysis
-from spectrafit.errors import ConfigError, DataError
+from spectrafit.errors import DAMAGE, ConfigError, DataError
 from spectrafit.output import replacing
 from spectrafit.physics.couplings import Monomials
 from spectrafit.templates.cells import Cells, EffectCells, Fractions, SampleCells
@@ -28,6 +28,8 @@ __all__ = ["attach", "check_name", "load", "save"]
 
 # The layout of the file; a file of another number is refused, not guessed at.
 _FORMAT = 3
+# All that a damaged file may raise while it is restored.
+_DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, msgspec.ValidationError)
 
 
 def save(path: Path, cells: Cells) -> Path:
@@ -101,7 +103,7 @@ def load(path: Path, analysis: Analysis | None = None) -> Cells:
     plain, arrays = _read(path)
     try:
         cells = _restored(plain, arrays)
-    except (KeyError, IndexError, TypeError, ValueError, msgspec.ValidationError) as error:
+    except _DAMAGE as error:
         raise DataError(f"{path}: damaged, or not a templates file ({error}); build it again") from error
     if analysis is None:
         return cells
@@ -225,8 +227,10 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         plain = json.loads(arrays.pop("header").tobytes())
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; make it with `spectrafit build -o {path.name}`") from error
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except DAMAGE as error:
         raise DataError(f"{path}: damaged, or not a templates file ({error}); build it again") from error
+    if not isinstance(plain, dict):
+        raise DataError(f"{path}: damaged, or not a templates file (its header is no table); build it again")
     if plain.pop("format", None) != _FORMAT:
         raise DataError(f"{path}: written by another version of spectrafit; build it again")
     return plain, arrays

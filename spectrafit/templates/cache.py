@@ -22,7 +22,7 @@ from numba import njit, types
 from numpy.typing import NDArray
 
 from spectrafit.config import Sample, SampleSet
-from spectrafit.errors import ConfigError
+from spectrafit.errors import DAMAGE, ConfigError
 from spectrafit.events.read import read_columns
 from spectrafit.events.schema import CANONICAL, READING, Chunk, DropReport, FileIdentity
 from spectrafit.output import replacing
@@ -116,7 +116,7 @@ def contents(folder: Path) -> tuple[Cached, ...]:
                     size=size,
                 )
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except DAMAGE:
             continue
     return tuple(found)
 
@@ -183,12 +183,18 @@ def _source(chunk: Chunk) -> dict[str, Any]:
 def _facts(stem: Path, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what is said of a cached chunk, or None if there is none or it is stale."""
     try:
-        facts: dict[str, Any] = json.loads(stem.with_suffix(".json").read_bytes())
-    except (OSError, ValueError):
+        facts: Any = json.loads(stem.with_suffix(".json").read_bytes())
+        # What is damaged is read again, as what is stale: the facts have a checksum of their own.
+        if facts.pop("seal") != _seal(facts):
+            return None
+        return facts if facts["made_from"] == json.loads(json.dumps(made_from)) else None
+    except DAMAGE:
         return None
-    if not {"made_from", "columns", "report", "checksum"} <= set(facts):
-        return None
-    return facts if facts["made_from"] == json.loads(json.dumps(made_from)) else None
+
+
+def _seal(facts: Mapping[str, Any]) -> str:
+    """Return a checksum of what is said of a cached chunk."""
+    return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
 def _mapped(stem: Path, checksum: str, names: Sequence[str]) -> dict[str, Any] | None:
@@ -201,7 +207,7 @@ def _mapped(stem: Path, checksum: str, names: Sequence[str]) -> dict[str, Any] |
         if _checksum(np.frombuffer(content, np.uint8)) != checksum:
             return None
         table = pyarrow.ipc.open_file(pyarrow.BufferReader(content)).read_all().select(list(names))
-    except (OSError, ValueError, KeyError):
+    except (*DAMAGE, pyarrow.ArrowException):
         return None
     columns: dict[str, Any] = {}
     for name in table.column_names:
@@ -230,7 +236,8 @@ def _keep(stem: Path, columns: dict[str, Any], facts: Mapping[str, Any]) -> None
             writer.write_table(table, max_chunksize=max(len(table), 1))
         checksum = _checksum(np.fromfile(part, np.uint8))
     with replacing(stem.with_suffix(".json"), remedy=remedy) as part:
-        part.write_text(json.dumps({**facts, "columns": list(columns), "checksum": checksum}))
+        said = json.loads(json.dumps({**facts, "columns": list(columns), "checksum": checksum}))
+        part.write_text(json.dumps({**said, "seal": _seal(said)}))
 
 
 def _checksum(content: NDArray[np.uint8]) -> str:

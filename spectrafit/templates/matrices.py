@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from spectrafit.arraytypes import Floats
 from spectrafit.config import Analysis, Covariance, FluxUncertainty, SampleSet
 from spectrafit.config.paths import local
-from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.errors import DAMAGE, ConfigError, DataError, nearest
 from spectrafit.events import flux
 from spectrafit.events.files import open_file, refusing, stored
 from spectrafit.physics.flavours import FLAVOURS
@@ -56,14 +57,23 @@ def load(name: str, beside: str, where: str) -> Floats:
     try:
         if histogram:
             return _histogram(text, histogram, where)
-        matrix = (
-            np.load(text, allow_pickle=False)
-            if text.endswith(".npy")
-            else np.loadtxt(text, delimiter=",", ndmin=2, encoding="utf-8-sig")
-        )
-    except (OSError, ValueError) as error:
-        raise DataError(f"{where}: {name} cannot be read as a matrix ({error})") from None
-    return np.asarray(matrix, np.float64)
+        with warnings.catch_warnings():
+            # That a file holds no data is told below.
+            warnings.simplefilter("ignore", UserWarning)
+            matrix = (
+                np.load(text, allow_pickle=False)
+                if text.endswith(".npy")
+                else np.loadtxt(text, delimiter=",", ndmin=2, encoding="utf-8-sig")
+            )
+        found = np.asarray(matrix, np.float64)
+        if found.ndim != 2 or not found.size:
+            raise ValueError(f"its shape is {found.shape}")
+    except DataError:
+        raise
+    except DAMAGE as error:
+        why = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{where}: {name} cannot be read as a matrix ({why})") from None
+    return found
 
 
 def _split(name: str, beside: str) -> tuple[Path, str]:

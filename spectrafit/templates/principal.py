@@ -120,10 +120,21 @@ def directions_of(covariance: Floats) -> Floats:
     largest = float(np.abs(covariance).max(initial=0.0))
     if not np.allclose(covariance, covariance.T, rtol=1e-6, atol=1e-9 * largest):
         raise ValueError("is not symmetric")
-    values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
+    diagonal = np.diag(covariance)
+    if np.any(diagonal < 0):
+        raise ValueError(f"is not positive semi-definite: a variance of {diagonal.min():.3g} on its diagonal")
+    # Of the correlation matrix: beside one large variance all others would look like rounding.
+    sizes = np.sqrt(diagonal)
+    scale = np.where(sizes > 0, sizes, 1.0)
+    correlation = (covariance + covariance.T) / 2 / scale / scale[:, None]
+    if np.any(np.abs(correlation) > 1.0 + 1e-3):
+        raise ValueError("is not positive semi-definite: a covariance is larger than its variances allow")
+    values, vectors = np.linalg.eigh(correlation)
     # Numbers written with few digits leave small negative eigenvalues.
     if values.size and values[0] < -1e-4 * max(values[-1], 0.0):
-        raise ValueError(f"is not positive semi-definite: eigenvalue {values[0]:.3g} beside {values[-1]:.3g}")
-    used = values > 1e-12 * values[-1]
-    rows: Floats = (vectors[:, used] * np.sqrt(values[used])).T
+        raise ValueError(
+            f"is not positive semi-definite: eigenvalue {values[0]:.3g} beside {values[-1]:.3g} of its correlations"
+        )
+    used = values > 1e-12 * max(values[-1], 0.0) if values.size else values > 0
+    rows: Floats = (vectors[:, used] * np.sqrt(values[used])).T * sizes
     return rows

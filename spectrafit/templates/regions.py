@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import boost_histogram as bh
@@ -106,14 +107,40 @@ class RegionBins:
 
 
 def axis(options: config.Axis) -> bh.axis.Axis:
-    """Return the boost-histogram axis of `options`: regular for bins and range, variable for edges or log spacing."""
+    """Return the boost-histogram axis of `options`: regular for bins and range, variable for edges or log spacing.
+
+    An axis of bins and range is variable too where a regular one would put a value on an edge into the bin below:
+    boost-histogram's three roundings put 29 on an axis of 100 bins from 0 to 100 into the bin of 28. Edges are then the
+    decimals meant, low + i (high - low) / bins with one rounding, so that a value equal to an edge is in the bin above.
+    """
     if options.edges:
         return bh.axis.Variable(options.edges)
     low, high = options.range
     if options.log:
         # The ends are put in by hand: geomspace may round them.
         return bh.axis.Variable([low, *np.geomspace(low, high, options.bins + 1)[1:-1], high])
-    return bh.axis.Regular(options.bins, low, high)
+    regular = bh.axis.Regular(options.bins, low, high)
+    numbered: Any = regular.index
+    edges = _decimals(options.bins, low, high)
+    if edges is None or np.array_equal(numbered(edges[:-1]), np.arange(options.bins)):
+        return regular
+    return bh.axis.Variable(edges)
+
+
+def _decimals(bins: int, low: float, high: float) -> Floats | None:
+    """Return the edges of equal bins between two decimals, each rounded once; None for ends of too many digits."""
+    first, last = Decimal(repr(float(low))), Decimal(repr(float(high)))
+    digits = max(-int(first.as_tuple().exponent), -int(last.as_tuple().exponent), 0)
+    if digits > 15:
+        return None
+    start, stop = (int(end.scaleb(digits)) for end in (first, last))
+    below = bins * 10**digits
+    if max(abs(start), abs(stop)) * bins > 2**53 or below > 2**53:
+        return None
+    # Whole numbers that doubles hold exactly: only the quotient is rounded.
+    steps = np.arange(bins + 1, dtype=np.int64)
+    edges: Floats = (start * bins + steps * (stop - start)) / below
+    return edges
 
 
 def lay_out(regions: Sequence[config.Region]) -> tuple[RegionBins, ...]:

@@ -80,7 +80,7 @@ def test_a_file_becomes_an_analysis_with_its_samples(write) -> None:
         ("pot = 3.62e20", 'pot = "1e20"', r"\$\.pot: Expected a number or a table, got text; found '1e20'"),
         ("sigma = 0.1", 'sigma = "a"', r"\$\.systematics\[0\]\.sigma: Expected a number, got text; found 'a'"),
         ("sigma = 0.1", "sigma = 0.0", r"needs sigma > 0, or free = true"),
-        ("pot = 3.62e20", "pot = -1.0", r"\$\.pot: an exposure must be positive"),
+        ("pot = 3.62e20", "pot = -1.0", r"\$\.pot: Expected a number >= 1e-06; found -1\.0"),
         ("pot = 3.62e20", "pot = {sett = 1.0}", r"\$\.pot: 'sett' names no sample set; did you mean 'set'"),
         ("pot = 3.62e20", "pot = 1.0\ndata = {nd = [1.0]}", r"\$\.data\.nd: 1 numbers for 2 bins"),
         (

@@ -457,3 +457,49 @@ def test_mistakes_under_the_key_and_in_the_file(tmp_path):
     (tmp_path / "broken.json.gz").write_bytes(gzip.compress(b"{}" * 100)[:-20])
     with pytest.raises(DataError, match="damaged gzip file"):
         read_workspace(tmp_path / "broken.json.gz")
+
+
+@pytest.mark.parametrize("kind", ["normsys", "histosys", "normfactor", "staterror", "shapesys", "shapefactor", "lumi"])
+def test_a_modifier_that_stands_twice_on_a_sample_is_refused_with_its_path(tmp_path, kind):
+    data = {
+        "normsys": {"lo": 0.9, "hi": 1.1},
+        "histosys": {"lo_data": [9.0], "hi_data": [11.0]},
+        "staterror": [1.0],
+        "shapesys": [1.0],
+    }.get(kind)
+    modifier = {"name": "a", "type": kind, "data": data}
+    spec = {
+        "channels": [{"name": "c", "samples": [{"name": "s", "data": [10.0], "modifiers": [modifier, modifier]}]}],
+        "observations": [{"name": "c", "data": [10.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    path = tmp_path / "w.json"
+    path.write_text(json.dumps(spec))
+    with pytest.raises(
+        ConfigError, match=rf"\$\.channels\[0\]\.samples\[0\]\.modifiers\[1\]: .* two {kind} called 'a'"
+    ):
+        read_workspace(path)
+
+
+@pytest.mark.parametrize("value", [1e308, -1e308, 1e16])
+def test_absurd_yields_are_refused_with_their_path(tmp_path, value):
+    spec = {
+        "channels": [{"name": "c", "samples": [{"name": "s", "data": [value], "modifiers": []}]}],
+        "observations": [{"name": "c", "data": [10.0]}],
+        "measurements": [{"name": "m", "config": {"poi": "", "parameters": []}}],
+        "version": "1.0.0",
+    }
+    (tmp_path / "w.json").write_text(json.dumps(spec))
+    with pytest.raises(ConfigError, match=r"\$\.channels\[0\]\.samples\[0\]\.data\[0\]"):
+        read_workspace(tmp_path / "w.json")
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"channels": "\x81"}', b'{"channels": [' + b"[" * 100000, b"\xff\xfe", b"", b"NaN"]
+)
+def test_text_that_is_no_json_is_refused_in_one_line(tmp_path, content):
+    (tmp_path / "w.json").write_bytes(content)
+    with pytest.raises(ConfigError) as refused:
+        read_workspace(tmp_path / "w.json")
+    assert "\n" not in str(refused.value)

@@ -111,3 +111,23 @@ def test_fewer_rows_say_the_same(rows, samples, bins, seed):
     )
     scale = np.sqrt(np.outer(np.sum(before**2, axis=0), np.sum(before**2, axis=0)))
     assert np.all(np.abs(after.T @ after - before.T @ before) <= 1e-12 * scale.max(initial=0) + 1e-12 * scale)
+
+
+def test_one_large_variance_takes_nothing_from_the_others() -> None:
+    # A bin without information, marked by a variance of 1e10, as in published matrices.
+    matrix = np.array([[1e10, 0.0, 0.0], [0.0, 0.005, 0.002], [0.0, 0.002, 0.004]])
+    rows = directions_of(matrix)
+    np.testing.assert_allclose(rows.T @ rows, matrix, rtol=1e-12, atol=1e-12)
+    # What the kept directions do not carry stays as variance.
+    found = principal(rows.reshape(3, 1, 1, 3), 0.999, places(1))
+    left = found.residual[0] + np.einsum("kspb,kspb->b", found.kept, found.kept)
+    np.testing.assert_allclose(left, np.diag(matrix), rtol=1e-12)
+
+
+def test_a_matrix_without_any_variance_has_no_direction_and_impossible_ones_are_refused() -> None:
+    assert directions_of(np.zeros((3, 3))).shape == (0, 3)
+    assert directions_of(np.zeros((0, 0))).shape == (0, 0)
+    with pytest.raises(ValueError, match="positive semi-definite"):
+        directions_of(np.array([[0.0, 0.1], [0.1, 1.0]]))
+    with pytest.raises(ValueError, match="positive semi-definite"):
+        directions_of(np.array([[1e10, 0.0, 0.0], [0.0, 1.0, 2.0], [0.0, 2.0, 1.0]]))

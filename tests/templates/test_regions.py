@@ -1,13 +1,17 @@
+from fractions import Fraction
+
 import boost_histogram as bh
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spectrafit import config
 from spectrafit.errors import ConfigError
 from spectrafit.physics.constants import M_E
 from spectrafit.templates.observables import OBSERVABLES, Quantities, needs, observable
-from spectrafit.templates.regions import Grid, RegionBins, lay_out
+from spectrafit.templates.regions import Grid, RegionBins, axis, lay_out
 
 
 def regions(*tables):
@@ -121,3 +125,30 @@ def test_regions_that_share_events_are_refused():
     # What is overflow of one region may be in a bin of the other.
     assert np.any((high >= 0) & np.isin(high, grid.layout.inner) & np.isin(nd, grid.layout.outer[0]))
     assert len(Grid.of(regions({**GRID, "samples": ["b*"]}, twin), "a").cells(Quantities(columns()), 2000)) == 1
+
+
+def test_an_integer_is_in_the_bin_that_begins_with_it() -> None:
+    made = axis(config.Axis(observable="hits", bins=100, range=(0.0, 100.0)))
+    np.testing.assert_array_equal(made.index(np.arange(100.0)), np.arange(100))
+    np.testing.assert_array_equal(made.edges, np.arange(101.0))
+    # boost-histogram's own regular axis does not.
+    assert bh.axis.Regular(100, 0.0, 100.0).index(29.0) == 28
+
+
+@given(st.integers(1, 300), st.integers(-2000, 2000), st.integers(1, 5000), st.integers(0, 3))
+def test_values_on_decimal_edges_are_in_the_bin_above(bins: int, low: int, width: int, digits: int) -> None:
+    first, last = Fraction(low, 10**digits), Fraction(low + width, 10**digits)
+    made = axis(config.Axis(observable="t", bins=bins, range=(float(first), float(last))))
+    edges = np.array([float(first + i * (last - first) / bins) for i in range(bins + 1)])
+    np.testing.assert_array_equal(made.index(edges), np.arange(bins + 1))
+    np.testing.assert_allclose(made.edges, edges, rtol=1e-15, atol=1e-15 * width)
+    grid = Grid.of(
+        regions({"name": "r", "axes": [{"observable": "x", "bins": bins, "range": [float(first), float(last)]}]}), "s"
+    )
+    (cells,) = grid.cells(Quantities({"x": edges}), edges.size)
+    np.testing.assert_array_equal(cells, np.arange(bins + 1) + 1)
+
+
+def test_an_axis_of_ends_with_too_many_digits_stays_regular() -> None:
+    made = axis(config.Axis(observable="t", bins=3, range=(1 / 3, 2 / 3)))
+    assert isinstance(made, bh.axis.Regular)

@@ -344,7 +344,7 @@ def test_pruning_is_off_by_default_and_lists_what_it_takes(ntuples):
         ('kind = "shift"\nname = "s"', ConfigError, "either scale and offset, or smear"),
         ('kind = "shift"\nname = "s"\ncolumn = "t"\nscale = 0.1', ConfigError, "made of 't', so shifting it changes"),
         ('kind = "universes"\nname = "u"', ConfigError, "either branch or branches"),
-        ('kind = "universes"\nname = "u"\nbranch = "universes"\nvariance = 1.1', ConfigError, "share to keep, 0 to 1"),
+        ('kind = "universes"\nname = "u"\nbranch = "universes"\nvariance = 1.1', ConfigError, "<= 1.0; found 1.1"),
         ('kind = "covariance"\nname = "c"', ConfigError, "file.* missing|missing.*file"),
         ('kind = "norm"\nname = "n"\nsigma = 0.1\nshape = "shape"', ConfigError, "would leave nothing of it"),
         ('kind = "norm"\nname = "kappa"\nsigma = 0.1', ConfigError, "cannot be a systematic's"),
@@ -363,7 +363,7 @@ def test_pruning_is_off_by_default_and_lists_what_it_takes(ntuples):
         ('kind = "covariance"\nname = "c"\nfile = "none.npy"', DataError, "none.npy cannot be read"),
         ('kind = "covariance"\nname = "c"\nfile = "numu_0.root:cov"', DataError, "has no 'cov'"),
         ('kind = "flux"\nname = "f"\ncorrelation = 1.5', ConfigError, "between 0 and 1"),
-        ('kind = "flux"\nname = "f"\nflavours = -1.5', ConfigError, "cannot be the correlation"),
+        ('kind = "flux"\nname = "f"\nflavours = -0.9', ConfigError, "cannot be the correlation"),
         (
             'kind = "weight"\nname = "w"\nweights = ["w_up"]\nsigmas = [1.0]\nsamples = ["observed"]',
             ConfigError,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
-import zipfile
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
@@ -15,18 +13,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spectrafit.errors import ConfigError, DataError
+from spectrafit.errors import DAMAGE, ConfigError, DataError, SpectrafitError
 from spectrafit.execution import Pool
+from spectrafit.inference.identity import identity
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Ledger
-from spectrafit.inference.toys.ensemble import Ensemble, run
-from spectrafit.output import replacing
+from spectrafit.inference.toys.ensemble import TESTED, Ensemble, run
+from spectrafit.output import locked, replacing
 
 __all__ = ["Bank", "Record", "merge"]
 
 Floats = npt.NDArray[np.float64]
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +35,14 @@ class Record:
     numbers: npt.NDArray[np.int64]
     rows: Floats
     ledger: Ledger
+
+    def check(self) -> None:
+        """Refuse what are no toys, with a ValueError: numbers that do not grow, or another number of rows."""
+        numbers, rows = self.numbers, self.rows
+        if numbers.ndim != 1 or numbers.dtype != np.int64 or np.any(np.diff(numbers) <= 0) or np.any(numbers < 0):
+            raise ValueError("numbers of toys do not grow")
+        if rows.ndim != 2 or rows.dtype != np.float64 or rows.shape[0] != numbers.size or rows.shape[1] < TESTED:
+            raise ValueError("rows do not belong to toys")
 
     def __add__(self, other: Record) -> Record:
         fresh = ~np.isin(other.numbers, self.numbers)
@@ -75,7 +82,7 @@ class Bank:
         """Return at least `toys` toys, those here and new ones for the rest, and the bank with the new ones."""
         _check(self.digest, of.model, "toys")
         tested = np.asarray(kappas, dtype=np.float64).reshape(-1)
-        key = hashlib.blake2b(of.digest.encode() + tested.tobytes(), digest_size=16).hexdigest()
+        key = identity(of.digest, tested)
         record = self.records.get(key)
         have = 0 if record is None else len(record.numbers)
         if record is None or have < toys:
@@ -86,8 +93,22 @@ class Bank:
         return record, dataclasses.replace(self, records={**self.records, key: record})
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the bank to `path` (.npz), whole or not at all."""
+        """Write the bank to `path` (.npz), whole or not at all, with the toys that others saved there meanwhile.
+
+        Raises
+        ------
+        ConfigError
+            The file there holds toys of another model.
+        DataError
+            The file there is no bank, or the file cannot be written.
+        """
         target = Path(path)
+        with locked(target.parent):
+            everything = self + Bank.load(target) if target.exists() else self
+            everything._write(target)
+        return target
+
+    def _write(self, target: Path) -> None:
         header = {
             "format": _FORMAT,
             "digest": self.digest,
@@ -99,7 +120,6 @@ class Bank:
             arrays[f"{key}.numbers"], arrays[f"{key}.rows"] = record.numbers, record.rows
         with replacing(target, remedy="choose another place") as part, part.open("wb") as stream:
             np.savez(stream, **arrays)
-        return target
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, model: Model | None = None) -> Bank:
@@ -117,12 +137,17 @@ class Bank:
                     )
                     for key, ledger in header["ledgers"].items()
                 }
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                for record in records.values():
+                    record.check()
+                digest, first = str(header["digest"]), int(header["first"])
+        except SpectrafitError:
+            raise
+        except DAMAGE as error:
             why = (error.strerror if isinstance(error, OSError) else None) or "damaged, or another kind of file"
             raise DataError(f"{path}: not a bank of toys ({why}); give a file that --bank wrote") from error
         if model is not None:
-            _check(header["digest"], model, str(path))
-        return cls(digest=header["digest"], records=records, first=header["first"])
+            _check(digest, model, str(path))
+        return cls(digest=digest, records=records, first=first)
 
     def __add__(self, other: Bank) -> Bank:
         if other.digest != self.digest:

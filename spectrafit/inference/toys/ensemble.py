@@ -17,7 +17,6 @@ one factor for the total of each bin, of all samples and powers of kappa.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 from collections.abc import Iterator
 from concurrent.futures import Executor
@@ -27,7 +26,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit import execution
+from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.minimum import Problem
+from spectrafit.inference.identity import identity
 from spectrafit.inference.kernels.fields import Observed, Truth, workspace
 from spectrafit.inference.kernels.throw import BEST, BOUND, ERROR, KAPPA, TESTED, fit_toys, throw
 from spectrafit.inference.likelihood import Likelihood
@@ -68,11 +69,8 @@ class Ensemble:
 
     @property
     def digest(self) -> str:
-        """Identity of the toys: model, truth, seed."""
-        state = hashlib.blake2b(f"{Likelihood(self.model).digest} {self.seed} {self.lower}".encode(), digest_size=16)
-        for values in self.truth:
-            state.update(np.ascontiguousarray(values).tobytes())
-        return state.hexdigest()
+        """Identity of the toys: model, truth, seed; the same on machines that differ in the last bits of a fit."""
+        return identity(Likelihood(self.model).digest, str(self.seed), self.lower, *self.truth)
 
 
 def ensemble(
@@ -125,11 +123,25 @@ def ensemble(
 
 
 def _root(model: Model) -> Floats:
-    """Return the Cholesky factor of the prior covariance; rows of other parameters are 0."""
-    a = Likelihood(model).arrays
-    root = np.diag([p.width if p.constraint == "gaussian" else 0.0 for p in model.parameters])
-    if a.correlated.size:
-        root[np.ix_(a.correlated, a.correlated)] = np.linalg.cholesky(np.linalg.inv(a.inverse))
+    """Return the Cholesky factor of the prior covariance; rows of other parameters are 0.
+
+    In plain arithmetic, element by element: the bits of a linear algebra library depend on its version and on the
+    processor, and toys must not.
+    """
+    width = [p.width if p.constraint == "gaussian" else 0.0 for p in model.parameters]
+    covariance = np.diag(np.square(width))
+    for first, second, rho in model.correlations:
+        i, j = model.index(first), model.index(second)
+        covariance[i, j] = covariance[j, i] = rho * width[i] * width[j]
+    root = np.zeros_like(covariance)
+    for i in (i for i, size in enumerate(width) if size > 0):
+        for j in range(i + 1):
+            rest = float(covariance[i, j])
+            for k in range(j):
+                rest -= float(root[i, k]) * float(root[j, k])
+            if i == j and not rest > 1e-13 * float(covariance[i, i]):
+                raise ConfigError("$.fit.correlations: together they are no correlation matrix; make them smaller")
+            root[i, j] = math.sqrt(rest) if i == j else rest / float(root[j, j]) if root[j, j] > 0 else 0.0
     return root
 
 

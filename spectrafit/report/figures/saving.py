@@ -1,19 +1,59 @@
-"""A figure and a path in, one file out, of the format its suffix names: whole or not at all."""
+"""Saving a figure to one file, of the format its suffix names: whole or not at all, whatever its text is."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from matplotlib import cbook
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
+from matplotlib.text import Text
+from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.output import replacing
 
-__all__ = ["save"]
+__all__ = ["carried", "save"]
 
 # Without a date the same figure is the same file.
 _UNDATED: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+
+
+@contextmanager
+def carried(figure: Figure) -> Iterator[Figure]:
+    """Make sure that every text of a figure can be drawn while it is saved.
+
+    Titles and labels are the user's. Text with dollars that is no formula is drawn as it stands, and letters the font
+    does not have are drawn as boxes, without a warning.
+    """
+    parser = MathTextParser("agg")
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter):
+                # The names along an axis become text when they are asked for.
+                axis.get_ticklabels()
+    for text in figure.findobj(Text):
+        assert isinstance(text, Text)
+        if text.get_parse_math() and not _is_sound(text, parser):
+            text.set_parse_math(False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        yield figure
+
+
+def _is_sound(text: Text, parser: MathTextParser[Any]) -> bool:
+    """Whether every line with dollars is a formula that can be set."""
+    try:
+        for line in text.get_text().split("\n"):
+            if cbook.is_math_text(line):
+                parser.parse(line, 72, text.get_fontproperties())
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def save(figure: Figure, target: Path) -> None:
@@ -33,5 +73,5 @@ def save(figure: Figure, target: Path) -> None:
             f"{target}: {kind or 'no suffix'!r} is no format of a figure{nearest(kind, formats)}; needed one of "
             f"{', '.join(sorted(formats))}"
         )
-    with replacing(target, remedy="choose another place") as part:
+    with carried(figure), replacing(target, remedy="choose another place") as part:
         figure.savefig(part, format=kind, dpi=200, metadata=_UNDATED.get(kind))

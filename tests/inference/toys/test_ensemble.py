@@ -1,4 +1,8 @@
 import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -208,3 +212,69 @@ def test_without_mc_the_templates_are_the_truth():
     counts, _, local = thrown(of, 2000)
     assert np.all(local == 1.0)
     np.testing.assert_allclose(counts.mean(axis=0), model.data, rtol=0.03)
+
+
+def test_toys_are_named_by_decimals_so_that_the_last_bits_of_a_fit_do_not_part_banks():
+    model = spectrum()
+    values = model.initial + 0.1234567
+    one = toys.ensemble(model, values)
+    other = toys.ensemble(model, values * (1 + 1e-12))
+    assert one.digest == other.digest
+    assert one.digest != toys.ensemble(model, values + 1e-4).digest
+    assert one.digest != dataclasses.replace(one, seed=2).digest
+    bank = Bank(digest=model.digest)
+    _, first = bank.topped_up(one, [0.5, 1.0], 3)
+    record, both = first.topped_up(other, [0.5, 1.0 + 1e-12], 3)
+    assert len(both.records) == 1
+    assert len(record.numbers) == 3
+
+
+MACHINE = """
+import sys
+import numpy as np
+from spectrafit.inference.fitting.minimum import Problem
+from spectrafit.inference.toys import ensemble as toys
+from spectrafit.inference.toys.bank import Bank
+from tests.inference.models import spectrum
+model = spectrum()
+problem = Problem(model, np.round(model.data * 1.03))
+best = problem.newton(model.initial, problem.held(model.index("kappa")))
+of = toys.ensemble(model, best.values, measured=problem.observed)
+_, bank = Bank(digest=model.digest, first=int(sys.argv[2])).topped_up(of, [0.0, 1.0], 5)
+bank.save(sys.argv[1])
+"""
+
+
+def test_banks_of_two_kinds_of_processor_merge(tmp_path):
+    for name, first, kind in (("native", "0", {}), ("generic", "5", {"NUMBA_CPU_NAME": "generic"})):
+        environment = {**os.environ, **kind, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+        done = subprocess.run(
+            [sys.executable, "-c", MACHINE, str(tmp_path / f"{name}.npz"), first],
+            env=environment,
+            cwd=Path(__file__).parents[3],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    native, generic = (Bank.load(tmp_path / f"{name}.npz") for name in ("native", "generic"))
+    assert native.records.keys() == generic.records.keys()
+    (record,) = merge([tmp_path / "native.npz", tmp_path / "generic.npz"]).records.values()
+    assert record.numbers.tolist() == list(range(10))
+
+
+def test_a_bank_that_was_topped_up_meanwhile_keeps_both_parts_and_another_model_is_refused(tmp_path):
+    model = spectrum()
+    of = toys.ensemble(model, model.initial)
+    path = tmp_path / "toys.npz"
+    _, one = Bank(digest=model.digest).topped_up(of, [1.0], 3)
+    _, other = Bank(digest=model.digest, first=3).topped_up(of, [1.0], 2)
+    one.save(path)
+    other.save(path)
+    (record,) = Bank.load(path).records.values()
+    assert record.numbers.tolist() == [0, 1, 2, 3, 4]
+    assert [p.name for p in tmp_path.iterdir()] == ["toys.npz"]
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match="two models"):
+        Bank(digest="0" * 32).save(path)
+    assert path.read_bytes() == before

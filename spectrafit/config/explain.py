@@ -1,0 +1,159 @@
+"""What is wrong with a TOML file, said so that the user can mend it: the key's path, what was found, what is near."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from spectrafit.errors import nearest
+
+__all__ = ["explain"]
+
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `(?P<at>\$.*)`)?$", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
+_MISSING = re.compile(r"Object missing required field `(?P<key>[^`]*)`")
+_CHOICE = re.compile(r"Invalid (?:enum )?value '(?P<word>.*)'")
+_TYPES = re.compile(r"`(?P<types>(?:float|int|str|bool|array|object|null)(?: \| \w+)*)`")
+_WORDS = {
+    "float": "a number",
+    "int": "a whole number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+}
+
+
+def explain(message: str, raw: Any, kind: type) -> str:
+    """Return a message of msgspec in the words of those who write TOML.
+
+    Parameters
+    ----------
+    message : str
+        What `msgspec.convert` says is wrong.
+    raw : plain values
+        What was converted.
+    kind : type
+        The struct it was converted to.
+
+    Returns
+    -------
+    str
+        The path of the key, what is wrong there, and the nearest choice or key where there is one.
+    """
+    found = _AT.match(message)
+    what, at = (found["what"], found["at"] or "$") if found else (message, "$")
+    at = _named(at, message, raw, kind)
+    unknown = _UNKNOWN.match(what)
+    if unknown:
+        return f"{at}.{unknown['key']}: unknown key{nearest(unknown['key'], _keys_at(at, raw, kind))}"
+    word = _CHOICE.match(what)
+    if word:
+        choices = _choices_at(at, raw, kind)
+        return f"{at}: no choice {word['word']!r}{nearest(word['word'], choices)} (there are: {', '.join(choices)})"
+    missing = _MISSING.match(what)
+    if missing:
+        choices = _choices_at(at, raw, kind) if missing["key"] == "kind" else []
+        listed = f" (there are: {', '.join(choices)})" if choices else ""
+        return f"{at}: {missing['key']} is missing{listed}"
+    value = _value_at(at, raw)
+    shown = "" if value is None or isinstance(value, dict | list) else f"; found {value!r}"
+    return f"{at}: {_TYPES.sub(_in_words, what)}{shown}"
+
+
+def _named(at: str, message: str, raw: Any, kind: type) -> str:
+    """Return a path with the names of keys, where msgspec says `[...]` for any key of a table.
+
+    The key is the one that gets the same message when its table holds no other.
+    """
+    while "[...]" in at:
+        before, _, after = at.partition("[...]")
+        table = _value_at(before, raw)
+        if not isinstance(table, dict):
+            break
+        for key, value in table.items():
+            alone = _with(raw, _tokens(before), {key: value})
+            try:
+                msgspec.convert(alone, kind, strict=True)
+            except msgspec.ValidationError as error:
+                if str(error) == message:
+                    at, raw = f"{before}.{key}{after}", alone
+                    break
+        else:
+            break
+    return at
+
+
+def _with(raw: Any, tokens: list[str], value: Any) -> Any:
+    """Return a copy of plain values with another value at a path."""
+    if not tokens:
+        return value
+    if isinstance(raw, list):
+        position = int(tokens[0])
+        return [_with(item, tokens[1:], value) if i == position else item for i, item in enumerate(raw)]
+    return {key: _with(item, tokens[1:], value) if key == tokens[0] else item for key, item in raw.items()}
+
+
+def _in_words(found: re.Match[str]) -> str:
+    """Return the names of types as those who write TOML call them."""
+    return " or ".join(_WORDS.get(name, name) for name in found["types"].split(" | "))
+
+
+def _tokens(at: str) -> list[str]:
+    return [name or index for name, index in re.findall(r"\.([^.\[\]]+)|\[([^\]]*)\]", at)]
+
+
+def _value_at(at: str, raw: Any) -> Any:
+    for token in _tokens(at):
+        if isinstance(raw, list) and token.isdigit() and int(token) < len(raw):
+            raw = raw[int(token)]
+        elif isinstance(raw, dict) and token in raw:
+            raw = raw[token]
+        else:
+            return None
+    return raw
+
+
+def _types_at(at: str, raw: Any, kind: type) -> list[Any]:
+    """Types allowed at a path: walk them beside the data, which picks the member of a tagged union."""
+    types: list[Any] = [msgspec.inspect.type_info(kind)]
+    for token in _tokens(at):
+        raw = raw[int(token)] if isinstance(raw, list) else raw.get(token) if isinstance(raw, dict) else None
+        types = [t for parent in types for t in _inside(parent, token)]
+    return types
+
+
+def _choices_at(at: str, raw: Any, kind: type) -> list[str]:
+    """Words allowed at a path, or for the `kind` of what is there; none where anything may be said."""
+    inspect = msgspec.inspect
+    found = [str(v) for t in _types_at(at, raw, kind) if isinstance(t, inspect.LiteralType) for v in t.values]
+    tagged = _types_at(at.removesuffix(".kind"), raw, kind)
+    return found or [str(t.tag) for t in tagged if isinstance(t, inspect.StructType) and t.tag is not None]
+
+
+def _keys_at(at: str, raw: Any, kind: type) -> list[str]:
+    """Names allowed at a path: those of the member of a tagged union that the data say."""
+    value = _value_at(at, raw)
+    return [
+        field.encode_name
+        for t in _types_at(at, raw, kind)
+        if isinstance(t, msgspec.inspect.StructType)
+        and (not isinstance(value, dict) or t.tag is None or value.get("kind") == t.tag)
+        for field in t.fields
+        if field.encode_name not in ("path", "sample_sets")
+    ]
+
+
+def _inside(info: Any, token: str) -> list[Any]:
+    inspect = msgspec.inspect
+    if isinstance(info, inspect.StructType):
+        inner = [f.type for f in info.fields if f.encode_name == token]
+    elif isinstance(info, inspect.VarTupleType):
+        inner = [info.item_type]
+    elif isinstance(info, inspect.DictType):
+        inner = [info.value_type]
+    else:
+        inner = []
+    return [member for t in inner for member in (t.types if isinstance(t, inspect.UnionType) else (t,))]

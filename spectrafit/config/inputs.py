@@ -1,0 +1,60 @@
+"""The files on this machine that an analysis reads, so that no output is ever written over one of them."""
+
+from __future__ import annotations
+
+import glob
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from spectrafit.config.analysis import Analysis, Covariance, FluxUncertainty
+from spectrafit.config.samples import SampleSet
+
+__all__ = ["inputs_of", "inputs_of_samples"]
+
+_TREE = re.compile(r"(?P<file>.+\.root):[^/]*$")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def inputs_of(analysis: Analysis) -> tuple[Path, ...]:
+    """Return the TOML files, ntuples, friends, flux tables and matrices an analysis names; URLs are left out.
+
+    What is not there yet is returned as it is named.
+    """
+    found = [Path(analysis.path)] if analysis.path else []
+    beside = Path(analysis.path).parent
+    for systematic in analysis.systematics:
+        if isinstance(systematic, Covariance):
+            found += _files(systematic.file, beside)
+        elif isinstance(systematic, FluxUncertainty) and systematic.covariance:
+            found += _files(systematic.covariance, beside)
+    for sample_set in analysis.sample_sets:
+        found += inputs_of_samples(sample_set)
+    return tuple(dict.fromkeys(found))
+
+
+def inputs_of_samples(sample_set: SampleSet) -> tuple[Path, ...]:
+    """Return the TOML file of a sample set and the files it names."""
+    found = [Path(sample_set.path)] if sample_set.path else []
+    names = list(sample_set.flux.values())
+    for sample in sample_set.samples:
+        for files in (sample.files, *(friend.files for friend in sample.friends)):
+            names += (files,) if isinstance(files, str) else files
+    for name in names:
+        found += _files(name, sample_set.folder)
+    return tuple(dict.fromkeys(found))
+
+
+def _files(name: str, folder: Path) -> Iterator[Path]:
+    if _URL.match(name):
+        return
+    split = _TREE.match(name)
+    # What cannot be looked for is refused where it is opened.
+    with suppress(OSError, ValueError, RuntimeError, re.error):
+        path = folder / Path(split["file"] if split else name).expanduser()
+        if path.exists() or not glob.has_magic(str(path)):
+            yield path
+        else:
+            whole = path.absolute()
+            yield from Path(whole.anchor).glob(str(whole.relative_to(whole.anchor)))
