@@ -1,8 +1,9 @@
 """What a fit knows of each bin to first order: expectation, simulation behind it, derivatives and the noise of these.
 
-A derivative of the expectation by a parameter is made of simulated events, so it has noise. For a shift of a column it
-is the events that change bins, for a weight the squared changes of weight, for a normalisation the squared weights.
-Products of derivatives hold that noise as if it were knowledge: `spectrafit.inference.fitting.information` subtracts it.
+A derivative of the expectation by a parameter is made of simulated events, so it has noise. For a shift of a column
+the noise comes from events that change bins, for a weight from the squared changes of weight, for a normalisation from
+the squared weights. Products of derivatives hold the noise as if it were knowledge; the module `information` of this
+room subtracts it.
 
 Letters: K parameters, S samples, B bins, n shared covariances.
 """
@@ -11,19 +12,49 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Bins", "Shared"]
+__all__ = ["Bins", "Shared", "guard_of"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
 
-def _locked(values: npt.ArrayLike, kind: type) -> npt.NDArray[np.generic]:
-    array = np.array(values, dtype=kind)
+def guard_of(units: Floats, own: Floats, total: Floats) -> Floats:
+    """Return what to add to the variance v of a bin's count so that 1 / v does not profit from few simulated events.
+
+    The mean of 1 / n is not 1 / (mean of n), and n = 0 events pretend to be free of background. The mean of 1 / (n + 1)
+    is (1 - e^-m) / m for Poisson n of mean m: one event more removes the bias. An event of weight w adds u = w + w^2 to
+    v. Where other samples add to the bin as well, the bias is smaller by the sample's share of v. Of every sample, with
+    n events in the bin,
+
+        u (n u + u) / (v + u)
+
+    is therefore added: u where the sample is alone, almost nothing where others fill the bin. For Poisson n the mean of
+    1 / v is then right within 5 % from m = 3 on, too small below, and nowhere more than 1 % too large.
+
+    Parameters
+    ----------
+    units : (S, ...) array
+        u of every sample, broadcast against `own`.
+    own : (S, ...) array
+        Expectation and simulation's variance of every sample, n u.
+    total : (...) array
+        v, of all samples.
+    """
+    own, total = np.maximum(own, 0.0), np.maximum(total, 0.0)
+    result: Floats = np.divide(units * (own + units), total + units, out=np.zeros_like(own), where=units > 0).sum(
+        axis=0
+    )
+    return result
+
+
+def _locked(values: npt.ArrayLike, kind: type) -> npt.NDArray[Any]:
+    array: npt.NDArray[Any] = np.array(values, dtype=kind)
     array.flags.writeable = False
     return array
 
@@ -166,26 +197,16 @@ class Bins:
     def guard(self) -> Floats:
         """Return what to add to `total`, (B,), so that 1 / v does not profit from bins that are empty by chance.
 
-        The mean of 1 / n is not 1 / (mean of n), and n = 0 events pretend to be free of background. The mean of
-        1 / (n + 1) is (1 - e^-m) / m for Poisson n of mean m: one event more removes the bias. An event of weight w adds
-        u = w + w^2 to v. Where other samples add to the bin as well, the bias is smaller by the sample's share of v.
-        Of every sample, with n events in the bin,
-
-            u (n u + u) / (v + u)
-
-        is therefore added: u where the sample is alone, almost nothing where others fill the bin. For Poisson n the
-        mean of 1 / v is then right within 5 % from m = 3 on, too small below, and nowhere more than 1 % too large.
+        See `guard_of`.
         """
         weights = self.weights()[:, None]
-        unit = weights + weights**2
-        own, total = np.maximum(self.expected + self.variance, 0.0), np.maximum(self.total(), 0.0)
-        guard = np.divide(unit * (own + unit), total + unit, out=np.zeros_like(own), where=unit > 0)
-        return np.asarray(guard.sum(axis=0))
+        return guard_of(weights + weights**2, self.expected + self.variance, self.total())
 
     def weights(self) -> Floats:
         """Return the mean weight of each sample's events, weighted by itself: sum of w^2 over sum of w, (S,)."""
         expected, variance = self.expected.sum(axis=1), self.variance.sum(axis=1)
-        return np.divide(variance, expected, out=np.zeros_like(expected), where=expected > 0)
+        result: Floats = np.divide(variance, expected, out=np.zeros_like(expected), where=expected > 0)
+        return result
 
     def merged(self, labels: npt.ArrayLike, count: int) -> Bins:
         """Return these bins merged into `count` bins: bin b is added to bin `labels[b]`, or to none where that is -1.
@@ -200,8 +221,8 @@ class Bins:
         def add(array: Floats) -> Floats:
             rows = array.reshape(-1, self.size)
             kept = labels >= 0
-            sums = [np.bincount(labels[kept], row[kept], count) for row in rows]
-            return np.array(sums).reshape(*array.shape[:-1], count)
+            sums = np.array([np.bincount(labels[kept], row[kept], count) for row in rows], np.float64)
+            return sums.reshape(*array.shape[:-1], count)
 
         shared = self.shared
         bins = labels[shared.bins]
@@ -251,5 +272,5 @@ def _collected(parameters: Integers, samples: Integers, bins: Integers, values: 
         parameters=parameters[first],
         samples=samples[first],
         bins=bins[first],
-        values=np.bincount(where, values, first.size),
+        values=np.bincount(where, values, first.size).astype(np.float64),
     )

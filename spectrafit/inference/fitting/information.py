@@ -137,7 +137,7 @@ class Constraint:
         Error after the fit as a multiple of the error before it, noise included and subtracted. Without a prior, the
         error itself.
     uncertainty : float
-        Standard error of `corrected`, from the simulation.
+        Standard error of `corrected`, from the simulation; 1 at most, where `corrected` is not known at all.
     noise : float
         Share of the precision, prior included, that is noise: 1 - (naive / corrected)^2, from 0 to 1.
     samples : mapping of sample to share
@@ -201,12 +201,9 @@ def information(bins: Bins, *, guarded: bool = False) -> Information:
     variance = np.diag(matrix)
     known = np.isfinite(variance)
     # The error's square changes by - a (change of I) a, with a a row of the covariance.
-    errors = np.array(
-        [
-            _spread(bins, inverse, np.where(known, matrix[k], 0.0)) / (2.0 * np.sqrt(variance[k])) if known[k] else np.inf
-            for k in range(count)
-        ]
-    )
+    errors = np.full(count, np.inf)
+    for k in np.flatnonzero(known):
+        errors[k] = _spread(bins, inverse, np.where(known, matrix[k], 0.0)) / (2.0 * np.sqrt(variance[k]))
     return dataclasses.replace(found, spread=spread, error_spread=errors)
 
 
@@ -239,7 +236,7 @@ def constraints(bins: Bins, *, guarded: bool = False, worst: int = 5) -> tuple[C
                 parameter=name,
                 naive=float(naive[k] * width),
                 corrected=float(corrected[k] * width),
-                uncertainty=float(found.error_spread[k] * width),
+                uncertainty=float(min(found.error_spread[k] * width, 1.0)),
                 noise=float(np.clip(1.0 - (naive[k] / corrected[k]) ** 2, 0.0, 1.0)),
                 samples={bins.samples[s]: float(shares[s].sum()) for s in order if shares[s].any()},
                 bins=tuple((int(b), float(shares[:, b].sum())) for b in places if shares[:, b].any()),

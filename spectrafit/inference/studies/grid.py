@@ -1,7 +1,7 @@
 """A fine grid over one or several regions, of which coarser binnings are made by merging its bins.
 
-A binning is written as edges: per region and axis an increasing array whose values are edges of the grid, from its first
-to its last. Cells are numbered in C order, region after region.
+A binning is written as edges: per region and axis an increasing array whose values are edges of the grid, from the
+first to the last. Cells are numbered in C order, region after region.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ __all__ = [
     "equal_statistics",
     "equal_width",
     "on_grid",
+    "same_cells",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -129,7 +130,7 @@ class Grid:
             shape = tuple(p.size - 1 for p in axes)
             result.append(start + np.ravel_multi_index(np.meshgrid(*numbers, indexing="ij"), shape).ravel())
             start += int(np.prod(shape))
-        return np.concatenate(result), start
+        return np.concatenate(result).astype(np.int64), start
 
     def merged(self, edges: Edges) -> Grid:
         """Return the grid with the bins of `edges` as its cells."""
@@ -157,7 +158,25 @@ def _positions(where: str, wanted: Floats, fine: Floats) -> Integers:
         raise ConfigError(
             f"{where}: edges from {wanted[0]:g} to {wanted[-1]:g}; the fine grid goes from {fine[0]:g} to {fine[-1]:g}"
         )
-    return places.astype(np.int64)
+    found: Integers = places.astype(np.int64)
+    return found
+
+
+def same_cells(first: Grid, second: Grid) -> None:
+    """Refuse two grids that are not the same cells and parameters filled with different events.
+
+    Raises
+    ------
+    ConfigError
+        Naming what differs.
+    """
+    if first.bins.parameters != second.bins.parameters:
+        raise ConfigError(f"grids: parameters {first.bins.parameters} and {second.bins.parameters}; need the same")
+    if [r.name for r in first.regions] != [r.name for r in second.regions]:
+        raise ConfigError("grids: different regions; a training and a judging grid need the same cells")
+    for a, b in zip(first.regions, second.regions, strict=True):
+        if a.shape != b.shape or not all(np.array_equal(x, y) for x, y in zip(a.edges, b.edges, strict=True)):
+            raise ConfigError(f"grids: different edges in region {a.name!r}; need the same cells")
 
 
 def on_grid(grid: Grid, edges: Sequence[Sequence[npt.ArrayLike]]) -> Edges:
@@ -181,7 +200,7 @@ def on_grid(grid: Grid, edges: Sequence[Sequence[npt.ArrayLike]]) -> Edges:
 
 
 def equal_width(grid: Grid, bins: Sequence[Sequence[int]]) -> Edges:
-    """Return bins as equally wide as the grid allows: `bins` holds their number per region and axis."""
+    """Return bins as equally wide as the grid allows: `bins` holds their number, at least 1, per region and axis."""
     return tuple(
         tuple(
             fine[_thinned(region, observable, fine, np.linspace(fine[0], fine[-1], n + 1)[1:-1])]
@@ -194,7 +213,7 @@ def equal_width(grid: Grid, bins: Sequence[Sequence[int]]) -> Edges:
 def equal_statistics(grid: Grid, bins: Sequence[Sequence[int]]) -> Edges:
     """Return bins whose expectations, summed over the region's other axes, are as equal as the grid allows.
 
-    `bins` holds their number per region and axis.
+    `bins` holds their number, at least 1, per region and axis.
     """
     total = grid.bins.expected.sum(axis=0)
     result = []
@@ -213,9 +232,10 @@ def equal_statistics(grid: Grid, bins: Sequence[Sequence[int]]) -> Edges:
 def _thinned(region: GridRegion, observable: str, values: Floats, wanted: Floats) -> Integers:
     """Return the places of the first and last of `values` and of those nearest to `wanted`, each place once."""
     last = values.size - 1
-    if not 0 <= wanted.size < last:
+    if wanted.size >= last:
         raise ConfigError(
             f"region {region.name!r}, {observable}: {wanted.size + 1} bins: the fine grid has {last} cells there"
         )
     inner = 1 + np.abs(values[1:-1, None] - wanted).argmin(axis=0) if wanted.size else np.zeros(0, np.int64)
-    return np.unique(np.concatenate([[0], inner, [last]]))
+    places: Integers = np.unique(np.concatenate([[0], inner, [last]])).astype(np.int64)
+    return places

@@ -1,7 +1,7 @@
 """Information of a grid while its edges are taken away: what each merging of two neighbouring slices would leave.
 
-Of every cell a column of sums is kept; sums of merged cells add up, and the information is a sum over cells. Taking away
-one edge therefore changes the information of two slices alone, and all edges of an axis are tried in one go.
+Of every cell a column of sums is kept; sums of merged cells add up, and the information is a sum over cells. Taking
+away one edge therefore changes the information of two slices alone, and all edges of an axis are tried in one go.
 
 Letters: K parameters, P pairs of them, S samples, R rows of sums, d axes of a region, n covariances between two cells,
 c slices along an axis.
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.inference.fitting.bins import guard_of
 from spectrafit.inference.studies.grid import Grid
 
 __all__ = ["Block", "Layout", "blocks"]
@@ -58,10 +59,8 @@ class Layout:
     def inverse(self, sums: Floats) -> tuple[Floats, Floats]:
         """Return 1 / v of every cell, guarded against empty bins, and how far it fulfils the rules, from 0 to 1."""
         total, entries, background, expected, variance = sums[self.facts :]
-        own = np.maximum(sums[self.facts - self.samples : self.facts], 0.0)
-        units = self.units.reshape(-1, *[1] * total.ndim)
-        positive = np.maximum(total, 0.0)
-        guard = np.divide(units * (own + units), positive + units, out=np.zeros_like(own), where=units > 0).sum(axis=0)
+        own = sums[self.facts - self.samples : self.facts]
+        guard = guard_of(self.units.reshape(-1, *[1] * total.ndim), own, total)
         inverse = np.divide(1.0, total + guard, out=np.zeros_like(total), where=total + guard > 0)
         fulfilled = np.ones_like(total)
         if self.entries > 0:
@@ -114,7 +113,9 @@ class Block:
             return self
         self._add(sums, inside, places[:, 0])
         keep = ~inside
-        return dataclasses.replace(self, sums=sums, pairs=self.pairs[keep], places=places[keep], values=self.values[keep])
+        return dataclasses.replace(
+            self, sums=sums, pairs=self.pairs[keep], places=places[keep], values=self.values[keep]
+        )
 
     def information(self) -> tuple[Floats, Floats]:
         """Return the information of the data, (K, K), with the noise subtracted, and the noise of its diagonal, (K,).
@@ -221,5 +222,6 @@ def _over_samples(grid: Grid) -> tuple[Integers, Integers, Integers, Floats]:
     pairs = np.concatenate([np.repeat(np.arange(count), 2).reshape(-1, 2), np.stack(np.divmod(others, count), axis=1)])
     which = np.where(own, parameters[:, 0], count + np.searchsorted(others, numbers))
     keys, where = np.unique((which * size + cells[:, 0]) * size + cells[:, 1], return_inverse=True)
-    values = np.bincount(where.reshape(-1), shared.values, keys.size)
-    return pairs, keys // size**2, np.stack([keys // size % size, keys % size], axis=1), values
+    values = np.bincount(where.reshape(-1), shared.values, keys.size).astype(np.float64)
+    places = np.stack([keys // size % size, keys % size], axis=1)
+    return pairs.astype(np.int64), keys // size**2, places, values

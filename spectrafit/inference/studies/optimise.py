@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.errors import ConfigError, nearest
-from spectrafit.inference.fitting.information import covariance, information
-from spectrafit.inference.studies.grid import Edges, Grid
+from spectrafit.inference.fitting.information import covariance
+from spectrafit.inference.studies.grid import Edges, Grid, same_cells
+from spectrafit.inference.studies.judgement import Judgement, judge
 from spectrafit.inference.studies.merging import Block, blocks
 
-__all__ = ["Judgement", "Optimum", "Rules", "judge", "optimise"]
+__all__ = ["Optimum", "Rules", "optimise"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -60,39 +61,6 @@ class Rules:
     price: float = 1e-4
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Judgement:
-    """What a binning is worth on one set of simulated events.
-
-    Attributes
-    ----------
-    bins : int
-        Bins of all regions.
-    naive, corrected, guarded : float
-        Expected profiled error of kappa: as a fit of these events has it; with the noise of the derivatives subtracted;
-        with the noise of the expectation kept from profit as well.
-    uncertainty : float
-        Standard error of `guarded` that comes from the simulation.
-    entries, background_entries : float
-        Fewest simulated events in a bin, and fewest of backgrounds.
-    relative_error : float
-        Greatest relative error of a bin from the simulation; infinite for a bin in which nothing is expected.
-    """
-
-    bins: int
-    naive: float
-    corrected: float
-    guarded: float
-    uncertainty: float
-    entries: float
-    background_entries: float
-    relative_error: float
-
-    def summary(self) -> dict[str, Any]:
-        """Return what a result file keeps, as plain numbers."""
-        return dataclasses.asdict(self)
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Optimum:
     """The binning found.
@@ -118,26 +86,14 @@ class Optimum:
     exempt: int
 
 
-def judge(grid: Grid, edges: Edges, *, parameter: str = "kappa") -> Judgement:
-    """Return what the binning `edges` is worth on the events of `grid`. Errors as in `Grid.positions`."""
-    bins = grid.merged(edges).bins
-    plain, guarded = information(bins), information(bins, guarded=True)
-    expected, variance = bins.expected.sum(axis=0), bins.variance.sum(axis=0)
-    relative = np.divide(np.sqrt(variance), expected, out=np.full(bins.size, np.inf), where=expected > 0)
-    return Judgement(
-        bins=bins.size,
-        naive=plain.error(parameter, corrected=False),
-        corrected=plain.error(parameter),
-        guarded=guarded.error(parameter),
-        uncertainty=guarded.error_of_error(parameter),
-        entries=float(bins.entries.sum(axis=0).min()),
-        background_entries=float(bins.entries[bins.background].sum(axis=0).min()),
-        relative_error=float(relative.max()),
-    )
-
-
 def optimise(
-    training: Grid, judging: Grid, *, rules: Rules | None = None, parameter: str = "kappa", rounds: int = 20
+    training: Grid,
+    judging: Grid,
+    *,
+    rules: Rules | None = None,
+    parameter: str = "kappa",
+    starts: int = 3,
+    rounds: int = 20,
 ) -> Optimum:
     """Return the binning with the smallest expected profiled error of one parameter.
 
@@ -149,6 +105,8 @@ def optimise(
         Without them, the defaults of `Rules`.
     parameter : str
         Whose error to make small.
+    starts : int
+        How many of the best binnings on the way down to refine.
     rounds : int
         Most rounds of refinement; each tries to move, remove and add every edge.
 
@@ -160,41 +118,32 @@ def optimise(
     rules = rules or Rules()
     if parameter not in training.bins.parameters:
         raise ConfigError(f"optimise: no parameter {parameter!r}{nearest(parameter, training.bins.parameters)}")
-    if training.bins.parameters != judging.bins.parameters or not _same_cells(training, judging):
-        raise ConfigError("optimise: the training and the judging grid need the same cells and parameters")
+    same_cells(training, judging)
     search = _Search(training, rules, parameter)
     trail = list(search.greedy())
     allowed = [found for found in trail if found.allowed]
     if not allowed:
         raise ConfigError(
             f"optimise: no binning of the grid with at most {rules.bins or 'any number of'} bins has"
-            f" {rules.entries:g} simulated events, {rules.background_entries:g} of them backgrounds, and a relative error"
-            f" below {rules.relative_error:g} in every bin that matters; allow less, or simulate more"
+            f" {rules.entries:g} simulated events, {rules.background_entries:g} of them backgrounds, a relative error"
+            f" below {rules.relative_error:g} and the least widths in every bin that matters; ask for less, or simulate"
+            " more"
         )
-    best = search.refined(min(allowed, key=lambda found: found.score), rounds)
-    edges = tuple(
-        tuple(fine[places] for fine, places in zip(region.edges, axes, strict=True))
-        for region, axes in zip(training.regions, best.positions, strict=True)
-    )
+    allowed.sort(key=lambda found: found.score)
+    best = min((search.refined(start, rounds) for start in allowed[:starts]), key=lambda found: found.score)
+    edges = search.edges(best)
     return Optimum(
         edges=edges,
-        training=judge(training, edges, parameter=parameter),
-        judging=judge(judging, edges, parameter=parameter),
+        training=judge(training.merged(edges).bins, parameter),
+        judging=judge(judging.merged(edges).bins, parameter),
         trail=tuple((found.bins, found.error) for found in trail),
         exempt=best.exempt,
     )
 
 
-def _same_cells(first: Grid, second: Grid) -> bool:
-    return [r.name for r in first.regions] == [r.name for r in second.regions] and all(
-        a.shape == b.shape and all(np.array_equal(x, y) for x, y in zip(a.edges, b.edges, strict=True))
-        for a, b in zip(first.regions, second.regions, strict=True)
-    )
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class _Found:
-    """A binning tried: where its edges are, the error of kappa, and whether the rules hold."""
+    """A binning tried: where its edges are among the round ones, the error of kappa, and whether the rules hold."""
 
     positions: Positions
     error: float
@@ -230,6 +179,13 @@ class _Search:
         )
         # From here on, positions count the round edges of the grid.
         self._fine = tuple(block.merged(places) for block, places in zip(fine, self._round, strict=True))
+
+    def edges(self, found: _Found) -> Edges:
+        """Return the edges of a binning found."""
+        return tuple(
+            tuple(fine[kept[places]] for fine, kept, places in zip(region.edges, round_, axes, strict=True))
+            for region, round_, axes in zip(self._grid.regions, self._round, found.positions, strict=True)
+        )
 
     def greedy(self) -> Iterator[_Found]:
         """Take away edges one by one until one bin per region is left; yield every binning on the way."""
@@ -269,34 +225,39 @@ class _Search:
         """Move, remove and add single edges as long as that pays."""
         for _ in range(rounds):
             start = best
-            for region, axes in enumerate(best.positions):
-                for axis in range(len(axes)):
-                    for _, places in self._neighbours(best.positions[region][axis], region, axis):
-                        positions = [list(row) for row in best.positions]
-                        positions[region][axis] = places
-                        found = self._at(positions)
-                        if found.allowed and found.score < best.score:
-                            best = found
+            for region, block in enumerate(self._fine):
+                for axis in range(len(block.shape)):
+                    best = self._along(best, region, axis)
             if best.score > start.score * (1.0 - 1e-6):
                 break
         return best
 
-    def _neighbours(self, places: Integers, region: int, axis: int) -> Iterator[tuple[str, Integers]]:
-        """Yield the edges of an axis with one edge removed, moved or added; those wide enough alone."""
-        inner = places[1:-1]
-        last = self._fine[region].shape[axis]
+    def _along(self, best: _Found, region: int, axis: int) -> _Found:
+        """Try the neighbours of the edges along one axis; all else is merged beforehand."""
+        positions = [list(axes) for axes in best.positions]
+        state = [block.merged(axes) for block, axes in zip(self._fine, positions, strict=True)]
+        block = self._fine[region]
+        whole = [np.arange(n + 1) for n in block.shape]
+        along = block.merged([whole[a] if a == axis else places for a, places in enumerate(positions[region])])
+        for places in self._neighbours(positions[region][axis], region, axis):
+            positions[region][axis] = places
+            state[region] = along.merged([places if a == axis else np.arange(n + 1) for a, n in enumerate(along.shape)])
+            found = self._evaluated(positions, state)
+            if found.allowed and found.score < best.score:
+                best = found
+        return best
+
+    def _neighbours(self, places: Integers, region: int, axis: int) -> Iterator[Integers]:
+        """Yield the edges of an axis with one edge removed, moved up to its neighbours, or added."""
+        ends, inner = places[[0, -1]], places[1:-1]
         for at, place in enumerate(inner):
-            others = np.delete(inner, at)
-            yield "removed", np.concatenate([[0], others, [last]])
+            others = np.concatenate([ends, np.delete(inner, at)])
+            yield np.sort(others)
             for new in range(places[at] + 1, places[at + 2]):
                 if new != place:
-                    yield "moved", np.concatenate([[0], np.sort(np.append(others, new)), [last]])
-        for new in np.setdiff1d(np.arange(1, last), inner):
-            yield "added", np.concatenate([[0], np.sort(np.append(inner, new)), [last]])
-
-    def _at(self, positions: Sequence[Sequence[Integers]]) -> _Found:
-        state = [block.merged(axes) for block, axes in zip(self._fine, positions, strict=True)]
-        return self._evaluated(positions, state)
+                    yield np.sort(np.append(others, new))
+        for new in np.setdiff1d(np.arange(places[0], places[-1]), places):
+            yield np.sort(np.append(places, new))
 
     def _total(self, state: Sequence[Block]) -> tuple[Floats, Floats]:
         parts = [block.information() for block in state]
@@ -315,7 +276,7 @@ class _Search:
             for a, places in enumerate(axes)
         )
         return _Found(
-            positions=tuple(tuple(self._round[r][a][p] for a, p in enumerate(axes)) for r, axes in enumerate(positions)),
+            positions=tuple(tuple(axes) for axes in positions),
             error=error,
             score=error * (1.0 + self._rules.price * bins),
             bins=bins,
@@ -358,7 +319,9 @@ def _wide(edges: Floats, places: Integers, least: npt.ArrayLike | None) -> npt.N
         return np.ones((kept.size, kept.size), np.bool_)
     needed = np.asarray(least, np.float64)
     if needed.shape != (edges.size - 1,):
-        raise ConfigError(f"optimise: least widths of shape {needed.shape}: needs one for each of {edges.size - 1} cells")
+        raise ConfigError(
+            f"optimise: least widths of shape {needed.shape}: needs one for each of {edges.size - 1} cells"
+        )
     centres = (edges[:-1] + edges[1:]) / 2
     middle, width = (kept[:, None] + kept) / 2, kept - kept[:, None]
     allowed: npt.NDArray[np.bool_] = width >= np.interp(middle, centres, needed) * (1.0 - 1e-9)
