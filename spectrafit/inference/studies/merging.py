@@ -102,20 +102,28 @@ class Block:
 
     def merged(self, positions: Sequence[Integers]) -> Block:
         """Return the block with only the edges at `positions`, one array per axis, the first and the last included."""
-        sums, places = self.sums, np.empty_like(self.places)
+        sums, places = self.sums, self.places.copy()
         for axis, edges in enumerate(positions):
             if edges.size <= sums.shape[axis + 1]:
                 sums = np.add.reduceat(sums, edges[:-1], axis=axis + 1)
-            numbers = np.repeat(np.arange(edges.size - 1), np.diff(edges))
-            places[..., axis] = numbers[self.places[..., axis]]
-        inside = (places[:, 0] == places[:, 1]).all(axis=1)
+                places[..., axis] = np.repeat(np.arange(edges.size - 1), np.diff(edges))[self.places[..., axis]]
         if sums is self.sums:
             return self
+        inside = (places[:, 0] == places[:, 1]).all(axis=1)
         self._add(sums, inside, places[:, 0])
         keep = ~inside
-        return dataclasses.replace(
-            self, sums=sums, pairs=self.pairs[keep], places=places[keep], values=self.values[keep]
+        pairs, values = self.pairs[keep], self.values[keep]
+        return dataclasses.replace(self, sums=sums, pairs=pairs, places=places[keep], values=values)
+
+    def collected(self) -> Block:
+        """Return the block with one covariance for each pair of parameters and cells; merging leaves several."""
+        size = int(np.prod(self.shape))
+        first, second = (np.ravel_multi_index(tuple(self.places[:, i].T), self.shape) for i in (0, 1))
+        _, where, inverse = np.unique(
+            (self.pairs * size + first) * size + second, return_index=True, return_inverse=True
         )
+        values = np.bincount(inverse.reshape(-1), self.values, where.size).astype(np.float64)
+        return dataclasses.replace(self, pairs=self.pairs[where], places=self.places[where], values=values)
 
     def information(self) -> tuple[Floats, Floats]:
         """Return the information of the data, (K, K), with the noise subtracted, and the noise of its diagonal, (K,).
@@ -123,19 +131,21 @@ class Block:
         A cell that does not fulfil the rules counts as far as it fulfils them.
         """
         inverse, fulfilled = self.layout.inverse(self.sums)
-        k = self.layout.parameters
-        noise = self.sums[k : 2 * k].reshape(k, -1) @ (inverse * fulfilled).ravel()
-        return self._slices(self.sums, 0).sum(axis=0), noise
+        weights, k = inverse * fulfilled, self.layout.parameters
+        noise = self.sums[k : 2 * k].reshape(k, -1) @ weights.ravel()
+        return self._slices(self.sums, weights, 0).sum(axis=0), noise
 
     def candidates(self, axis: int) -> Floats:
         """Return by how much the information of the data changes when an inner edge of `axis` goes, (c - 1, K, K)."""
-        now = self._slices(self.sums, axis)
+        inverse, fulfilled = self.layout.inverse(self.sums)
+        now = self._slices(self.sums, inverse * fulfilled, axis)
         moved = np.moveaxis(self.sums, axis + 1, 1)
         sums = np.moveaxis(moved[:, :-1] + moved[:, 1:], 1, axis + 1)
         # What moves between two slices is no noise once they are one.
         apart = np.abs(self.places[:, 0] - self.places[:, 1])
         self._add(sums, (apart.sum(axis=1) == 1) & (apart[:, axis] == 1), self.places.min(axis=1))
-        return self._slices(sums, axis) - now[:-1] - now[1:]
+        inverse, fulfilled = self.layout.inverse(sums)
+        return self._slices(sums, inverse * fulfilled, axis) - now[:-1] - now[1:]
 
     def _add(self, sums: Floats, chosen: Bools, cells: Integers) -> None:
         """Add covariances of two cells that have become one, `cells`, to the noise there."""
@@ -143,11 +153,10 @@ class Block:
         values = self.values[chosen] * np.where(pairs < self.layout.parameters, 2.0, 1.0)
         np.add.at(sums, (self.layout.parameters + pairs, *cells[chosen].T), values)
 
-    def _slices(self, sums: Floats, axis: int) -> Floats:
-        """Return the information of each slice along `axis`, (c, K, K)."""
-        inverse, fulfilled = self.layout.inverse(sums)
+    def _slices(self, sums: Floats, weights: Floats, axis: int) -> Floats:
+        """Return the information of each slice along `axis`, (c, K, K), for weights 1 / v of the cells."""
         k, slices = self.layout.parameters, sums.shape[axis + 1]
-        weights = np.moveaxis(inverse * fulfilled, axis, 0).reshape(slices, 1, -1)
+        weights = np.moveaxis(weights, axis, 0).reshape(slices, 1, -1)
         rows = np.moveaxis(sums[: k + len(self.layout.pairs)], axis + 1, 0).reshape(slices, -1, weights.shape[2])
         slopes = rows[:, :k]
         result: Floats = (slopes * weights) @ np.swapaxes(slopes, 1, 2)

@@ -236,18 +236,22 @@ class _Search:
         """Try the neighbours of the edges along one axis; all else is merged beforehand."""
         positions = [list(axes) for axes in best.positions]
         state = [block.merged(axes) for block, axes in zip(self._fine, positions, strict=True)]
-        block = self._fine[region]
-        whole = [np.arange(n + 1) for n in block.shape]
-        along = block.merged([whole[a] if a == axis else places for a, places in enumerate(positions[region])])
-        for places in self._neighbours(positions[region][axis], region, axis):
-            positions[region][axis] = places
-            state[region] = along.merged([places if a == axis else np.arange(n + 1) for a, n in enumerate(along.shape)])
-            found = self._evaluated(positions, state)
-            if found.allowed and found.score < best.score:
+        across = [
+            np.arange(n + 1) if a == axis else positions[region][a] for a, n in enumerate(self._fine[region].shape)
+        ]
+        along = self._fine[region].merged(across).collected()
+        whole = [np.arange(n + 1) for n in along.shape]
+        for places in self._neighbours(positions[region][axis]):
+            if not self._wide[region][axis][places[:-1], places[1:]].all():
+                continue
+            positions[region][axis] = whole[axis] = places
+            state[region] = along.merged(whole)
+            found = self._evaluated(positions, state, best.score)
+            if found.allowed:
                 best = found
         return best
 
-    def _neighbours(self, places: Integers, region: int, axis: int) -> Iterator[Integers]:
+    def _neighbours(self, places: Integers) -> Iterator[Integers]:
         """Yield the edges of an axis with one edge removed, moved up to its neighbours, or added."""
         ends, inner = places[[0, -1]], places[1:-1]
         for at, place in enumerate(inner):
@@ -263,25 +267,31 @@ class _Search:
         parts = [block.information() for block in state]
         return np.asarray(sum(data for data, _ in parts)), np.asarray(sum(noise for _, noise in parts))
 
-    def _evaluated(self, positions: Sequence[Sequence[Integers]], state: Sequence[Block]) -> _Found:
+    def _evaluated(
+        self, positions: Sequence[Sequence[Integers]], state: Sequence[Block], below: float = np.inf
+    ) -> _Found:
+        """Return what a binning is worth; one whose score is not `below` another's is not allowed."""
         data, noise = self._total(state)
         scale = np.maximum(np.diag(data) + noise, 0.0) + self._prior
         matrix = covariance(data, self._prior, np.where(scale > 0, scale, 1.0))
         error = float(np.sqrt(matrix[self._k, self._k]))
-        exempt, failing = self._failing(state, np.where(np.isfinite(matrix[self._k]), matrix[self._k], 0.0))
         bins = sum(int(np.prod(block.shape)) for block in state)
-        wide = all(
-            self._wide[r][a][places[:-1], places[1:]].all()
-            for r, axes in enumerate(positions)
-            for a, places in enumerate(axes)
-        )
+        score = error * (1.0 + self._rules.price * bins)
+        exempt, allowed = 0, score < below and bins <= (self._rules.bins or bins)
+        if allowed:
+            exempt, failing = self._failing(state, np.where(np.isfinite(matrix[self._k]), matrix[self._k], 0.0))
+            allowed = not failing and all(
+                self._wide[r][a][places[:-1], places[1:]].all()
+                for r, axes in enumerate(positions)
+                for a, places in enumerate(axes)
+            )
         return _Found(
             positions=tuple(tuple(axes) for axes in positions),
             error=error,
-            score=error * (1.0 + self._rules.price * bins),
+            score=score,
             bins=bins,
             exempt=exempt,
-            allowed=wide and not failing and bins <= (self._rules.bins or bins) and np.isfinite(error),
+            allowed=allowed,
         )
 
     def _failing(self, state: Sequence[Block], direction: Floats) -> tuple[int, int]:
