@@ -35,8 +35,9 @@ class Layout:
         K and S.
     pairs : (P, 2) array of int
         Pairs of parameters whose derivatives' noise is kept; the first K are each parameter with itself. Rows: K
-        derivatives, P covariances of their noise, S sums of expectation and simulation's variance, then the total
-        variance, simulated events, simulated events of backgrounds, expectation, the simulation's variance.
+        derivatives, P covariances of their noise, S sums of expectation and simulation's variance, S predictions of
+        simulated events, then the total variance, simulated events, simulated events of backgrounds, expectation, the
+        simulation's variance.
     units : (S,) array
         What one more event of a sample adds to the variance of a bin, see `Bins.guard`.
     entries, background_entries, relative_error : float
@@ -54,13 +55,13 @@ class Layout:
     @property
     def facts(self) -> int:
         """The row of the total variance, the first that is neither of parameters nor of samples."""
-        return self.parameters + len(self.pairs) + self.samples
+        return self.parameters + len(self.pairs) + 2 * self.samples
 
     def inverse(self, sums: Floats) -> tuple[Floats, Floats]:
         """Return 1 / v of every cell, guarded against empty bins, and how far it fulfils the rules, from 0 to 1."""
         total, entries, background, expected, variance = sums[self.facts :]
-        own = sums[self.facts - self.samples : self.facts]
-        guard = guard_of(self.units.reshape(-1, *[1] * total.ndim), own, total)
+        own, predicted = np.split(sums[self.facts - 2 * self.samples : self.facts], 2)
+        guard = guard_of(self.units.reshape(-1, *[1] * total.ndim), own, total, predicted)
         inverse = np.divide(1.0, total + guard, out=np.zeros_like(total), where=total + guard > 0)
         fulfilled = np.ones_like(total)
         if self.entries > 0:
@@ -193,6 +194,7 @@ def blocks(grid: Grid, *, entries: float, background_entries: float, relative_er
             bins.derivative.sum(axis=1),
             noise,
             bins.expected + bins.variance,
+            np.asarray(bins.predicted),
             [
                 bins.total(),
                 bins.entries.sum(axis=0),

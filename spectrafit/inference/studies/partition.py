@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fitting.information import information
+from spectrafit.inference.studies.density import running
 from spectrafit.inference.studies.grid import Grid, same_cells
 from spectrafit.inference.studies.judgement import Judgement, judge
 from spectrafit.inference.studies.merging import Block, Layout, blocks
@@ -116,24 +117,10 @@ def _windows(block: Block) -> Floats:
     for reach in range(1, max(block.shape)):
         if not wanting.any():
             break
-        sums = block.sums
-        for axis in range(1, sums.ndim):
-            sums = _running(sums, axis, reach)
+        sums = running(block.sums, reach)
         result[:, wanting] = sums[:, wanting]
         wanting &= block.layout.inverse(sums)[1] < 1.0
     return result.reshape(len(result), -1)
-
-
-def _running(values: Floats, axis: int, reach: int) -> Floats:
-    """Return sums over the neighbours along an axis up to `reach` away."""
-    size = values.shape[axis]
-    shape = list(values.shape)
-    shape[axis] = 1
-    below = np.concatenate([np.zeros(shape), np.cumsum(values, axis=axis)], axis=axis)
-    places = np.arange(size)
-    high, low = np.minimum(places + reach + 1, size), np.maximum(places - reach, 0)
-    result: Floats = np.take(below, high, axis=axis) - np.take(below, low, axis=axis)
-    return result
 
 
 def _ordered(layout: Layout, windows: Floats, cells: Floats, direction: Floats, bins: int) -> Integers:

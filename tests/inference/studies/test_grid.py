@@ -3,6 +3,7 @@ import pytest
 
 from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.bins import Bins, Shared
+from spectrafit.inference.studies.density import running, with_prediction
 from spectrafit.inference.studies.grid import Grid, GridRegion, equal_statistics, equal_width, on_grid
 from tests.inference.studies.test_optimise import X, Y, toy, two_regions
 
@@ -56,6 +57,31 @@ def test_regions_are_numbered_one_after_the_other():
     np.testing.assert_array_equal(labels, [0, 0, 1, 0, 0, 1, 2, 2, 3, 2, 2, 3, 4, 4, 4, 5, 5])
     assert grid.starts == (0, 12)
     assert grid.merged(edges).bins.expected.sum() == pytest.approx(grid.bins.expected.sum())
+
+
+def test_windows_are_sums_over_neighbours():
+    values = np.random.default_rng(1).uniform(size=(2, 6, 4))
+    wanted = [
+        [[row[max(i - 2, 0) : i + 3, max(j - 2, 0) : j + 3].sum() for j in range(4)] for i in range(6)]
+        for row in values
+    ]
+    np.testing.assert_allclose(running(values, 2), wanted)
+
+
+def test_prediction_of_empty_cells_is_near_the_true_density():
+    few, many = with_prediction(toy(4)), toy(0, 500_000, 40_000)
+    truth = many.bins.entries[1] / 100
+    found = few.bins.predicted[1]
+    assert found.sum() == pytest.approx(few.bins.entries[1].sum())
+    empty = few.bins.entries[1] == 0
+    # Of 540 cells a half are empty; together they hold what they should, which counting says is none.
+    assert empty.sum() > 200
+    assert found[empty].sum() == pytest.approx(truth[empty].sum(), rel=0.15)
+    assert np.sqrt(np.mean((found - truth) ** 2)) < 0.5 * np.sqrt(np.mean((few.bins.entries[1] - truth) ** 2))
+    # Merged, predictions add up like events, and the guard of a coarse bin is small.
+    coarse = few.merged(((COARSE_X, COARSE_Y),)).bins
+    assert coarse.predicted.sum() == pytest.approx(few.bins.predicted.sum())
+    assert (few.bins.guard() < toy(4).bins.guard() + 1e-12).all()
 
 
 def test_usual_binnings():

@@ -7,6 +7,7 @@ import pytest
 from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.bins import Bins, Shared
 from spectrafit.inference.fitting.information import information
+from spectrafit.inference.studies.density import with_prediction
 from spectrafit.inference.studies.grid import Grid, GridRegion, equal_statistics
 from spectrafit.inference.studies.judgement import judge
 from spectrafit.inference.studies.merging import blocks
@@ -80,7 +81,7 @@ def truth():
 def test_the_binning_is_as_good_as_it_claimed(truth):
     pulls = []
     for seed in range(1, 6):
-        found = optimise(toy([seed, 0]), toy([seed, 1]), starts=1)
+        found = optimise(with_prediction(toy([seed, 0])), with_prediction(toy([seed, 1])), starts=1)
         known = truth.merged(found.edges).bins
         # With a hundred times the simulation, and with as little of it but no luck.
         more = information(known).error()
@@ -146,7 +147,10 @@ def two_regions(seed=3):
     shared = [np.concatenate([getattr(a.shared, n), getattr(b.shared, n)]) for n in ("parameters", "samples", "values")]
     bins = dataclasses.replace(
         a,
-        **{n: np.concatenate([getattr(a, n), getattr(b, n)], axis=-1) for n in ("expected", "variance", "entries")},
+        **{
+            n: np.concatenate([getattr(a, n), getattr(b, n)], axis=-1)
+            for n in ("expected", "variance", "entries", "predicted")
+        },
         **{n: np.concatenate([getattr(a, n), getattr(b, n)], axis=-1) for n in ("derivative", "noise", "residual")},
         shared=Shared(
             parameters=shared[0],
