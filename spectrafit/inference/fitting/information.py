@@ -85,7 +85,8 @@ class Information:
     noise : (K, K) array
         What of `data` is noise.
     spread : (K,) array
-        Standard error, from the simulation, of the diagonal of `data` - `noise`.
+        Standard error, from the simulation, of the diagonal of `data` - `noise`. Where few events carry the noise it is
+        up to three times too large, never too small.
     error_spread : (K,) array
         Standard error of `error(parameter)`, from the simulation.
     """

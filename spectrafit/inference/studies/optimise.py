@@ -1,9 +1,9 @@
 """Edges that make the expected error of kappa small, with all systematics, without profit from the simulation's noise.
 
 The edges of a fine grid are taken away one by one, each time the edge whose loss costs least; the best binning on the
-way is then refined by moving, adding and removing single edges. Noise is kept from profit four ways: the noise of
-derivatives is subtracted, empty bins count as holding what one event more would bring (`Bins.guard`), a bin that holds
-too few events does not count in full, and the result is judged on an independent half of the simulation.
+way is then refined by moving, adding and removing single edges. Noise is kept from profit in four ways. The noise of
+derivatives is subtracted. Empty bins count as holding what a smooth density expects there (`Bins.guard`). A bin that
+holds too few events does not count in full. The result is judged on an independent half of the simulation.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Rules:
     bins : int or None
         Most bins of all regions together.
     entries, background_entries : float
-        Least simulated events in a bin, and least simulated events of backgrounds.
+        Least simulated events in a bin, and least simulated events of backgrounds. They are counted among the events
+        the edges are chosen with: where these are a half of the simulation, the whole has twice as many.
     relative_error : float
         Greatest error of a bin's expectation from the simulation, as a share of the expectation.
     negligible : float
@@ -74,7 +75,8 @@ class Optimum:
     judging : Judgement
         On the independent events.
     trail : tuple of (int, float)
-        Bins and guarded error of kappa while edges were taken away, from the finest to the coarsest binning.
+        Bins and error of kappa while edges were taken away, from the finest to the coarsest binning, as the search has
+        the error: guarded, and bins that do not fulfil the rules count as far as they fulfil them.
     exempt : int
         Bins that hold too few events and next to no knowledge of kappa, see `Rules.negligible`.
     """
@@ -84,6 +86,16 @@ class Optimum:
     judging: Judgement
     trail: tuple[tuple[int, float], ...]
     exempt: int
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a result file keeps, as plain numbers."""
+        return {
+            "edges": [[edges.tolist() for edges in axes] for axes in self.edges],
+            "training": self.training.summary(),
+            "judging": self.judging.summary(),
+            "trail": [list(point) for point in self.trail],
+            "exempt": self.exempt,
+        }
 
 
 def optimise(
@@ -100,7 +112,8 @@ def optimise(
     Parameters
     ----------
     training, judging : Grid
-        The same cells filled with two independent halves of the simulation, each at the full exposure.
+        The same cells filled with two independent halves of the simulation, each at the full exposure. Without
+        `with_prediction` of the module `density`, every empty bin is taken to have missed a whole event of each sample.
     rules : Rules, optional
         Without them, the defaults of `Rules`.
     parameter : str

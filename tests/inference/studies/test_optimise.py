@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -209,6 +210,9 @@ def test_rules_are_kept():
     assert found.training.background_entries >= 8
     assert found.training.relative_error <= 0.3
     assert found.exempt == 0
+    summary = json.loads(json.dumps(found.summary()))
+    assert summary["edges"] == [[edges.tolist() for edges in found.edges[0]]]
+    assert summary["judging"]["guarded"] == found.judging.guarded
     x, y = found.edges[0]
     for edges, step in ((x, 0.25), (y, 0.001)):
         np.testing.assert_allclose(np.round(edges[1:-1] / step), edges[1:-1] / step, atol=1e-9)
