@@ -1,0 +1,63 @@
+"""What a binning is worth: the expected error of kappa on given simulated events, and how well these fill its bins."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from spectrafit.inference.fitting.bins import Bins
+from spectrafit.inference.fitting.information import information
+
+__all__ = ["Judgement", "judge"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Judgement:
+    """What a binning is worth on one set of simulated events.
+
+    Attributes
+    ----------
+    bins : int
+        Bins of all regions.
+    naive, corrected, guarded : float
+        Expected profiled error of kappa: as a fit of these events has it; with the noise of the derivatives subtracted;
+        with the noise of the expectation kept from profit as well.
+    uncertainty : float
+        Standard error of `guarded` that comes from the simulation.
+    entries, background_entries : float
+        Fewest simulated events in a bin, and fewest of backgrounds.
+    relative_error : float
+        Greatest relative error of a bin from the simulation; infinite for a bin in which nothing is expected.
+    """
+
+    bins: int
+    naive: float
+    corrected: float
+    guarded: float
+    uncertainty: float
+    entries: float
+    background_entries: float
+    relative_error: float
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a result file keeps, as plain numbers."""
+        return dataclasses.asdict(self)
+
+
+def judge(bins: Bins, parameter: str = "kappa") -> Judgement:
+    """Return what `bins` are worth on the events they were filled with."""
+    plain, guarded = information(bins), information(bins, guarded=True)
+    expected, variance = bins.expected.sum(axis=0), bins.variance.sum(axis=0)
+    relative = np.divide(np.sqrt(variance), expected, out=np.full(bins.size, np.inf), where=expected > 0)
+    return Judgement(
+        bins=bins.size,
+        naive=plain.error(parameter, corrected=False),
+        corrected=plain.error(parameter),
+        guarded=guarded.error(parameter),
+        uncertainty=guarded.error_of_error(parameter),
+        entries=float(bins.entries.sum(axis=0).min()),
+        background_entries=float(bins.entries[bins.background].sum(axis=0).min()),
+        relative_error=float(relative.max()),
+    )
