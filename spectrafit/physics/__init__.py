@@ -4,8 +4,9 @@ No files and no events here: scalars, numpy arrays and, where events flow throug
 GeV, angles in rad, cross sections in cm^2, magnetic moments in mu_B, charge radii in cm^2, charges in units of the
 proton's; a flavour is a PDG code (12, 14, 16, negative for antineutrinos). Modules: `constants`, `kinematics`,
 `cross_sections`, `angular`, `electromagnetic` (charge radius, millicharge), `radiative`, `couplings` (what can be
-fitted), `weighing` (events to weights), `mixing`, `moments`, `naturalness`, `atoms`. All their public names are found
-here too.
+fitted), `weighing` (events to weights), `mixing`, `moments`, `naturalness`, `atoms`; for nuclei `nucleus`,
+`nucleus_totals`, `form_factors`, `isotopes`, `quenching`; for sources `pion_decay`, `solar`, `reactor`,
+`radioactive`; for the sky `astrophysics`, `spin_precession`, `bounds`. All their public names are found here too.
 
 >>> from spectrafit import physics as ph
 >>> numu, e, t, s2w = ph.flavour("numu"), 2.0, 0.3, ph.SIN2_THETA_W
@@ -128,21 +129,33 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-# Searched in this order and imported when first asked: the table of couplings, which configuration needs, costs no
-# numba.
+# Searched in this order and imported when first asked: the table of couplings, which configuration needs, and whatever
+# else stands before the cross sections cost no numba.
 _MODULES = (
     "constants",
     "couplings",
     "naturalness",
+    "mixing",
+    "isotopes",
+    "pion_decay",
+    "solar",
+    "reactor",
+    "radioactive",
+    "astrophysics",
+    "bounds",
     "cross_sections",
     "kinematics",
     "angular",
     "electromagnetic",
     "radiative",
     "weighing",
-    "mixing",
     "moments",
     "atoms",
+    "form_factors",
+    "nucleus",
+    "nucleus_totals",
+    "quenching",
+    "spin_precession",
 )
 
 
