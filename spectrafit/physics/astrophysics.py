@@ -3,7 +3,9 @@
 A heavier neutrino decays to a lighter one and a photon, far too slowly for moments that are allowed to be seen. A
 plasmon in a dense star is heavy enough to decay to a neutrino and an antineutrino; a moment opens that channel wider,
 so cores of red giants and white dwarfs cool faster, which gives the strictest bounds (`bounds`). Both hold for Dirac
-and Majorana neutrinos. Precession of the spin is in `spin_precession`.
+and Majorana neutrinos. The note's section 2.3.4 is about the other effect, the turn of a neutrino's helicity:
+precession of the spin is in `spin_precession`; in a supernova and in the early universe scattering on charged
+particles turns it, and the bounds of their models are in `bounds`.
 
 Masses, frequencies and wave numbers in eV, moments in mu_B, densities per cm^3, rates per second; scalars, numpy and
 awkward arrays alike. A negative or NaN mass, density or energy gives NaN; a decay that cannot happen has rate 0.

@@ -55,12 +55,12 @@ def _klein_nystrand(q2: float, radius: float, ak: float) -> float:
 def helm_radius(a: Any, diffuseness: Any = 0.52, skin: Any = 0.9, c0: Any = 1.23, c1: Any = 0.6) -> Any:
     """Return the radius R_0 of Helm's ball, fm: R_0^2 = c^2 + 7 pi^2 a^2/3 - 5 s^2 with c = c0 A^(1/3) - c1.
 
-    Arguments as `helm_form_factor`; NaN where R_0^2 is negative.
+    Arguments as `helm_form_factor`; NaN where c or R_0^2 is negative.
     """
     c = c0 * np.cbrt(a) - c1
     square = c * c + 7.0 / 3.0 * (np.pi * diffuseness) ** 2 - 5.0 * skin * skin
     with np.errstate(invalid="ignore"):
-        return np.sqrt(square)
+        return np.sqrt(square) + 0.0 * np.sqrt(c)
 
 
 def helm_form_factor(q2: Any, a: Any, diffuseness: Any = 0.52, skin: Any = 0.9, c0: Any = 1.23, c1: Any = 0.6) -> Any:

@@ -93,8 +93,11 @@ def e_nu_min_nucleus(t: float, mass: float) -> float:
     return 0.5 * (t + math.sqrt(t * (t + 2.0 * mass)))
 
 
-def q2_nucleus(t: Any, mass: Any) -> Any:
-    """Return the momentum transfer squared of a recoil `t`, 2 M T, GeV^2."""
+@ufunc("float64(float64, float64)")
+def q2_nucleus(t: float, mass: float) -> float:
+    """Return the momentum transfer squared of a recoil `t` (GeV), 2 M T, GeV^2; NaN for t < 0."""
+    if not (0.0 <= t < LARGEST and 0.0 < mass < LARGEST):
+        return math.nan
     return 2.0 * mass * t
 
 

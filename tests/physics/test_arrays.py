@@ -96,9 +96,10 @@ def test_no_energy_no_cross_section_and_nonsense_is_nan(name):
 
 
 KINEMATICS = ["t_max", "e_nu_min", "q2", "theta", "cos_theta", "t_of_theta", "t_tan2_theta", "t_theta2", "dt_theta2_dt"]
+NUCLEAR = ["t_max_nucleus", "e_nu_min_nucleus", "q2_nucleus", "lindhard_quenching", "lindhard_slope"]
 
 
-@pytest.mark.parametrize("name", [*KINEMATICS, "t_theta2_small_angle", "t_at_max_t_theta2", "max_t_theta2"])
+@pytest.mark.parametrize("name", [*KINEMATICS, *NUCLEAR, "t_theta2_small_angle", "t_at_max_t_theta2", "max_t_theta2"])
 def test_kinematics_outside_the_domain_is_nan_without_a_warning(name):
     given = arguments(name)
     for key in given:

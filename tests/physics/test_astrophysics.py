@@ -1,5 +1,6 @@
 import math
 
+import awkward as ak
 import mpmath as mp
 import numpy as np
 import pytest
@@ -125,6 +126,20 @@ def test_plasmons_outside_the_domain():
         assert np.isnan(ph.plasmon_decay_rate_sm(0.93, 1e4, bad))
     for bad in (0.0, -1.0, np.nan):
         assert np.isnan(ph.plasmon_ratio_magnetic_sm(1e-12, 0.93, bad))
+
+
+def test_jagged_arrays():
+    masses = ak.Array([[0.1, 0.05], [], [0.0]])
+    for found in (
+        ph.radiative_decay_rate(1e-10, 0.0, masses, 0.01),
+        ph.radiative_lifetime(1e-10, 0.0, masses, 0.01),
+        ph.plasma_frequency_degenerate(1e6 * masses, 0.5),
+        ph.plasmon_decay_rate_magnetic(1e-12, masses, 0.01),
+        ph.plasmon_decay_rate_sm(0.93, masses, 0.01),
+        ph.plasmon_ratio_magnetic_sm(1e-12, 0.93, masses),
+    ):
+        assert ak.num(found).to_list() == [2, 0, 1]
+        assert np.isfinite(found[0, 1])
 
 
 def test_couplings_of_the_plasmon():

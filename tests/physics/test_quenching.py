@@ -69,6 +69,14 @@ def test_default_k_and_the_prefactors_behind_it():
     assert reduced == pytest.approx(11.5, rel=1e-3)
 
 
+def test_germanium():
+    e_nr = np.array([0.1, 0.3, 1.0, 3.0, 10.0]) * 1e-6
+    factor = [0.12586, 0.14573, 0.17099, 0.19809, 0.23411]
+    slope = [0.14272, 0.16510, 0.19373, 0.22491, 0.26768]
+    np.testing.assert_allclose(ph.lindhard_quenching(e_nr, 32, 0.157), factor, atol=5e-6)
+    np.testing.assert_allclose(ph.lindhard_slope(e_nr, 32, 0.157), slope, atol=6e-6)
+
+
 def test_a_spectrum_is_divided_by_the_slope():
     z, k = 32, 0.157
     ends = np.array([2e-7, 2e-6])

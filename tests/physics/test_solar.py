@@ -1,6 +1,7 @@
 from itertools import pairwise
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 import pytest
 from scipy.integrate import quad
@@ -95,6 +96,16 @@ def test_flavours_at_the_earth(component, mev, survival):
     assert e == pytest.approx(survival, abs=1e-3)
     assert e + mu + tau == pytest.approx(1.0, rel=1e-14)
     assert tau / mu == pytest.approx(0.558 / 0.442)
+
+
+@pytest.mark.parametrize("component", CONTINUA)
+def test_spectra_of_jagged_arrays(component):
+    end = ph.solar_end_point(component)
+    found = ph.solar_spectrum(component, ak.Array([[0.5 * end, 2.0 * end], [], [0.3 * end]]))
+    assert ak.num(found).to_list() == [2, 0, 1]
+    assert found[0, 0] == ph.solar_spectrum(component, 0.5 * end)
+    assert found[0, 1] == 0.0
+    assert ph.solar_spectrum(component, [0.5 * end]).shape == (1,)
 
 
 def test_flavours_of_arrays():
