@@ -80,8 +80,8 @@ Sections 2.3.3 (nuclei) and 2.3.4 (cosmological effects) are headings with littl
 scattering on nuclei adds: the magnetic part wins below a few eV of recoil only, which quenching hides. `astrophysics`
 and `spin_precession` have the effects between the stars; radiative decay is not one that can be seen:
 
->>> print(f"{1e9 * ph.t_equal_low_nucleus(32, 42, 68.84, 1e-10, s2w):.2f} eV of recoil in germanium")
-5.35 eV of recoil in germanium
+>>> print(f"{1e9 * ph.t_equal_low_nucleus(32, 42, 68.84, 1e-10, s2w):.1f} eV of recoil in germanium")
+5.4 eV of recoil in germanium
 >>> print(f"{ph.radiative_lifetime(1e-11, 0.0, 0.05, 0.001):.1e} s")
 1.5e+25 s
 

@@ -45,7 +45,7 @@ M_TAU: Final = 1.77693
 M_PI: Final = 0.13957039
 """Charged pion mass, GeV (PDG [M])."""
 ATOMIC_MASS: Final = 0.93149410372
-"""Atomic mass unit u, GeV (CODATA 2022 [M])."""
+"""Atomic mass unit u, GeV (CODATA 2022)."""
 M_W: Final = 80.3692
 """W mass, GeV (PDG 2024 [M])."""
 M_Z: Final = 91.1880

@@ -97,7 +97,7 @@ def test_nonsense_has_no_form_factor():
     for q2 in (-1e-3, math.inf, math.nan):
         assert np.isnan(ph.helm_form_factor(q2, 74))
         assert np.isnan(ph.klein_nystrand_form_factor(q2, 74))
-    assert np.isnan(ph.helm_form_factor(1e-3, [74, -74, np.nan], skin=[9.0, 0.9, 0.9])).all()
+    assert np.isnan(ph.helm_form_factor(1e-3, [74, -74, np.nan], skin=np.array([9.0, 0.9, 0.9]))).all()
     assert np.isnan(ph.klein_nystrand_form_factor(1e-3, -74))
     assert pickle.loads(pickle.dumps(ph.Helm(74))) == ph.Helm(74)
 
