@@ -65,11 +65,16 @@ def _momenta(t1: float, t2: float, mass: float) -> tuple[Any, Any]:
     return (middle + half * _NODES).ravel(), (half * _WEIGHTS).ravel()
 
 
+def _top(e_nu: float, mass: float) -> float:
+    # The compiled end point would be compiled once more to be called from here.
+    return 2.0 * e_nu * e_nu / (mass + 2.0 * e_nu)
+
+
 def _folded(e_nu: float, t1: float, t2: float, mass: float, point: float, integrand: Any) -> float:
     # What is 0, infinite or NaN for a point nucleus is so with a form factor.
     if point == 0.0 or not math.isfinite(point):
         return point
-    q, weights = _momenta(t1, min(t2, end_point_nucleus(e_nu, mass)), mass)
+    q, weights = _momenta(t1, min(t2, _top(e_nu, mass)), mass)
     t = q * q / (2.0 * mass)
     # dT = Q dQ/M
     return float(np.sum(weights * integrand(t) * q) / mass)
@@ -96,13 +101,13 @@ def sigma_nucleus_sm(
         nothing is left; a negative threshold gives NaN.
     z, n, mass, sin2_theta_w, form_factor : as `nucleus.dsigma_dt_nucleus_sm`; with a form factor no awkward arrays.
     """
-    charge = weak_charge(z, n, sin2_theta_w)
-    point = _weak(e_nu, t1, t2, charge, mass)
     if form_factor is None:
-        return point
+        return _weak(e_nu, t1, t2, weak_charge(z, n, sin2_theta_w), mass)
+    # A weak charge of 1: with two form factors the cross section is not 0 because the weak charge is.
+    point = _weak(e_nu, t1, t2, 1.0, mass)
 
     def one(e_nu: float, t1: float, t2: float, z: float, n: float, mass: float, s2w: float, point: float) -> float:
-        top = end_point_nucleus(e_nu, mass)
+        top = _top(e_nu, mass)
 
         def integrand(t: Any) -> Any:
             neutron, proton = at_recoil(form_factor, t, mass)

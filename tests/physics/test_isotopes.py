@@ -42,9 +42,9 @@ def test_a_nucleus_is_lighter_than_its_atom():
 def test_units_of_mass_time_and_moment():
     table = constants.physical_constants
     # CODATA 2018 and 2022 differ by less.
-    assert ph.ATOMIC_MASS == pytest.approx(1e-3 * table["atomic mass constant energy equivalent in MeV"][0], rel=1e-8)
-    assert ph.BOHR_MAGNETON == pytest.approx(table["Bohr magneton in eV/T"][0], rel=1e-8)
-    assert ph.HBAR == pytest.approx(constants.hbar / constants.e, rel=1e-14)
+    assert pytest.approx(1e-3 * table["atomic mass constant energy equivalent in MeV"][0], rel=1e-8) == ph.ATOMIC_MASS
+    assert pytest.approx(table["Bohr magneton in eV/T"][0], rel=1e-8) == ph.BOHR_MAGNETON
+    assert pytest.approx(constants.hbar / constants.e, rel=1e-14) == ph.HBAR
 
 
 def test_cross_section_per_atom_is_the_mean_of_its_isotopes():
