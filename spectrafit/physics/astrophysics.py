@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from spectrafit.physics.constants import ALPHA, G_F, HBAR, HBARC, M_E, N_A, SIN2_THETA_W
+from spectrafit.physics.domain import not_negative, positive
 
 __all__ = [
     "plasma_frequency_degenerate",
@@ -37,13 +38,6 @@ _PER_CM3 = (HBARC * 1e9) ** 3
 """(hbar c)^3, eV^3 cm^3: a density per cm^3 to eV^3."""
 _MU_B2 = math.pi * ALPHA / (_M_E * _M_E)
 """mu_B^2 = e^2/(4 m_e^2), eV^-2."""
-
-
-def not_negative(x: Any) -> Any:
-    """Return `x` where it is not negative, else NaN."""
-    root = np.sqrt(x)
-    # Not the square of the root: that would round.
-    return x + 0.0 * root
 
 
 def _moment2(mu: Any, eps: Any) -> Any:
@@ -172,5 +166,4 @@ def plasmon_ratio_magnetic_sm(mu: Any, coupling2: Any, virtuality: Any) -> Any:
     """
     scale = 2.0 * math.pi**2 * ALPHA * ALPHA / (_M_E * _M_E * _G_F * _G_F)
     with np.errstate(all="ignore"):
-        positive = virtuality + 0.0 * np.log(virtuality)
-        return scale * _moment2(mu, 0.0) / (coupling2 * positive)
+        return scale * _moment2(mu, 0.0) / (coupling2 * positive(virtuality))

@@ -28,8 +28,11 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import numpy as np
+
 from spectrafit.physics.compiled import scalar, ufunc
 from spectrafit.physics.constants import ALPHA, CHARGE_RADIUS_COEFFICIENT, G_F, HBARC2, SIGMA_MAGNETIC
+from spectrafit.physics.domain import positive
 from spectrafit.physics.kinematics import LARGEST
 
 __all__ = [
@@ -235,8 +238,11 @@ def dsigma_dt_nucleus_charge_radius(
 
 
 def weak_charge_millicharge(t: Any, z: Any, mass: Any, q: Any) -> Any:
-    """Return the shift of the weak charge by a millicharge, -2 sqrt(2) pi alpha Z q/(G_F M T), before form factors."""
-    return -_MILLICHARGE * z * q / (mass * t)
+    """Return the shift of the weak charge by a millicharge, -2 sqrt(2) pi alpha Z q/(G_F M T), before form factors.
+
+    NaN for a recoil or a mass that is not positive.
+    """
+    return -_MILLICHARGE * z * q / positive(np.multiply(mass, t))
 
 
 def dsigma_dt_nucleus_millicharge(

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from spectrafit.physics.constants import M_MU, M_PI
+from spectrafit.physics.domain import positive
 
 __all__ = [
     "pion_decay_flux",
@@ -82,8 +83,8 @@ def pion_decay_flux(protons: Any, distance_m: Any, per_proton: Any = 0.085) -> A
     protons : array_like of float
         Protons on target; per second they give a flux per second.
     distance_m : array_like of float
-        Distance from the target, m.
+        Distance from the target, m; not positive gives NaN.
     per_proton : array_like of float
         Neutrinos of each flavour per proton, 0.08 to 0.09 at the SNS [M].
     """
-    return per_proton * protons / (4.0 * math.pi * (100.0 * distance_m) ** 2)
+    return per_proton * protons / (4.0 * math.pi * (100.0 * positive(distance_m)) ** 2)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from spectrafit.physics.domain import positive
+
 __all__ = ["CAPTURE_LINES", "source_flux"]
 
 CAPTURE_LINES: Final[dict[str, tuple[tuple[float, float], ...]]] = {
@@ -19,4 +21,4 @@ CAPTURE_LINES: Final[dict[str, tuple[tuple[float, float], ...]]] = {
 
 def source_flux(activity_bq: Any, distance_m: Any) -> Any:
     """Return the neutrinos per cm^2 and second at a distance (m) from a small source of an activity in Bq."""
-    return activity_bq / (4.0 * math.pi * (100.0 * distance_m) ** 2)
+    return activity_bq / (4.0 * math.pi * (100.0 * positive(distance_m)) ** 2)

@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from spectrafit.physics.domain import positive
+
 __all__ = [
     "ENERGY_PER_FISSION_MEV",
     "FISSION_FRACTIONS",
@@ -102,13 +104,13 @@ def reactor_flux(
     power_gw : array_like of float
         Thermal power, GW.
     distance_m : array_like of float
-        Distance from the core, m.
+        Distance from the core, m; not positive gives NaN.
     nu_per_fission : array_like of float
         Antineutrinos per fission; the integral of a spectrum for the flux above a threshold.
     fractions, energies_mev : as `energy_per_fission_mev`.
     """
     rate = fission_rate(power_gw, fractions, energies_mev)
-    return nu_per_fission * rate / (4.0 * math.pi * (100.0 * distance_m) ** 2)
+    return nu_per_fission * rate / (4.0 * math.pi * (100.0 * positive(distance_m)) ** 2)
 
 
 def reactor_spectrum(

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from spectrafit.physics.astrophysics import not_negative
 from spectrafit.physics.constants import BOHR_MAGNETON, G_F, HBARC, N_A, SOLAR_MATTER_COEFFICIENT
 from spectrafit.physics.cross_sections import flavour
+from spectrafit.physics.domain import positive
 
 __all__ = [
     "matter_potential",
@@ -88,7 +88,7 @@ def spin_precession_probability_matter(
     """
     turn = 2.0 * (mu * magneton * field)
     with np.errstate(all="ignore"):
-        detuning = potential - np.divide(dm2 * cos2_theta, 2e9 * not_negative(e_nu))
+        detuning = potential - np.divide(dm2 * cos2_theta, 2e9 * positive(e_nu))
         split = np.hypot(turn, detuning)
         # Without field and detuning nothing turns: 0, not 0/0.
         amplitude = turn / np.maximum(split, np.nextafter(0.0, 1.0)) * np.sin(split * length / (2.0 * _HBARC_EV_M))
@@ -146,9 +146,9 @@ def spin_flavour_resonance_density(dm2: Any, cos2_theta: Any, e_nu: Any) -> Any:
     Parameters
     ----------
     dm2, cos2_theta, e_nu : array_like of float
-        Mass splitting, eV^2, cosine of twice the mixing angle, neutrino energy, GeV.
+        Mass splitting, eV^2, cosine of twice the mixing angle, neutrino energy, GeV, positive.
     """
-    return dm2 * cos2_theta / (SOLAR_MATTER_COEFFICIENT * (e_nu * 1e3))
+    return dm2 * cos2_theta / (SOLAR_MATTER_COEFFICIENT * (positive(e_nu) * 1e3))
 
 
 def spin_flavour_adiabaticity(mu: Any, field: Any, gradient: Any, magneton: float = BOHR_MAGNETON) -> Any:
@@ -161,4 +161,5 @@ def spin_flavour_adiabaticity(mu: Any, field: Any, gradient: Any, magneton: floa
         Change of D along the path, eV/m.
     """
     turn = 2.0 * (mu * magneton * field)
-    return turn * turn / (np.abs(gradient) * _HBARC_EV_M)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.divide(turn * turn, np.abs(gradient) * _HBARC_EV_M)
