@@ -5,7 +5,9 @@ No files and no events here. Energies are in GeV, angles in rad, cross sections 
 charge radii in cm^2, charges in units of the proton's. A flavour is a PDG code (12, 14, 16, negative for
 antineutrinos). Modules: `constants`, `flavours`, `kinematics`, `cross_sections`, `angular`, `electromagnetic` (charge
 radius, millicharge), `radiative`, `couplings` (the couplings that can be fitted), `weighing` (events to weights),
-`mixing`, `moments`, `naturalness`, `atoms`. All their public names are found here too.
+`mixing`, `moments`, `naturalness`, `atoms`; for nuclei `nucleus`, `nucleus_totals`, `form_factors`, `isotopes`,
+`quenching`; for sources `pion_decay`, `solar`, `reactor`, `radioactive`; for the sky `astrophysics`, `spin_precession`,
+`bounds`. All their public names are found here too.
 
 >>> from spectrafit import physics as ph
 >>> numu, e, t, s2w = ph.flavour("numu"), 2.0, 0.3, ph.SIN2_THETA_W
@@ -75,6 +77,15 @@ event:
 10.0 0.3 +0.23 %
 2.0 0.01 +6.76 %
 
+Sections 2.3.3 (nuclei) and 2.3.4 (cosmological effects) are headings with little below. `nucleus` says what
+scattering on nuclei adds: the magnetic part wins below a few eV of recoil only, which quenching hides. `astrophysics`
+and `spin_precession` have the effects between the stars; radiative decay is not one that can be seen:
+
+>>> print(f"{1e9 * ph.t_equal_low_nucleus(32, 42, 68.84, 1e-10, s2w):.1f} eV of recoil in germanium")
+5.4 eV of recoil in germanium
+>>> print(f"{ph.radiative_lifetime(1e-11, 0.0, 0.05, 0.001):.1e} s")
+1.5e+25 s
+
 "Turning active neutrinos into sterile" (before equation 27) is true for Dirac neutrinos only: for Majorana neutrinos
 the flipped state is the antineutrino.
 
@@ -128,22 +139,34 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-# Searched in this order and imported when first asked: the table of couplings, which configuration needs, costs no
-# numba.
+# Searched in this order and imported when first asked: the table of couplings, which configuration needs, and whatever
+# else stands before the cross sections cost no numba.
 _MODULES = (
     "constants",
     "flavours",
     "couplings",
     "naturalness",
+    "mixing",
+    "isotopes",
+    "pion_decay",
+    "solar",
+    "reactor",
+    "radioactive",
+    "astrophysics",
+    "bounds",
     "cross_sections",
     "kinematics",
     "angular",
     "electromagnetic",
     "radiative",
     "weighing",
-    "mixing",
     "moments",
     "atoms",
+    "form_factors",
+    "nucleus",
+    "nucleus_totals",
+    "quenching",
+    "spin_precession",
 )
 
 

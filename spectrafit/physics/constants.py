@@ -12,14 +12,18 @@ from typing import Final
 
 __all__ = [
     "ALPHA",
+    "ATOMIC_MASS",
+    "BOHR_MAGNETON",
     "CHARGE_RADIUS_COEFFICIENT",
     "G_F",
+    "HBAR",
     "HBARC",
     "HBARC2",
     "LEPTON_MASSES",
     "MILLICHARGE_COEFFICIENT",
     "M_E",
     "M_MU",
+    "M_PI",
     "M_TAU",
     "M_W",
     "M_Z",
@@ -38,6 +42,10 @@ M_MU: Final = 0.1056583755
 """Muon mass, GeV (CODATA 2022)."""
 M_TAU: Final = 1.77693
 """Tau mass, GeV (PDG 2024 [M])."""
+M_PI: Final = 0.13957039
+"""Charged pion mass, GeV (PDG [M])."""
+ATOMIC_MASS: Final = 0.93149410372
+"""Atomic mass unit u, GeV (CODATA 2022)."""
 M_W: Final = 80.3692
 """W mass, GeV (PDG 2024 [M])."""
 M_Z: Final = 91.1880
@@ -49,10 +57,14 @@ ALPHA: Final = 7.2973525643e-3
 """Fine-structure constant at zero momentum transfer (CODATA 2022)."""
 G_F: Final = 1.1663788e-5
 """Fermi constant, GeV^-2 (PDG 2022 and later [M]; CODATA 2022 is 9e-8 lower, relatively)."""
+HBAR: Final = 6.62607015e-34 / (2.0 * math.pi) / 1.602176634e-19
+"""hbar, eV s: exact, from the defining constants of the SI."""
 HBARC: Final = 6.62607015e-34 * 299792458.0 / (2.0 * math.pi) / 1.602176634e-19 * 1e-9 * 1e2
 """hbar c, GeV cm: exact, from the defining constants of the SI."""
 HBARC2: Final = HBARC * HBARC
 """(hbar c)^2, GeV^2 cm^2: turns a natural cross section in GeV^-2 into cm^2."""
+BOHR_MAGNETON: Final = 5.7883817982e-5
+"""mu_B, eV/T (CODATA 2022): for moments in fields; in cross sections it is e/(2 m_e), with alpha and m_e."""
 N_A: Final = 6.02214076e23
 """Avogadro's number, exact; electron densities of the Sun are quoted in N_A per cm^3."""
 

@@ -11,7 +11,7 @@ import boost_histogram as bh
 import numpy as np
 
 from spectrafit import config
-from spectrafit.arraytypes import Integers, Places
+from spectrafit.arraytypes import Floats, Integers, Places
 from spectrafit.errors import ConfigError
 from spectrafit.events import expressions
 from spectrafit.templates.fill import AxisIndex, axis_index, number

@@ -1,6 +1,7 @@
-"""A row's `inputs` of `reference_values.json` in, its `value` in the row's unit out, through the public functions.
+"""A row's `inputs` of `reference_values.json` or `more_reference.json` in, its `value` in the row's unit out.
 
-One entry per quantity of the file. What happens here is a change of names and units and nothing else.
+One entry per quantity of the files, through the public functions. What happens here is a change of names and units
+and nothing else.
 """
 
 import math
@@ -49,6 +50,63 @@ def _minimal(i: Inputs, model: str, which: int) -> complex:
 def _solar(i: Inputs) -> tuple[float, float]:
     return i["E_MeV"] * 1e-3, i["ne_NA_per_cm3"]
 
+
+def _form_factor(i: Inputs) -> Any:
+    a = i["A"] if "A" in i else i["Z"] + i["N"]
+    return _of_mass_number(i)(a)
+
+
+def _of_mass_number(i: Inputs) -> Any:
+    kind = i["form_factor"]
+    if kind == "helm":
+        return lambda a: ph.Helm(a, i["a_fm"], i["s_fm"], i["c0_fm"], i["c1_fm"])
+    if kind == "klein_nystrand":
+        return lambda a: ph.KleinNystrand(a, i["r0_fm"], i["ak_fm"])
+    assert kind == "unity"
+    return lambda a: None
+
+
+def _nucleus(i: Inputs) -> tuple[float, ...]:
+    return i["E_nu_GeV"], i["T_GeV"], i["Z"], i["N"], i["M_GeV"]
+
+
+def _per_atom(i: Inputs) -> float:
+    def one(isotope: ph.Isotope) -> Any:
+        return ph.dsigma_dt_nucleus_sm(
+            i["E_nu_GeV"],
+            i["T_GeV"],
+            isotope.z,
+            isotope.n,
+            isotope.mass,
+            i["sin2_theta_W"],
+            _of_mass_number(i)(isotope.a),
+        )
+
+    listed = [ph.Isotope(i["Z"], one["A"], one["abundance"], one["M_GeV"]) for one in i["isotopes"]]
+    return ph.per_atom(listed, one)
+
+
+def _lindhard(function: Any, i: Inputs) -> float:
+    return function(i["E_nr_keV"] * 1e-6, i["Z"], i["k"])
+
+
+def _fractions(i: Inputs) -> tuple[Any, Any]:
+    return i["fission_fractions"], i["energy_per_fission_MeV"]
+
+
+def _turn(i: Inputs) -> tuple[float, float, float]:
+    return i["mu_muB"], i["B_T"], i["L_m"]
+
+
+SPIN_FLIPS = {
+    "dirac_nueL_nueR": ("nue", None),
+    "dirac_numuL_numuR": ("numu", None),
+    "dirac_nutauL_nutauR": ("nutau", None),
+    "majorana_nue_antinumu": ("nue", "numubar"),
+    "majorana_nue_antinutau": ("nue", "nutaubar"),
+    "majorana_numu_antinue": ("numu", "nuebar"),
+    "majorana_numu_antinutau": ("numu", "nutaubar"),
+}
 
 QUANTITIES: dict[str, Callable[[Inputs], float]] = {
     "constant:m_e": lambda i: ph.M_E,
@@ -157,4 +215,73 @@ QUANTITIES: dict[str, Callable[[Inputs], float]] = {
     "naturalness_dirac_mu_max": lambda i: ph.natural_dirac_moment(i["m_nu_eV"], i["Lambda_TeV"]),
     "naturalness_dirac_mu_max_16pi_over_alpha": lambda i: ph.natural_dirac_moment_loop(i["m_nu_eV"], i["Lambda_TeV"]),
     "naturalness_majorana_mu_max": lambda i: ph.natural_majorana_moment(i["pair"], i["m_nu_eV"], i["Lambda_TeV"]),
+    "T_max_nucleus": lambda i: ph.t_max_nucleus(i["E_nu_GeV"], i["M_GeV"]),
+    "E_nu_min_nucleus": lambda i: ph.e_nu_min_nucleus(i["T_GeV"], i["M_GeV"]),
+    "weak_charge": lambda i: ph.weak_charge(i["Z"], i["N"], i["sin2_theta_W"]),
+    "helm_form_factor": lambda i: ph.helm_form_factor(
+        i["Q2_GeV2"], i["A"], i["a_fm"], i["s_fm"], i["c0_fm"], i["c1_fm"]
+    ),
+    "klein_nystrand_form_factor": lambda i: ph.klein_nystrand_form_factor(i["Q2_GeV2"], i["A"], i["r0_fm"], i["ak_fm"]),
+    "dsigma_dt_cevns_sm": lambda i: ph.dsigma_dt_nucleus_sm(*_nucleus(i), i["sin2_theta_W"], _form_factor(i)),
+    "dsigma_dt_cevns_charge_radius": lambda i: ph.dsigma_dt_nucleus_charge_radius(
+        *_nucleus(i), i["r2_cm2"], i["sin2_theta_W"], _form_factor(i), transitions=i.get("r2_offdiag_abs_cm2", ())
+    ),
+    "dsigma_dt_cevns_millicharge": lambda i: ph.dsigma_dt_nucleus_millicharge(
+        *_nucleus(i), i["q_e"], i["sin2_theta_W"], _form_factor(i), transitions=i.get("q_offdiag_abs_e", ())
+    ),
+    "dsigma_dt_nucleus_magnetic": lambda i: ph.dsigma_dt_nucleus_magnetic(
+        i["E_nu_GeV"], i["T_GeV"], i["mu_muB"], i["Z"], i["M_GeV"], _form_factor(i)
+    ),
+    "sigma_cevns_sm_above": lambda i: ph.sigma_nucleus_sm(
+        i["E_nu_GeV"], i["T_min_GeV"], math.inf, i["Z"], i["N"], i["M_GeV"], i["sin2_theta_W"], _form_factor(i)
+    ),
+    "sigma_nucleus_magnetic_above": lambda i: ph.sigma_nucleus_magnetic(
+        i["E_nu_GeV"], i["T_min_GeV"], math.inf, i["mu_muB"], i["Z"], i["M_GeV"], _form_factor(i)
+    ),
+    "T_equal_lowT_nucleus": lambda i: ph.t_equal_low_nucleus(
+        i["Z"], i["N"], i["M_GeV"], i["mu_muB"], i["sin2_theta_W"]
+    ),
+    "dsigma_dt_cevns_sm_element": _per_atom,
+    "lindhard_quenching": lambda i: _lindhard(ph.lindhard_quenching, i),
+    "lindhard_dEee_dEnr": lambda i: _lindhard(ph.lindhard_slope, i),
+    "lindhard_recoil_energy": lambda i: 1e6 * ph.lindhard_recoil_energy(i["E_ee_keV"] * 1e-6, i["Z"], i["k"]),
+    "lindhard_k_default": lambda i: ph.lindhard_k(i["Z"], i["A"]),
+    "free_electron_fraction": lambda i: ph.free_electrons(i["T_keV"] * 1e-6, i["shells_keV_n"]) / i["Z"],
+    "dsigma_dt_atom_step_sm": lambda i: ph.dsigma_dt_sm_atom(
+        _pdg(i), i["E_nu_MeV"] * 1e-3, i["T_keV"] * 1e-6, i["sin2_theta_W"], i["shells_keV_n"]
+    ),
+    "dsigma_dt_atom_step_magnetic": lambda i: ph.dsigma_dt_magnetic_atom(
+        i["E_nu_MeV"] * 1e-3, i["T_keV"] * 1e-6, i["mu_muB"], i["shells_keV_n"]
+    ),
+    "dar_numu_line_energy": lambda i: 1e3 * ph.pion_decay_line_numu(i["m_pi_MeV"] * 1e-3, i["m_mu_MeV"] * 1e-3),
+    "dar_spectrum_nue": lambda i: 1e-3 * ph.pion_decay_nue(i["E_MeV"] * 1e-3, i["m_mu_MeV"] * 1e-3),
+    "dar_fraction_above_nue": lambda i: ph.pion_decay_fraction_above_nue(i["E_MeV"] * 1e-3, i["m_mu_MeV"] * 1e-3),
+    "dar_spectrum_numubar": lambda i: 1e-3 * ph.pion_decay_numubar(i["E_MeV"] * 1e-3, i["m_mu_MeV"] * 1e-3),
+    "dar_fraction_above_numubar": lambda i: ph.pion_decay_fraction_above_numubar(
+        i["E_MeV"] * 1e-3, i["m_mu_MeV"] * 1e-3
+    ),
+    "reactor_energy_per_fission": lambda i: ph.energy_per_fission_mev(*_fractions(i)),
+    "reactor_fission_rate": lambda i: ph.fission_rate(i["P_th_GW"], *_fractions(i)),
+    "reactor_flux": lambda i: ph.reactor_flux(i["P_th_GW"], i["L_m"], i["nu_per_fission"], *_fractions(i)),
+    "reactor_spectrum_huber_mueller": lambda i: (
+        1e-3 * ph.reactor_spectrum(i["E_MeV"] * 1e-3, i["fission_fractions"], i["coefficients"])
+    ),
+    "radiative_decay_rate": lambda i: ph.radiative_decay_rate(i["mu_muB"], i["eps_muB"], i["m_i_eV"], i["m_j_eV"]),
+    "radiative_lifetime": lambda i: ph.radiative_lifetime(i["mu_muB"], i["eps_muB"], i["m_i_eV"], i["m_j_eV"]),
+    "plasma_frequency_degenerate": lambda i: ph.plasma_frequency_degenerate(i["rho_g_cm3"], i["Y_e"]),
+    "plasma_frequency_nonrelativistic": lambda i: ph.plasma_frequency_nonrelativistic(i["n_e_cm3"]),
+    "plasmon_decay_rate_magnetic": lambda i: ph.plasmon_decay_rate_magnetic(i["mu_muB"], i["omega_eV"], i["k_eV"]),
+    "plasmon_decay_rate_sm": lambda i: ph.plasmon_decay_rate_sm(i["C_V2"], i["omega_eV"], i["k_eV"]),
+    "plasmon_ratio_magnetic_sm": lambda i: ph.plasmon_ratio_magnetic_sm(i["mu_muB"], i["C_V2"], i["K2_eV2"]),
+    "spin_precession_phase": lambda i: ph.spin_precession_phase(*_turn(i), i["mu_B_eV_per_T"]),
+    "spin_precession_probability": lambda i: ph.spin_precession_probability(*_turn(i), i["mu_B_eV_per_T"]),
+    "spin_precession_probability_matter": lambda i: ph.spin_precession_probability_matter(
+        *_turn(i), i["E_MeV"] * 1e-3, i["dm2_eV2"], i["cos2theta"], i["V_eV"], i["mu_B_eV_per_T"]
+    ),
+    "spin_matter_potential": lambda i: ph.spin_flip_potential(
+        *SPIN_FLIPS[i["channel"]], i["ne_NA_cm3"], i["nn_NA_cm3"]
+    ),
+    "spin_flavour_resonance_density": lambda i: ph.spin_flavour_resonance_density(
+        i["dm2_eV2"], i["cos2theta"], i["E_MeV"] * 1e-3
+    ),
 }
