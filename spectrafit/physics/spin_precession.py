@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from spectrafit.physics.constants import BOHR_MAGNETON, G_F, HBARC, N_A, SOLAR_MATTER_COEFFICIENT
-from spectrafit.physics.cross_sections import flavour
 from spectrafit.physics.domain import positive
+from spectrafit.physics.flavours import flavour
 
 __all__ = [
     "matter_potential",
