@@ -163,3 +163,27 @@ def test_kernels_call_each_other_without_being_compiled_into_each_other(tmp_path
     assert said[0] == ["28.0", "False", "0", "1", "-14.0", "0"]
     # From the cache, in another process with other addresses.
     assert said[1][:1] + said[1][2:] == ["28.0", "0", "1", "-14.0", "1"]
+
+
+def test_compiling_is_told_once_with_a_count(tmp_path) -> None:
+    code = """
+        import sys
+        from numba import njit
+        from spectrafit.jit import announce
+        announce(sys.stdout)
+        if sys.argv[1] == "compile":
+            njit(lambda x: x + 1)(1)
+            njit(lambda x: x + 2)(1)
+        """
+    (tmp_path / "mine.py").write_text(textwrap.dedent(code))
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+
+    def say(how: str) -> list[str]:
+        command = [sys.executable, "-B", "mine.py", how]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    begun, ended = say("compile")
+    assert begun.startswith("compiling kernels, once")
+    assert ended.startswith("compiled 2 kernels in ")
+    assert say("nothing") == []
