@@ -8,6 +8,7 @@ one. Small functions that a kernel needs for each bin are marked with `inlined`;
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import re
@@ -15,7 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from hashlib import sha1
 from pathlib import Path
 from typing import Any
@@ -212,18 +213,16 @@ class _Watch:
             print(f"compiled {self.count} kernels in {self.seconds:.1f} s; they are kept", file=self.stream, flush=True)
 
 
-@contextmanager
-def announce(stream: Any) -> Iterator[None]:
-    """Say on `stream` when kernels are compiled within the block, and how many; say nothing if none are."""
+def announce(stream: Any) -> None:
+    """Say on `stream` when kernels begin to be compiled, and at the end how many were; say nothing if none are.
+
+    For processes with somebody in front of them: a first fit would seem to hang.
+    """
     from numba.core import event
 
     watch = _Watch(stream)
     event.register("numba:compile", watch)
-    try:
-        yield
-    finally:
-        event.unregister("numba:compile", watch)
-        watch.close()
+    atexit.register(watch.close)
 
 
 def make_room(package: str) -> str | None:

@@ -117,3 +117,73 @@ def test_a_kernel_follows_what_is_compiled_into_it(tmp_path) -> None:
     assert say(1, 1.1e9, "look") == "1"
     assert say(2, 4e9, "blindly") == "1"
     assert say(2, 4e9, "look") == "2"
+
+
+def test_kernels_call_each_other_without_being_compiled_into_each_other(tmp_path) -> None:
+    """Each is compiled once, a change of the callee alone reaches the caller, and an optional one waits."""
+    code = """
+        import numpy as np
+        from numba import types
+        from spectrafit.jit import inlined, kernel
+        VECTOR = types.float64[::1]
+
+        @inlined
+        def square(x):
+            return x * x
+
+        @kernel(types.float64(VECTOR), fastmath=True)
+        def total(x):
+            result = 0.0
+            for i in range(x.size):
+                result += square(x[i])
+            return result
+
+        @kernel(types.float64(VECTOR), optional=True)
+        def seldom(x):
+            return -total(x)
+
+        @kernel(types.float64(VECTOR, types.boolean), entry=True)
+        def outer(x, rare):
+            return seldom(x) if rare else 2.0 * total(x)
+
+        x = np.arange(4.0)
+        print(outer(x, False), "square" in outer.dispatcher.inspect_llvm(outer.dispatcher.signatures[0]))
+        print(len(seldom.dispatcher.signatures), len(total.dispatcher.signatures))
+        seldom.prepare()
+        print(outer(x, True), sum(total.dispatcher.stats.cache_hits.values()))
+        """
+    (tmp_path / "mine.py").write_text(textwrap.dedent(code))
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    said = [
+        subprocess.run(
+            [sys.executable, "-B", "mine.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        ).stdout.split()
+        for _ in range(2)
+    ]
+    assert said[0] == ["28.0", "False", "0", "1", "-14.0", "0"]
+    # From the cache, in another process with other addresses.
+    assert said[1][:1] + said[1][2:] == ["28.0", "0", "1", "-14.0", "1"]
+
+
+def test_compiling_is_told_once_with_a_count(tmp_path) -> None:
+    code = """
+        import sys
+        from numba import njit
+        from spectrafit.jit import announce
+        announce(sys.stdout)
+        if sys.argv[1] == "compile":
+            njit(lambda x: x + 1)(1)
+            njit(lambda x: x + 2)(1)
+        """
+    (tmp_path / "mine.py").write_text(textwrap.dedent(code))
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
+
+    def say(how: str) -> list[str]:
+        command = [sys.executable, "-B", "mine.py", how]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    begun, ended = say("compile")
+    assert begun.startswith("compiling kernels, once")
+    assert ended.startswith("compiled 2 kernels in ")
+    assert say("nothing") == []

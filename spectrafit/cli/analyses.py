@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,6 +26,7 @@ from spectrafit.cli.options import (
     interactive,
 )
 from spectrafit.errors import ConfigError
+from spectrafit.jit import announce
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -256,6 +258,8 @@ def _check_output(output: Path, analysis: Path, overrides: list[str] | None, sav
 def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
     from spectrafit.interop.pyhf import fit_workspace
 
+    if interactive():
+        announce(sys.stderr)
     result = fit_workspace(path, measurement=measurement, patch=patch)
     if json:
         import json as writer
@@ -290,6 +294,8 @@ def _templates(
     cache: Path | None,
     skip_bad_files: bool,
 ) -> Templates:
+    if interactive():
+        announce(sys.stderr)
     if saved is not None:
         filled = sf.Templates.load(saved, analysis=analysis)
         _tell_age(saved, analysis)

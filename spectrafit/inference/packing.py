@@ -146,7 +146,7 @@ def _reach(model: Model, index: Mapping[str, int]) -> tuple[Integers, Integers]:
     """Return the first bin whose prediction each parameter moves, and the one after the last."""
     first, last = np.full(len(index), model.n_bins), np.zeros(len(index), dtype=np.int64)
     for component in model.components:
-        whole = [x.parameter for x in (*component.factors, *component.morphs)]
+        whole = [factor.parameter for factor in component.factors] + [morph.parameter for morph in component.morphs]
         spans = [(name, component.start, component.stop) for name in whole]
         for names in component.bin_factors:
             spans += [(name, component.start + i, component.start + i + 1) for i, name in enumerate(names) if name]

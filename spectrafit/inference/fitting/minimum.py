@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.arraytypes import Flags, Floats
-from spectrafit.inference.kernels.evaluate import evaluate, evaluate_gradient, fill_hessian
+from spectrafit.inference.kernels.cholesky import inverse
+from spectrafit.inference.kernels.evaluate import evaluate, evaluate_gradient, fill_hessian, fill_information
 from spectrafit.inference.kernels.fields import Observed, workspace
 from spectrafit.inference.kernels.newton import CONVERGED, descend, minimise
 from spectrafit.inference.likelihood import Likelihood
@@ -45,6 +46,8 @@ class Problem:
     """
 
     def __init__(self, model: Model, data: npt.ArrayLike | None = None, *, measured: Observed | None = None) -> None:
+        for kernel in (evaluate_gradient, fill_information, fill_hessian, minimise, inverse):
+            kernel.prepare()
         self.model = model
         self.likelihood = Likelihood(model)
         self.arrays = self.likelihood.arrays
