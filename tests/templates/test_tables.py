@@ -1,3 +1,4 @@
+import msgspec
 import numpy as np
 import pytest
 
@@ -45,8 +46,6 @@ def test_other_counts_take_the_place_of_the_first(ntuples, analysis):
     ],
 )
 def test_counts_that_do_not_fit_are_named(analysis, counts, message):
-    import msgspec
-
     cells = build(analysis).cells
     wrong = msgspec.structs.replace(analysis, counts=(config.CountsSample(name="new", counts=counts),))
     with pytest.raises(ConfigError, match=message):
