@@ -61,9 +61,11 @@ def chosen(patterns: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]
 
 
 class Axis(Keys, frozen=True, kw_only=True):
-    """One axis of a region: an observable (`t_reco`, `t_theta2_reco`, ... or any column) and its bin edges.
+    """One axis of a region: an observable and its bin edges.
 
-    Either `edges` (strictly increasing), or `bins` and `range`, with `log = true` for logarithmic spacing.
+    The observable is a name (`t_reco`, `t_theta2_reco`, ...), a column, or any expression of both; shift systematics
+    move every column it is made of. Give either `edges` (strictly increasing), or `bins` and `range`, with `log = true`
+    for logarithmic spacing.
     """
 
     observable: str
@@ -90,7 +92,10 @@ class Axis(Keys, frozen=True, kw_only=True):
 
 
 class Region(Keys, frozen=True, kw_only=True):
-    """One N-dimensional histogram: its axes and a `cut`; regions of one analysis share no event."""
+    """One N-dimensional histogram: its axes, a `cut`, and the samples it takes.
+
+    Regions of one analysis share no event.
+    """
 
     name: str
     axes: tuple[Axis, ...]

@@ -87,7 +87,11 @@ def assemble(
 
 
 def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
-    """Return the templates as the likelihood takes them: scaled as `normalise` asks. Errors as in `assemble`."""
+    """Return the templates as the likelihood takes them: with the analysis' counts, scaled as `normalise` asks.
+
+    Errors as in `assemble`.
+    """
+    templates = templates.with_counts(analysis)
     if not analysis.normalise:
         return templates
     scales = _scales(analysis, templates)

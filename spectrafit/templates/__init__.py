@@ -1,1 +1,1 @@
-"""`Events` in, `Templates` out: observables, regions, weights, the fill, systematics and what is kept on disk."""
+"""From events or tables to templates: observables, regions, the fill, cells, systematics and what is kept on disk."""

@@ -1,4 +1,4 @@
-"""A noisy histogram in, the same without its spikes out: Tukey's running medians 353QH, twice.
+"""Smoothing of noisy histograms by Tukey's running medians 353QH, twice.
 
 J. H. Friedman, Data analysis techniques for high energy particle physics, SLAC-176 (1974); the smoother ROOT users know
 as TH1::Smooth. Medians of 3, 5 and 3 remove spikes, flat tops of three are rounded by parabolas (Q), a hanning mean (H)
@@ -8,11 +8,10 @@ smooths what is left; the same is done to the residuals and added ("twice").
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from spectrafit.arraytypes import Floats
 
 __all__ = ["smooth", "smooth_line"]
-
-Floats = NDArray[np.float64]
 
 
 def smooth(values: Floats) -> Floats:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import boost_histogram as bh
+import msgspec
 import numpy as np
 
 from spectrafit.arraytypes import Floats, Integers
@@ -20,6 +21,7 @@ from spectrafit.templates.cells import Cells
 from spectrafit.templates.merging import Edges
 from spectrafit.templates.printing import columns, table
 from spectrafit.templates.regions import RegionBins
+from spectrafit.templates.tables import tabulate
 from spectrafit.templates.variations import NOMINAL, Variation, variations
 
 __all__ = ["Templates", "vary"]
@@ -233,6 +235,22 @@ class Templates:
             As in `Cells.rebinned`; the templates have no cells.
         """
         return vary(self._cells().rebinned(edges))
+
+    def with_counts(self, analysis: Analysis) -> Templates:
+        """Return the templates with the samples of an analysis' `[[counts]]`, if those they were made with differ.
+
+        Raises
+        ------
+        ConfigError
+            The counts do not fit the bins, or the templates have no cells to lay them beside.
+        """
+        if self.cells is None and all(sample.name in self.samples for sample in analysis.counts):
+            return self
+        cells = self._cells()
+        if cells.analysis.counts == analysis.counts:
+            return self
+        changed = msgspec.structs.replace(cells.analysis, counts=analysis.counts)
+        return vary(tabulate(analysis, replace(cells, analysis=changed)))
 
     def _cells(self) -> Cells:
         if self.cells is None:
