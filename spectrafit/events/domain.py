@@ -150,41 +150,63 @@ def _within(values: Any, low: Any, high: Any) -> Any:
     return within
 
 
-def heaviest(columns: Mapping[str, Any], entries: npt.NDArray[np.int64], where: str) -> dict[str, Heaviest]:
+def heaviest(columns: Mapping[str, Any], kept: Mask, start: int, where: str) -> dict[str, Heaviest]:
     """Find the heaviest entry of each column of weights.
 
     Parameters
     ----------
-    columns : mapping of name to (N,) or (N, U) array
-        A number per entry, or a list of numbers; others are passed over.
-    entries : (N,) int array
-        Number of each entry in its tree.
+    columns : mapping of name to (K,) or (K, U) array
+        A number per entry that was kept, or a list of numbers; others are passed over.
+    kept : (N,) bool array
+        Which entries of the chunk those are.
+    start : int
+        Number of the chunk's first entry in its tree.
     where : str
         File and tree, for messages.
     """
     found = {}
     for name, values in columns.items():
-        size = _sizes(values)
-        if size is None or not size.size:
+        sizes = _sizes(values)
+        if sizes is None or not sizes.size:
             continue
-        at = int(np.argmax(size))
-        most = float(size[at])
-        if not math.isfinite(most):
+        at, squares = _largest(sizes)
+        most = float(sizes[at])
+        if not math.isfinite(squares):
             continue
-        squares = float(np.sum(np.square(size / most, dtype=np.float64))) if most else 0.0
-        weight = float(values[at]) if getattr(values, "ndim", 1) == 1 else most
-        found[name] = Heaviest(weight=weight, where=f"{where} entry {entries[at]}", entries=size.size, squares=squares)
+        entry = start + (at if sizes.size == kept.size else int(np.flatnonzero(kept)[at]))
+        found[name] = Heaviest(weight=most, where=f"{where} entry {entry}", entries=sizes.size, squares=squares)
     return found
 
 
 def _sizes(values: Any) -> Reals | None:
-    """Return the largest absolute value of each entry, or None for what are no numbers."""
+    """Return the weight of each entry that is furthest from 0, or None for what are no numbers."""
     if isinstance(values, ak.Array):
         if is_text(values) or values.ndim != 2:
             return None
-        ends = [ak.to_numpy(ak.fill_none(end(values, axis=1, mask_identity=True), 0.0)) for end in (ak.max, ak.min)]
+        high, low = (
+            ak.to_numpy(ak.fill_none(end(values, axis=1, mask_identity=True), 0.0)) for end in (ak.max, ak.min)
+        )
     elif values.dtype.kind not in "fiu" or values.ndim > 2:
         return None
+    elif values.ndim == 1:
+        reals: Reals = np.ascontiguousarray(values, dtype=None if values.dtype == np.float32 else np.float64)
+        return reals
     else:
-        ends = [values, values] if values.ndim == 1 else [values.max(axis=1), values.min(axis=1)]
-    return np.asarray(np.maximum(np.abs(ends[0], dtype=np.float64), np.abs(ends[1], dtype=np.float64)))
+        high, low = (end.astype(np.float64) for end in (values.max(axis=1), values.min(axis=1)))
+    return np.asarray(np.where(high >= -low, high, low), dtype=np.float64)
+
+
+@njit([types.Tuple((types.int64, types.float64))(x) for x in _REALS], cache=True, nogil=True, error_model="numpy")
+def _largest(values: Any) -> Any:
+    """Return where the largest absolute value is, and the sum of squares in units of its square; NaN if one is NaN."""
+    at, most = 0, 0.0
+    for i in range(values.size):
+        size = abs(np.float64(values[i]))
+        if size > most:
+            at, most = i, size
+    scale = 1.0 / most if most > 0.0 else 0.0
+    squares = 0.0
+    for i in range(values.size):
+        share = np.float64(values[i]) * scale
+        squares += share * share
+    return at, squares

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from spectrafit.config import SampleSet
 from spectrafit.config.paths import local
-from spectrafit.errors import DataError, nearest
-from spectrafit.events.files import open_file, refusing, stored
+from spectrafit.errors import BadFile, DataError, nearest
+from spectrafit.events.files import REMEDY, open_file, refusing, stored
 
 __all__ = ["Flux", "load", "path_of"]
 
@@ -123,27 +123,34 @@ def _read_table(path: Path) -> tuple[Array, Array, Array]:
 
 
 def _read_histogram(path: Path, name: str) -> tuple[Array, Array, Array]:
-    file = str(path)
-    if not path.is_file():
-        raise DataError(f"{path}: cannot be read as a ROOT file (no such file); give a flux as file.root:histogram")
-    with refusing(file, needed=True):
-        opened = open_file(file)
-        names = opened.keys(cycle=False)
-        if name not in names:
-            raise DataError(f"{path}: no histogram {name!r}; it has {', '.join(names)}{nearest(name, names)}")
-        histogram = stored(opened, name)
-        if not histogram.classname.startswith("TH1"):
-            raise DataError(f"{path}: {name!r} is a {histogram.classname}; a flux must be a TH1")
-        edges = np.array(histogram.axis().edges(), dtype=np.float64)
-        values = np.array(histogram.values(), dtype=np.float64)
-        beside = name.replace("flux_", "fractional_uncertainty_", 1)
-        if beside != name and beside in names:
-            uncertainty = np.array(stored(opened, beside).values(), dtype=np.float64)
-        else:
-            with np.errstate(all="ignore"):
-                uncertainty = np.divide(histogram.errors(), values, out=np.zeros_like(values), where=values > 0)
-        if edges.shape != (values.size + 1,):
-            raise DataError(f"{path}: {name!r} has {edges.size} edges for {values.size} bins; the file is damaged")
+    try:
+        with refusing(str(path)):
+            return _histogram(path, name)
+    except BadFile as problem:
+        reason = str(problem).removeprefix(f"{path}: ").removesuffix(f"; {REMEDY}")
+        raise DataError(
+            f"{path}: cannot be read as a ROOT file ({reason}); give a flux as file.root:histogram"
+        ) from None
+
+
+def _histogram(path: Path, name: str) -> tuple[Array, Array, Array]:
+    opened = open_file(str(path))
+    names = opened.keys(cycle=False)
+    if name not in names:
+        raise DataError(f"{path}: no histogram {name!r}; it has {', '.join(names)}{nearest(name, names)}")
+    histogram = stored(opened, name)
+    if not histogram.classname.startswith("TH1"):
+        raise DataError(f"{path}: {name!r} is a {histogram.classname}; a flux must be a TH1")
+    edges = np.array(histogram.axis().edges(), dtype=np.float64)
+    values = np.array(histogram.values(), dtype=np.float64)
+    beside = name.replace("flux_", "fractional_uncertainty_", 1)
+    if beside != name and beside in names:
+        uncertainty = np.array(stored(opened, beside).values(), dtype=np.float64)
+    else:
+        with np.errstate(all="ignore"):
+            uncertainty = np.divide(histogram.errors(), values, out=np.zeros_like(values), where=values > 0)
+    if edges.shape != (values.size + 1,):
+        raise DataError(f"{path}: {name!r} has {edges.size} edges for {values.size} bins; the file is damaged")
     with np.errstate(all="ignore"):
         return edges, values * np.diff(edges), uncertainty
 

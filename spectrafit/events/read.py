@@ -128,7 +128,7 @@ def read_columns(
         everything = {name: values[kept] for name, values in everything.items()}
     negative = int(np.count_nonzero(everything["weight"] < 0.0))
     weights = {name: everything[name] for name in ("weight", *extra) if name == "weight" or name not in _NO_WEIGHTS}
-    most = heaviest(weights, everything.get(ENTRY, source[ENTRY][kept]) - chunk.first + chunk.start, where)
+    most = heaviest(weights, kept, chunk.start, where)
     if scale != 1.0:
         everything["weight"] = np.multiply(everything["weight"], scale, dtype=np.float64)
     report = DropReport(

@@ -28,10 +28,8 @@ def test_a_protocol_that_is_not_on_the_list_is_refused_at_load(tmp_path: Path, n
         ConfigError, match=r"\$.samples\[0\].files: .* is read by the protocol .*there are: file, http, https"
     ):
         load_samples(path)
-    path.write_text(
-        '[[samples]]\nname = "s"\nrole = "signal"\nfiles = "a.root"\n'
-        f'friends = [{{ files = "a.root" }}, {{ files = "{name}" }}]\n'
-    )
+    friends = f'[{{ files = "a.root" }}, {{ files = "{name}" }}]'
+    path.write_text(f'[[samples]]\nname = "s"\nrole = "signal"\nfiles = "a.root"\nfriends = {friends}\n')
     with pytest.raises(ConfigError, match=r"friends\[1\].files"):
         load_samples(path)
 

@@ -9,6 +9,7 @@ import pytest
 from spectrafit.config import Column, PotSource, Response
 from spectrafit.errors import BadFile, ConfigError, DataError
 from spectrafit.events import read
+from spectrafit.events.linked import Linked
 from tests.events.ntuples import M_E, native, truth
 
 Write = Callable[..., Path]
@@ -172,7 +173,7 @@ def test_a_column_of_another_length(write_tree: Write, one: One, monkeypatch: py
 
     def shortened(names: Any, called: Any) -> Any:
         linked = original(names, called)
-        return read.Linked(linked.names, (_entries(Short(linked.trees[0]), 100),), linked.branches, {})
+        return Linked(linked.names, (_entries(Short(linked.trees[0]), 100),), linked.branches, {})
 
     monkeypatch.setattr(read, "link", shortened)
     with pytest.raises(DataError, match=r"a.root:events: branch 'theta' has another length than its tree: 99 values"):

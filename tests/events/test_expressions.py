@@ -77,7 +77,8 @@ def test_conditions_have_the_precedence_of_python_and_c(parts: list[str], joins:
         ("a % 2", [1, 0, 1]),
         ("-7 % 4 + 0*a", [-3, -3, -3]),  # the sign of the dividend, as in C
         ("-a^2", [-1, -4, -9]),
-        ("2^3^2 + 0*a", [512] * 3),
+        ("(2^3)^2 + 0*a", [64, 64, 64]),
+        ("pow(2, 3^2) + 0*a", [512, 512, 512]),
         ("2^-1 * a", [0.5, 1.0, 1.5]),
         ("a**2", [1, 4, 9]),
         ("!a == 0", [1, 1, 1]),  # ! binds tighter than ==

@@ -12,6 +12,7 @@ import uproot
 from spectrafit.config import Column, Friend, Recipe, Response
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events import read, schema
+from spectrafit.events.linked import Linked
 from tests.events.ntuples import native, truth
 
 N = 1000
@@ -299,13 +300,13 @@ def test_only_the_branches_in_use_are_read(write_tree: Write, one: One, monkeypa
     columns = native(10) | {f"unused_{i}": np.arange(10) for i in range(5)}
     sample_set, sample = one(files=write_tree("a.root", columns))
     asked: list[set[str]] = []
-    original = read.Linked.read
+    original = Linked.read
 
     def spy(self: Any, wanted: Any, start: int, stop: int) -> Any:
         asked.append(set(wanted))
         return original(self, wanted, start, stop)
 
-    monkeypatch.setattr(read.Linked, "read", spy)
+    monkeypatch.setattr(Linked, "read", spy)
     everything(sample_set, sample, extra=["unused_3"])
     assert asked == [{*native(1), "unused_3"}]
 
