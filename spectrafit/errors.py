@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -22,6 +23,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     TypeError,
     ValueError,
     struct.error,
+    tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -1,6 +1,7 @@
 import math
 import operator
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -201,3 +203,46 @@ def test_mistakes_are_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ConfigError, match=r"\[dask\]"), executor("dask"):
         pass
+
+
+PARENT = """
+import os, signal, sys, time
+from spectrafit.execution import executor, imap
+from tests.test_execution import slow
+
+if __name__ == "__main__":
+    with executor("processes", 2) as pool:
+        for found in imap(pool, slow, range(1000)):
+            print(found, flush=True)
+"""
+
+
+def slow(_: int) -> int:
+    time.sleep(0.2)
+    return os.getpid()
+
+
+def test_workers_of_a_parent_that_is_killed_end(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, sys.path)]),
+    }
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment)
+    workers = {int(parent.stdout.readline()) for _ in range(8)}
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    end = time.monotonic() + 30.0
+    while time.monotonic() < end and any(alive(worker) for worker in workers):
+        time.sleep(0.1)
+    assert not [worker for worker in workers if alive(worker)]
+
+
+def alive(process: int) -> bool:
+    """Whether a process runs: one that has ended and was not asked for does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -99,16 +99,26 @@ def fit(
         raise ConfigError(f"{analysis}: --json, --measurement and --patch are for HistFactory workspaces (*.json[.gz])")
     from rich.console import Console
 
+    from spectrafit.config import inputs_of
+    from spectrafit.output import refuse_inputs
     from spectrafit.report.alarms import alarms
     from spectrafit.report.tables import result_table
 
     loaded = sf.load(analysis, overrides=set_ or ())
+    target = output or Path("results") / analysis.stem
+    # As the report does, but before the work.
+    refuse_inputs(target / "templates.root", inputs_of(loaded))
     filled = _templates(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
     model = sf.assemble(loaded, filled, unblind=unblind)
     best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
     with _crew(executor, workers, scheduler) as crew:
+<<<<<<< HEAD
         found = sf.upper_limit(model, **_limit_options(loaded, crew, workers))
     folder = sf.report(output or Path("results") / analysis.stem, loaded, filled, best, found, figures=figures)
+=======
+        found = sf.upper_limit(model, executor=crew, workers=workers, **_limit_options(loaded))
+    folder = sf.report(target, loaded, filled, best, found, figures=figures)
+>>>>>>> trust
     console = Console()
     console.print(result_table(best, found))
     for alarm in alarms(best, model, filled):
