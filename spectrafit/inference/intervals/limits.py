@@ -187,4 +187,6 @@ def _reported(
         points=outcome.points,
         ledger=outcome.ledger,
         notes=outcome.notes,
+        empty=outcome.empty,
+        beside={method: convert(kappa) for method, kappa in outcome.beside.items()},
     )
