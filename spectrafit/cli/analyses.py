@@ -144,7 +144,11 @@ def limit(
             sides = options["sides"] if name == "profile" else None
             chosen = {**options, "method": name, "sides": sides, "bank": bank or (), "first_toy": first_toy}
             found.append(sf.upper_limit(model, executor=crew, workers=workers or os.cpu_count(), **chosen))
-    Console().print(limits_table(found))
+    console = Console()
+    console.print(limits_table(found))
+    for each in found:
+        for note in each.notes:
+            console.print(f"note: {each.method}: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
 def sensitivity(

@@ -318,7 +318,7 @@ class Limit:
     notes : tuple of str
         What a reader must know besides, e.g. a disconnected interval.
     empty : bool
-        Whether no physical kappa is allowed at this level. `value` and `kappa` are then the boundary, which is no limit.
+        Whether no physical kappa is allowed at this level. `value` and `kappa` are then the boundary, and no limit.
     beside : dict of str to float
         Where a deficit in the data made the limit small or empty: limits by the methods to use instead, in `unit`.
         "feldman-cousins" is its asymptotic form, without toys.

@@ -175,8 +175,9 @@ def shrunk(tested: Tested, level: float, kappa: float, *, empty: bool) -> tuple[
     )
     if empty:
         return found, (
-            f"empty interval: the data fluctuate so low ({low:.1f} errors below the boundary) that every physical "
-            f"kappa is excluded at {percent}; the {reported(scan, kappa)} given is the boundary and no limit; {instead}",
+            f"the interval is empty: the data fluctuate so low ({low:.1f} errors below the boundary) that every "
+            f"physical kappa is excluded at {percent}; the {reported(scan, kappa)} given is the boundary and no limit; "
+            f"{instead}",
         )
     return found, (
         f"the limit is small because the data fluctuate low ({low:.1f} errors below the boundary), not because the "

@@ -139,7 +139,7 @@ def upper_limit(
             thrown = Toys(kind=ensemble, toys=toys, seed=seed, mc=mc_toys, executor=pool, bank=files, first=first_toy)
             outcome = belt(scan, level, thrown, cls=method == "cls-toys", expected=expected)
     limit = _reported(model, scan, outcome, level, method, chosen, asimov=model.asimov and data is None)
-    if not simulations or not model.variances:
+    if not simulations or not model.variances or limit.empty:
         return limit
     from spectrafit.inference.toys.goodness import simulation_error
 

@@ -50,8 +50,8 @@ def few_events(scan: Scan, kappa: float) -> tuple[str, ...]:
     methods = "feldman-cousins, cls-toys or bayes" if scan.lower is not None else "feldman-cousins or bayes"
     total = float(np.sum(scan.problem.work.mean[model.used]))
     return (
-        f"the asymptotic formula does not hold here: about {number:.3g} expected events decide about kappa at the limit "
-        f"({total:.3g} in all bins), and it needs {ENOUGH:g}; use {methods}",
+        f"the asymptotic formula does not hold here: about {number:.3g} expected events decide about kappa at the "
+        f"limit ({total:.3g} in all bins), and it needs {ENOUGH:g}; use {methods}",
     )
 
 

@@ -93,8 +93,8 @@ class Scan:
         valley = degenerate(self.problem, self.best, hessian, free, matrix, positive)
         if model.poi in valley and not rises(self.problem, self.best, free, self.index, self.error):
             raise DataError(
-                f"no limit: 2NLL does not change with {' and '.join(valley)}, so the data say nothing about {model.poi}; "
-                "give the others a constraint, or fix them"
+                f"no limit: 2NLL does not change with {' and '.join(valley)}, so the data say nothing about "
+                f"{model.poi}; give the others a constraint, or fix them"
             )
         self._free = self.problem.held(self.index)
         self._known: dict[float, Minimum] = {}
@@ -162,7 +162,11 @@ def _open(model: Model, lower: float | None) -> Model:
     least = min(p.lower, -math.inf if lower is None else lower)
     if p.upper == math.inf and p.lower == least:
         return model
-    parameters = (*model.parameters[:k], dataclasses.replace(p, lower=least, upper=math.inf), *model.parameters[k + 1 :])
+    parameters = (
+        *model.parameters[:k],
+        dataclasses.replace(p, lower=least, upper=math.inf),
+        *model.parameters[k + 1 :],
+    )
     return dataclasses.replace(model, parameters=parameters)
 
 
