@@ -10,7 +10,7 @@ from scipy.special import ndtri
 
 from spectrafit.errors import DataError
 from spectrafit.inference.intervals import asymptotic
-from spectrafit.inference.intervals.emptiness import Tested, shrunk
+from spectrafit.inference.intervals.emptiness import Compared, shrunk
 from spectrafit.inference.intervals.notes import beyond_bound, few_events
 from spectrafit.inference.intervals.one_bin import SIGMAS
 from spectrafit.inference.intervals.scan import UNBOUNDED, Outcome, Scan, beyond, crossing
@@ -37,7 +37,7 @@ def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool)
     """
     if scan.lower is None:
         return _unbounded(scan, level, sides, expected=expected)
-    tested = Tested(scan, sides, cls=cls)
+    tested = Compared(scan, sides, cls=cls)
     lower = tested.lower
     start = tested.start(level)
     kappa = lower if start is None else _ending(scan, tested.upper(level, start))
