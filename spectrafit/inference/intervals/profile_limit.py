@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 _POINTS = 41
 
 
-def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool) -> Outcome:
+def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool, points: bool = True) -> Outcome:
     """Return the interval where p (or CLs) is above 1 - level.
 
     Parameters
@@ -34,6 +34,8 @@ def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool)
         CLs limit; needs a boundary.
     expected : bool
         Whether to add the expected quantiles.
+    points : bool
+        Whether to add the scan behind the limit.
     """
     if scan.lower is None:
         return _unbounded(scan, level, sides, expected=expected)
@@ -51,7 +53,8 @@ def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool)
         if sides == "one"
         else "t~ = 2NLL(kappa) - 2NLL(best kappa >= 0)"
     )
-    grid = np.linspace(lower, lower + (1.6 * (kappa - lower) or 4.0 * tested.reference.error), _POINTS)
+    reach = 1.6 * (kappa - lower) or 4.0 * tested.reference.error
+    grid = np.linspace(lower, lower + reach, _POINTS if points else 0)
     return Outcome(
         kappa=kappa,
         lower=low,
