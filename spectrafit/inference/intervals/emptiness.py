@@ -19,22 +19,19 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr
 
 from spectrafit.inference.intervals import asymptotic
 from spectrafit.inference.intervals.scan import Scan, beyond
 from spectrafit.physics.couplings import COUPLINGS
 
-__all__ = ["Compared", "reported", "shrunk"]
-
-Floats = npt.NDArray[np.float64]
+__all__ = ["Compared", "shrunk"]
 
 # In errors of the Asimov data: below twice this the score is a straight line.
-RESOLVED = 0.02
+_RESOLVED = 0.02
 # Where an interval that is empty at the boundary is looked for again, in the same unit.
 _FARTHER = (0.1, 0.3, 1.0)
+# The lower edge of the 2-sigma band.
 _DEEP = -2.0
 # Fluctuations of the data move the band by some percent: 15 of 2000 experiments lay below the nominal one by up to 9 %,
 # but not below their own.
@@ -67,7 +64,7 @@ class Compared:
         self.reference = scan.asimov() if reference is None else reference
         self.lower = float(scan.lower or 0.0)
         self.deficit = scan.kappa <= self.lower
-        self.near = RESOLVED * self.reference.error
+        self.near = _RESOLVED * self.reference.error
 
     def root(self, kappa: float) -> float:
         """Return the root of q_A, straight next to the boundary."""
@@ -136,7 +133,7 @@ class Compared:
         return beyond(lambda kappa: self.logarithm(kappa) - wanted, start, step)
 
 
-def reported(scan: Scan, kappa: float) -> str:
+def _reported(scan: Scan, kappa: float) -> str:
     """Return a value of kappa in the unit the coupling is reported in."""
     name = scan.problem.model.coupling
     if not name:
@@ -173,17 +170,17 @@ def shrunk(tested: Compared, level: float, kappa: float, *, empty: bool) -> tupl
     low = tested.score(tested.lower)
     scan, percent = tested.scan, f"{100 * level:g} %"
     instead = (
-        f"use cls or feldman-cousins, which do not give an empty interval: cls gives {reported(scan, found['cls'])}, "
-        f"feldman-cousins about {reported(scan, found['feldman-cousins'])} (without toys)"
+        f"use cls or feldman-cousins, which do not give an empty interval: cls gives {_reported(scan, found['cls'])}, "
+        f"feldman-cousins about {_reported(scan, found['feldman-cousins'])} (without toys)"
     )
     if empty:
         return found, (
             f"the interval is empty: the data fluctuate so low ({low:.1f} errors below the boundary) that every "
-            f"physical kappa is excluded at {percent}; the {reported(scan, kappa)} given is the boundary and no limit; "
+            f"physical kappa is excluded at {percent}; the {_reported(scan, kappa)} given is the boundary, no limit; "
             f"{instead}",
         )
     return found, (
         f"the limit is small because the data fluctuate low ({low:.1f} errors below the boundary), not because the "
-        f"measurement is that sensitive: without a signal 97.7 % of cls limits are above {reported(scan, edge)}; "
+        f"measurement is that sensitive: without a signal 97.7 % of cls limits are above {_reported(scan, edge)}; "
         f"{instead}",
     )

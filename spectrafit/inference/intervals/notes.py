@@ -5,13 +5,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from spectrafit.inference.intervals.scan import Scan
 
 __all__ = ["ENOUGH", "beyond_bound", "effective_events", "few_events"]
-
-Floats = npt.NDArray[np.float64]
 
 # Effective number of events from which on the asymptotic formulas are used without a note.
 ENOUGH = 10.0
