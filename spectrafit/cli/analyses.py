@@ -112,13 +112,8 @@ def fit(
     model = sf.assemble(loaded, filled, unblind=unblind)
     best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
     with _crew(executor, workers, scheduler) as crew:
-<<<<<<< HEAD
         found = sf.upper_limit(model, **_limit_options(loaded, crew, workers))
-    folder = sf.report(output or Path("results") / analysis.stem, loaded, filled, best, found, figures=figures)
-=======
-        found = sf.upper_limit(model, executor=crew, workers=workers, **_limit_options(loaded))
     folder = sf.report(target, loaded, filled, best, found, figures=figures)
->>>>>>> trust
     console = Console()
     console.print(result_table(best, found))
     for alarm in alarms(best, model, filled):
@@ -162,7 +157,11 @@ def limit(
             toys = replace(options["toys"], bank=tuple(bank or ()), first_toy=first_toy)
             sides = options["sides"] if options["sides"] in METHODS[name].sides else None
             found.append(sf.upper_limit(model, **{**options, "method": name, "sides": sides, "toys": toys}))
-    Console().print(limits_table(found))
+    console = Console()
+    console.print(limits_table(found))
+    for each in found:
+        for note in each.notes:
+            console.print(f"note: {each.method}: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
 def sensitivity(

@@ -329,6 +329,11 @@ class Limit(_Shown):
         What became of the toys.
     notes : tuple of str
         What a reader must know besides, e.g. a disconnected interval.
+    empty : bool
+        Whether no physical kappa is allowed at this level. `value` and `kappa` are then the boundary, and no limit.
+    beside : dict of str to float
+        Where a deficit in the data made the limit small or empty: limits by the methods to use instead, in `unit`.
+        "feldman-cousins" is its asymptotic form, without toys.
     """
 
     value: float
@@ -351,6 +356,8 @@ class Limit(_Shown):
     points: dict[str, Floats] = dataclasses.field(default_factory=dict)
     ledger: Ledger | None = None
     notes: tuple[str, ...] = ()
+    empty: bool = False
+    beside: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def summary(self) -> dict[str, Any]:
         """Return what `result.json` keeps: every field but the scan, as plain numbers and strings; None for no end."""
@@ -364,7 +371,7 @@ class Limit(_Shown):
         error = f" +- {self.error:.1g}" if self.error > 0 else ""
         error += f" +- {self.simulation_error:.1g} (simulation)" if self.simulation_error > 0 else ""
         interval = self.sides == "two" and np.isfinite(self.lower_kappa) and self.lower_kappa != 0
-        what = "interval's upper end" if interval else "upper limit"
+        what = "EMPTY INTERVAL, boundary" if self.empty else "interval's upper end" if interval else "upper limit"
         where = f"in [{self.lower_kappa:.4g}, {self.kappa:.4g}]" if interval else f"< {self.kappa:.4g}"
         how = f"{self.method}, {self.sides}-sided, {'Asimov data' if self.asimov else 'data'}"
         lines = [

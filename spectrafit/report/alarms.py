@@ -1,4 +1,4 @@
-"""A fit and its inputs in; what a reader must not miss out, a sentence each."""
+"""Collects what a reader must not miss about a fit, its limit and its inputs, a sentence each."""
 
 from __future__ import annotations
 
@@ -6,15 +6,28 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spectrafit.inference.model import Model
-    from spectrafit.inference.results import FitResult
+    from spectrafit.inference.results import FitResult, Limit
     from spectrafit.templates.templates import Templates
 
 __all__ = ["alarms"]
 
+# Probability of a worse goodness of fit below which a fit is said to describe the data badly.
+_BAD = 1e-4
 
-def alarms(best: FitResult, model: Model, templates: Templates) -> list[str]:
-    """Return what stands above the tables: a fit that is not valid, what was left out or read twice, empty bins."""
+
+def alarms(best: FitResult, model: Model, templates: Templates, limit: Limit | None = None) -> list[str]:
+    """Return what stands above the tables.
+
+    A fit that is not valid or bad, the notes of the limit, what was left out or read twice, empty bins.
+    """
     found = [] if best.valid else [f"The fit is not valid: {best.message}"]
+    if best.goodness.p_value < _BAD:
+        found.append(
+            f"The fit describes the data badly ({best.goodness}): a limit drawn from such a fit is not to be trusted; "
+            "look at the spectra and the pulls"
+        )
+    if limit is not None:
+        found += [f"The limit: {note}" for note in limit.notes]
     skipped = [f"{file} ({why})" for record in templates.inventories for file, why in record["skipped"]]
     if skipped:
         found.append(f"{len(skipped)} files were left out, and the exposure scaled to the rest: {', '.join(skipped)}")

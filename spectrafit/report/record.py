@@ -15,6 +15,7 @@ import numpy as np
 
 from spectrafit.config import digest
 from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.report.alarms import alarms
 from spectrafit.report.tables import nuisance_rows
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def record(
     }
     content = {
         "title": analysis.title,
+        "alarms": alarms(best, model, templates, limit),
         "coupling": {
             "name": coupling.name,
             "symbol": coupling.symbol,

@@ -104,8 +104,10 @@ def result_table(best: FitResult, limit: Limit) -> Table:
     unit = f" {limit.unit}" if limit.unit else ""
     error = f" ± {limit.error:.1g}" if limit.error > 0 else ""
     error += f" ± {limit.simulation_error:.1g} (simulation)" if limit.simulation_error > 0 else ""
+    value = f"{limit.value:.4g}{error}{unit}"
+    value = f"none: empty interval, boundary {value}" if limit.empty else value
     rows = [
-        ("limit", f"{limit.value:.4g}{error}{unit} at {100 * limit.level:g} % CL"),
+        ("limit", f"{value} at {100 * limit.level:g} % CL"),
         ("method", f"{limit.method}, {limit.sides}-sided"),
         ("statistic", limit.statistic),
         ("boundary", limit.boundary),
@@ -149,7 +151,9 @@ def limits_table(limits: Sequence[Limit]) -> Table:
                 limit.sides,
                 f"{100 * limit.level:g} %",
                 f"{limit.kappa:.3g}" if limit.lower_kappa <= 0 else f"{limit.lower_kappa:.3g} to {limit.kappa:.3g}",
-                show(limit.value, 3) + (f" ± {show(limit.error, 3)}" if limit.error > 5e-4 * scale else ""),
+                "empty"
+                if limit.empty
+                else show(limit.value, 3) + (f" ± {show(limit.error, 3)}" if limit.error > 5e-4 * scale else ""),
                 show(bands[1]),
                 f"{show(bands[0])} to {show(bands[2])}" if math.isfinite(bands[1]) else "",
             )

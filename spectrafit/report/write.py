@@ -222,7 +222,7 @@ def _page(
         _headline(coupling, limit),
         f"{100 * limit.level:g} % CL, {limit.sides}-sided, {limit.method}; {data}",
         sections,
-        alarms=alarms(best, model, templates),
+        alarms=alarms(best, model, templates, limit),
     )
 
 
@@ -248,6 +248,8 @@ def _input_tables(templates: Templates) -> list[Table]:
 def _headline(coupling: Coupling, limit: Limit) -> str:
     symbol, unit = symbols(coupling.symbol), symbols(coupling.unit)
     upper = f"{_scientific(limit.value)} {unit}"
+    if limit.empty:
+        return f"no {symbol} ≥ {upper} is allowed: empty interval"
     if limit.lower_kappa > 0 or (coupling.lower is None and limit.sides == "two"):
         return f"{_scientific(coupling.reported(limit.lower_kappa))} &lt; {symbol} &lt; {upper}"
     return f"{symbol} &lt; {upper}"

@@ -1,5 +1,6 @@
 import dataclasses
 
+from spectrafit.inference.results import Goodness
 from spectrafit.report.alarms import alarms
 
 
@@ -25,3 +26,13 @@ def test_what_was_left_out_is_said(case):
     name = inventory["sample"]
     assert repeated == f"{name}: c.root is named 3 times, and its events count as often"
     assert entries == f"{name}: 3 of 100 entries are bad and were left out: no angle, 3 (first: a.root entry 7)"
+
+
+def test_notes_of_the_limit_and_a_bad_fit_are_said(case):
+    inventories = tuple({**record, "dropped": {"bad": {}}} for record in case.templates.inventories)
+    templates = dataclasses.replace(case.templates, inventories=inventories)
+    limit = dataclasses.replace(case.limit, notes=("the interval is empty",))
+    bad = dataclasses.replace(case.best, goodness=Goodness(chi2=900.0, ndof=10, p_value=1e-180))
+    assert alarms(case.best, case.model, templates, limit) == ["The limit: the interval is empty"]
+    (said,) = alarms(bad, case.model, templates)
+    assert "describes the data badly (chi2/ndof = 900.00/10" in said

@@ -8,13 +8,15 @@ from spectrafit.arraytypes import Flags, Floats
 from spectrafit.inference.fitting.minimum import Minimum, Problem
 from spectrafit.inference.kernels.cholesky import inverse
 
-__all__ = ["covariance", "degenerate"]
+__all__ = ["covariance", "degenerate", "rises"]
 
 # Where a parameter's variance is this many times what it is with all others known, a Hessian made of differences
 # cannot be told from a singular one.
 _INFLATED = 1e4
 # Of a direction along which 2NLL does not change, parameters with a smaller share are not named.
 _SHARE = 0.3
+# Parts of a suspicious error at which 2NLL is minimised again.
+_NEARER = (1.0, 0.1, 0.01)
 
 
 def covariance(hessian: Floats, moving: Flags) -> tuple[Floats, bool]:
@@ -54,18 +56,28 @@ def degenerate(
     if positive:
         inflation = 0.5 * np.diag(matrix) * np.diag(hessian)
         worst = int(np.argmax(np.where(moving, inflation, 0.0))) if places.size else 0
-        if not places.size or inflation[worst] < _INFLATED or _rises(problem, best, moving, worst, errors[worst]):
+        if not places.size or inflation[worst] < _INFLATED or rises(problem, best, moving, worst, errors[worst]):
             return ()
     _, vectors = np.linalg.eigh(_scaled(hessian, moving)[0])
     return tuple(problem.model.names[k] for k, v in zip(places, vectors[:, 0], strict=True) if abs(v) > _SHARE)
 
 
-def _rises(problem: Problem, best: Minimum, moving: Flags, parameter: int, error: float) -> bool:
-    """Whether 2NLL rises about as far as the error of a parameter says, one error or the way to its limit away."""
+def rises(problem: Problem, best: Minimum, moving: Flags, parameter: int, error: float) -> bool:
+    """Whether 2NLL rises about as far as the error of a parameter says, one error or the way to its limit away.
+
+    An error made of rounding may be so large that nothing can be fitted so far away: then nearer.
+    """
     value = best.values[parameter]
     below, above = value - problem.arrays.lower[parameter], problem.arrays.upper[parameter] - value
-    step = min(error, max(below, above)) * (1.0 if above >= below else -1.0)
-    start, free = best.values.copy(), moving.copy()
-    start[parameter] += step
+    free = moving.copy()
     free[parameter] = False
-    return bool(problem.newton(start, free).two_nll - best.two_nll > max(0.1 * (step / error) ** 2, 1e-8))
+    risen = True
+    for nearer in _NEARER:
+        step = min(nearer * error, max(below, above)) * (1.0 if above >= below else -1.0)
+        start = best.values.copy()
+        start[parameter] += step
+        found = problem.newton(start, free)
+        risen = bool(found.two_nll - best.two_nll > max(0.1 * (step / error) ** 2, 1e-8))
+        if found.converged or not risen:
+            break
+    return risen

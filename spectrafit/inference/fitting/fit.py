@@ -70,7 +70,7 @@ def fit(
     for name in asked:
         model.index(name)
     initial_two_nll = problem.value(values)
-    best = problem.minimum(values, free)
+    best = problem.deepest(values, free)
     hessian = problem.hessian(best.values)
     best, referee = _refereed(problem, best, free, hessian)
     if referee:

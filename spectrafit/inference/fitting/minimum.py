@@ -2,6 +2,9 @@
 
 Strategy, in order, until one ends with a small EDM: (1) Newton from the given start; (2) MIGRAD from where Newton
 ended, (3) from the given start, (4) from the model's initial values after SIMPLEX; all with Minuit's strategy 1.
+
+A small EDM does not make a minimum the deepest. Where the fit describes the data badly, or a nuisance ended at a limit,
+`Problem.deepest` starts again from points spread over the priors and limits, and keeps the deepest minimum.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import gammaincc, ndtri
 
 from spectrafit.arraytypes import Flags, Floats
 from spectrafit.inference.kernels.cholesky import inverse
@@ -25,6 +29,11 @@ __all__ = ["TOLERANCE", "Minimum", "Problem"]
 # EDM below which a minimum is one, in 2NLL: 1e-3 of MIGRAD's own default would be 2e-6.
 TOLERANCE = 1e-6
 _NEWTON_CALLS = 400
+# Probability of a worse goodness of fit below which other starts are tried, how many, and the spread of their starts:
+# in widths of the priors, and at most so far from the initial value where there is neither prior nor limit.
+_DOUBTFUL = 1e-4
+_STARTS = 8
+_SPREAD = 2.0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -143,3 +152,49 @@ class Problem:
                 if best.converged:
                     break
         return dataclasses.replace(best, calls=calls)
+
+    def deepest(self, start: Floats, free: Flags | None = None) -> Minimum:
+        """Return the minimum over the `free` parameters, the deepest of several starts where the first is doubtful."""
+        chosen = self.free if free is None else free
+        best = self.minimum(start, chosen)
+        if not self._doubtful(best, chosen):
+            return best
+        calls = best.calls
+        for other in self._starts(best.values, chosen):
+            found = self.newton(other, chosen)
+            calls += found.calls
+            if found.converged and found.two_nll < best.two_nll - 1e-4:
+                best = found
+        return dataclasses.replace(best, calls=calls)
+
+    def _doubtful(self, best: Minimum, free: Flags) -> bool:
+        """Whether the data are described badly or a nuisance is at a limit; kappa may well end at its boundary."""
+        a = self.arrays
+        margin = 1e-6 * self.likelihood.lone_errors(best.values, work=self.work)
+        stuck = free & ((best.values <= a.lower + margin) | (best.values >= a.upper - margin))
+        if a.poi >= 0:
+            stuck[a.poi] = False
+        bins = int(np.sum(a.used))
+        return bool(stuck.any()) or not float(gammaincc(0.5 * bins, 0.5 * max(best.two_nll, 0.0))) > _DOUBTFUL
+
+    def _starts(self, values: Floats, free: Flags) -> list[Floats]:
+        """Return starts spread evenly (Roberts' sequence) over the priors and the limits of the free parameters."""
+        a, places = self.arrays, np.flatnonzero(free)
+        ratio = 2.0
+        for _ in range(60):
+            ratio = (1.0 + ratio) ** (1.0 / (places.size + 1))
+        steps = ratio ** -np.arange(1.0, places.size + 1)
+        found = []
+        for i in range(1, _STARTS + 1):
+            here = values.copy()
+            for k, u in zip(places, (0.5 + i * steps) % 1.0, strict=True):
+                p = self.model.parameters[k]
+                if p.constraint == "gaussian":
+                    here[k] = p.centre + _SPREAD * p.width * float(ndtri(min(max(u, 1e-3), 1.0 - 1e-3)))
+                else:
+                    reach = _SPREAD * max(abs(p.initial), 1.0)
+                    low, high = (max(a.lower[k], p.initial - reach), min(a.upper[k], p.initial + reach))
+                    here[k] = low + u * (high - low)
+                here[k] = min(max(here[k], a.lower[k]), a.upper[k])
+            found.append(here)
+        return found

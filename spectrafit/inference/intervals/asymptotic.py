@@ -14,21 +14,21 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtr
+from scipy.special import log_ndtr, ndtr
 
-__all__ = ["cls", "expected_statistic", "one_sided", "two_sided", "unbounded"]
+__all__ = ["cls", "cls_of", "expected_statistic", "normal_score", "one_sided", "two_sided", "unbounded"]
 
 Floats = npt.NDArray[np.float64]
 
 
 def one_sided(statistic: npt.ArrayLike, asimov: npt.ArrayLike) -> Floats:
     """Return P(q~ >= statistic) if kappa is true; `asimov` is q_A."""
-    root = _normal_score(statistic, asimov)
+    root = normal_score(statistic, asimov)
     result: Floats = ndtr(-root)
     return result
 
 
-def _normal_score(statistic: npt.ArrayLike, asimov: npt.ArrayLike) -> Floats:
+def normal_score(statistic: npt.ArrayLike, asimov: npt.ArrayLike) -> Floats:
     """Return (kappa - kappa_hat) / sigma: sqrt(q) below q_A, (q + q_A) / (2 sqrt(q_A)) above."""
     q = np.maximum(np.asarray(statistic, dtype=np.float64), 0.0)
     q_a = np.maximum(np.asarray(asimov, dtype=np.float64), 0.0)
@@ -41,7 +41,7 @@ def _normal_score(statistic: npt.ArrayLike, asimov: npt.ArrayLike) -> Floats:
 def two_sided(statistic: npt.ArrayLike, asimov: npt.ArrayLike) -> Floats:
     """Return P(t~ >= statistic) if kappa is true: a kappa_hat too high, or too low."""
     t = np.maximum(np.asarray(statistic, dtype=np.float64), 0.0)
-    result: Floats = ndtr(-np.sqrt(t)) + ndtr(-_normal_score(t, asimov))
+    result: Floats = ndtr(-np.sqrt(t)) + ndtr(-normal_score(t, asimov))
     return result
 
 
@@ -54,9 +54,15 @@ def unbounded(statistic: npt.ArrayLike) -> Floats:
 
 def cls(statistic: npt.ArrayLike, asimov: npt.ArrayLike) -> Floats:
     """Return CLs = P(q~ >= statistic | kappa) / P(q~ >= statistic | 0)."""
-    score = _normal_score(statistic, asimov)
+    score = normal_score(statistic, asimov)
     root = np.sqrt(np.maximum(np.asarray(asimov, dtype=np.float64), 0.0))
-    result: Floats = ndtr(-score) / ndtr(root - score)
+    return cls_of(score, root)
+
+
+def cls_of(score: npt.ArrayLike, root: npt.ArrayLike) -> Floats:
+    """Return CLs from the normal score of q~ and the root of q_A; finite however deep the deficit."""
+    below = np.asarray(score, dtype=np.float64)
+    result: Floats = np.exp(log_ndtr(-below) - log_ndtr(np.asarray(root, dtype=np.float64) - below))
     return result
 
 

@@ -2,33 +2,33 @@
 
 The marginal likelihood at each kappa is an importance sum over a normal around the conditional minimum, with a
 low-discrepancy sequence that is the same for every kappa; its random shifts give the limit's own error. The logarithm
-is interpolated between Chebyshev points. Priors of nuisances are their constraints (flat where there is none); the
-gammas of MC statistics stay profiled. The prior of kappa >= 0 is flat in kappa, or flat in its root (mu for kappa =
-mu^2).
+is interpolated around the bulk of the posterior, wherever that is (`spectrafit.inference.intervals.posterior`). Priors
+of nuisances are their constraints (flat where there is none); the gammas of MC statistics stay profiled. The prior of
+kappa >= 0 is flat in kappa, or flat in its root (mu for kappa = mu^2).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
-from scipy.special import ndtr, ndtri
+from scipy.special import logsumexp, ndtr, ndtri
 
-from spectrafit.errors import ConfigError
+from spectrafit.arraytypes import Floats
+from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.intervals.one_bin import PROBABILITIES, sequence
-from spectrafit.inference.intervals.scan import UNBOUNDED, Outcome, Scan, beyond
+from spectrafit.inference.intervals.posterior import Density
+from spectrafit.inference.intervals.scan import UNBOUNDED, Outcome, Scan, beyond, crossing
 from spectrafit.inference.kernels.averages import fill_weights
 from spectrafit.inference.toys.ensemble import TESTED, ensemble, run
 
 __all__ = ["credible", "posterior_limit"]
 
-Floats = npt.NDArray[np.float64]
-
-_NODES = 33
 _SHIFTS = 8
-_FINE = 4001
-_FAR = 40.0  # 2NLL above its minimum where the posterior is cut off
+_FAR = 40.0  # 2NLL above its minimum where the posterior is cut off; more for levels above 90 %
+_EXTENSIONS = 8
+_POINTS = 201
 _EXPECTED = 300
 
 
@@ -78,49 +78,96 @@ def _shifted(normals: Floats, shift: Floats) -> Floats:
 
 
 class _Axis:
-    """Where the posterior lives: x = kappa, or its root above the boundary, from its beginning to its end."""
+    """The variable the prior is flat in, where its posterior is worth looking at.
 
-    def __init__(self, scan: Scan, *, root: bool) -> None:
+    The ends are where 2NLL has risen far enough for what lies beyond not to matter at this level: above the best kappa,
+    and below it unless the boundary comes first.
+    """
+
+    def __init__(self, scan: Scan, level: float, *, root: bool, far: float = _FAR) -> None:
         if scan.lower is None and root:
             raise ConfigError(
                 "limit: bayes-mu needs a coupling with kappa >= 0, such as the magnetic moment; use bayes"
             )
-        self.root, self.origin = root, 0.0 if scan.lower is None else scan.lower
+        self.scan, self.root, self.origin = scan, root, 0.0 if scan.lower is None else scan.lower
+        self.tail = 1.0 - level
+        self.far = far + 2.0 * max(math.log(0.1 / self.tail), 0.0)
         begin = scan.kappa if scan.lower is None else max(scan.kappa, self.origin)
-        far = scan.at(begin).two_nll + _FAR
-        self.high = beyond(lambda k: far - scan.at(k).two_nll, begin, 2.0 * scan.error)
-        self.low = self.origin
+        limit = scan.at(begin).two_nll + self.far
+        step = 2.0 * scan.error
+        self.high = beyond(lambda k: limit - scan.at(k).two_nll, begin, step)
         if scan.lower is None:
-            self.low = -beyond(lambda k: far - scan.at(-k).two_nll, -begin, 2.0 * scan.error)
-        self.start, self.stop = (math.sqrt(k - self.origin) if root else k for k in (self.low, self.high))
-        points = np.cos((np.arange(_NODES) + 0.5) * math.pi / _NODES)
-        self.nodes = 0.5 * (self.start + self.stop) - 0.5 * (self.stop - self.start) * points
-        self.grid = np.linspace(self.start, self.stop, _FINE)
+            self.low = -beyond(lambda k: limit - scan.at(-k).two_nll, -begin, step)
+        elif scan.at(self.origin).two_nll > limit:
+            self.low = crossing(lambda k: scan.at(k).two_nll - limit, self.origin, begin, tolerance=1e-3)
+        else:
+            self.low = self.origin
+        if not math.isfinite(self.high - self.low):
+            raise DataError(
+                "no limit: the posterior of kappa does not fall off, however large kappa is; the data say next to "
+                f"nothing about kappa (best fit {scan.kappa:.4g} +- {scan.error:.3g})"
+            )
 
     def kappas(self, x: Floats) -> Floats:
         """Return kappa at values of x."""
         return self.origin + x * x if self.root else x
 
-    def posterior(self, logs: Floats) -> Floats:
-        """Return the density on the grid, from its logarithm at the nodes."""
-        ends = (self.start, self.stop)
-        polynomial = np.polynomial.Chebyshev.fit(self.nodes, logs - logs.max(), _NODES - 1, ends)
-        density = np.exp(polynomial(self.grid))
-        result: Floats = density / (density.sum() * (self.grid[1] - self.grid[0]))
-        return result
+    def density(self, logarithm: Callable[[float], Floats]) -> Density:
+        """Return the posterior from its logarithms as a function of kappa; the ends move out if it is not small there.
 
-    def limit(self, logs: Floats, level: float) -> float:
-        """Return the quantile in kappa."""
-        density = self.posterior(logs)
-        area = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
-        x = np.interp(level * area[-1], area, self.grid)
-        return float(self.kappas(np.array([x]))[0])
+        Raises
+        ------
+        DataError
+            The posterior does not fall off.
+        """
+        for _ in range(_EXTENSIONS):
+            start, stop = (math.sqrt(k - self.origin) if self.root else k for k in (self.low, self.high))
+            found = Density(lambda x: logarithm(float(self.kappas(np.array([x]))[0])), start, stop, tail=self.tail)
+            fallen = found.logs.max(axis=0) - 0.25 * self.far
+            above, below = np.any(found.logs[-1] > fallen), np.any(found.logs[0] > fallen)
+            below = np.any(below & (self.scan.lower is None or self.low > self.origin))
+            if not above and not below:
+                return found
+            width = self.high - self.low
+            self.high += 0.5 * width * bool(above)
+            self.low -= 0.5 * width * bool(below)
+            if self.scan.lower is not None:
+                self.low = max(self.low, self.origin)
+        raise DataError(
+            "no limit: the posterior of kappa does not fall off (nuisances without a prior?); give the parameters that "
+            "are free a constraint, or use profile"
+        )
 
 
 def posterior_limit(scan: Scan, level: float, *, root: bool) -> float:
     """Return the credible upper limit in the normal approximation of the nuisances: fast, for coverage."""
-    axis, marginal = _Axis(scan, root=root), _Marginal(scan, 0, 0)
-    return axis.limit(np.array([marginal.volume(float(k))[0] for k in axis.kappas(axis.nodes)]), level)
+    axis, marginal = _Axis(scan, level, root=root), _Marginal(scan, 0, 0)
+    density = axis.density(lambda kappa: np.array([marginal.volume(kappa)[0]]))
+    return float(axis.kappas(density.quantiles(level))[0])
+
+
+def _expected(scan: Scan, level: float, seed: int, *, root: bool) -> tuple[float, ...]:
+    """Return quantiles of the limits of toys of the boundary, with nuisances in the normal approximation.
+
+    The points in kappa are those of the data without fluctuation, farther out than their own limit needs.
+    """
+    reference = scan.asimov()
+    axis, marginal = _Axis(reference, level, root=root, far=2.0 * _FAR), _Marginal(reference, 0, seed)
+    density = axis.density(lambda kappa: np.array([marginal.volume(kappa)[0]]))
+    kappas = axis.kappas(density.nodes)
+    # The volume of the nuisances depends on kappa, hardly on the data.
+    volume = np.array([marginal.volume(float(k))[0] + 0.5 * reference.at(float(k)).two_nll for k in kappas])
+    truth = ensemble(
+        scan.problem.model,
+        scan.at(axis.origin).values,
+        measured=scan.problem.observed,
+        seed=seed,
+        lower=-math.inf if scan.lower is None else axis.origin,
+    )
+    rows, _ = run(truth, kappas, toys=_EXPECTED)
+    rows = rows[np.isfinite(rows[:, 0])]
+    found = axis.kappas(density.quantiles(level, (volume - 0.5 * rows[:, TESTED:]).T))
+    return tuple(float(q) for q in np.quantile(found, PROBABILITIES))
 
 
 def credible(scan: Scan, level: float, *, root: bool, draws: int, seed: int, expected: bool) -> Outcome:
@@ -144,37 +191,30 @@ def credible(scan: Scan, level: float, *, root: bool, draws: int, seed: int, exp
     ConfigError
         `root` for a coupling whose reported quantity is no root.
     """
-    axis, marginal = _Axis(scan, root=root), _Marginal(scan, draws, seed)
-    kappas = axis.kappas(axis.nodes)
-    table = np.stack([marginal.at(float(k)) for k in kappas])
-    limits = np.array([axis.limit(column, level) for column in table.T])
-    together = np.log(np.mean(np.exp(table - table.max()), axis=1))
-    bands: tuple[float, ...] = ()
-    if expected:
-        # The volume of the nuisances depends on kappa, hardly on the data.
-        volume = np.array([marginal.volume(float(k))[0] + 0.5 * scan.at(float(k)).two_nll for k in kappas])
-        truth = ensemble(
-            scan.problem.model,
-            scan.at(axis.origin).values,
-            measured=scan.problem.observed,
-            seed=seed,
-            lower=-math.inf if scan.lower is None else axis.origin,
-        )
-        rows, _ = run(truth, kappas, toys=_EXPECTED)
-        rows = rows[np.isfinite(rows[:, 0])]
-        found = [axis.limit(-0.5 * row[TESTED:] + volume, level) for row in rows]
-        bands = tuple(float(q) for q in np.quantile(found, PROBABILITIES))
+    axis, marginal = _Axis(scan, level, root=root), _Marginal(scan, draws, seed)
+    density = axis.density(marginal.at)
+    limits = axis.kappas(density.quantiles(level))
+    together = logsumexp(density.logs, axis=1)[:, None]
+    x = density.quantiles(level, together)
+    kappa = float(axis.kappas(x)[0])
+    # What the interpolation may be wrong by, divided by the density at the limit.
+    slope = 2.0 * float(x[0]) if root else 1.0
+    missed = slope * density.residual * axis.tail / max(float(density.value(x, together)[0, 0]), 1e-300)
+    error = math.hypot(
+        float(np.std(limits, ddof=1)) / math.sqrt(_SHIFTS), missed if missed > 1e-5 * abs(kappa) else 0.0
+    )
+    bands = _expected(scan, level, seed, root=root) if expected else ()
     name = "flat in the root of kappa" if root else "flat in kappa"
     few = f"the nuisances are far from normal: {100 * marginal.efficiency:.1f} % of the points count; use more"
-    every = _FINE // 200
+    shown = np.linspace(density.nodes[0], density.nodes[-1], _POINTS)
     return Outcome(
-        kappa=axis.limit(together, level),
+        kappa=kappa,
         lower=-math.inf if scan.lower is None else axis.origin,
         statistic=f"posterior of kappa, prior {name}, nuisances marginalised ({draws} points at each kappa)",
         boundary=UNBOUNDED if scan.lower is None else "kappa >= 0 in the prior",
-        error=float(np.std(limits, ddof=1) / math.sqrt(_SHIFTS)),
+        error=error,
         bands=bands,
         how=f"{_EXPECTED} toys of kappa = 0, normal approximation of the nuisances",
-        points={"kappa": axis.kappas(axis.grid)[::every], "posterior": axis.posterior(together)[::every]},
+        points={"kappa": axis.kappas(shown), "posterior": density.value(shown, together)[:, 0]},
         notes=() if marginal.efficiency > 0.05 else (few,),
     )

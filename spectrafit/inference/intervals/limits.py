@@ -223,7 +223,7 @@ def upper_limit(
     options = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys)
     outcome = row.interval(scan, level, side, options, expected)
     limit = _reported(model, scan, outcome, level, method, side, asimov=model.asimov and data is None)
-    if not simulation or not model.variances:
+    if not simulation or not model.variances or limit.empty:
         return limit
     kappa = outcome.kappa if method == "profile" else profiled(scan, level, side, cls=False, expected=False).kappa
     error = error_of_simulation(scan, kappa, sides=side)
@@ -277,4 +277,6 @@ def _reported(
         points=outcome.points,
         ledger=outcome.ledger,
         notes=outcome.notes,
+        empty=outcome.empty,
+        beside={method: convert(kappa) for method, kappa in outcome.beside.items()},
     )

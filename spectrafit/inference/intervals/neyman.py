@@ -222,6 +222,12 @@ def _cross(found: _Belt, data: dict[float, float], alpha: float, error: float, *
         if found.cls:
             found.null(fresh)
     if math.isnan(centre):
+        if found.cls and all(found.known_null[k][-1] < data[k] - _TIE for k in map(float, kappas[-2:])):
+            raise DataError(
+                f"no limit: none of {found.how.toys} toys of kappa = 0 is as low as the data, so CLs, p(kappa) / p(0), "
+                "cannot be told from toys; the data lie far below the expectation without a signal: look at the fit, "
+                "throw many more toys, or use cls or bayes"
+            )
         raise DataError(
             f"no limit: p is still {p[-1]:.2g} at kappa = {kappas[-1]:.4g}; the data say next to nothing about kappa"
         )

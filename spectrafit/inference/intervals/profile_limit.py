@@ -8,7 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
+from spectrafit.errors import DataError
 from spectrafit.inference.intervals import asymptotic
+from spectrafit.inference.intervals.emptiness import Compared, shrunk
+from spectrafit.inference.intervals.notes import beyond_bound, few_events
 from spectrafit.inference.intervals.one_bin import SIGMAS
 from spectrafit.inference.intervals.scan import UNBOUNDED, Outcome, Scan, beyond, crossing
 
@@ -17,13 +20,9 @@ __all__ = ["profiled"]
 Floats = npt.NDArray[np.float64]
 
 _POINTS = 41
-_EMPTY = (
-    "the data fluctuate so low that every physical kappa is excluded at this level; use cls or feldman-cousins, which "
-    "do not give an empty interval"
-)
 
 
-def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool) -> Outcome:
+def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool, points: bool = True) -> Outcome:
     """Return the interval where p (or CLs) is above 1 - level.
 
     Parameters
@@ -35,53 +34,51 @@ def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool)
         CLs limit; needs a boundary.
     expected : bool
         Whether to add the expected quantiles.
+    points : bool
+        Whether to add the scan behind the limit.
     """
     if scan.lower is None:
         return _unbounded(scan, level, sides, expected=expected)
-    lower, reference = scan.lower, scan.asimov()
-
-    def excess(kappa: float, statistic: float) -> float:
-        q_a = reference.statistic(kappa, sides)
-        p = asymptotic.cls if cls else asymptotic.one_sided if sides == "one" else asymptotic.two_sided
-        return math.log(max(float(p(statistic, q_a)), 1e-300) / (1.0 - level))
-
-    def observed(kappa: float) -> float:
-        return excess(kappa, scan.statistic(kappa, sides))
-
-    near = lower + 1e-6 * scan.error
-    empty = observed(max(scan.kappa, near)) < 0
-    kappa = lower if empty else beyond(observed, max(scan.kappa, near), scan.error)
-    low = (
-        crossing(observed, near, scan.kappa) if sides == "two" and observed(near) < 0 < observed(scan.kappa) else lower
-    )
-    bands: list[float] = []
-    for sigma in SIGMAS if expected else ():
-
-        def fluctuated(kappa: float, sigma: float = sigma) -> float:
-            q_a = reference.statistic(kappa, sides)
-            return excess(kappa, float(asymptotic.expected_statistic(q_a, sigma, sides=sides)))
-
-        # Two-sided intervals of high data do not reach down to the boundary: begin at their best kappa.
-        start = lower + max(sigma, 1e-6) * reference.error
-        bands.append(lower if fluctuated(start) < 0 else beyond(fluctuated, start, reference.error))
+    tested = Compared(scan, sides, cls=cls)
+    lower = tested.lower
+    start = tested.start(level)
+    kappa = lower if start is None else _ending(scan, tested.upper(level, start))
+    wanted, near = math.log(1.0 - level), lower + 1e-6 * tested.reference.error
+    cut_off = sides == "two" and not tested.deficit and tested.logarithm(near) < wanted
+    low = crossing(lambda k: tested.logarithm(k) - wanted, near, scan.kappa) if cut_off else lower
+    bands = tuple(tested.band(sigma, level) for sigma in SIGMAS) if expected else ()
+    beside, told = shrunk(tested, level, kappa, empty=start is None)
     words = (
         "q~ = 2NLL(kappa) - 2NLL(best kappa >= 0), 0 if the best kappa is above the tested one"
         if sides == "one"
         else "t~ = 2NLL(kappa) - 2NLL(best kappa >= 0)"
     )
-    grid = np.linspace(lower, lower + (1.6 * (kappa - lower) or 4.0 * scan.error), _POINTS)
+    reach = 1.6 * (kappa - lower) or 4.0 * tested.reference.error
+    grid = np.linspace(lower, lower + reach, _POINTS if points else 0)
     return Outcome(
         kappa=kappa,
         lower=low,
         statistic=words + ("; CLs = p(kappa) / p(0)" if cls else ""),
         boundary="kappa >= 0 in the statistic; asymptotic distribution with the boundary (arXiv:1007.1727)",
-        bands=tuple(bands),
+        bands=bands,
         points={
             "kappa": grid,
             "statistic": np.array([scan.statistic(float(k), sides) for k in grid]),
-            "p_value": np.array([(1.0 - level) * math.exp(observed(max(float(k), near))) for k in grid]),
+            "p_value": np.array([math.exp(tested.logarithm(float(k))) for k in grid]),
         },
-        notes=(_EMPTY,) if empty else (),
+        notes=(*told, *few_events(scan, kappa), *beyond_bound(scan, kappa)),
+        empty=start is None,
+        beside=beside,
+    )
+
+
+def _ending(scan: Scan, kappa: float) -> float:
+    """Return a limit, or refuse one that does not end."""
+    if math.isfinite(kappa):
+        return kappa
+    raise DataError(
+        "no limit: p does not fall to 1 - level however large kappa is; the data say next to nothing about kappa "
+        f"(best fit {scan.kappa:.4g} +- {scan.error:.3g})"
     )
 
 
@@ -126,5 +123,5 @@ def _unbounded(scan: Scan, level: float, sides: str, *, expected: bool) -> Outco
             "statistic": statistic,
             "p_value": asymptotic.unbounded(statistic) * (0.5 if sides == "one" else 1.0),
         },
-        notes=notes,
+        notes=(*notes, *few_events(scan, kappa)),
     )

@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 from scipy.special import erfinv
 
 from spectrafit.errors import ConfigError, DataError
-from spectrafit.inference.fitting.covariance import covariance
+from spectrafit.inference.fitting.covariance import covariance, degenerate, rises
 from spectrafit.inference.fitting.minimum import Minimum, Problem
 from spectrafit.inference.kernels.fields import Observed
 from spectrafit.inference.likelihood import Likelihood
@@ -41,6 +41,8 @@ class Outcome:
     points: dict[str, Floats] = dataclasses.field(default_factory=dict)
     ledger: Ledger | None = None
     notes: tuple[str, ...] = ()
+    empty: bool = False
+    beside: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 class Scan:
@@ -62,6 +64,8 @@ class Scan:
         The unbounded fit.
     kappa, error : float
         Best kappa and its error.
+    bound : float
+        Upper bound that the model gives kappa; the scan lifts it.
     """
 
     def __init__(
@@ -74,17 +78,26 @@ class Scan:
     ) -> None:
         if not model.poi:
             raise ConfigError("the model has no parameter of interest, so there is nothing to set a limit on")
-        self.problem = Problem(model, data, measured=measured)
-        self.lower = lower
         self.index = model.index(model.poi)
-        self.best = self.problem.minimum(model.initial)
+        self.bound = model.parameters[self.index].upper
+        self.problem = Problem(_open(model, lower), data, measured=measured)
+        self.lower = lower
+        self.best = self.problem.deepest(model.initial)
         if not self.best.converged:
             raise DataError(
                 f"no limit: the unbounded fit did not converge (EDM {self.best.edm:.1e}); fit(model) says why"
             )
         self.kappa = float(self.best.values[self.index])
-        matrix, _ = covariance(self.problem.hessian(self.best.values), self.problem.free)
+        hessian = self.problem.hessian(self.best.values)
+        matrix, positive = covariance(hessian, self.problem.free)
         self.error = float(np.sqrt(matrix[self.index, self.index]))
+        free = self.problem.free
+        valley = degenerate(self.problem, self.best, hessian, free, matrix, positive)
+        if model.poi in valley and not rises(self.problem, self.best, free, self.index, self.error):
+            raise DataError(
+                f"no limit: 2NLL does not change with {' and '.join(valley)}, so the data say nothing about "
+                f"{model.poi}; give the others a constraint, or fix them"
+            )
         self._free = self.problem.held(self.index)
         self._tangent = matrix[self.index] / matrix[self.index, self.index]
         self._known: dict[float, Minimum] = {}
@@ -169,6 +182,21 @@ class Scan:
         inside = self.lower is None or self.kappa >= self.lower
         least = self.best.two_nll if inside else self.at(float(self.lower or 0.0)).two_nll
         return max(self.at(kappa).two_nll - least, 0.0)
+
+
+def _open(model: Model, lower: float | None) -> Model:
+    """Return the model with its parameter of interest free above, and down to the physical boundary."""
+    k = model.index(model.poi)
+    p = model.parameters[k]
+    least = min(p.lower, -math.inf if lower is None else lower)
+    if p.upper == math.inf and p.lower == least:
+        return model
+    parameters = (
+        *model.parameters[:k],
+        dataclasses.replace(p, lower=least, upper=math.inf),
+        *model.parameters[k + 1 :],
+    )
+    return dataclasses.replace(model, parameters=parameters)
 
 
 def crossing(function: Callable[[float], float], low: float, high: float, *, tolerance: float = 1e-7) -> float:

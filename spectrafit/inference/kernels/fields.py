@@ -169,6 +169,7 @@ class _Buffers(NamedTuple):
     trial: Floats
     other: Floats
     across: Floats
+    width: Floats
     toy: Floats
     start: Floats
     order: Integers
