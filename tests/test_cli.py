@@ -7,6 +7,7 @@ import pytest
 
 import spectrafit as sf
 from spectrafit import cli
+from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.interop.pyhf import fit_workspace
 
 HEAVY = ("numba", "numpy", "uproot", "awkward", "boost_histogram", "iminuit", "matplotlib", "scipy", "rich.console")
@@ -46,13 +47,16 @@ def test_flags_and_the_verb_agree(name: str) -> None:
     """A command offers nothing its verb of the same name, or load, does not take, but for where output goes."""
     verb = inspect.signature(getattr(sf, name)).parameters
     steps = [sf.load]
-    if name == "fit":
-        steps += [sf.build, sf.assemble, sf.upper_limit, sf.report, fit_workspace]
+    if name in ("fit", "limit", "sensitivity", "coverage", "export"):
+        steps += [sf.build, sf.assemble, sf.upper_limit, sf.report, fit_workspace, ToyOptions]
     known = {*verb, *(p for step in steps for p in inspect.signature(step).parameters)}
     renamed = {"set_": "overrides", "samples": "sample_set", "files": "path", "output": None, "json": None}
     for flag in inspect.signature(VERBS[name]).parameters:
         target = renamed.get(flag, flag)
-        assert target is None or target in known, f"spectrafit {name} --{flag}: sf.{name} takes no {target}"
+        # A flag that may be repeated has the singular's name.
+        assert target is None or {target, f"{target}s"} & known, (
+            f"spectrafit {name} --{flag}: sf.{name} takes no {target}"
+        )
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

@@ -15,22 +15,23 @@ def test_kernels_go_when_a_source_that_compiles_is_newer_and_only_then(tmp_path)
     names = ["a.py", "room/b.py", "room/c.py"]
     # b compiles, a holds a constant of it, c only calls.
     text = {"b.py": "from numba import njit\nfrom package.a import LENGTH\n", "c.py": "from package.room.b import f\n"}
-    kept = [tmp_path / "room/__pycache__" / name for name in ("b.f-1.py311.nbi", "b.f-1.py311.1.nbc", "b.pyc")]
-    kept.append(tmp_path / "__pycache__/a.g-1.py311.1.nbc")
+    root = tmp_path / "package"
+    kept = [root / "room/__pycache__" / name for name in ("b.f-1.py311.nbi", "b.f-1.py311.1.nbc", "b.pyc")]
+    kept.append(root / "__pycache__/a.g-1.py311.1.nbc")
 
     def put(*dates: float) -> None:
-        for path, date in zip([*map(tmp_path.__truediv__, names), *kept], [*dates, *[1.5e9] * 4], strict=True):
+        for path, date in zip([*map(root.__truediv__, names), *kept], [*dates, *[1.5e9] * 4], strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text.get(path.name, ""))
             os.utime(path, (date, date))
 
     put(1e9, 1e9, 2e9)
-    assert not discard_stale(str(tmp_path))
+    assert not discard_stale(str(root))
     assert all(path.exists() for path in kept)
     put(1.6e9, 1e9, 1e9)
-    assert discard_stale(str(tmp_path))
+    assert discard_stale(str(root))
     assert [path.exists() for path in kept] == [False, False, True, False]
-    assert not discard_stale(str(tmp_path))
+    assert not discard_stale(str(root))
 
 
 KEEPS = """
