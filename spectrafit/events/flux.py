@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from spectrafit.errors import DAMAGE, DataError, nearest
+from spectrafit.errors import DataError, nearest
 
 __all__ = ["Flux", "load"]
 
@@ -125,7 +125,9 @@ def _read_histogram(path: Path, name: str) -> tuple[Array, Array, Array]:
                 uncertainty = np.array(file[beside].values(), dtype=np.float64)
             else:
                 uncertainty = np.divide(histogram.errors(), values, out=np.zeros_like(values), where=values > 0)
-    except DAMAGE as problem:
+    except DataError:
+        raise
+    except Exception as problem:
         why = " ".join(str(problem).split()) or type(problem).__name__
         raise DataError(f"{path}: cannot be read as a ROOT file ({why}); give a flux as file.root:histogram") from None
     return edges, values * np.diff(edges), uncertainty

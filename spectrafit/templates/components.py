@@ -91,7 +91,8 @@ def directions_of(covariance: Floats) -> Floats:
     # The correlation matrix: one large variance must not make all others look like rounding.
     sizes = np.sqrt(diagonal)
     scale = np.where(sizes > 0, sizes, 1.0)
-    correlation = (covariance + covariance.T) / 2 / scale / scale[:, None]
+    with np.errstate(over="ignore"):
+        correlation = (covariance + covariance.T) / 2 / scale / scale[:, None]
     if np.any(np.abs(correlation) > 1.0 + 1e-3):
         raise ValueError("is not positive semi-definite: a covariance is larger than its variances allow")
     values, vectors = np.linalg.eigh(correlation)

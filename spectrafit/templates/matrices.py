@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrafit.config import Analysis, Covariance, FluxUncertainty, SampleSet
-from spectrafit.errors import DAMAGE, ConfigError, DataError, nearest
+from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import flux
 from spectrafit.physics.cross_sections import FLAVOURS
 from spectrafit.templates.components import directions_of
@@ -67,7 +67,8 @@ def load(name: str, beside: str, where: str) -> Floats:
             raise ValueError(f"its shape is {found.shape}")
     except DataError:
         raise
-    except DAMAGE as error:
+    except Exception as error:
+        # uproot has exceptions of its own for damaged files, beside those of `errors.DAMAGE`.
         why = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{where}: {name} cannot be read as a matrix ({why})") from None
     return found
