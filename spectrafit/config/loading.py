@@ -223,6 +223,11 @@ def _check(analysis: Analysis, path: Path) -> None:
                 f"{path}: {where}.name: another systematic is called {systematic.name!r}, and a free normalisation is"
                 " one parameter with free ones only; give it a name of its own"
             )
+        for key in ("samples", "regions"):
+            if not getattr(systematic, key):
+                raise ConfigError(
+                    f"{path}: {where}.{key}: {systematic.name!r} acts on none; name some, or leave it out"
+                )
         known(f"{where}.samples", "sample", systematic.samples, samples, globs=True)
         known(f"{where}.regions", "region", systematic.regions, regions, globs=True)
         if isinstance(systematic, ShiftedSample):

@@ -15,7 +15,7 @@ import numpy as np
 from spectrafit.arraytypes import Floats
 from spectrafit.config import Analysis, Covariance, FluxUncertainty, SampleSet
 from spectrafit.config.paths import local
-from spectrafit.errors import DAMAGE, ConfigError, DataError, nearest
+from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import flux
 from spectrafit.events.files import open_file, refusing, stored
 from spectrafit.physics.flavours import FLAVOURS
@@ -70,7 +70,8 @@ def load(name: str, beside: str, where: str) -> Floats:
             raise ValueError(f"its shape is {found.shape}")
     except DataError:
         raise
-    except DAMAGE as error:
+    except Exception as error:
+        # uproot has exceptions of its own for damaged files, beside those of `errors.DAMAGE`.
         why = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"{where}: {name} cannot be read as a matrix ({why})") from None
     return found

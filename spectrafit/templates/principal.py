@@ -126,7 +126,8 @@ def directions_of(covariance: Floats) -> Floats:
     # Of the correlation matrix: beside one large variance all others would look like rounding.
     sizes = np.sqrt(diagonal)
     scale = np.where(sizes > 0, sizes, 1.0)
-    correlation = (covariance + covariance.T) / 2 / scale / scale[:, None]
+    with np.errstate(over="ignore"):
+        correlation = (covariance + covariance.T) / 2 / scale / scale[:, None]
     if np.any(np.abs(correlation) > 1.0 + 1e-3):
         raise ValueError("is not positive semi-definite: a covariance is larger than its variances allow")
     values, vectors = np.linalg.eigh(correlation)
