@@ -188,7 +188,7 @@ class _Watch:
     def __init__(self, stream: Any) -> None:
         self.stream, self.count, self.depth, self.begun, self.seconds = stream, 0, 0, 0.0, 0.0
 
-    def on_start(self, _: Any) -> None:
+    def begin(self) -> None:
         """Note that a compilation begins."""
         if not self.count:
             print("compiling kernels, once; `spectrafit compile` does this ahead of time", file=self.stream, flush=True)
@@ -197,15 +197,11 @@ class _Watch:
         self.depth += 1
         self.count += 1
 
-    def on_end(self, _: Any) -> None:
+    def end(self) -> None:
         """Note that a compilation has ended."""
         self.depth -= 1
         if not self.depth:
             self.seconds += time.perf_counter() - self.begun
-
-    def notify(self, event: Any) -> None:
-        """Take an event of numba's."""
-        (self.on_start if event.is_start else self.on_end)(event)
 
     def close(self) -> None:
         """Say how many kernels were compiled."""
@@ -221,7 +217,15 @@ def announce(stream: Any) -> None:
     from numba.core import event
 
     watch = _Watch(stream)
-    event.register("numba:compile", watch)
+
+    class Listener(event.Listener):
+        def on_start(self, event: Any) -> None:
+            watch.begin()
+
+        def on_end(self, event: Any) -> None:
+            watch.end()
+
+    event.register("numba:compile", Listener())
     atexit.register(watch.close)
 
 

@@ -264,7 +264,7 @@ def fitted(analysis: Any, templates: Any) -> None:
     model = sf.assemble(analysis, templates, unblind=False)
     best = sf.fit(model)
     if best.valid:
-        numbers = [best.nll, *np.asarray(best.values).tolist(), best.kappa, best.kappa_error]
+        numbers = [best.two_nll, *np.asarray(best.values).tolist(), best.kappa, best.kappa_error]
         assert all(math.isfinite(x) for x in numbers), f"valid with {numbers}"
 
 

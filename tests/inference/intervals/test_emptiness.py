@@ -13,7 +13,7 @@ from spectrafit.inference.intervals.emptiness import Compared
 from spectrafit.inference.intervals.limits import upper_limit
 from spectrafit.inference.intervals.profile_limit import profiled
 from spectrafit.inference.intervals.scan import Scan
-from spectrafit.inference.likelihood import predict
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Parameter, Span
 from spectrafit.interop.pyhf import read_workspace
 from tests.inference.models import counting, spectrum
@@ -28,8 +28,8 @@ def small(statistic="poisson"):
 
 def test_every_limit_below_the_expected_band_is_told():
     model = small()
-    mean = predict(model).mean
-    edge = upper_limit(model, method="cls", simulations=0).expected.kappas[0]
+    mean = Likelihood(model).predict().mean
+    edge = upper_limit(model, method="cls", simulation=False).expected.kappas[0]
     rng = np.random.default_rng(7)
     limits, empty, told = [], [], []
     for _ in range(2000):
@@ -210,7 +210,7 @@ def test_no_limit_where_kappa_is_degenerate():
 
 
 def test_notes_say_few_events():
-    few = upper_limit(counting(0.0, 0.016, 0.1), simulations=0)
+    few = upper_limit(counting(0.0, 0.016, 0.1), simulation=False)
     assert "use feldman-cousins, cls-toys or bayes" in few.notes[-1]
     # Exact limits without events: 2.30. The formula gives much less, which is why it is told.
     assert few.kappa < 2.0

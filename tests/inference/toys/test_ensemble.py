@@ -222,7 +222,7 @@ def test_toys_are_named_by_decimals_so_that_the_last_bits_of_a_fit_do_not_part_b
     assert one.digest == other.digest
     assert one.digest != toys.ensemble(model, values + 1e-4).digest
     assert one.digest != dataclasses.replace(one, seed=2).digest
-    bank = Bank(digest=model.digest)
+    bank = Bank(digest=Likelihood(model).digest)
     _, first = bank.topped_up(one, [0.5, 1.0], 3)
     record, both = first.topped_up(other, [0.5, 1.0 + 1e-12], 3)
     assert len(both.records) == 1
@@ -233,6 +233,7 @@ MACHINE = """
 import sys
 import numpy as np
 from spectrafit.inference.fitting.minimum import Problem
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.toys import ensemble as toys
 from spectrafit.inference.toys.bank import Bank
 from tests.inference.models import spectrum
@@ -240,7 +241,7 @@ model = spectrum()
 problem = Problem(model, np.round(model.data * 1.03))
 best = problem.newton(model.initial, problem.held(model.index("kappa")))
 of = toys.ensemble(model, best.values, measured=problem.observed)
-_, bank = Bank(digest=model.digest, first=int(sys.argv[2])).topped_up(of, [0.0, 1.0], 5)
+_, bank = Bank(digest=Likelihood(model).digest, first=int(sys.argv[2])).topped_up(of, [0.0, 1.0], 5)
 bank.save(sys.argv[1])
 """
 
@@ -267,8 +268,8 @@ def test_a_bank_that_was_topped_up_meanwhile_keeps_both_parts_and_another_model_
     model = spectrum()
     of = toys.ensemble(model, model.initial)
     path = tmp_path / "toys.npz"
-    _, one = Bank(digest=model.digest).topped_up(of, [1.0], 3)
-    _, other = Bank(digest=model.digest, first=3).topped_up(of, [1.0], 2)
+    _, one = Bank(digest=Likelihood(model).digest).topped_up(of, [1.0], 3)
+    _, other = Bank(digest=Likelihood(model).digest, first=3).topped_up(of, [1.0], 2)
     one.save(path)
     other.save(path)
     (record,) = Bank.load(path).records.values()
