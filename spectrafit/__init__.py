@@ -46,6 +46,11 @@ if TYPE_CHECKING:
     from spectrafit.templates.build import build
     from spectrafit.templates.templates import Templates
 
+# The room and the verb are both called `report`. Python binds the name to the room once, at the room's first import.
+# That import happens here. The name is then free, and `__getattr__` gives it to the verb for good.
+import_module(f"{__name__}.report")
+del globals()["report"]
+
 # Before any kernel is loaded.
 make_room(str(Path(__file__).parent))
 discard_stale(str(Path(__file__).parent))

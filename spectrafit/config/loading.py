@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from spectrafit.config.analysis import Analysis, ShiftedSample, chosen
+from spectrafit.config.analysis import Analysis, chosen
 from spectrafit.config.couplings import settle
 from spectrafit.config.explain import explain
 from spectrafit.config.numbers import MOST_CELLS, refuse_wild
 from spectrafit.config.paths import is_url, local, substituted
 from spectrafit.config.samples import SampleSet
+from spectrafit.config.systematics import ShiftedSample
 from spectrafit.errors import ConfigError, nearest
 
 __all__ = ["digest", "load", "load_samples", "schema"]

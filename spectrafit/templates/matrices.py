@@ -13,7 +13,7 @@ import boost_histogram as bh
 import numpy as np
 
 from spectrafit.arraytypes import Floats
-from spectrafit.config import Analysis, Covariance, FluxUncertainty, SampleSet
+from spectrafit.config import Analysis, FluxUncertainty, SampleSet
 from spectrafit.config.paths import local
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import flux
@@ -111,11 +111,9 @@ def tables_of(analysis: Analysis) -> dict[str, str]:
     """
     files: dict[str, Path] = {}
     for systematic in analysis.systematics:
-        if isinstance(systematic, Covariance):
-            files[systematic.file] = _split(systematic.file, analysis.path)[0]
-        elif isinstance(systematic, FluxUncertainty):
-            if systematic.covariance:
-                files[systematic.covariance] = _split(systematic.covariance, analysis.path)[0]
+        for name in systematic.reads:
+            files[name] = _split(name, analysis.path)[0]
+        if isinstance(systematic, FluxUncertainty):
             for sample_set in analysis.sample_sets:
                 for flavour, name in sample_set.flux.items():
                     files[f"{sample_set.name}: {flavour}"] = _split(name, sample_set.path)[0]
