@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from spectrafit.events.inspect import inspect
     from spectrafit.events.reweight import reweight
     from spectrafit.inference.assemble import assemble
-    from spectrafit.inference.fitting.fit import contour, fit, impacts, profile
+    from spectrafit.inference.fitting.contours import contour
+    from spectrafit.inference.fitting.fit import fit, impacts, profile
     from spectrafit.inference.intervals.limits import upper_limit
     from spectrafit.inference.intervals.limits import upper_limit as limit
     from spectrafit.inference.likelihood import information
@@ -60,7 +61,7 @@ _HOME = {
     "assemble": "inference.assemble",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
-    "contour": "inference.fitting.fit",
+    "contour": "inference.fitting.contours",
     "coverage": "inference.studies.coverage",
     "export": "interop.export:write_workspace",
     "fit": "inference.fitting.fit",

@@ -7,7 +7,8 @@ from scipy.stats import chi2
 
 from spectrafit.errors import ConfigError
 from spectrafit.inference import likelihood
-from spectrafit.inference.fitting.fit import contour, fit, impacts, profile
+from spectrafit.inference.fitting.contours import contour
+from spectrafit.inference.fitting.fit import fit, impacts, profile
 from spectrafit.inference.fitting.minimum import Problem
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span
 from tests.inference.models import KAPPA, counting, spectrum
