@@ -361,8 +361,8 @@ class Analysis(Keys, frozen=True, kw_only=True):
         names = [coupling.parameter for coupling in settled if coupling.carriers]
         if parameter not in names:
             raise ConfigError(
-                f"{self.path}: no fitted coupling has the parameter {parameter!r}{nearest(parameter, names)} (there are:"
-                f" {', '.join(names)})"
+                f"{self.path}: no fitted coupling has the parameter {parameter!r}{nearest(parameter, names)} (there"
+                f" are: {', '.join(names)})"
             )
         if parameter == self.interest:
             return self
