@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spectrafit.events.inspect import inspect
     from spectrafit.events.reweight import reweight
     from spectrafit.inference.assemble import assemble
+    from spectrafit.inference.fitting.constraints import constraints
     from spectrafit.inference.fitting.fit import contour, fit, impacts, profile
     from spectrafit.inference.intervals.limits import upper_limit
     from spectrafit.inference.intervals.limits import upper_limit as limit
@@ -60,6 +61,7 @@ _HOME = {
     "assemble": "inference.assemble",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
+    "constraints": "inference.fitting.constraints",
     "contour": "inference.fitting.fit",
     "coverage": "inference.studies.coverage",
     "export": "interop.export:write_workspace",
@@ -92,6 +94,7 @@ __all__ = [
     "assemble",
     "build",
     "check",
+    "constraints",
     "contour",
     "coverage",
     "export",
