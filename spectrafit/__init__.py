@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spectrafit.events.inspect import inspect
     from spectrafit.events.reweight import reweight
     from spectrafit.inference.assemble import assemble
+    from spectrafit.inference.fitting.constraints import constraints
     from spectrafit.inference.fitting.contours import contour
     from spectrafit.inference.fitting.fit import fit, profile
     from spectrafit.inference.fitting.impacts import impacts
@@ -67,6 +68,7 @@ _HOME = {
     "assemble": "inference.assemble",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
+    "constraints": "inference.fitting.constraints",
     "contour": "inference.fitting.contours",
     "coverage": "inference.studies.coverage",
     "export": "interop.export:write_workspace",
@@ -99,6 +101,7 @@ __all__ = [
     "assemble",
     "build",
     "check",
+    "constraints",
     "contour",
     "coverage",
     "export",

@@ -104,7 +104,7 @@ def fit(
     from spectrafit.config import inputs_of
     from spectrafit.output import refuse_inputs
     from spectrafit.report.alarms import alarms
-    from spectrafit.report.tables import result_table
+    from spectrafit.report.tables import constraints_table, result_table
 
     loaded = sf.load(analysis, overrides=set_ or (), interest=interest)
     target = output or Path("results") / analysis.stem
@@ -118,7 +118,9 @@ def fit(
     folder = sf.report(target, loaded, filled, best, found, figures=figures)
     console = Console()
     console.print(result_table(best, found))
-    for alarm in alarms(best, model, filled):
+    constraints = sf.constraints(model, filled)
+    console.print(constraints_table(constraints))
+    for alarm in alarms(best, model, filled, constraints=constraints):
         console.print(f"note: {alarm}", markup=False, highlight=False, soft_wrap=True)
     typer.echo(f"written to {folder}")
     if not best.valid:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from spectrafit.config import Analysis
+    from spectrafit.inference.fitting.constraints import Constraints
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Impact, Limit
     from spectrafit.report.expectation import Expectation
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Table",
     "budget_table",
+    "constraints_table",
     "inventory_table",
     "kappa_unit",
     "limits_table",
@@ -221,6 +223,24 @@ def nuisance_table(model: Model, best: FitResult, impacts: Sequence[Impact]) -> 
                 f"{row['impact_down']:+.3g}",
             )
             for row in rows
+        ),
+    )
+
+
+def constraints_table(found: Constraints) -> Table:
+    """Return how far each nuisance is constrained, as fitted and without the noise of the simulation."""
+    return Table(
+        title="Expected constraints, and what of them is noise of the simulation",
+        columns=("parameter", ">post / prior", ">without noise", ">noise", "mostly of"),
+        rows=tuple(
+            (
+                one.parameter,
+                f"{one.naive:.3f}",
+                f"{one.corrected:.3f} ± {one.uncertainty:.3f}",
+                f"{100 * one.noise:.1f} %" + (" !" if one.alarm else ""),
+                ", ".join(f"{name} {100 * share:.0f} %" for name, share in list(one.samples.items())[:2]),
+            )
+            for one in found
         ),
     )
 
