@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from spectrafit.events.inspect import inspect
     from spectrafit.events.reweight import reweight
     from spectrafit.inference.assemble import assemble
-    from spectrafit.inference.fitting.fit import contour, fit, impacts, profile
+    from spectrafit.inference.fitting.fit import contour, fit, profile
+    from spectrafit.inference.fitting.impacts import impacts
     from spectrafit.inference.intervals.limits import upper_limit
     from spectrafit.inference.intervals.limits import upper_limit as limit
     from spectrafit.inference.likelihood import information
@@ -70,7 +71,7 @@ _HOME = {
     "export": "interop.export:write_workspace",
     "fit": "inference.fitting.fit",
     "generate": "events.generate",
-    "impacts": "inference.fitting.fit",
+    "impacts": "inference.fitting.impacts",
     "information": "inference.likelihood",
     "inspect": "events.inspect",
     "limit": "inference.intervals.limits:upper_limit",

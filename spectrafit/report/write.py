@@ -17,8 +17,8 @@ import numpy as np
 from spectrafit.config import inputs_of
 from spectrafit.errors import ConfigError
 from spectrafit.inference.assemble import as_fitted, assemble
-from spectrafit.inference.fitting.fit import impacts as all_impacts
 from spectrafit.inference.fitting.fit import profile as scan_profile
+from spectrafit.inference.fitting.impacts import impacts as all_impacts
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.interop import root
 from spectrafit.output import publishing, refuse_inputs, slug

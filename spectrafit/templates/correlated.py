@@ -6,7 +6,6 @@ matrix taken apart, J flux bins.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
@@ -47,28 +46,10 @@ class CovarianceEffect(Effect):
             )
         try:
             rows = directions_of(matrix)
-            self._look_at(np.diag(matrix))
+            matrices.warn_of_odd_variances(matrix, self.systematic, self.where)
             return rows, bins
         except ValueError as error:
             raise DataError(f"{self.where}: {self.systematic.file} {error}") from None
-
-    def _look_at(self, variances: Floats) -> None:
-        """Warn if all variances are 0, or if one is so large that it marks a bin without a known variance."""
-        positive = variances[variances > 0]
-        name = f"{self.where}: {self.systematic.file}"
-        if not positive.size:
-            warnings.warn(f"{name} is zero throughout, so {self.systematic.name!r} changes nothing", stacklevel=2)
-            return
-        usual = float(np.median(positive))
-        odd = np.flatnonzero(
-            (variances > 1e6 * usual) | (variances > (100.0 if self.systematic.fractional else np.inf))
-        )
-        if odd.size:
-            warnings.warn(
-                f"{name}: the variance of bin {int(odd[0])} is {variances[odd[0]]:.3g}, beside a median of"
-                f" {usual:.3g}; leave the bin out if that means that nothing is known of it",
-                stacklevel=2,
-            )
 
     def fractions(self, cells: Cells) -> Fractions:
         """Return the matrix as rows of relative changes of every bin."""
