@@ -1,4 +1,4 @@
-"""Pieces of work in, their results out in the order they were submitted: the only concurrency of the package.
+"""Runs pieces of work and returns their results in order: the only concurrency of the package.
 
 Kernels are serial; what runs at once is chunks. An executor is one of `EXECUTORS` or any `concurrent.futures.Executor`
 (dask's through `Client.get_executor()`). Because results come back in order, sums over them are the same bits whoever

@@ -175,7 +175,7 @@ def publishing(target: Path, *, names: Collection[str], remedy: str = "nothing w
     Raises
     ------
     DataError
-        If writing fails; what was under `target` is whole.
+        If writing fails. The old content of `target` is then whole.
 
     Notes
     -----
@@ -269,7 +269,7 @@ def _swap(first: Path, second: Path) -> None:
 
 
 def _fill(place: Path, part: Path, names: Collection[str]) -> None:
-    """Move what was made into its folder, one by one."""
+    """Move finished files into their folder, one by one."""
     old = part / "old"
     old.mkdir()
     for name in names:
@@ -288,7 +288,7 @@ def refuse_inputs(target: Path, inputs: Iterable[Path]) -> None:
     target : Path
         What is to be written.
     inputs : iterable of Path
-        Files that are read; those that are not there are passed over.
+        Files that are read. Missing ones are passed over.
 
     Raises
     ------

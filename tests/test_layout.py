@@ -35,7 +35,7 @@ def offered(path: Path) -> list[str]:
     return listed[0]
 
 
-def tests_of(path: Path) -> list[Path]:
+def files_for(path: Path) -> list[Path]:
     """Return the test files that may test a module: those of its room, and those of the whole."""
     parts = path.relative_to(PACKAGE).parts
     room = PROJECT / "tests" / parts[0]
@@ -76,12 +76,12 @@ def reached(path: Path, tests: list[Path]) -> bool:
 @parametrised
 def test_a_test_of_its_room_uses_each_module(path):
     """A public name of the module, or the module itself, stands in the code of a test: not in words about it."""
-    assert reached(path, tests_of(path)), f"no test uses {', '.join(offered(path))}"
+    assert reached(path, files_for(path)), f"no test uses {', '.join(offered(path))}"
 
 
 def test_a_module_whose_tests_are_taken_away_is_no_longer_reached():
     path = PACKAGE / "templates" / "smoothing.py"
-    tests = tests_of(path)
+    tests = files_for(path)
     assert reached(path, tests)
     assert not reached(path, [test for test in tests if test.name != "test_smoothing.py"])
 

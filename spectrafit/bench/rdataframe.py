@@ -1,4 +1,4 @@
-"""ROOT files in, the same histograms from ROOT's RDataFrame out: a peer, run in a process of its own."""
+"""Fills the benchmark's histograms with ROOT's RDataFrame, in a process of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces of work in, how long each takes side by side out: in one run, in turns, after a check that answers agree."""
+"""Times pieces of work side by side, in turns, after a check that their answers agree."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ T = TypeVar("T", Analysis, SampleSet)
 
 
 def load(path: str | Path, *, overrides: Sequence[str] = ()) -> Analysis:
-    """Read an analysis and its sample sets, and check that what they say fits together.
+    """Read an analysis and its sample sets, and check that they fit together.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def load(path: str | Path, *, overrides: Sequence[str] = ()) -> Analysis:
     Raises
     ------
     ConfigError
-        For anything that is not understood, with file, key, what was found and what is needed.
+        For anything that is not understood. The message has file, key, the value found and the value needed.
     """
     analysis = _read(Path(path), Analysis, overrides)
     sets = (analysis.samples,) if isinstance(analysis.samples, str) else analysis.samples

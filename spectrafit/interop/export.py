@@ -1,4 +1,4 @@
-"""A `Model` in, a HistFactory workspace as pyhf or HS3 reads it out.
+"""Writes a `Model` as a HistFactory workspace that pyhf or an HS3 tool can read.
 
 One sample of the workspace is one sample's template of one power of kappa, those of power p taken at a reference kappa.
 With one power (magnetic moment) its factor is free: `signal_strength` = kappa / reference. HistFactory cannot tie the

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-# What a file must hold, for those that hold something else.
+# The needed content, for messages about files with other content.
 _NEEDED = "needs pyhf's JSON: an object with channels, observations, measurements and version"
 
 

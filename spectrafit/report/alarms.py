@@ -18,7 +18,7 @@ _BAD = 1e-4
 def alarms(best: FitResult, model: Model, templates: Templates, limit: Limit | None = None) -> list[str]:
     """Return what stands above the tables.
 
-    A fit that is not valid or bad, the notes of the limit, what was left out or read twice, empty bins.
+    An invalid or bad fit, the notes of the limit, files left out or read twice, empty bins.
     """
     found = [] if best.valid else [f"The fit is not valid: {best.message}"]
     if best.goodness.p_value < _BAD:

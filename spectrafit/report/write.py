@@ -68,7 +68,7 @@ def write(
     ----------
     directory : folder to write to, made if missing. What an earlier run wrote there is replaced, once all of the new
         is there; other files are left alone.
-    analysis, templates, best, limit : what was fitted and found.
+    analysis, templates, best, limit : the analysis and its results.
     model : the model that was fitted; assembled here if not given, which needs its data to be those of `analysis`.
     profile : the profile in kappa; made here if not given.
     figures : off leaves out the figures, in the folder and on the page.
@@ -149,7 +149,7 @@ def _draw(
     expected: Expectation,
     impacts: Sequence[Impact],
 ) -> dict[str, Picture]:
-    # matplotlib is half a second to import: only those who draw pay for it.
+    # matplotlib takes half a second to import: only drawing pays for it.
     from spectrafit.report.figures import draw, look
     from spectrafit.report.figures.saving import carried
 

@@ -255,7 +255,7 @@ def _refuse_nothing(
 
 
 def _inventory(one: Input, added: Mapping[Key, ChunkSums]) -> dict[str, Any]:
-    """Return what was read of a sample, as plain values."""
+    """Return the record of a sample's inputs, as plain values."""
     inventory, sample = one.inventory, one.plan.sample
     named = Counter((chunk.file, chunk.tree) for chunk in inventory.chunks if chunk.start == 0)
     report = added[sample.name, one.plan.stands_for].report

@@ -61,7 +61,7 @@ def fetch(
     chunk, sample_set, sample
         As `spectrafit.events.read.read` takes them.
     columns : sequence of str
-        Names of what is needed; nothing else is returned or kept.
+        Names of the needed columns; no other column is returned or kept.
     identities : sequence of FileIdentity
         Of the chunk's file and its friends: what the cached columns must have been made from.
     folder : Path or None
@@ -181,7 +181,7 @@ def _source(chunk: Chunk) -> dict[str, Any]:
 
 
 def _facts(stem: Path, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what is said of a cached chunk, or None if there is none or it is stale."""
+    """Return the facts about a cached chunk, or None if it is missing or stale."""
     try:
         facts: Any = json.loads(stem.with_suffix(".json").read_bytes())
         # What is damaged is read again, as what is stale: the facts have a checksum of their own.
@@ -193,7 +193,7 @@ def _facts(stem: Path, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _seal(facts: Mapping[str, Any]) -> str:
-    """Return a checksum of what is said of a cached chunk."""
+    """Return a checksum of the facts about a cached chunk."""
     return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 

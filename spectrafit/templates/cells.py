@@ -325,7 +325,7 @@ class Cells:
         return f"Cells: {self}\n" + columns(self._rows())
 
     def __str__(self) -> str:
-        """Say in one line what is inside."""
+        """Return a line about the content."""
         entries = sum(int(sample.entries.sum()) for sample in self.samples)
         keys = dict.fromkeys(key for sample in self.samples for key in sample.effects)
         return (

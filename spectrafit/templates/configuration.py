@@ -1,4 +1,4 @@
-"""What of an analysis its cells and templates depend on, as plain values that can be kept and compared."""
+"""The part of an analysis that its cells and templates depend on, as plain values to keep and compare."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import boost_histogram as bh
 import numpy as np
 
 from spectrafit.arraytypes import Floats
-from spectrafit.config import Analysis, FluxUncertainty, SampleSet
+from spectrafit.config import Analysis, Covariance, FluxUncertainty, SampleSet
 from spectrafit.config.paths import local
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import flux

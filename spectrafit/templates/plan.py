@@ -1,4 +1,4 @@
-"""The plan of a build: what is decided once per sample, and every check that needs no event.
+"""The plan of a build: the decisions made once per sample, and every check that needs no event.
 
 A `Plan` says how the events of one sample are read, weighed, numbered and which systematics are filled for them. It
 travels to the workers as it is.
@@ -209,7 +209,7 @@ def _foresee(analysis: Analysis, plan: Plan, inventory: Inventory) -> None:
     for where, text in _texts(analysis, plan.stands_for):
         for column in needs([text] if "axes" in where else expressions.compile(text).variables):
             layout.refuse_hidden(column, text, lists=True)
-            # Every sample has a pdg, 0 for what is not nu-e, and a weight, 1 where the files weigh nothing.
+            # Every sample has a pdg, 0 for events that are not nu-e, and a weight, 1 without a branch for it.
             if layout.has(column) or column in ("pdg", "weight"):
                 continue
             near = nearest(column, {*OBSERVABLES, *CANONICAL, *layout.sources, *layout.branches} - {column})

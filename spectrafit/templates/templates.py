@@ -282,7 +282,7 @@ class Templates:
         return vary(archive.load(Path(path), analysis))
 
     def __str__(self) -> str:
-        """Say in one line what is inside."""
+        """Return a line about the content."""
         return (
             f"{len(self.samples)} samples, {len(self.regions)} regions, {self.n_bins} bins, {len(self.monomials)}"
             f" monomials, {len(self.variations)} variations, {len(self.parameters)} parameters,"

@@ -25,7 +25,10 @@ def told(changes):
     [
         ({"titel": "x"}, "$.titel: unknown key; did you mean 'title'?"),
         ({"regions": 3}, "$.regions: Expected a list, got a whole number; found 3"),
-        ({"fit": {"terms": "shap"}}, "$.fit.terms: no choice 'shap'; did you mean 'shape'? (there are: "),
+        (
+            {"fit": {"terms": "shap"}},
+            "$.fit.terms: no choice 'shap'; did you mean 'shape' or 'shape+norm'? (there are: ",
+        ),
         ({"limit": {"method": "baies"}}, "$.limit.method: no choice 'baies'; did you mean 'bayes'"),
         (
             {"systematics": [{"kind": "nrom", "name": "x"}]},

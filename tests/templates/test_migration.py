@@ -44,7 +44,9 @@ def test_noise_is_the_squares_of_events_that_leave_and_enter(seed, cells):
                 wanted[:, cell] += w**2 * p
     np.testing.assert_allclose(found.noise, wanted, rtol=1e-12)
     np.testing.assert_allclose(found.scaled(3.0).noise, 9.0 * wanted, rtol=1e-12)
-    half = Moves.together([moves_of(cells, [[x[i::2] for x in (before, after, weight, products)]]) for i in (0, 1)])
+    half = Moves.together(
+        [moves_of(cells, [[np.ascontiguousarray(x[i::2]) for x in (before, after, weight, products)]]) for i in (0, 1)]
+    )
     np.testing.assert_allclose(half.noise, wanted, rtol=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""A detector response in; its efficiency and resolutions, as events see them, out."""
+"""Draws the efficiency and the resolutions of a detector response as events see them."""
 
 from __future__ import annotations
 

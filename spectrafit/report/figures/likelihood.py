@@ -1,4 +1,4 @@
-"""A profile, a fit and a limit in; the curves a referee asks for out: profile, scan, pulls, impacts, correlations."""
+"""Draws what a referee asks for about a fit and a limit: profile, scan, pulls, impacts, correlations."""
 
 from __future__ import annotations
 

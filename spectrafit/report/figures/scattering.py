@@ -1,4 +1,4 @@
-"""Cross sections on a grid of electron energies in; the figure of where a magnetic moment shows out."""
+"""Draws cross sections against electron energy, to show where a magnetic moment is visible."""
 
 from __future__ import annotations
 

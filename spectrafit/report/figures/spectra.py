@@ -1,4 +1,4 @@
-"""Expected events per bin in; stacked spectra with their uncertainty, and maps of two-dimensional templates, out."""
+"""Draws expected events per bin: stacked spectra with their uncertainty, and maps of two-dimensional templates."""
 
 from __future__ import annotations
 

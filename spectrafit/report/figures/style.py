@@ -1,4 +1,4 @@
-"""Nothing in, the look of every figure out: fonts, colours, frames and the words on their axes."""
+"""Sets the look of every figure: fonts, colours, frames and the words on the axes."""
 
 from __future__ import annotations
 

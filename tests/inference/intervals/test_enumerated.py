@@ -19,8 +19,8 @@ def test_the_quantiles_are_those_of_a_normal():
 def test_the_sequence_averages_like_normals(dimensions):
     points = sequence(4096, dimensions)
     assert points.shape == (4096, dimensions)
-    np.testing.assert_allclose(points.mean(axis=0), 0.0, atol=0.01)
-    np.testing.assert_allclose(np.cov(points.T), np.eye(dimensions), atol=0.03)
+    np.testing.assert_allclose(points.mean(axis=0), 0.0, atol=0.02)
+    np.testing.assert_allclose(np.cov(points.T), np.eye(dimensions), atol=0.06)
 
 
 @given(st.floats(0.5, 9.0), st.floats(0.02, 0.4))
