@@ -46,7 +46,7 @@ def _root(threads: int) -> Any:
 def fill(files: Sequence[str], edges: tuple[Sequence[float], Sequence[float]], threads: int) -> npt.NDArray[Any]:
     """Return sums of weights and of their squares as polynomials in kappa, (5, B): the columns of our own fill.
 
-    The number of threads is that of the first call in a process.
+    The first call in a process sets the number of threads.
     """
     root = _root(threads)
     frame = root.RDataFrame(TREE, list(files))

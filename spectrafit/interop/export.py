@@ -162,7 +162,7 @@ def _kept(model: Model, span: Span) -> npt.NDArray[np.int64]:
 
 
 class _Writer:
-    """Writes the samples of one model at one kappa, and remembers what it had to say differently."""
+    """Writes the samples of one model at one kappa, and remembers the changes it had to make."""
 
     def __init__(self, model: Model, kappa: float) -> None:
         self.model, self.kappa = model, kappa

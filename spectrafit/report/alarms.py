@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["alarms"]
 
-# Probability of a worse goodness of fit below which a fit is said to describe the data badly.
+# Probability of a worse goodness of fit below which an alarm says that the fit describes the data badly.
 _BAD = 1e-4
 
 

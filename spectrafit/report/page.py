@@ -83,7 +83,7 @@ def page(
 
     Parameters
     ----------
-    title, byline : name of the analysis, and when and with what it was made.
+    title, byline : name of the analysis, and its date and program version.
     headline : the result, as HTML.
     meaning : what the result means, in one line.
     sections : what follows, in order.

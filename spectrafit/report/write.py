@@ -105,7 +105,7 @@ def write(
 
 
 def _fitted(analysis: Analysis, templates: Templates, best: FitResult) -> Model:
-    """Return the model a fit was made of: assembled again, and refused if the fit's minimum is not there."""
+    """Return the model a fit was made of: assembled again, and refused if the fit's minimum is elsewhere."""
     model = assemble(analysis, templates, unblind=not best.asimov)
     if model.names != best.names or abs(Likelihood(model).two_nll(best.values) - best.two_nll) > 1e-6 * (
         1 + abs(best.two_nll)
@@ -158,7 +158,7 @@ def _draw(
     taken: set[str] = set()
     with look():
         for drawing in draw(analysis, templates, model, best, profile, limit, expected, impacts):
-            # Regions have any name: that of a file is a safe one, and no two figures share it.
+            # Regions have any name: the file gets a safe name that no other figure has.
             name = slug(drawing.name)
             while name.lower() in taken:
                 name += "_2"

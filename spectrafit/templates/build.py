@@ -122,7 +122,7 @@ def _fill(
     left_out: Mapping[str, str] | None,
     progress: bool,
 ) -> Cells:
-    """Fill from all files, or (`left_out` not None) from those that can be read and are not left out."""
+    """Fill from all files, or (`left_out` not None) from all readable files that are not left out."""
     begun = time.perf_counter()
     inputs = survey(analysis, left_out)
     scanned = time.perf_counter()
@@ -250,7 +250,7 @@ def _refuse_nothing(
         if kept and not counted and not any(sample.entries[mine].any() for sample in cells.expected):
             raise DataError(
                 f"{analysis.path}: region {region.name!r}: none of {kept} entries falls into its bins; check the units"
-                f" of what {' and '.join(region.observables)} is made of, under columns, the edges and the cut"
+                f" of the columns that make {' and '.join(region.observables)}, under columns, the edges and the cut"
             )
 
 

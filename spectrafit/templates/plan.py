@@ -1,7 +1,7 @@
 """The plan of a build: the decisions made once per sample, and every check that needs no event.
 
 A `Plan` says how the events of one sample are read, weighed, numbered and which systematics are filled for them. It
-travels to the workers as it is.
+travels to the workers unchanged.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Plan:
     ----------
     sample_set, sample : SampleSet, Sample
     stands_for : str
-        The sample whose regions it fills: its own name, or that of the sample a shifted ntuple set stands for.
+        The sample whose regions it fills: its own name, or the name of the sample that a shifted ntuple set stands for.
     grid : Grid
         The cells, and how events are numbered.
     effects : mapping of key to Effect

@@ -58,7 +58,7 @@ class Templates:
     flow : (S, M, R) array
         Weight of events that pass a region's cut and lie outside its axes (NaN included).
     inventories : tuple of mapping
-        Per sample what was read: sample, stands_for (another name if it is a shifted ntuple set), role, pot, scale,
+        Per sample its inputs: sample, stands_for (another name if it is a shifted ntuple set), role, pot, scale,
         entries, files (path, size, uuid, entries), skipped (file, reason), dropped (an `events.schema.DropReport`).
     pruned : tuple of mapping
         What was pruned: parameter, sample, region, what ("shape" or "norm"), size.
@@ -192,7 +192,7 @@ class Templates:
         return histogram
 
     def projection(self, region: str, axis: str) -> Templates:
-        """Return the templates of `region` alone, summed over every axis but the one of observable `axis`.
+        """Return the templates of `region` alone, summed over every axis but the axis with the observable `axis`.
 
         The residual variance, uncorrelated between bins, is summed as such. Events outside the summed axes stay in
         `flow`.
@@ -290,7 +290,7 @@ class Templates:
         )
 
     def __repr__(self) -> str:
-        """Return a few lines: the samples and what they expect in each region."""
+        """Return a few lines: the samples and their expectation in each region."""
         return f"Templates: {self}\n{columns(self._rows())}"
 
     def _repr_html_(self) -> str:
