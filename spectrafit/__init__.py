@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from spectrafit.events.inspect import inspect
     from spectrafit.events.reweight import reweight
     from spectrafit.inference.assemble import assemble
-    from spectrafit.inference.fitting.fit import contour, fit, profile
+    from spectrafit.inference.fitting.constraints import constraints
+    from spectrafit.inference.fitting.contours import contour
+    from spectrafit.inference.fitting.fit import fit, profile
     from spectrafit.inference.fitting.impacts import impacts
     from spectrafit.inference.intervals.limits import upper_limit
     from spectrafit.inference.intervals.limits import upper_limit as limit
@@ -66,7 +68,8 @@ _HOME = {
     "assemble": "inference.assemble",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
-    "contour": "inference.fitting.fit",
+    "constraints": "inference.fitting.constraints",
+    "contour": "inference.fitting.contours",
     "coverage": "inference.studies.coverage",
     "export": "interop.export:write_workspace",
     "fit": "inference.fitting.fit",
@@ -98,6 +101,7 @@ __all__ = [
     "assemble",
     "build",
     "check",
+    "constraints",
     "contour",
     "coverage",
     "export",

@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import UNSET, UnsetType, field
+from msgspec.structs import replace
 
 from spectrafit.config.couplings import Coupling, settle, table_of_interest
 from spectrafit.config.numbers import (
@@ -24,6 +25,7 @@ from spectrafit.config.numbers import (
 )
 from spectrafit.config.samples import Keys, Sample, SampleSet
 from spectrafit.config.systematics import ShiftedSample, Systematic
+from spectrafit.errors import ConfigError, nearest
 from spectrafit.physics.couplings import FittedCoupling
 
 __all__ = [
@@ -197,6 +199,29 @@ class Analysis(Keys, frozen=True, kw_only=True):
         """The name of the parameter that the limit is for. ConfigError as for `fitted_couplings`."""
         settled, place = settle(self.coupling, self.couplings, self.path)
         return settled[place].parameter
+
+    def with_interest(self, parameter: str) -> Analysis:
+        """Return the same analysis with the limit for another of its fitted couplings, named by its parameter.
+
+        Raises
+        ------
+        ConfigError
+            No fitted coupling has that parameter.
+        """
+        settled = self.fitted_couplings
+        names = [coupling.parameter for coupling in settled if coupling.carriers]
+        if parameter not in names:
+            raise ConfigError(
+                f"{self.path}: no fitted coupling has the parameter {parameter!r}{nearest(parameter, names)} (there"
+                f" are: {', '.join(names)})"
+            )
+        if parameter == self.interest:
+            return self
+        tables = tuple(
+            replace(table, interest=coupling.parameter == parameter)
+            for table, coupling in zip(self.couplings, settled, strict=True)
+        )
+        return replace(self, couplings=tables)
 
     @property
     def coupling_options(self) -> Coupling:

@@ -24,25 +24,26 @@ __all__ = ["digest", "load", "load_samples", "schema"]
 T = TypeVar("T", Analysis, SampleSet)
 
 
-def load(path: str | Path, *, overrides: Sequence[str] = ()) -> Analysis:
+def load(path: str | Path, *, overrides: Sequence[str] = (), interest: str | None = None) -> Analysis:
     """Read an analysis and its sample sets, and check that they fit together.
 
     Parameters
     ----------
     path : path of a `fits/*.toml`.
     overrides : `key=value` settings laid over the file, keys as in the file (`fit.terms=shape`).
+    interest : parameter of the fitted coupling that limits are for; by default what the file says.
 
     Raises
     ------
     ConfigError
-        For anything that is not understood. The message has file, key, the value found and the value needed.
+        For anything that is not understood, with file, key, what was found and what is needed.
     """
     analysis = _read(Path(path), Analysis, overrides)
     sets = (analysis.samples,) if isinstance(analysis.samples, str) else analysis.samples
     loaded = tuple(load_samples(local(name, Path(analysis.path).parent, f"{path}: $.samples")) for name in sets)
     analysis = msgspec.structs.replace(analysis, sample_sets=loaded)
     _check(analysis, Path(path))
-    return analysis
+    return analysis if interest is None else analysis.with_interest(interest)
 
 
 def load_samples(path: str | Path) -> SampleSet:

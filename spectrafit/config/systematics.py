@@ -78,7 +78,7 @@ class Weight(_Effect, frozen=True, kw_only=True, tag="weight", tag_field="kind")
     array: str = ""
     ratio: bool = True
     interpolation: Literal["code4p", "code4", "spline"] | None = None
-    smooth: bool = False
+    smooth: bool | Literal["auto"] = False
 
     def __post_init__(self) -> None:
         """Refuse anything but one weight per shift, or one array; settle the interpolation."""
@@ -113,7 +113,7 @@ class Shift(_Effect, frozen=True, kw_only=True, tag="shift", tag_field="kind"):
     offset: Finite = 0.0
     smear: Relative = 0.0
     interpolation: Literal["code4p", "code4", "spline"] = "code4p"
-    smooth: bool = False
+    smooth: bool | Literal["auto"] = False
 
     def __post_init__(self) -> None:
         """Refuse a systematic without a shift, or with two."""
@@ -143,7 +143,7 @@ class ShiftedSample(_Effect, frozen=True, kw_only=True, tag="sample", tag_field=
     up: dict[str, str] = field(default_factory=dict)
     down: dict[str, str] = field(default_factory=dict)
     interpolation: Literal["code4p", "code4", "spline"] = "code4p"
-    smooth: bool = False
+    smooth: bool | Literal["auto"] = False
 
 
 class Covariance(_Effect, frozen=True, kw_only=True, tag="covariance", tag_field="kind"):

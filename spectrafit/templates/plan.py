@@ -192,7 +192,7 @@ def _needed(reason: object) -> str:
     """Say that data are needed whole: the expectation is scaled to all of them."""
     return (
         f"{str(reason).removesuffix(f'; {REMEDY}')}; data are never left out, since the expectation is of all of them:"
-        " copy it again, or take it out of the sample's files and lower pot to what is left"
+        " copy it again, or take it out of the sample's files and lower pot to the remaining exposure"
     )
 
 

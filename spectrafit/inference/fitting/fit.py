@@ -1,4 +1,4 @@
-"""Fits a `Model`: the minimum with its errors, profiles and contours. Kappa is never bounded here."""
+"""Fits a `Model`: the minimum with its errors, and profiles. Kappa is never bounded here."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from spectrafit.inference.fitting.minimum import TOLERANCE, Minimum, Problem
 from spectrafit.inference.kernels.bin_terms import WALL
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
-from spectrafit.inference.results import Contour, FitResult, Goodness, Profile
+from spectrafit.inference.results import FitResult, Goodness, Profile
 
-__all__ = ["contour", "fit", "goodness", "profile"]
+__all__ = ["fit", "goodness", "profile", "sweep"]
 
 
 def fit(
@@ -108,6 +108,7 @@ def fit(
         asimov=model.asimov and data is None,
         poi=model.poi,
         coupling=model.coupling,
+        couplings=dict(model.couplings),
     )
 
 
@@ -209,7 +210,7 @@ def goodness(model: Model, nll: float, free: Flags) -> Goodness:
     return Goodness(chi2=nll, ndof=ndof, p_value=p_value)
 
 
-def _sweep(problem: Problem, start: Floats, best: float, parameter: int, grid: Floats, free: Flags) -> list[Minimum]:
+def sweep(problem: Problem, start: Floats, best: float, parameter: int, grid: Floats, free: Flags) -> list[Minimum]:
     """Return the conditional minima along a grid, walking away from the best fit on both sides."""
     order = [np.flatnonzero(grid >= best), np.flatnonzero(grid < best)[::-1]]
     found: dict[int, Minimum] = {}
@@ -254,7 +255,7 @@ def profile(
         lower, upper = problem.arrays.lower[index], problem.arrays.upper[index]
         grid = np.clip(best.values[index] + np.linspace(-3.0, 4.0, points) * error, lower, upper)
     x = np.asarray(grid, dtype=np.float64)
-    minima = _sweep(problem, best.values, float(best.values[index]), index, x, problem.held(index))
+    minima = sweep(problem, best.values, float(best.values[index]), index, x, problem.held(index))
     nll = np.array([m.two_nll for m in minima])
     return Profile(
         parameter=name,
@@ -264,50 +265,4 @@ def profile(
         best_2nll=best.two_nll,
         values=np.array([m.values for m in minima]),
         valid=np.array([m.converged for m in minima]),
-    )
-
-
-def contour(
-    model: Model,
-    first: str,
-    second: str,
-    *,
-    x: npt.ArrayLike | None = None,
-    y: npt.ArrayLike | None = None,
-    points: int = 31,
-    data: npt.ArrayLike | None = None,
-) -> Contour:
-    """Return 2NLL above its minimum on a grid of two parameters, all others refitted.
-
-    Parameters
-    ----------
-    model : Model
-    first, second : str
-    x, y : array_like, optional
-        Grids; by default `points` values within 3 errors of the best fit.
-    points : int
-    data : (B,) array_like, optional
-        Counts; by default the model's.
-    """
-    i, j = model.index(first), model.index(second)
-    problem = Problem(model, data)
-    best = problem.minimum(model.initial)
-    matrix, _ = covariance(problem.hessian(best.values), problem.free)
-    width = 3.0 * np.sqrt(np.diag(matrix))
-    centre = best.values
-    xs, ys = (
-        np.asarray(centre[k] + np.linspace(-1.0, 1.0, points) * width[k] if g is None else g, dtype=np.float64)
-        for k, g in ((i, x), (j, y))
-    )
-    delta = np.empty((len(xs), len(ys)))
-    valid = np.empty(delta.shape, dtype=np.bool_)
-    free = problem.held(i, j)
-    for row, value in enumerate(xs):
-        start = centre.copy()
-        start[i] = value
-        for column, found in enumerate(_sweep(problem, start, float(centre[j]), j, ys, free)):
-            delta[row, column] = found.two_nll - best.two_nll
-            valid[row, column] = found.converged
-    return Contour(
-        parameters=(first, second), x=xs, y=ys, delta_2nll=delta, best=(float(centre[i]), float(centre[j])), valid=valid
     )

@@ -20,9 +20,9 @@ __all__ = ["impacts"]
 def impacts(model: Model, best: FitResult | None = None, *, data: npt.ArrayLike | None = None) -> tuple[Impact, ...]:
     """Return how far the parameter of interest moves with every nuisance, then with every group, largest first.
 
-    A nuisance is held one post-fit error up and down and everything else refitted. A group's size is
-    sqrt(error^2 - error^2 with the group fixed); "MC statistics" is the same with exact simulation, and
-    "data statistics" is the error with everything else known.
+    A nuisance, or a profiled coupling, is held one post-fit error up and down and everything else refitted. A group's
+    size is sqrt(error^2 - error^2 with the group fixed). "other couplings" are a group of their own, "MC statistics" is
+    the same with exact simulation, and "data statistics" is the error with everything else known.
     """
     result = fit(model, data=data) if best is None else best
     problem = Problem(model, data)
@@ -54,8 +54,12 @@ def _groups(model: Model, problem: Problem, result: FitResult, poi: int) -> list
 
     total = variance(hessian, moving)
     found = []
+    others = [name for name in model.couplings if name != model.poi]
+    members = {"other couplings": others} if others else {}
     for group in sorted({p.group for p in model.parameters if p.group}):
-        rest = moving & np.array([p.group != group for p in model.parameters])
+        members[group] = [p.name for p in model.parameters if p.group == group]
+    for group, names in members.items():
+        rest = moving & np.array([name not in names for name in model.names])
         found.append(Impact(name=group, size=float(np.sqrt(max(total - variance(hessian, rest), 0.0))), group=True))
     plain = dataclasses.replace(model, variances=(), residual=np.zeros((0, 0)), residual_monomials=(), gammas=None)
     exact = Problem(plain, problem.observed.counts).hessian(result.values)

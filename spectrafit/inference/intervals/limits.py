@@ -33,6 +33,7 @@ from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.intervals import acceptance
 from spectrafit.inference.intervals.bayes import credible
 from spectrafit.inference.intervals.neyman import belt
+from spectrafit.inference.intervals.notes import unphysical_partners
 from spectrafit.inference.intervals.profile_limit import profiled
 from spectrafit.inference.intervals.scan import Outcome, Scan
 from spectrafit.inference.intervals.simulation import simulation_error as error_of_simulation
@@ -276,7 +277,7 @@ def _reported(
         best_error=scan.error,
         points=outcome.points,
         ledger=outcome.ledger,
-        notes=outcome.notes,
+        notes=(*outcome.notes, *unphysical_partners(scan, outcome.kappa)),
         empty=outcome.empty,
         beside={method: convert(kappa) for method, kappa in outcome.beside.items()},
     )

@@ -6,7 +6,8 @@ from iminuit import Minuit, cost
 from scipy.stats import chi2
 
 from spectrafit.errors import ConfigError
-from spectrafit.inference.fitting.fit import contour, fit, profile
+from spectrafit.inference.fitting.contours import contour
+from spectrafit.inference.fitting.fit import fit, profile
 from spectrafit.inference.fitting.impacts import impacts
 from spectrafit.inference.fitting.minimum import Problem
 from spectrafit.inference.likelihood import Likelihood
