@@ -126,7 +126,7 @@ class Kernel:
 
 
 def _called(function: Any) -> Iterator[Kernel]:
-    """Yield the kernels that a function calls, itself or in what is inlined into it."""
+    """Yield the kernels that a function calls, itself or in functions that are inlined into it."""
     for name in function.__code__.co_names:
         value = function.__globals__.get(name)
         if isinstance(value, Kernel):
@@ -304,7 +304,7 @@ def discard_stale(package: str) -> bool:
         for kept in _kept(folder):
             with suppress(OSError):
                 kernels += [kernel for kernel in os.scandir(kept) if kernel.name.endswith((".nbc", ".nbi"))]
-    # An index (.nbi) is written anew with every kernel that is added to it: its date says nothing of the others'.
+    # An index (.nbi) is written anew with every kernel that is added to it: its date tells nothing about the others.
     oldest = min((kernel.stat().st_mtime for kernel in kernels if kernel.name.endswith(".nbc")), default=float("inf"))
     newer = {path for path, date in dates.items() if date > oldest}
     if not newer or newer.isdisjoint(_compiled(dates)):

@@ -1,6 +1,6 @@
-"""A key and a counter in, random numbers out: number (index, draw) of a stream is the same everywhere.
+"""Random numbers from a key and a counter: number (index, draw) of a stream is the same everywhere.
 
-The generator is Philox4x64-10 (Salmon et al., SC'11, doi:10.1145/2063384.2063405), bit for bit that of
+The generator is Philox4x64-10 (Salmon et al., SC'11, doi:10.1145/2063384.2063405), bit for bit equal to
 `numpy.random.Philox`. A stream is a 128-bit `key`; within it `index` counts entries or toys and `draw` the numbers an
 entry needs, so entry i gets the same numbers whatever came before it, however the work was cut and however many workers
 there are. Integers and uniforms are identical on every machine; normals and Poisson counts up to the last bit of its

@@ -337,12 +337,12 @@ def _templates(
             typer.echo(f"{inventory['sample']}: left out {file}: {why}", err=True)
         if inventory["skipped"]:
             read = f"{inventory['entries']} entries, {inventory['pot']:.6g} POT"
-            typer.echo(f"{inventory['sample']}: what is left has {read}, scaled to the exposure", err=True)
+            typer.echo(f"{inventory['sample']}: the remaining files have {read}, scaled to the exposure", err=True)
     return filled
 
 
 def _tell_age(saved: Path, analysis: Analysis) -> None:
-    """Say on stderr which inputs were written to after the templates were: what is in the TOML is compared anyway."""
+    """Say on stderr which inputs are newer than the templates. The keys of the TOML are compared elsewhere."""
     from spectrafit.config import inputs_of
 
     made = saved.stat().st_mtime

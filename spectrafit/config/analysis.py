@@ -120,7 +120,7 @@ class Correlation(Keys, frozen=True, kw_only=True):
 
 
 class Prune(Keys, frozen=True, kw_only=True):
-    """Effects too small to keep, per sample and region; 0 keeps all, and what is pruned is listed in the result.
+    """Effects too small to keep, per sample and region; 0 keeps all. The result lists every pruned effect.
 
     Left out are relative changes of a sample's total in a region smaller than `norm`, and of its bins at the nominal
     total smaller than `shape`, at every sigma.

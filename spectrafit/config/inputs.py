@@ -20,7 +20,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 def inputs_of(analysis: Analysis) -> tuple[Path, ...]:
     """Return the TOML files, ntuples, friends, flux tables and matrices an analysis names; URLs are left out.
 
-    What is not there yet is returned as it is named.
+    A file that does not exist yet is returned under its name in the TOML.
     """
     found = [Path(analysis.path)] if analysis.path else []
     beside = Path(analysis.path).parent

@@ -25,7 +25,7 @@ T = TypeVar("T", Analysis, SampleSet)
 
 
 def load(path: str | Path, *, overrides: Sequence[str] = (), interest: str | None = None) -> Analysis:
-    """Read an analysis and its sample sets, and check that what they say fits together.
+    """Read an analysis and its sample sets, and check that they fit together.
 
     Parameters
     ----------

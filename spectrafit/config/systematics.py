@@ -57,9 +57,9 @@ class Norm(_Effect, frozen=True, kw_only=True, tag="norm", tag_field="kind"):
     free: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a width that is not positive, unless the normalisation is free; and the shape of what has none."""
+        """Refuse a width that is not positive unless the normalisation is free, and refuse shape = "shape"."""
         if self.shape == "shape":
-            raise ValueError(f"norm {self.name!r}: changes totals alone, so shape = 'shape' would leave nothing of it")
+            raise ValueError(f"norm {self.name!r}: a normalisation has no shape; leave out shape = 'shape'")
         if not self.free and not 0 < self.sigma < math.inf:
             raise ValueError(f"norm {self.name!r}: needs sigma > 0, or free = true; found sigma = {self.sigma}")
 
@@ -116,7 +116,7 @@ class Shift(_Effect, frozen=True, kw_only=True, tag="shift", tag_field="kind"):
     smooth: bool | Literal["auto"] = False
 
     def __post_init__(self) -> None:
-        """Refuse a shift that is none, or two in one."""
+        """Refuse a systematic without a shift, or with two."""
         if bool(self.scale or self.offset) == bool(self.smear):
             raise ValueError(
                 f"shift {self.name!r}: give either scale and offset, or smear; two effects are two systematics"

@@ -70,7 +70,7 @@ def classify(pdg: npt.NDArray[np.int32], e_nu: Reals, t: Reals, theta: Reals | N
     return codes, np.where(codes == ROUNDED, t_max(np.abs(e_nu)), t) if rounded else t
 
 
-# Single precision is looked at as it is in the file; all arithmetic is double.
+# Single precision is read from the file directly; all arithmetic is double.
 _REALS = [types.Array(kind, 1, "C", readonly=True) for kind in (types.float32, types.float64)]
 _PDG, _CODES = types.Array(types.int32, 1, "C", readonly=True), types.Array(types.uint8, 1, "C")
 
@@ -112,7 +112,7 @@ def _classify(pdg: Any, e_nu: Any, t: Any, theta: Any, codes: Any) -> Any:
 
 
 def bad_entries(codes: Codes, columns: Mapping[str, Reals]) -> Iterator[tuple[str, Mask, str, str]]:
-    """Find the entries that mean nothing: those `classify` found, and what is no number in any other column.
+    """Find the entries that mean nothing: entries that `classify` finds, and entries with a NaN in another column.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def heaviest(columns: Mapping[str, Any], kept: Mask, start: int, where: str) -> 
 
 
 def _sizes(values: Any) -> Reals | None:
-    """Return the weight of each entry that is furthest from 0, or None for what are no numbers."""
+    """Return the weight of each entry that is furthest from 0, or None for a column without numbers."""
     if isinstance(values, ak.Array):
         if is_text(values) or values.ndim != 2:
             return None

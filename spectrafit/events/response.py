@@ -1,4 +1,4 @@
-"""True t and theta in, reconstructed ones and the selection efficiency out: a parametric detector response.
+"""A parametric detector response: reconstructed t and theta, and the efficiency, from true t and theta.
 
 The same function smears the events of `spectrafit.events.generate` and, while reading, those of truth-only ntuples.
 For a true kinetic energy T in GeV and a true angle theta:

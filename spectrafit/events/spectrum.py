@@ -1,4 +1,4 @@
-"""A flux, a flavour and a coupling in; expected rates, and exact draws of neutrino and electron energy, out.
+"""Expected rates of a flux, a flavour and a coupling, and exact draws of neutrino and electron energy.
 
 Whatever the coupling, dsigma/dT at a given neutrino energy is a polynomial in T with powers from -2 (millicharge
 squared) to 2: its cumulative is closed and is inverted to machine precision. The total cross section is a smooth,
@@ -147,7 +147,7 @@ def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, name
             sin2_theta_w = coupling.reference
     if t_min == 0.0 and (dipole or inverse_t):
         raise ConfigError(
-            f"{name}: the cross section diverges at T = 0; give the recipe a t_min below what is analysed"
+            f"{name}: the cross section diverges at T = 0; give the recipe a t_min below the lowest analysed T"
         )
     gv, ga = float(g_v(code, sin2_theta_w)) + constant, float(g_a(code))
     return np.array([gv + ga, gv - ga, inverse_t, dipole, t_min, t_max])

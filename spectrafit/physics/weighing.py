@@ -135,7 +135,7 @@ def _alone(coupling: Coupling) -> tuple[FittedCoupling, ...]:
 def _plan(
     couplings: tuple[FittedCoupling, ...], sm: str, sin2_theta_w: float | None, sin2_theta_w_generated: float
 ) -> _Plan:
-    """Return what is the same for every block of events, worked out once."""
+    """Return the numbers that are the same for every block of events, worked out once."""
     flavours = _flavours(couplings, sm, sin2_theta_w, sin2_theta_w_generated)
     fitted = [c for c in couplings if c.carriers]
     exponents = Monomials.of(couplings).exponents
@@ -169,7 +169,7 @@ def _plan(
 
 
 def _dipole(coupling: Coupling) -> float:
-    """Return the magnetic cross section per unit of kappa over that of a weak coupling of 1."""
+    """Return the magnetic cross section per unit of kappa over the cross section of a weak coupling of 1."""
     return SIGMA_MAGNETIC / SIGMA_SM * coupling.scale if coupling.family == "dipole" else 0.0
 
 

@@ -25,8 +25,8 @@ def alarms(
 ) -> list[str]:
     """Return what stands above the tables.
 
-    A fit that is not valid or bad, the notes of the limit, constraints that are noise of the simulation, what was left
-    out or read twice, empty bins.
+    An invalid or bad fit, the notes of the limit, constraints that are noise of the simulation, files left out or read
+    twice, empty bins.
     """
     found = [] if best.valid else [f"The fit is not valid: {best.message}"]
     if best.goodness.p_value < _BAD:

@@ -1,4 +1,4 @@
-"""The nouns of a finished analysis in; what `result.json` holds, as plain values, out."""
+"""Collects the results of an analysis as the plain values that `result.json` holds."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON knows it: arrays as lists, nouns as objects, what is not finite as None."""
+    """Return a value as JSON knows it: arrays as lists, nouns as objects, numbers that are not finite as None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Results in, tables out: of text, so that the same rows stand in the terminal and on the page."""
+"""Makes tables of results. Their cells are text, so that the terminal and the page show the same rows."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def kappa_unit(coupling: str) -> str:
 
 
 def result_table(best: FitResult, limit: Limit) -> Table:
-    """Return what was found: the limit with what it means, the best fit and whether to believe it."""
+    """Return the table of the result: the limit and its meaning, the best fit and its validity."""
     unit = f" {limit.unit}" if limit.unit else ""
     error = f" ± {limit.error:.1g}" if limit.error > 0 else ""
     error += f" ± {limit.simulation_error:.1g} (simulation)" if limit.simulation_error > 0 else ""
@@ -142,7 +142,7 @@ def result_table(best: FitResult, limit: Limit) -> Table:
 
 
 def limits_table(limits: Sequence[Limit]) -> Table:
-    """Return limits by several methods side by side, each with its own error and what it would be expected to be."""
+    """Return limits by several methods side by side, each with its own error and its expectation."""
     sizes = [abs(limit.value) for limit in limits if math.isfinite(limit.value) and limit.value != 0]
     power = math.floor(math.log10(max(sizes))) if sizes else 0
     power = 0 if -3 < power < 4 else power
@@ -293,7 +293,7 @@ def yields_table(expected: Expectation, model: Model, coupling_at: str) -> Table
 
 
 def sources_table(templates: Templates) -> Table:
-    """Return what the templates were filled from: per sample files, entries, exposure, and what was left out."""
+    """Return the inputs of the templates: per sample its files, entries, exposure, and the files left out."""
     rows = []
     for record in templates.inventories:
         dropped = record["dropped"]
@@ -331,7 +331,7 @@ def sources_table(templates: Templates) -> Table:
 
 
 def inventory_table(analysis: Analysis, *, skip_bad_files: bool = False) -> Table:
-    """Open every file an analysis names and return what is in them; no event is read.
+    """Open every file that an analysis names and return its contents as a table; no event is read.
 
     Raises
     ------

@@ -72,7 +72,7 @@ def write(
     ----------
     directory : folder to write to, made if missing. What an earlier run wrote there is replaced, once all of the new
         is there; other files are left alone.
-    analysis, templates, best, limit : what was fitted and found.
+    analysis, templates, best, limit : the analysis and its results.
     model : the model that was fitted; assembled here if not given, which needs its data to be those of `analysis`.
     profile : the profile in kappa; made here if not given.
     figures : off leaves out the figures, in the folder and on the page.
@@ -110,7 +110,7 @@ def write(
 
 
 def _fitted(analysis: Analysis, templates: Templates, best: FitResult) -> Model:
-    """Return the model a fit was made of: assembled again, and refused if the fit's minimum is not there."""
+    """Return the model a fit was made of: assembled again, and refused if the fit's minimum is elsewhere."""
     model = assemble(analysis, templates, unblind=not best.asimov)
     if best.poi in model.couplings:
         model = model.with_interest(best.poi)
@@ -157,7 +157,7 @@ def _draw(
     expected: Expectation,
     impacts: Sequence[Impact],
 ) -> dict[str, Picture]:
-    # matplotlib is half a second to import: only those who draw pay for it.
+    # matplotlib takes half a second to import: only drawing pays for it.
     from spectrafit.report.figures import draw, look
     from spectrafit.report.figures.saving import carried
 
@@ -166,7 +166,7 @@ def _draw(
     taken: set[str] = set()
     with look():
         for drawing in draw(analysis, templates, model, best, profile, limit, expected, impacts):
-            # Regions have any name: that of a file is a safe one, and no two figures share it.
+            # Regions have any name: the file gets a safe name that no other figure has.
             name = slug(drawing.name)
             while name.lower() in taken:
                 name += "_2"

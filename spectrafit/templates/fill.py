@@ -8,7 +8,7 @@ events, so equal input gives equal bits.
 Letters: N events, F cells of all regions with flow, M monomials of the couplings, Q products of two monomials,
 V variations, U universes, J flux bins. `coefficients`, (M, N), multiply an event's weight; `places`, (M, M), says which
 of the Q products the monomials m and n make. Noise is the variance that the simulation gives to a change: the sum over
-events of the squared change of what the event adds to a cell.
+events of the squared change of the event's contribution to a cell.
 
 All kernels are serial and release the GIL; their signatures are eager, so that nothing is compiled twice.
 """
@@ -44,7 +44,7 @@ __all__ = [
 
 # Lookup-table cells per axis: 4096 int32 fit the first-level cache with room for the columns.
 _TABLE = 4096
-# Input arrays may be read-only (a memory-mapped cache); what is written to is always the caller's own.
+# Input arrays may be read-only (a memory-mapped cache); output arrays are always the caller's own.
 _IN1, _IN2 = (types.Array(types.float64, n, "C", readonly=True) for n in (1, 2))
 # Branches are single precision as often as not; all arithmetic is double.
 _REALS = (_IN1, types.Array(types.float32, 1, "C", readonly=True))

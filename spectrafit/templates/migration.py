@@ -69,7 +69,7 @@ class Moves:
 
 
 def _collected(cells: int, first: Integers, second: Integers, squares: Floats) -> Moves:
-    """Add up what is said of the same pair of cells."""
+    """Add up the squares of each pair of cells."""
     moved = first != second
     keys, where = np.unique(first[moved] * (cells + 1) + second[moved], return_inverse=True)
     sums = np.zeros((len(squares), keys.size))
@@ -120,7 +120,7 @@ class MoveTable:
         self._squares[_slots(keys, self._keys)] = squares
 
     def moves(self) -> Moves:
-        """Return what was added up."""
+        """Return the moves that were added up."""
         full = np.flatnonzero(self._keys >= 0)
         order = full[np.argsort(self._keys[full])]
         keys = self._keys[order]

@@ -2,7 +2,7 @@
 
 J. H. Friedman, Data analysis techniques for high energy particle physics, SLAC-176 (1974); the smoother ROOT users know
 as TH1::Smooth. Medians of 3, 5 and 3 remove spikes, flat tops of three are rounded by parabolas (Q), a hanning mean (H)
-smooths what is left; the same is done to the residuals and added ("twice").
+smooths the rest; the same is done to the residuals and added ("twice").
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class Templates:
     flow : (S, M, R) array
         Weight of events that pass a region's cut and lie outside its axes (NaN included).
     inventories : tuple of mapping
-        Per sample what was read: sample, stands_for (another name if it is a shifted ntuple set), role, pot, scale,
+        Per sample its inputs: sample, stands_for (another name if it is a shifted ntuple set), role, pot, scale,
         entries, files (path, size, uuid, entries), skipped (file, reason), dropped (an `events.schema.DropReport`).
     pruned : tuple of mapping
         What was pruned: parameter, sample, region, what ("shape" or "norm"), size.
@@ -195,7 +195,7 @@ class Templates:
         return histogram
 
     def projection(self, region: str, axis: str) -> Templates:
-        """Return the templates of `region` alone, summed over every axis but the one of observable `axis`.
+        """Return the templates of `region` alone, summed over every axis but the axis with the observable `axis`.
 
         The residual variance, uncorrelated between bins, is summed as such. Events outside the summed axes stay in
         `flow`.
@@ -285,7 +285,7 @@ class Templates:
         return vary(archive.load(Path(path), analysis))
 
     def __str__(self) -> str:
-        """Say in one line what is inside."""
+        """Return a line about the content."""
         return (
             f"{len(self.samples)} samples, {len(self.regions)} regions, {self.n_bins} bins, {len(self.monomials)}"
             f" monomials, {len(self.variations)} variations, {len(self.parameters)} parameters,"
@@ -293,7 +293,7 @@ class Templates:
         )
 
     def __repr__(self) -> str:
-        """Return a few lines: the samples and what they expect in each region."""
+        """Return a few lines: the samples and their expectation in each region."""
         return f"Templates: {self}\n{columns(self._rows())}"
 
     def _repr_html_(self) -> str:

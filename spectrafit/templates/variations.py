@@ -1,4 +1,4 @@
-"""Variations: filled cells become templates at given values of parameters, components, and what is left over.
+"""Variations: filled cells become templates at given values of parameters, components, and the remaining variance.
 
 Letters: S samples, V variations, M monomials of the couplings, Q products of two monomials, B bins.
 """

@@ -1,4 +1,4 @@
-"""A `Model` in, `FitResult`, `Profile` and impacts out; kappa is never bounded here."""
+"""Fits a `Model`: the minimum with its errors, and profiles. Kappa is never bounded here."""
 
 from __future__ import annotations
 
