@@ -16,6 +16,7 @@ import numpy as np
 from spectrafit.config import digest
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.alarms import alarms
+from spectrafit.report.couplings import coupling_rows, monomial_sums
 from spectrafit.report.tables import nuisance_rows
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ def record(
     Numbers that are not finite become None, and so are the constraints without noise of templates without cells.
     """
     coupling = COUPLINGS[model.coupling]
+    couplings = coupling_rows(analysis, model, best, impacts, limit)
+    carriers = next(c.carriers for c in analysis.fitted_couplings if c.parameter == model.poi)
     names = list(dict.fromkeys(component.sample for component in model.components))
     best_fit: dict[str, Any] = {
         "kappa": best.kappa,
@@ -72,8 +75,11 @@ def record(
             "name": coupling.name,
             "symbol": coupling.symbol,
             "unit": coupling.unit,
-            "carriers": analysis.coupling_options.carriers or coupling.carriers,
+            "parameter": model.poi,
+            "carriers": carriers,
         },
+        "couplings": couplings,
+        "monomials": monomial_sums(templates),
         "limit": limit.summary() | {"symbol": coupling.symbol},
         "best_fit": best_fit,
         "nuisances": nuisance_rows(model, best, impacts),

@@ -19,13 +19,14 @@ from spectrafit.errors import ConfigError
 from spectrafit.inference.assemble import as_fitted, assemble
 from spectrafit.inference.fitting.constraints import Constraints
 from spectrafit.inference.fitting.constraints import constraints as all_constraints
-from spectrafit.inference.fitting.fit import impacts as all_impacts
 from spectrafit.inference.fitting.fit import profile as scan_profile
+from spectrafit.inference.fitting.impacts import impacts as all_impacts
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.interop import root
 from spectrafit.output import publishing, refuse_inputs, slug
 from spectrafit.physics.couplings import COUPLINGS, Coupling
 from spectrafit.report.alarms import alarms
+from spectrafit.report.couplings import couplings_table, monomials_table, profiled, title
 from spectrafit.report.expectation import Expectation, expectation
 from spectrafit.report.page import Picture, Section, page, symbols
 from spectrafit.report.record import record
@@ -111,6 +112,8 @@ def write(
 def _fitted(analysis: Analysis, templates: Templates, best: FitResult) -> Model:
     """Return the model a fit was made of: assembled again, and refused if the fit's minimum is not there."""
     model = assemble(analysis, templates, unblind=not best.asimov)
+    if best.poi in model.couplings:
+        model = model.with_interest(best.poi)
     if model.names != best.names or abs(Likelihood(model).two_nll(best.values) - best.two_nll) > 1e-6 * (
         1 + abs(best.two_nll)
     ):
@@ -133,7 +136,8 @@ def _as_shown(analysis: Analysis, templates: Templates, model: Model) -> Model:
     if model.n_bins == templates.n_bins:
         return model
     options = msgspec.structs.replace(analysis.fit, terms="shape+norm")
-    return assemble(msgspec.structs.replace(analysis, fit=options), templates, unblind=not model.asimov)
+    shown = assemble(msgspec.structs.replace(analysis, fit=options), templates, unblind=not model.asimov)
+    return shown.with_interest(model.poi) if model.poi in shown.couplings else shown
 
 
 def _as_written(analysis: Analysis, templates: Templates, model: Model) -> Templates:
@@ -203,10 +207,16 @@ def _page(
         ("templates", provenance["templates_digest"]),
         ("seeds", ", ".join(f"{name} {seed}" for name, seed in provenance["seeds"].items())),
     ]
-    at = f"{coupling.symbol} = {limit.value:.4g} {coupling.unit}".strip()
+    at = f"{title(model.couplings, model.poi)}, {coupling.symbol} = {limit.value:.4g} {coupling.unit}".strip()
+    at = ", ".join([at, *(f"{name} = {value:.4g}" for name, value in expected.others.items())])
+    couplings = (couplings_table(result["couplings"]),) if len(result["couplings"]) > 1 else ()
     sections = [
-        Section(title="Result", tables=(result_table(best, limit),)),
-        Section(title="Spectra", pictures=spectra, tables=(yields_table(expected, model, f"{coupling.title}, {at}"),)),
+        Section(title="Result", tables=(result_table(best, limit), *couplings)),
+        Section(
+            title="Spectra",
+            pictures=spectra,
+            tables=(yields_table(expected, model, at), monomials_table(result["monomials"])),
+        ),
         Section(
             title="Fit",
             pictures=fitted,
@@ -227,11 +237,12 @@ def _page(
         Section(title="Configuration, resolved", text=json.dumps(provenance["configuration"], indent=1)),
     ]
     data = "expectation without the coupling (blinded)" if model.asimov else "observed data"
+    how = f"{100 * limit.level:g} % CL, {limit.sides}-sided, {limit.method}"
     return page(
         analysis.title or Path(analysis.path).stem,
         f"spectrafit {version('spectrafit-numm')}, {provenance['made'][:16].replace('T', ' ')} UTC",
-        _headline(coupling, limit),
-        f"{100 * limit.level:g} % CL, {limit.sides}-sided, {limit.method}; {data}",
+        _headline(coupling, limit, model.poi if len(model.couplings) > 1 else ""),
+        "; ".join(word for word in (how, profiled(model.couplings, model.poi), data) if word),
         sections,
         alarms=alarms(best, model, templates, limit, constraints),
     )
@@ -263,8 +274,10 @@ def _input_tables(templates: Templates) -> list[Table]:
     return tables
 
 
-def _headline(coupling: Coupling, limit: Limit) -> str:
+def _headline(coupling: Coupling, limit: Limit, parameter: str) -> str:
+    """Return the limit as the page's headline, with the parameter's name where there are several couplings."""
     symbol, unit = symbols(coupling.symbol), symbols(coupling.unit)
+    symbol += f" ({parameter})" if parameter else ""
     upper = f"{_scientific(limit.value)} {unit}"
     if limit.empty:
         return f"no {symbol} ≥ {upper} is allowed: empty interval"
