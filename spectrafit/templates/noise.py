@@ -47,6 +47,8 @@ class ChangeNoise:
     nominal : (B,) array
         How often the nominal events of a bin are in the change: -1 for "shifted set minus nominal", the relative change
         for a weight, 0 for a shift, whose events enter and leave.
+    together : (B,) array of int or None
+        Bins of one number fluctuate together in full, as the bins of a coarse cell do.
     """
 
     variance: Floats
@@ -54,13 +56,14 @@ class ChangeNoise:
     second: Integers
     moved: Floats
     nominal: Floats
+    together: Integers | None = None
 
     @classmethod
-    def alone(cls, variance: Floats, nominal: Floats | None = None) -> ChangeNoise:
-        """Return noise without covariances between bins."""
+    def alone(cls, variance: Floats, nominal: Floats | None = None, together: Integers | None = None) -> ChangeNoise:
+        """Return noise without covariances between bins, but for those that fluctuate together."""
         nothing = np.zeros(0, np.int64)
         own = np.zeros_like(variance) if nominal is None else nominal
-        return cls(variance=variance, first=nothing, second=nothing, moved=np.zeros(0), nominal=own)
+        return cls(variance=variance, first=nothing, second=nothing, moved=np.zeros(0), nominal=own, together=together)
 
     def scaled(self, factor: float) -> ChangeNoise:
         """Return the noise of events whose weights are multiplied by `factor`."""
@@ -174,9 +177,10 @@ def _of_moves(cells: Cells, moves: Moves) -> ChangeNoise:
 
 
 def share_of_noise(cells: Cells, effect: Effect) -> Floats:
-    """Return what share of the variance of each sample and bin under universes or fluxes is noise, (S, B), 0 to 1.
+    """Return what share of the variance of each sample and bin under universes or fluxes is noise, (S, B).
 
-    A principal component takes its part of the noise with its part of the variance. Other kinds have none.
+    A principal component takes its part of the noise with its part of the variance. Other kinds have none. The share is
+    above 1 where the few universes there are happen to differ less than their noise: only so is the mean right.
     """
     nominal = cells.nominal[:, _SM]
     if not isinstance(effect.systematic, (Universes, FluxUncertainty)):
@@ -186,7 +190,7 @@ def share_of_noise(cells: Cells, effect: Effect) -> Floats:
     for at, found in effect.sums(cells).items():
         noise[at] = _linear_noise(cells, effect, found, cells.expected[at].name)
     share: Floats = np.divide(noise, variance, out=np.zeros_like(noise), where=variance > 0)
-    return np.minimum(share, 1.0)
+    return share
 
 
 def _linear_noise(cells: Cells, effect: Effect, found: EffectCells, sample: str) -> Floats:

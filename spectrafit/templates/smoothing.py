@@ -33,26 +33,36 @@ def _353qh(values: Floats) -> Floats:
     return _hanning(_parabolas(_median3(_median5(_median3(values, ends=True)), ends=False)))
 
 
-def _running_median(values: Floats, width: int) -> Floats:
-    return np.median(np.lib.stride_tricks.sliding_window_view(values, width, axis=-1), axis=-1)
+def _middle(a: Floats, b: Floats, c: Floats) -> Floats:
+    """Return the median of three arrays, element by element."""
+    result: Floats = np.maximum(np.minimum(a, b), np.minimum(np.maximum(a, b), c))
+    return result
+
+
+def _middle_of_five(a: Floats, b: Floats, c: Floats, d: Floats, e: Floats) -> Floats:
+    low = np.maximum(np.minimum(a, b), np.minimum(c, d))
+    high = np.minimum(np.maximum(a, b), np.maximum(c, d))
+    return _middle(low, high, e)
 
 
 def _median3(values: Floats, *, ends: bool) -> Floats:
     result = values.copy()
-    result[..., 1:-1] = _running_median(values, 3)
+    result[..., 1:-1] = _middle(values[..., :-2], values[..., 1:-1], values[..., 2:])
     if ends:
         # Tukey's end point rule: the end, its smoothed neighbour, and where the two next ones extrapolate to.
         for end, near, next_ in ((0, 1, 2), (-1, -2, -3)):
             beyond = 3 * result[..., near] - 2 * result[..., next_]
-            result[..., end] = np.median([values[..., end], result[..., near], beyond], axis=0)
+            result[..., end] = _middle(values[..., end], result[..., near], beyond)
     return result
 
 
 def _median5(values: Floats) -> Floats:
     result = values.copy()
     if values.shape[-1] >= 5:
-        result[..., 2:-2] = _running_median(values, 5)
-    result[..., 1], result[..., -2] = np.median(values[..., :3], axis=-1), np.median(values[..., -3:], axis=-1)
+        size = values.shape[-1] - 4
+        result[..., 2:-2] = _middle_of_five(*(values[..., i : i + size] for i in range(5)))
+    result[..., 1] = _middle(values[..., 0], values[..., 1], values[..., 2])
+    result[..., -2] = _middle(values[..., -1], values[..., -2], values[..., -3])
     return result
 
 

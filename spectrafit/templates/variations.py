@@ -241,19 +241,19 @@ def _coarse(shifted: Floats, nominal: Floats, cells: Cells, grids: Grids) -> Flo
     return result
 
 
-def smoothed_noise(cells: Cells, effect: Effect, at: int, noise: ChangeNoise) -> ChangeNoise:
+def smoothed_noise(cells: Cells, effect: Effect, at: int, noise: ChangeNoise, grids: Grids) -> ChangeNoise:
     """Return the noise of a sample's change after what `smooth` made of it.
 
     On coarse cells it is the noise of the cell, in proportion to the bins' expectation. What 353QH leaves, which is no
     linear combination of the bins, is the variance of as many smoothed changes, each with a fluctuation thrown onto it.
-    The covariances between bins are left out.
+    Covariances are kept within a coarse cell alone. `grids` are those of `coarse_grids`, for `smooth = "auto"`.
     """
     systematic, nominal = effect.systematic, cells.nominal[at, 0]
     if not systematic.smooth:
         return noise
-    variance = noise.variance.copy()
+    variance, together = noise.variance.copy(), np.arange(nominal.size)
     if systematic.smooth == "auto":
-        for (sample, r), grid in coarse_grids(cells, effect).items():
+        for (sample, r), grid in grids.items():
             if sample != at:
                 continue
             bins, count = cells.regions[r].bins, int(grid.labels.max()) + 1
@@ -262,7 +262,9 @@ def smoothed_noise(cells: Cells, effect: Effect, at: int, noise: ChangeNoise) ->
                 noise.part(bins).merged(grid.labels, count), events**2, out=np.zeros(count), where=events > 0
             )
             variance[bins] = nominal[bins] ** 2 * relative[grid.labels]
-        return ChangeNoise.alone(variance, noise.nominal)
+            # There are no more coarse cells than bins: the numbers stay within the region's.
+            together[bins] = bins.start + grid.labels
+        return ChangeNoise.alone(variance, noise.nominal, together)
     up, down = (shifts_at(effect.shifts(cells), side, cells)[at, 0] for side in (1.0, -1.0))
     fluctuations = noise.thrown(_THROWS, np.random.default_rng(0)) + (up - down) / 2.0
     inverse = np.divide(1.0, nominal, out=np.zeros_like(nominal), where=nominal != 0)

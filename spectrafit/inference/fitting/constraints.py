@@ -129,10 +129,11 @@ def constraints(model: Model, templates: Templates) -> Constraints:
         The templates have no cells, or the model is of other templates.
     """
     bins = bins_of(model, templates)
-    each = of_bins(bins)
-    named = {b for found in each for b, _ in found.bins}
+    found = information(bins)
+    each = of_bins(bins, found=found)
+    named = {b for one in each for b, _ in one.bins}
     return Constraints(
-        information=information(bins),
+        information=found,
         each=each,
         poi=model.poi,
         places={b: _place(model, templates, b) for b in sorted(named)},

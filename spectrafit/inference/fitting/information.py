@@ -208,7 +208,9 @@ def information(bins: Bins, *, guarded: bool = False) -> Information:
     return dataclasses.replace(found, spread=spread, error_spread=errors)
 
 
-def constraints(bins: Bins, *, guarded: bool = False, worst: int = 5) -> tuple[Constraint, ...]:
+def constraints(
+    bins: Bins, *, guarded: bool = False, worst: int = 5, found: Information | None = None
+) -> tuple[Constraint, ...]:
     """Return for every parameter with a prior what the data add to it, and how much of that is noise.
 
     Parameters
@@ -218,8 +220,10 @@ def constraints(bins: Bins, *, guarded: bool = False, worst: int = 5) -> tuple[C
         As for `information`.
     worst : int
         How many bins to name.
+    found : Information, optional
+        That of the bins, if it is there.
     """
-    found = information(bins, guarded=guarded)
+    found = information(bins, guarded=guarded) if found is None else found
     naive, corrected = (np.sqrt(np.diag(found.covariance(corrected=c))) for c in (False, True))
     v = bins.total() + (bins.guard() if guarded else 0.0)
     result = []
@@ -268,6 +272,15 @@ def _spread(bins: Bins, inverse: Floats, direction: Floats) -> float:
     trace = traced.sum() + 2.0 * (between**2 * inverse[a] * inverse[b]).sum()
     along = slope * inverse
     product = (along**2 * own).sum() + 2.0 * (along[a] * along[b] * between).sum()
+    for found in bins.together:
+        size = found.sizes * direction[found.parameter]
+        product += _crossed(found.cells, along * size)
+        trace += _crossed(found.cells, size**2 * inverse)
     share = (slope**2 - own) * inverse**2
     nominal = (share**2 * bins.variance.sum(axis=0)).sum()
     return float(np.sqrt(4.0 * max(product - trace, 0.0) + 2.0 * trace + nominal))
+
+
+def _crossed(cells: npt.NDArray[np.int64], values: Floats) -> float:
+    """Return the sum over pairs of different bins of one cell of the products of two values."""
+    return float((np.bincount(cells, values) ** 2).sum() - (values**2).sum())

@@ -7,9 +7,17 @@ norm        an event of weight w is c w of the derivative: c^2 times the sum of 
 couplings   the squared weights of the coupling's monomial;
 all others  see `spectrafit.templates.noise`; where `smooth` makes a change anew, the noise of what it makes.
 
-An event that is part of two derivatives makes their noise covary in its bin. That is kept for factors, weights,
-components and couplings, in which a nominal event appears as often as in all other events of its bin. For events moved
-by a shift it is left out: they enter and leave.
+Let r_js be how often a nominal event of sample s is in derivative j: c for a factor, the relative change for weights
+and components, 0 for events moved by a shift, which enter and leave. The same event is in other derivatives, so that
+their noise covaries in its bin by r_js r_ks times the squared weights W_s. The event is also in the variance v of the
+bin's count, a_s = 1 + w times. To second order in the fluctuations of D and v the mean of D_j D_k / v then exceeds the
+truth by
+
+    sum_s W_s (r_js - a_s D_j / v) (r_ks - a_s D_k / v) / v,
+
+not by the sum of W_s r_js r_ks / v: a factor of all that is in a bin is known as well as the bin, noise or not, and
+where few events are in a bin, 1 / v is too large on average. For bins that are merged later, v is not known yet: there
+the latter sum is kept, and `Bins.guard` is for 1 / v.
 
 Letters: K parameters, S samples, B bins of the model, b bins of the templates.
 """
@@ -23,10 +31,11 @@ import numpy as np
 
 from spectrafit.arraytypes import Flags, Floats, Integers
 from spectrafit.errors import ConfigError
-from spectrafit.inference.fitting.bins import Bins, Shared
+from spectrafit.inference.fitting.bins import Bins, Shared, Together
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.templates.cells import Cells
+from spectrafit.templates.coarse import coarse_grids
 from spectrafit.templates.effects import Effect
 from spectrafit.templates.noise import ChangeNoise, noise_of_change, share_of_noise
 from spectrafit.templates.systematics import effects
@@ -38,10 +47,10 @@ __all__ = ["bins_of"]
 # Derivatives are differences over this share of the error a parameter would have alone. 2NLL's own are as exact.
 _STEP = 1e-3
 # Covariances of two derivatives below this share of what their variances allow are left out.
-_SMALL = 1e-6
+_SMALL = 1e-3
 
 
-def bins_of(model: Model, templates: Templates, *, every: bool = False) -> Bins:
+def bins_of(model: Model, templates: Templates, *, merging: bool = False) -> Bins:
     """Return what a fit of the model knows of its bins to first order, with the noise of the simulation.
 
     Parameters
@@ -50,8 +59,8 @@ def bins_of(model: Model, templates: Templates, *, every: bool = False) -> Bins:
         Assembled from the templates. Fixed parameters are left out.
     templates : Templates
         With the cells they were made of.
-    every : bool
-        Keep bins that the model's rule for empty bins dropped: they may be merged with others.
+    merging : bool
+        Bins will be merged: keep those that the model's rule for empty bins dropped, and all of the noise.
 
     Raises
     ------
@@ -62,7 +71,7 @@ def bins_of(model: Model, templates: Templates, *, every: bool = False) -> Bins:
         raise ConfigError(
             "the noise of templates that were not made of cells is not known; build them from an analysis"
         )
-    return _Linear(model, templates, templates.cells).bins(every)
+    return _Linear(model, templates, templates.cells).bins(merging)
 
 
 class _Linear:
@@ -81,7 +90,7 @@ class _Linear:
         self._known = {name: templates.samples.index(name) for name in self._names if name in templates.samples}
         self._scales = {name: self._scale(name) for name in self._known}
 
-    def bins(self, every: bool) -> Bins:
+    def bins(self, merging: bool) -> Bins:
         """Return the whole."""
         model = self._model
         nominal = Likelihood(model).predict(self._point)
@@ -89,12 +98,14 @@ class _Linear:
         derivative = self._derivative()
         variance = self._variance()
         residual = nominal.variance - variance.sum(axis=0)
-        noise, shared = self._noise(expected, derivative)
+        total = nominal.mean + nominal.variance
+        inverse = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
+        noise, shared, together = self._noise(expected, derivative, 0.0 * inverse if merging else inverse)
         entries = np.zeros_like(expected)
         for s, name in enumerate(self._names):
             if name in self._known:
                 entries[s] = np.bincount(self._labels, self._templates.entries[self._known[name]], model.n_bins)
-        keep = np.ones(model.n_bins) if every else model.used.astype(np.float64)
+        keep = np.ones(model.n_bins) if merging else model.used.astype(np.float64)
         roles = dict(zip(self._templates.samples, self._templates.roles, strict=True))
         prior, precision = self._prior()
         return Bins(
@@ -109,6 +120,7 @@ class _Linear:
             derivative=derivative * keep,
             noise=noise * keep,
             shared=shared.chosen(np.all(keep[shared.bins] > 0, axis=1)),
+            together=together,
             residual=np.maximum(residual, 0.0) * keep,
         )
 
@@ -153,8 +165,8 @@ class _Linear:
                 if a in self._parameters and b in self._parameters:
                     i, j = self._parameters.index(a), self._parameters.index(b)
                     rho[i, j] = rho[j, i] = value
-            covariance = (rho * widths[:, None] * widths)[np.ix_(tied, tied)] if tied else np.zeros((0, 0))
-            precision[np.ix_(tied, tied)] = np.linalg.inv(covariance)
+            sizes = widths[tied]
+            precision[np.ix_(tied, tied)] = np.linalg.inv(rho[np.ix_(tied, tied)] * sizes[:, None] * sizes)
         return widths**-2.0, precision
 
     def _scale(self, name: str) -> float:
@@ -163,11 +175,17 @@ class _Linear:
         fitted = sum(float(c.nominal.sum()) for c in self._model.components if c.sample == name and not c.monomial)
         return fitted / filled if filled > 0 else 1.0
 
-    def _noise(self, expected: Floats, derivative: Floats) -> tuple[Floats, Shared]:
-        """Return the variances, (K, S, B), and the covariances of the derivatives' noise, in the model's bins."""
+    def _noise(
+        self, expected: Floats, derivative: Floats, inverse: Floats
+    ) -> tuple[Floats, Shared, tuple[Together, ...]]:
+        """Return the variances, (K, S, B), and the covariances of the derivatives' noise, in the model's bins.
+
+        `inverse`, (B,), is 1 / v of the whole expectation, 0 if v is not known yet.
+        """
         k, s, b = derivative.shape[0], len(self._names), self._templates.n_bins
         variance, nominal = np.zeros((k, s, b)), np.zeros((k, s, b))
         pairs: list[tuple[int, int, ChangeNoise]] = []
+        together: list[Together] = []
         squares = np.zeros((s, b))
         for name, at in self._known.items():
             squares[self._names.index(name)] = self._templates.squares[at, 0] * self._scales[name] ** 2
@@ -176,6 +194,18 @@ class _Linear:
             nominal[parameter, sample] += found.nominal
             if found.moved.size:
                 pairs.append((parameter, sample, found))
+            if found.together is not None:
+                sizes = np.sqrt(found.variance)
+                together.append(Together(parameter=parameter, sample=sample, cells=found.together, sizes=sizes))
+        # In step with the variance of the count: a_s D / v of each event.
+        sums = expected.sum(axis=1)
+        weights = np.divide(squares.sum(axis=1), sums, out=np.zeros_like(sums), where=sums > 0)
+        step = (1.0 + weights)[:, None] * inverse[self._labels]
+        moving = np.maximum(variance - nominal**2 * squares, 0.0)
+        # The products of two D in it hold the noise of moving events once more.
+        known = np.maximum(1.0 - (step**2 * squares).sum(axis=0), 0.0)
+        nominal = nominal - step * derivative.sum(axis=1)[:, None, self._labels]
+        variance = moving * known + nominal**2 * squares
         fine = Bins(
             parameters=self._parameters,
             prior=np.zeros(k),
@@ -189,9 +219,9 @@ class _Linear:
             shared=_shared(pairs, nominal, squares, variance),
         )
         if self._model.n_bins == b:
-            return variance, fine.shared
+            return variance, fine.shared, tuple(together)
         merged = fine.merged(self._labels, self._model.n_bins)
-        return merged.noise, merged.shared
+        return merged.noise, merged.shared, ()
 
     def _changes(self, expected: Floats, derivative: Floats, squares: Floats) -> Iterator[tuple[int, int, ChangeNoise]]:
         """Yield the noise of each parameter's derivative of each sample, by the templates' bins."""
@@ -216,6 +246,7 @@ class _Linear:
         cells, name, part = self._cells, effect.systematic.name, effect.systematic.shape
         scope = scope_of(effect, cells)[:, 0]
         share = share_of_noise(cells, effect) if effect.linear else np.zeros(scope.shape)
+        grids = coarse_grids(cells, effect) if getattr(effect.systematic, "smooth", False) == "auto" else {}
         wanted = [p for p in self._parameters if p == name or (effect.linear and p.startswith(f"{name}["))]
         for sample_name, at in self._known.items():
             for parameter in wanted:
@@ -227,12 +258,21 @@ class _Linear:
                 if effect.linear:
                     change = self._change(parameter, at)
                     relative = np.divide(change, nominal, out=np.zeros_like(change), where=nominal > 0)
-                    found = ChangeNoise.alone(share[at] * change**2, relative * (share[at] > 0)).within(keep)
+                    # Events whose weights scatter within a bin move on their own.
+                    squares = self._templates.squares[at, 0]
+                    few = np.divide(squares, nominal**2, out=np.zeros_like(change), where=nominal > 0)
+                    alike = np.divide(1.0 - share[at], 1.0 - few, out=np.ones_like(few), where=few < 1)
+                    common = np.sqrt(np.clip(alike, 0.0, 1.0)) * (share[at] > 0)
+                    found = ChangeNoise.alone(share[at] * change**2, relative * common).within(keep)
                 else:
                     raw = noise_of_change(cells, effect, at)
                     if raw is None:
                         continue
-                    found = _part(smoothed_noise(cells, effect, at, raw.within(keep)), keep, nominal, part)
+                    found = raw.within(keep)
+                    # The total of a region is not smoothed.
+                    if self._model.n_bins == self._templates.n_bins:
+                        found = smoothed_noise(cells, effect, at, found, grids)
+                    found = _part(found, keep, nominal, part)
                 yield parameter, self._names.index(sample_name), found.scaled(self._scales[sample_name])
 
     def _changed(self, parameter: str, at: int) -> Flags:
