@@ -14,7 +14,7 @@ from spectrafit.config.analysis import (
 )
 from spectrafit.config.couplings import Coupling
 from spectrafit.config.inputs import inputs_of, inputs_of_samples
-from spectrafit.config.loading import digest, load, load_samples, schema
+from spectrafit.config.loading import digest, limit_options, load, load_samples, schema
 from spectrafit.config.samples import (
     Column,
     Detector,
@@ -69,6 +69,7 @@ __all__ = [
     "digest",
     "inputs_of",
     "inputs_of_samples",
+    "limit_options",
     "load",
     "load_samples",
     "schema",

@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,7 @@ def reweight(
     path, wanted = paths[0][0], paths[0][1] or tree
     if path == str(target.absolute()) or (target.exists() and Path(path).exists() and target.samefile(path)):
         raise ConfigError(f"reweight: {target} is the ntuple itself; write the friend to another file")
+    _refuse_foreign(target)
     sample = Sample(
         name="reweight",
         role="signal",
@@ -202,6 +204,26 @@ def reweight(
             stacklevel=2,
         )
     return target
+
+
+def _refuse_foreign(target: Path) -> None:
+    """Refuse to write over a file that holds anything but a friend that was written here, as another ntuple does."""
+    if target.suffix != ".root":
+        raise ConfigError(f"reweight: {target}: a friend is kept in a .root file; call the file {target.stem}.root")
+    if not target.exists():
+        return
+    ours = False
+    # Whatever else there is, and cannot be read, was not written here.
+    with suppress(Exception), uproot.open({str(target): None}) as file:
+        trees = [tree for tree in file.values(cycle=False) if isinstance(tree, uproot.TTree)]
+        names = [set(tree.keys()) for tree in trees]
+        ours = len(file.keys(cycle=False)) == len(trees) == 1 and "coefficient_1" in names[0]
+        ours = ours and all(name == "weight" or name.startswith("coefficient_") for name in names[0])
+    if not ours:
+        raise ConfigError(
+            f"reweight: {target}: is there already, and is no friend that reweight wrote; remove it, or name another"
+            " file"
+        )
 
 
 def _coupling(name: str) -> Coupling:
