@@ -18,7 +18,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     LookupError,
     MemoryError,
     OSError,
-    RuntimeError,  # of which RecursionError and NotImplementedError are kinds
+    RuntimeError,  # RecursionError is a kind of it
     SyntaxError,
     TypeError,
     ValueError,

@@ -64,6 +64,8 @@ class Templates:
         What was pruned: parameter, sample, region, what ("shape" or "norm"), size.
     components : mapping
         Per systematic that became principal components: directions there were, kept, fraction of variance kept.
+    smoothing : tuple of mapping
+        Grids that `smooth = "auto"` chose: parameter, sample, region, cells, edges, noise (see `templates.coarse`).
     tabulated : tuple of str
         Samples known by their counts only: no systematic of events acts on them.
     cells : Cells or None
@@ -89,6 +91,7 @@ class Templates:
     inventories: tuple[Mapping[str, Any], ...] = ()
     pruned: tuple[Mapping[str, Any], ...] = ()
     components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    smoothing: tuple[Mapping[str, Any], ...] = ()
     tabulated: tuple[str, ...] = ()
     cells: Cells | None = None
     digest: str = ""
@@ -339,6 +342,7 @@ def vary(cells: Cells) -> Templates:
         inventories=cells.inventories,
         pruned=varied.pruned,
         components=varied.components,
+        smoothing=varied.smoothing,
         tabulated=tuple(sample.name for sample in expected if sample.tabulated),
         cells=cells,
         digest=cells.digest,

@@ -131,6 +131,8 @@ class Bins:
     parameters : tuple of str, length K
     prior : (K,) array
         Prior precision: 1 / width^2 of each parameter's constraint, 0 of a free parameter (kappa).
+    precision : (K, K) array
+        The prior's whole precision matrix, where constraints are correlated; `prior` on its diagonal if left out.
     samples : tuple of str, length S
     background : (S,) array of bool
         Which samples are background.
@@ -163,18 +165,22 @@ class Bins:
     derivative: Floats
     noise: Floats
     shared: Shared = dataclasses.field(default_factory=Shared.none)
+    precision: Floats | None = None
     residual: Floats | None = None
     predicted: Floats | None = None
 
     def __post_init__(self) -> None:
         """Make the arrays read-only, and check their shapes against each other."""
         k, s, b = len(self.parameters), len(self.samples), np.shape(self.expected)[-1]
+        if self.precision is None:
+            object.__setattr__(self, "precision", np.diag(np.asarray(self.prior, np.float64)))
         if self.residual is None:
             object.__setattr__(self, "residual", np.zeros(b))
         if self.predicted is None:
             object.__setattr__(self, "predicted", np.full((s, b), _MANY))
         shapes = {
             "prior": (k,),
+            "precision": (k, k),
             "background": (s,),
             "expected": (s, b),
             "variance": (s, b),

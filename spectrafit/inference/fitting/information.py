@@ -46,8 +46,8 @@ def covariance(data: Floats, prior: Floats, scale: Floats) -> Floats:
     ----------
     data : (..., K, K) array
         Information of the data, without the prior.
-    prior : (K,) array
-        Prior precision.
+    prior : (K,) or (K, K) array
+        Prior precision, or its whole matrix where constraints are correlated.
     scale : (..., K) array
         Positive: the precision each parameter is measured in.
 
@@ -60,13 +60,13 @@ def covariance(data: Floats, prior: Floats, scale: Floats) -> Floats:
     values, vectors = np.linalg.eigh(data / units)
     if (values < 0).any():
         data = (vectors * np.maximum(values, 0.0)[..., None, :]) @ np.swapaxes(vectors, -1, -2) * units
-    values, vectors = np.linalg.eigh((data + np.diag(prior)) / units)
+    values, vectors = np.linalg.eigh((data + (np.diag(prior) if prior.ndim == 1 else prior)) / units)
     nothing = values <= _NOTHING * values.max(axis=-1, keepdims=True)
     weights = np.where(nothing, 0.0, 1.0 / np.where(nothing, 1.0, values))
     result: Floats = (vectors * weights[..., None, :]) @ np.swapaxes(vectors, -1, -2) / units
     if nothing.any():
         unknown = (np.where(nothing[..., None, :], vectors**2, 0.0).sum(axis=-1)) > _NOTHING
-        diagonal = np.arange(prior.size)
+        diagonal = np.arange(len(prior))
         result[..., diagonal, diagonal] = np.where(unknown, np.inf, result[..., diagonal, diagonal])
     return result
 
@@ -78,7 +78,7 @@ class Information:
     Attributes
     ----------
     parameters : tuple of str, length K
-    prior : (K,) array
+    prior : (K, K) array
         Prior precision.
     data : (K, K) array
         Information of the data as the derivatives have it, noise included.
@@ -123,7 +123,7 @@ class Information:
         return self.parameters.index(parameter)
 
     def _scale(self) -> Floats:
-        scale = np.diag(self.data) + self.prior
+        scale = np.diag(self.data + self.prior)
         return np.where(scale > 0, scale, 1.0)
 
 
@@ -190,7 +190,7 @@ def information(bins: Bins, *, guarded: bool = False) -> Information:
         np.add.at(noise, (pairs[:, 1], pairs[:, 0]), values)
     found = Information(
         parameters=bins.parameters,
-        prior=bins.prior,
+        prior=np.asarray(bins.precision),
         data=data,
         noise=noise,
         spread=np.zeros(len(bins.parameters)),
