@@ -18,13 +18,14 @@ from typing import Any
 import awkward as ak
 import msgspec
 import numpy as np
-from numba import njit, types
+from numba import types
 from numpy.typing import NDArray
 
 from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import DAMAGE, ConfigError
 from spectrafit.events.read import read_columns
 from spectrafit.events.schema import CANONICAL, READING, Chunk, DropReport, FileIdentity
+from spectrafit.jit import loop
 from spectrafit.output import replacing
 from spectrafit.templates.configuration import VERSION
 
@@ -250,7 +251,7 @@ def _checksum(content: NDArray[np.uint8]) -> str:
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
 
 
-@njit(types.UniTuple(types.uint64, 2)(_WORDS), cache=True, nogil=True)
+@loop(types.UniTuple(types.uint64, 2)(_WORDS))
 def _fletcher(words: Any) -> Any:
     """Return Fletcher's two sums, modulo 2^64: the second sees the order."""
     first, second = np.uint64(1), np.uint64(0)
