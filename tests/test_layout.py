@@ -67,7 +67,8 @@ def used(test: Path) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
 def reached(path: Path, tests: list[Path]) -> bool:
     """Return whether a test uses a module or one of its public names, or gives the word of a command."""
     module = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
-    if any(module in modules or set(offered(path)) & names for modules, names, _ in map(used, tests)):
+    public = set(offered(path))
+    if any(module in modules or public & names for modules, names, _ in map(used, tests)):
         return True
     commands = {name.strip("_").replace("_", "-") for name in (path.stem, *offered(path))}
     return path.parent.name == "cli" and any(commands & words for _, _, words in map(used, tests))
