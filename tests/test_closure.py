@@ -103,18 +103,18 @@ COUPLINGS_TOML = {
     # Both shift g_V of the same flavours: their product is a monomial.
     "radius_and_angle": (
         '[[couplings]]\nname = "charge_radius"\n[[couplings]]\nname = "weak_mixing_angle"\n',
-        dict.fromkeys(("numu", "numubar"), {"charge_radius": 6.0, "weak_mixing_angle": 5.0}),
+        {key: {"charge_radius": 6.0, "weak_mixing_angle": 5.0} for key in ("numu", "numubar")},
         {"kappa": 6.0, "kappa_weak_mixing_angle": 5.0},
     ),
     # Added and interfering: no product, but both move the variance.
     "moment_and_radius": (
         '[[couplings]]\nname = "magnetic_moment"\n[[couplings]]\nname = "charge_radius"\n',
-        dict.fromkeys(("numu", "numubar"), {"magnetic_moment": 2.0, "charge_radius": -6.0}),
+        {key: {"magnetic_moment": 2.0, "charge_radius": -6.0} for key in ("numu", "numubar")},
         {"kappa": 2.0, "kappa_charge_radius": -6.0},
     ),
     "millicharge_and_radius": (
         '[[couplings]]\nname = "millicharge"\n[[couplings]]\nname = "charge_radius"\n',
-        dict.fromkeys(("numu", "numubar"), {"millicharge": -4.0, "charge_radius": 5.0}),
+        {key: {"millicharge": -4.0, "charge_radius": 5.0} for key in ("numu", "numubar")},
         {"kappa": -4.0, "kappa_charge_radius": 5.0},
     ),
 }

@@ -155,7 +155,8 @@ def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, coup
             sin2_theta_w = coupling.reference
     if t_min == 0.0 and (dipole or inverse_t):
         raise ConfigError(
-            f"{', '.join(couplings)}: the cross section diverges at T = 0; give the recipe a t_min below what is analysed"
+            f"{', '.join(couplings)}: the cross section diverges at T = 0; give the recipe a t_min below what is"
+            " analysed"
         )
     gv, ga = float(g_v(code, sin2_theta_w)) + constant, float(g_a(code))
     return np.array([gv + ga, gv - ga, inverse_t, dipole, t_min, t_max])
