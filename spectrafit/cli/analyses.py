@@ -30,7 +30,7 @@ from spectrafit.errors import ConfigError
 from spectrafit.jit import announce
 
 if TYPE_CHECKING:
-    from spectrafit.config import Analysis
+    from spectrafit.config import Analysis, LimitOptions
     from spectrafit.inference.model import Model
     from spectrafit.templates.templates import Templates
 
@@ -94,7 +94,7 @@ def fit(
     patch: Annotated[Path | None, typer.Option(help="workspace: a JSON patch to lay over it")] = None,
 ) -> None:
     """Fill the templates, fit, draw the limit, and write the result with figures and one page."""
-    if analysis.suffixes[-1:] == [".json"] or analysis.suffixes[-2:] == [".json", ".gz"]:
+    if _is_workspace(analysis):
         _fit_workspace(analysis, measurement, patch, json)
         return
     if json or measurement or patch:
@@ -104,7 +104,7 @@ def fit(
     from spectrafit.config import inputs_of
     from spectrafit.output import refuse_inputs
     from spectrafit.report.alarms import alarms
-    from spectrafit.report.tables import result_table
+    from spectrafit.report.tables import constraints_table, result_table
 
     loaded = sf.load(analysis, overrides=set_ or (), interest=interest)
     target = output or Path("results") / analysis.stem
@@ -114,11 +114,13 @@ def fit(
     model = sf.assemble(loaded, filled, unblind=unblind)
     best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
     with _crew(executor, workers, scheduler) as crew:
-        found = sf.upper_limit(model, **_limit_options(loaded, crew, workers))
+        found = sf.upper_limit(model, **_limit_options(loaded.limit, crew, workers))
     folder = sf.report(target, loaded, filled, best, found, figures=figures)
     console = Console()
     console.print(result_table(best, found))
-    for alarm in alarms(best, model, filled):
+    constraints = sf.constraints(model, filled)
+    console.print(constraints_table(constraints))
+    for alarm in alarms(best, model, filled, constraints=constraints):
         console.print(f"note: {alarm}", markup=False, highlight=False, soft_wrap=True)
     typer.echo(f"written to {folder}")
     if not best.valid:
@@ -126,7 +128,7 @@ def fit(
 
 
 def limit(
-    analysis: AnalysisFile,
+    analysis: Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="fits/*.toml, or a HistFactory workspace")],
     method: Annotated[list[str] | None, typer.Option(help="profile, cls, feldman-cousins, ...; all for each")] = None,
     set_: Set = None,
     interest: Interest = None,
@@ -148,15 +150,19 @@ def limit(
     from spectrafit.inference.intervals.limits import METHODS, methods, named
     from spectrafit.report.tables import limits_table
 
-    loaded, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files)
+    if _is_workspace(analysis):
+        said, model = _of_workspace(analysis, set_, templates, cache)
+    else:
+        loaded, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files)
+        said = loaded.limit
     for name in method or ():
         if name != "all":
             named(name, model=model)
-    asked = list(methods(model)) if method and "all" in method else method or [loaded.limit.method]
+    asked = list(methods(model)) if method and "all" in method else method or [said.method]
     found = []
     with _crew(executor, workers, scheduler) as crew:
         for name in asked:
-            options = _limit_options(loaded, crew, workers or os.cpu_count())
+            options = _limit_options(said, crew, workers or os.cpu_count())
             toys = replace(options["toys"], bank=tuple(bank or ()), first_toy=first_toy)
             sides = options["sides"] if options["sides"] in METHODS[name].sides else None
             found.append(sf.upper_limit(model, **{**options, "method": name, "sides": sides, "toys": toys}))
@@ -193,7 +199,7 @@ def sensitivity(
             exposure or [1.0, 2.0, 5.0, 10.0],
             systematics=systematics or [0.0, 1.0],
             simulation=simulation,
-            **_limit_options(loaded, crew, workers or os.cpu_count()),
+            **_limit_options(loaded.limit, crew, workers or os.cpu_count()),
         )
     typer.echo(found)
 
@@ -270,6 +276,24 @@ def refuse_output(output: Path, analysis: Path, overrides: list[str] | None, sav
     refuse_inputs(output, (*inputs_of(loaded), *([saved] if saved else [])))
 
 
+def _is_workspace(path: Path) -> bool:
+    return path.suffixes[-1:] == [".json"] or path.suffixes[-2:] == [".json", ".gz"]
+
+
+def _of_workspace(
+    path: Path, overrides: list[str] | None, saved: Path | None, cache: Path | None
+) -> tuple[LimitOptions, Model]:
+    """Read a workspace, with its data; it has no `[limit]`, so what that would say comes from `--set limit.KEY`."""
+    from spectrafit.config import limit_options
+    from spectrafit.interop.pyhf import read_workspace
+
+    if saved or cache:
+        raise ConfigError(f"{path}: --templates and --cache are for an analysis; a workspace holds its own templates")
+    if interactive():
+        announce(sys.stderr)
+    return limit_options(overrides or (), where=str(path)), read_workspace(path)
+
+
 def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
     from spectrafit.interop.pyhf import fit_workspace
 
@@ -335,12 +359,12 @@ def _templates(
             typer.echo(f"{inventory['sample']}: left out {file}: {why}", err=True)
         if inventory["skipped"]:
             read = f"{inventory['entries']} entries, {inventory['pot']:.6g} POT"
-            typer.echo(f"{inventory['sample']}: what is left has {read}, scaled to the exposure", err=True)
+            typer.echo(f"{inventory['sample']}: the remaining files have {read}, scaled to the exposure", err=True)
     return filled
 
 
 def _tell_age(saved: Path, analysis: Analysis) -> None:
-    """Say on stderr which inputs were written to after the templates were: what is in the TOML is compared anyway."""
+    """Say on stderr which inputs are newer than the templates. The keys of the TOML are compared elsewhere."""
     from spectrafit.config import inputs_of
 
     made = saved.stat().st_mtime
@@ -362,10 +386,9 @@ def _crew(executor: str, workers: int | None, scheduler: str | None) -> Iterator
         yield pool
 
 
-def _limit_options(analysis: Analysis, executor: Any, workers: int | None) -> dict[str, Any]:
+def _limit_options(said: LimitOptions, executor: Any, workers: int | None) -> dict[str, Any]:
     """Return what `[limit]` says as arguments of `upper_limit`."""
     from spectrafit.inference.toys.options import ToyOptions
 
-    said = analysis.limit
     toys = ToyOptions(toys=said.toys, seed=said.seed, ensemble=said.ensemble, executor=executor, workers=workers)
     return {"level": said.level, "method": said.method, "sides": said.sides, "toys": toys}

@@ -5,24 +5,16 @@ from spectrafit.config.analysis import (
     Axis,
     Correlation,
     CountsSample,
-    Covariance,
     FitOptions,
-    FluxUncertainty,
     LimitOptions,
-    Norm,
     Normalise,
     Prune,
     Region,
-    Shift,
-    ShiftedSample,
-    Systematic,
-    Universes,
-    Weight,
     chosen,
 )
 from spectrafit.config.couplings import Coupling
 from spectrafit.config.inputs import inputs_of, inputs_of_samples
-from spectrafit.config.loading import digest, load, load_samples, schema
+from spectrafit.config.loading import digest, limit_options, load, load_samples, schema
 from spectrafit.config.samples import (
     Column,
     Detector,
@@ -33,6 +25,16 @@ from spectrafit.config.samples import (
     Response,
     Sample,
     SampleSet,
+)
+from spectrafit.config.systematics import (
+    Covariance,
+    FluxUncertainty,
+    Norm,
+    Shift,
+    ShiftedSample,
+    Systematic,
+    Universes,
+    Weight,
 )
 
 __all__ = [
@@ -67,6 +69,7 @@ __all__ = [
     "digest",
     "inputs_of",
     "inputs_of_samples",
+    "limit_options",
     "load",
     "load_samples",
     "schema",

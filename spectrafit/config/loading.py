@@ -10,21 +10,22 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from spectrafit.config.analysis import Analysis, ShiftedSample, chosen
+from spectrafit.config.analysis import Analysis, LimitOptions, chosen
 from spectrafit.config.couplings import settle
 from spectrafit.config.explain import explain
 from spectrafit.config.numbers import MOST_CELLS, refuse_wild
 from spectrafit.config.paths import is_url, local, substituted
 from spectrafit.config.samples import SampleSet
+from spectrafit.config.systematics import ShiftedSample
 from spectrafit.errors import ConfigError, nearest
 
-__all__ = ["digest", "load", "load_samples", "schema"]
+__all__ = ["digest", "limit_options", "load", "load_samples", "schema"]
 
 T = TypeVar("T", Analysis, SampleSet)
 
 
 def load(path: str | Path, *, overrides: Sequence[str] = (), interest: str | None = None) -> Analysis:
-    """Read an analysis and its sample sets, and check that what they say fits together.
+    """Read an analysis and its sample sets, and check that they fit together.
 
     Parameters
     ----------
@@ -116,6 +117,26 @@ def schema(kind: type[Analysis] | type[SampleSet]) -> dict[str, Any]:
     return found
 
 
+def limit_options(overrides: Sequence[str], *, where: str) -> LimitOptions:
+    """Return the options of a limit for what has no `[limit]`, from overrides ``limit.KEY=VALUE`` alone.
+
+    Raises
+    ------
+    ConfigError
+        Other keys, or values that `[limit]` does not take.
+    """
+    raw: dict[str, Any] = {}
+    for text in overrides:
+        if not text.startswith("limit."):
+            raise ConfigError(f"--set {text!r}: {where} has no such key; of a workspace only limit.KEY can be set")
+        _override(raw, text)
+    refuse_wild(raw, "--set")
+    try:
+        return msgspec.convert(raw.get("limit", {}), LimitOptions, strict=True)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"--set limit: {explain(str(error), raw.get('limit', {}), LimitOptions)}") from None
+
+
 def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> T:
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -128,7 +149,9 @@ def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> T:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     except tomllib.TOMLDecodeError as error:
-        look = "; `spectrafit fit` alone reads workspaces" if path.suffix in (".json", ".gz") else ""
+        look = (
+            "; only `spectrafit fit` and `spectrafit limit` read workspaces" if path.suffix in (".json", ".gz") else ""
+        )
         raise ConfigError(f"{path}: not valid TOML: {error}{look}") from None
     except ValueError:
         # Python refuses to read a whole number of more than some thousand digits.

@@ -242,7 +242,10 @@ def _operation(node: syntax.AST, columns: dict[str, str], text: str) -> tuple[tu
     """Return the instruction of a node, whether it takes conditions as they are, whether its result is one."""
     match node:
         case syntax.Literal(value=value):
-            return ("number", float(value), 0), False, False
+            try:
+                return ("number", float(value), 0), False, False
+            except OverflowError:
+                raise ConfigError(f"expression {text[:60]!r}: a number in it is too large for a double") from None
         case syntax.Symbol(name=name):
             if name in columns:
                 return ("column", columns[name], 0), False, False

@@ -14,6 +14,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def factors(
     Parameters
     ----------
     pdg, e_nu, t : arrays of one structure, jagged or not
-        Neutrino (0 for what is no nu-e event), neutrino energy and electron kinetic energy, GeV. They are broadcast.
+        Neutrino (0 for events that are not nu-e), neutrino energy and electron kinetic energy, GeV. They are broadcast.
     coupling : str
         One of `spectrafit.physics.COUPLINGS`.
     value : float
@@ -114,7 +115,7 @@ def reweight(
     coupling, value, unit, sin2_theta_w, carriers
         As in `factors`.
     preset : str, optional
-        How the ntuple names things; default the one that matches.
+        Layout of the ntuple; by default the preset that its branches match.
     tree : str
         The ntuple's tree; default the preset's.
     columns : mapping, optional
@@ -126,7 +127,7 @@ def reweight(
     chunk_entries : int
         Entries held at once.
     tell : callable, optional
-        Is called with a sentence about what was written: entries, mean weight, and what the weights are relative to.
+        Is called with a sentence about the tree: entries, mean weight, and the reference of the weights.
 
     Warns
     -----
@@ -152,6 +153,7 @@ def reweight(
     path, wanted = paths[0][0], paths[0][1] or tree
     if path == str(target.absolute()) or (target.exists() and Path(path).exists() and target.samefile(path)):
         raise ConfigError(f"reweight: {target} is the ntuple itself; write the friend to another file")
+    _refuse_foreign(target)
     sample = Sample(
         name="reweight",
         role="signal",
@@ -202,6 +204,26 @@ def reweight(
             stacklevel=2,
         )
     return target
+
+
+def _refuse_foreign(target: Path) -> None:
+    """Refuse to write over a file that holds anything but a friend that was written here, as another ntuple does."""
+    if target.suffix != ".root":
+        raise ConfigError(f"reweight: {target}: a friend is kept in a .root file; call the file {target.stem}.root")
+    if not target.exists():
+        return
+    ours = False
+    # Whatever else there is, and cannot be read, was not written here.
+    with suppress(Exception), uproot.open({str(target): None}) as file:
+        trees = [tree for tree in file.values(cycle=False) if isinstance(tree, uproot.TTree)]
+        names = [set(tree.keys()) for tree in trees]
+        ours = len(file.keys(cycle=False)) == len(trees) == 1 and "coefficient_1" in names[0]
+        ours = ours and all(name == "weight" or name.startswith("coefficient_") for name in names[0])
+    if not ours:
+        raise ConfigError(
+            f"reweight: {target}: is there already, and is no friend that reweight wrote; remove it, or name another"
+            " file"
+        )
 
 
 def _coupling(name: str) -> Coupling:

@@ -1,4 +1,4 @@
-"""A `Model` in, a HistFactory workspace as pyhf or HS3 reads it out.
+"""Writes a `Model` as a HistFactory workspace that pyhf or an HS3 tool can read.
 
 One sample of the workspace is one sample's template of one power of kappa, those of power p taken at a reference kappa.
 With one power (magnetic moment) its factor is free: `signal_strength` = kappa / reference. HistFactory cannot tie the
@@ -178,7 +178,7 @@ def _kept(model: Model, span: Span) -> npt.NDArray[np.int64]:
 
 
 class _Writer:
-    """Writes the samples of one model at one kappa, and remembers what it had to say differently."""
+    """Writes the samples of one model at one kappa, and remembers the changes it had to make."""
 
     def __init__(self, model: Model, kappa: float) -> None:
         self.model, self.kappa = model, kappa

@@ -100,7 +100,7 @@ def _labelled(histogram: bh.Histogram[Any], region: RegionBins, title: str) -> b
 
 
 def _tlatex(label: str) -> str:
-    """Return a label as ROOT writes its symbols: no dollars, `#` for a backslash, braces around what is raised."""
+    """Return a label as ROOT writes its symbols: no dollars, `#` for a backslash, braces around exponents."""
     plain = label.replace("$", "").replace(r"\,", " ").replace("\\", "#")
     return re.sub(r"([_^])([A-Za-z0-9])", r"\1{\2}", plain)
 

@@ -87,7 +87,7 @@ def draw_contour(
     ConfigError, DataError
         As `spectrafit.report.figures.saving.save`.
     """
-    # matplotlib is half a second to import: only those who draw pay for it.
+    # matplotlib takes half a second to import: only drawing pays for it.
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 

@@ -120,7 +120,7 @@ def monomial_sums(templates: Templates) -> list[dict[str, Any]]:
 def monomials_table(sums: Sequence[Mapping[str, Any]]) -> Table:
     """Return what `monomial_sums` says as a table."""
     return Table(
-        title="Templates: events at 1 of each product of the couplings",
+        title="Expected events that each product of couplings multiplies",
         columns=("times", *(f">{name}" for name in sums[0]["events"])),
         rows=tuple((row["monomial"], *(f"{events:.5g}" for events in row["events"].values())) for row in sums),
     )

@@ -1,4 +1,4 @@
-"""A `Model` and its fit in; expected events per sample and bin, with uncertainties before and after the fit, out."""
+"""Works out the expected events per sample and bin, with uncertainties before and after the fit."""
 
 from __future__ import annotations
 

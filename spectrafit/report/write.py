@@ -17,8 +17,10 @@ import numpy as np
 from spectrafit.config import inputs_of
 from spectrafit.errors import ConfigError
 from spectrafit.inference.assemble import as_fitted, assemble
-from spectrafit.inference.fitting.fit import impacts as all_impacts
+from spectrafit.inference.fitting.constraints import Constraints
+from spectrafit.inference.fitting.constraints import constraints as all_constraints
 from spectrafit.inference.fitting.fit import profile as scan_profile
+from spectrafit.inference.fitting.impacts import impacts as all_impacts
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.interop import root
 from spectrafit.output import publishing, refuse_inputs, slug
@@ -31,6 +33,7 @@ from spectrafit.report.record import record
 from spectrafit.report.tables import (
     Table,
     budget_table,
+    constraints_table,
     nuisance_table,
     result_table,
     sources_table,
@@ -69,7 +72,7 @@ def write(
     ----------
     directory : folder to write to, made if missing. What an earlier run wrote there is replaced, once all of the new
         is there; other files are left alone.
-    analysis, templates, best, limit : what was fitted and found.
+    analysis, templates, best, limit : the analysis and its results.
     model : the model that was fitted; assembled here if not given, which needs its data to be those of `analysis`.
     profile : the profile in kappa; made here if not given.
     figures : off leaves out the figures, in the folder and on the page.
@@ -92,21 +95,22 @@ def write(
     curve = profile or _profile(model, best, limit)
     impacts = all_impacts(model, best)
     expected = expectation(_as_shown(analysis, templates, model), best, kappa=limit.kappa)
-    result = record(analysis, templates, model, best, limit, curve, impacts)
+    constraints = None if templates.cells is None else all_constraints(model, templates)
+    result = record(analysis, templates, model, best, limit, curve, impacts, constraints)
     refuse_inputs(target / "templates.root", inputs_of(analysis))
     with publishing(target, names=_PARTS, remedy="no half-made result is left") as staged:
         pictures: dict[str, Picture] = {}
         if figures:
             pictures = _draw(staged / "figures", analysis, templates, model, best, curve, limit, expected, impacts)
         root.write(staged / "templates.root", _as_written(analysis, templates, model))
-        text = _page(analysis, templates, model, best, limit, expected, impacts, result, pictures)
+        text = _page(analysis, templates, model, best, limit, expected, impacts, constraints, result, pictures)
         (staged / "index.html").write_text(text, encoding="utf-8")
         (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return target
 
 
 def _fitted(analysis: Analysis, templates: Templates, best: FitResult) -> Model:
-    """Return the model a fit was made of: assembled again, and refused if the fit's minimum is not there."""
+    """Return the model a fit was made of: assembled again, and refused if the fit's minimum is elsewhere."""
     model = assemble(analysis, templates, unblind=not best.asimov)
     if best.poi in model.couplings:
         model = model.with_interest(best.poi)
@@ -153,7 +157,7 @@ def _draw(
     expected: Expectation,
     impacts: Sequence[Impact],
 ) -> dict[str, Picture]:
-    # matplotlib is half a second to import: only those who draw pay for it.
+    # matplotlib takes half a second to import: only drawing pays for it.
     from spectrafit.report.figures import draw, look
     from spectrafit.report.figures.saving import carried
 
@@ -162,7 +166,7 @@ def _draw(
     taken: set[str] = set()
     with look():
         for drawing in draw(analysis, templates, model, best, profile, limit, expected, impacts):
-            # Regions have any name: that of a file is a safe one, and no two figures share it.
+            # Regions have any name: the file gets a safe name that no other figure has.
             name = slug(drawing.name)
             while name.lower() in taken:
                 name += "_2"
@@ -185,6 +189,7 @@ def _page(
     limit: Limit,
     expected: Expectation,
     impacts: Sequence[Impact],
+    constraints: Constraints | None,
     result: Mapping[str, Any],
     pictures: Mapping[str, Picture],
 ) -> str:
@@ -213,7 +218,13 @@ def _page(
             tables=(yields_table(expected, model, at), monomials_table(result["monomials"])),
         ),
         Section(
-            title="Fit", pictures=fitted, tables=(nuisance_table(model, best, impacts), budget_table(best, impacts))
+            title="Fit",
+            pictures=fitted,
+            tables=(
+                nuisance_table(model, best, impacts),
+                *([] if constraints is None else [constraints_table(constraints)]),
+                budget_table(best, impacts),
+            ),
         ),
         Section(title="Input", pictures=responses, tables=tuple(_input_tables(templates))),
         Section(
@@ -233,7 +244,7 @@ def _page(
         _headline(coupling, limit, model.poi if len(model.couplings) > 1 else ""),
         "; ".join(word for word in (how, profiled(model.couplings, model.poi), data) if word),
         sections,
-        alarms=alarms(best, model, templates, limit),
+        alarms=alarms(best, model, templates, limit, constraints),
     )
 
 
@@ -250,6 +261,13 @@ def _input_tables(templates: Templates) -> list[Table]:
                 ),
             )
         )
+    if templates.smoothing:
+        rows = tuple(
+            (*(str(found[key]) for key in ("parameter", "sample", "region", "cells")), f"{found['noise']:.2g}")
+            for found in templates.smoothing
+        )
+        columns = ("parameter", "sample", "region", ">cells", ">noise / prior")
+        tables.append(Table(title='Grids of smooth = "auto"', columns=columns, rows=rows))
     if templates.pruned:
         rows = tuple(tuple(str(value) for value in record.values()) for record in templates.pruned)
         tables.append(Table(title="Pruned", columns=tuple(templates.pruned[0]), rows=rows))

@@ -24,8 +24,9 @@ from spectrafit.templates.archive import attach
 from spectrafit.templates.cells import Cells, EffectCells, SampleCells
 from spectrafit.templates.chunks import ChunkSums, FillTask, run
 from spectrafit.templates.configuration import VERSION, configuration
+from spectrafit.templates.outliers import outweighed
 from spectrafit.templates.plan import Input, Plan, survey
-from spectrafit.templates.regions import lay_out
+from spectrafit.templates.regions import CellLayout, lay_out
 from spectrafit.templates.systematics import effects
 from spectrafit.templates.templates import Templates, vary
 from spectrafit.templates.weights import monomials_of
@@ -122,7 +123,7 @@ def _fill(
     left_out: Mapping[str, str] | None,
     progress: bool,
 ) -> Cells:
-    """Fill from all files, or (`left_out` not None) from those that can be read and are not left out."""
+    """Fill from all files, or (`left_out` not None) from all readable files that are not left out."""
     begun = time.perf_counter()
     inputs = survey(analysis, left_out)
     scanned = time.perf_counter()
@@ -193,6 +194,12 @@ def _bar(total: int, progress: bool) -> Iterator[Any]:
 def _gathered(analysis: Analysis, inputs: tuple[Input, ...], added: Mapping[Key, ChunkSums]) -> Cells:
     """Scale the sums of every sample to the analysis exposure, and put them together."""
     samples = [_sample(one, added[one.plan.sample.name, one.plan.stands_for]) for one in inputs]
+    regions = lay_out(analysis.regions)
+    layout = CellLayout.of(regions)
+    outliers = [
+        outweighed(sample, one.plan, added[one.plan.sample.name, one.plan.stands_for].report, regions, layout)
+        for one, sample in zip(inputs, samples, strict=True)
+    ]
     nominal = {sample.name: sample.sums for sample in samples if sample.expected}
     for key, effect in effects(analysis).items():
         parts = {s.name: s.effects[key] for s in samples if key in s.effects}
@@ -200,10 +207,10 @@ def _gathered(analysis: Analysis, inputs: tuple[Input, ...], added: Mapping[Key,
         samples = [replace(s, effects={**s.effects, key: together[s.name]}) if s.name in parts else s for s in samples]
     cells = Cells(
         analysis=analysis,
-        regions=lay_out(analysis.regions),
+        regions=regions,
         monomials=monomials_of(analysis),
         samples=tuple(samples),
-        inventories=tuple(_inventory(one, added) for one in inputs),
+        inventories=tuple(_inventory(one, added, notes) for one, notes in zip(inputs, outliers, strict=True)),
         configuration=configuration(analysis),
         version=VERSION,
     )
@@ -250,12 +257,12 @@ def _refuse_nothing(
         if kept and not counted and not any(sample.entries[mine].any() for sample in cells.expected):
             raise DataError(
                 f"{analysis.path}: region {region.name!r}: none of {kept} entries falls into its bins; check the units"
-                f" of what {' and '.join(region.observables)} is made of, under columns, the edges and the cut"
+                f" of the columns that make {' and '.join(region.observables)}, under columns, the edges and the cut"
             )
 
 
-def _inventory(one: Input, added: Mapping[Key, ChunkSums]) -> dict[str, Any]:
-    """Return what was read of a sample, as plain values."""
+def _inventory(one: Input, added: Mapping[Key, ChunkSums], outliers: list[str]) -> dict[str, Any]:
+    """Return the record of a sample's inputs, with the bins that one event dominates, as plain values."""
     inventory, sample = one.inventory, one.plan.sample
     named = Counter((chunk.file, chunk.tree) for chunk in inventory.chunks if chunk.start == 0)
     report = added[sample.name, one.plan.stands_for].report
@@ -273,6 +280,7 @@ def _inventory(one: Input, added: Mapping[Key, ChunkSums]) -> dict[str, Any]:
             *inventory.notes,
             *(note for note in [exposure.unweighted(sample, report)] if note),
             *report.outweighing(_weights(one.plan)),
+            *outliers,
         ],
         "repeated": [[path, times] for (path, _), times in named.items() if times > 1],
         "dropped": {**asdict(report), "bad": {kind: list(found) for kind, found in report.bad.items()}},

@@ -6,6 +6,7 @@ python -m tests.fuzz.long [--minutes N] [--kind KIND]... [--seed N] [--most N] [
 from __future__ import annotations
 
 import argparse
+import contextlib
 import shutil
 import sys
 import tempfile
@@ -32,11 +33,16 @@ def main() -> int:
     tries: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     places: Counter[tuple[str, str]] = Counter()
-    end = time.monotonic() + 60.0 * options.minutes
-    with tempfile.TemporaryDirectory() as folder:
+    begun = told = time.monotonic()
+    end = begun + 60.0 * options.minutes
+    # Ctrl-C ends the run as the clock does.
+    with contextlib.suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as folder:
         prepared, place = Path(folder) / "prepared", Path(folder) / "try"
         prepare(prepared)
         while time.monotonic() < end and any(tries[kind] < options.most for kind in kinds):
+            if time.monotonic() > told + 60.0:
+                told = time.monotonic()
+                print(f"{(told - begun) / 60:.0f} min: {tries.total()} tries, {failed.total()} failures", flush=True)
             for kind in kinds:
                 if tries[kind] >= options.most or time.monotonic() >= end:
                     continue

@@ -27,6 +27,7 @@ import uproot
 
 import spectrafit as sf
 from spectrafit.errors import SpectrafitError
+from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.interop.pyhf import fit_workspace
 from tests.events.ntuples import native
 from tests.fuzz.mutations import broken_bytes, broken_tree, toml
@@ -256,7 +257,8 @@ def prepare(folder: Path) -> None:
     templates = sf.build(analysis, executor="serial", cache=folder / "cache")
     templates.save(folder / "t.npz")
     model = sf.assemble(analysis, templates)
-    sf.upper_limit(model, method="cls-toys", toys=20, expected=False, bank=folder / "bank.npz")
+    toys = ToyOptions(toys=60, seed=1, bank=(folder / "bank.npz",))
+    sf.upper_limit(model, method="feldman-cousins", toys=toys, expected=False)
 
 
 def fitted(analysis: Any, templates: Any) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from spectrafit.inference.intervals import asymptotic
 from spectrafit.inference.intervals.bayes import posterior_limit
+from spectrafit.inference.intervals.emptiness import Compared
 from spectrafit.inference.intervals.scan import Scan
 from spectrafit.inference.results import Ledger
 from spectrafit.inference.toys.ensemble import Task, bounded_ratio, ensemble, throw_and_fit
@@ -34,21 +35,19 @@ class Question:
 
     @property
     def tested(self) -> float:
-        """Kappa, just inside a boundary: a one-sided interval there is where an empty one shows."""
+        """Kappa, on the boundary if it lies below."""
         lower = self.scan.lower
-        return self.kappa if lower is None else max(self.kappa, lower + 1e-6 * self.scan.error)
+        return self.kappa if lower is None else max(self.kappa, lower)
 
 
 def asymptotically(question: Question, *, cls: bool) -> tuple[bool, Ledger]:
     """Return whether p (or CLs) of the bounded likelihood ratio is above 1 - level."""
     scan, sides = question.scan, question.sides
-    statistic = scan.statistic(question.tested, sides)
-    if scan.lower is None:
-        p = asymptotic.unbounded(statistic) if sides == "two" else asymptotic.one_sided(statistic, np.inf)
-    else:
-        q_a = scan.asimov().statistic(question.tested, sides)
-        formula = asymptotic.cls if cls else asymptotic.one_sided if sides == "one" else asymptotic.two_sided
-        p = formula(statistic, q_a)
+    if scan.lower is not None:
+        # Next to the boundary both statistics are rounding: an empty interval shows in their normal score alone.
+        logarithm = Compared(scan, sides, cls=cls).logarithm(question.tested)
+        return logarithm > math.log(1.0 - question.level), Ledger()
+    p = asymptotic.unbounded(scan.statistic(question.tested, sides)) * (1.0 if sides == "two" else 0.5)
     return bool(p > 1.0 - question.level), Ledger()
 
 

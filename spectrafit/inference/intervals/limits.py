@@ -28,6 +28,7 @@ from typing import Literal
 import numpy.typing as npt
 
 from spectrafit import execution
+from spectrafit.config.analysis import Method
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.intervals import acceptance
 from spectrafit.inference.intervals.bayes import credible
@@ -43,7 +44,6 @@ from spectrafit.physics.couplings import COUPLINGS
 
 __all__ = ["METHODS", "LimitMethod", "Method", "methods", "named", "smallest", "upper_limit"]
 
-Method = Literal["profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu"]
 # A scan, the level, the sides, the toys, and whether expected quantiles are wanted.
 Interval = Callable[[Scan, float, str, ToyOptions, bool], Outcome]
 

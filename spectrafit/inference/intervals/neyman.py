@@ -68,9 +68,11 @@ class _Belt:
         )
         self.ledger = self.ledger + record.ledger
         if self.ledger.rate > MOST_FAILED:
+            failed = f"; look at toys {', '.join(map(str, self.ledger.toys))}" if self.ledger.toys else ""
+            look = failed or "; the expectation may be too small to be fitted: take bayes, or wider bins"
             raise DataError(
                 f"no limit: {100 * self.ledger.rate:.1f} % of the toy fits failed or were disputed (at most "
-                f"{100 * MOST_FAILED:g} %): {self.ledger}; look at toys {list(self.ledger.toys)}"
+                f"{100 * MOST_FAILED:g} %): {self.ledger}{look}"
             )
         rows = record.rows[np.isfinite(record.rows[:, 0])]
         return bounded_ratio(rows, tested, cls=self.cls)

@@ -1,4 +1,4 @@
-"""Toys in, one file out and back: a bank that is topped up and merged, and refused where it does not belong."""
+"""Keeps toys in a file. A bank can be topped up and merged; a bank of another truth is refused."""
 
 from __future__ import annotations
 
@@ -125,7 +125,8 @@ class Bank:
     def load(cls, path: str | os.PathLike[str], *, model: Model | None = None) -> Bank:
         """Read a bank; ConfigError if it is of another `model`, DataError if it is no bank."""
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # Opened here: of a damaged file numpy keeps what it opened itself.
+            with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 header = json.loads(stored["header"].tobytes())
                 if header["format"] != _FORMAT:
                     raise DataError(f"{path}: toys in format {header['format']}, needs {_FORMAT}; throw them again")

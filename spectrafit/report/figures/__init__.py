@@ -1,4 +1,4 @@
-"""The nouns of a finished analysis in, every figure of its report out, named and captioned."""
+"""Draws every figure of a report, with its name and caption."""
 
 from __future__ import annotations
 

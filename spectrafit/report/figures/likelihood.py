@@ -98,7 +98,7 @@ def scan(limit: Limit, coupling: Coupling, *, name: str = "", left: str = "", ri
         axes.fill_between(inside, heights, color=COLOURS["sky"], alpha=0.4, lw=0, label=part)
         axes.set_ylim(0.0, None)
         axes.set_ylabel(rf"posterior density per unit of {_symbol(coupling, name)}")
-        # The tail goes on for ever: what is shown ends where no eye sees it above the axis.
+        # The tail goes on for ever: the curve ends where no eye sees it above the axis.
         seen = kappa[points["posterior"] > 2e-3 * np.max(points["posterior"])]
         low, high = float(seen[0]), max(float(seen[-1]), limit.kappa)
     elif "critical" in points:
