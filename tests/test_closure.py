@@ -88,3 +88,72 @@ def test_events_made_with_a_coupling_equal_the_templates_at_its_kappa(tmp_path, 
     assert low < chi2(kappa) < high
     # The coupling matters here: the Standard Model alone is excluded.
     assert chi2(0.0) > 3 * high
+
+
+# --- two couplings at once --------------------------------------------------------------------------------------------
+
+COUPLINGS_TOML = {
+    # Two kappas with disjoint carriers: each generated sample has its own.
+    "two_moments": (
+        '[[couplings]]\nname = "magnetic_moment"\ncarriers = ["numu"]\n'
+        '[[couplings]]\nname = "magnetic_moment"\ncarriers = ["numubar"]\n',
+        {"numu": {"magnetic_moment": 3.0}, "numubar": {"magnetic_moment": 2.0}},
+        {"kappa": 3.0, "kappa_numubar": 2.0},
+    ),
+    # Both shift g_V of the same flavours: their product is a monomial.
+    "radius_and_angle": (
+        '[[couplings]]\nname = "charge_radius"\n[[couplings]]\nname = "weak_mixing_angle"\n',
+        {key: {"charge_radius": 6.0, "weak_mixing_angle": 5.0} for key in ("numu", "numubar")},
+        {"kappa": 6.0, "kappa_weak_mixing_angle": 5.0},
+    ),
+    # Added and interfering: no product, but both move the variance.
+    "moment_and_radius": (
+        '[[couplings]]\nname = "magnetic_moment"\n[[couplings]]\nname = "charge_radius"\n',
+        {key: {"magnetic_moment": 2.0, "charge_radius": -6.0} for key in ("numu", "numubar")},
+        {"kappa": 2.0, "kappa_charge_radius": -6.0},
+    ),
+    "millicharge_and_radius": (
+        '[[couplings]]\nname = "millicharge"\n[[couplings]]\nname = "charge_radius"\n',
+        {key: {"millicharge": -4.0, "charge_radius": 5.0} for key in ("numu", "numubar")},
+        {"kappa": -4.0, "kappa_charge_radius": 5.0},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", COUPLINGS_TOML)
+def test_events_made_with_two_couplings_equal_the_templates_at_their_kappas(tmp_path, case: str) -> None:
+    tables, recipes, kappas = COUPLINGS_TOML[case]
+
+    def filled(folder: Path, made: dict[str, dict[str, float]]) -> sf.Templates:
+        folder.mkdir()
+        text = SET.format(flux=Path("samples/flux/nova_2017").resolve(), extra="")
+        for flavour, values in made.items():
+            said = ", ".join(f"{name} = {value}" for name, value in values.items())
+            recipe = f'flavour = "{flavour}", events = 150_000, t_min = 0.1'
+            assert recipe in text
+            text = text.replace(recipe, f"{recipe}, couplings = {{ {said} }}")
+        (folder / "set.toml").write_text(text)
+        (folder / "fit.toml").write_text(
+            FIT.replace('coupling = "{coupling}"\n', "").replace("{{", "{").replace("}}", "}") + tables
+        )
+        sf.generate(sf.load_samples(folder / "set.toml"), seed=11 if made else 12)
+        return sf.build(sf.load(folder / "fit.toml"), executor="serial")
+
+    direct, reweighted = filled(tmp_path / "direct", recipes), filled(tmp_path / "reweighted", {})
+    monomials = reweighted.monomials
+    assert set(monomials.parameters) == set(kappas)
+
+    def chi2(values: dict[str, float]) -> float:
+        at = np.array([values[name] for name in monomials.parameters])
+        sizes = [np.prod(at ** np.array(powers)) for powers in monomials.exponents]
+        prediction = np.einsum("m,smb->sb", sizes, reweighted.counts[:, 0])
+        variance = np.einsum(
+            "q,sqb->sb", [np.prod(at ** np.array(powers)) for powers in monomials.products], reweighted.squares
+        )
+        return float(np.sum((direct.counts[:, 0, 0] - prediction) ** 2 / (variance + direct.squares[:, 0])))
+
+    low, high = stats.chi2.ppf([1e-4, 1 - 1e-4], direct.counts[:, 0, 0].size)
+    assert low < chi2(kappas) < high
+    # Each coupling matters here: with any of them off, the events are excluded.
+    for name in kappas:
+        assert chi2({**kappas, name: 0.0}) > 1.5 * high

@@ -128,6 +128,8 @@ class Recipe(Keys, frozen=True, kw_only=True):
         Events made; those the response puts below its threshold are not written.
     coupling, kappa : str, float
         Coupling switched on, and its value in the units the fit uses (1 = the coupling's scale).
+    couplings : dict of str to float
+        Several couplings and their values instead; they act together, as in a fit of several.
     t_min : float
         Smallest true T made, GeV; needed by a coupling whose cross section diverges at T = 0.
     """
@@ -136,7 +138,18 @@ class Recipe(Keys, frozen=True, kw_only=True):
     events: Annotated[int, Meta(ge=1, le=10**10)]
     coupling: str = ""
     kappa: Finite = 0.0
+    couplings: dict[str, Finite] = field(default_factory=dict)
     t_min: NotNegative = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse one coupling beside several."""
+        if self.couplings and (self.coupling or self.kappa):
+            raise ValueError("generate: coupling and kappa are for one coupling; list all of them in couplings")
+
+    @property
+    def values(self) -> dict[str, float]:
+        """Every coupling that is switched on, and its kappa."""
+        return self.couplings or ({self.coupling: self.kappa} if self.coupling else {})
 
 
 class Friend(Keys, frozen=True, kw_only=True):

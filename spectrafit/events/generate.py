@@ -274,8 +274,7 @@ def _job(sample_set: SampleSet, sample: Sample, recipe: Recipe, folder: str | Pa
             recipe.flavour,
             sin2_theta_w=sample_set.sin2_theta_w if sample.sin2_theta_w is None else sample.sin2_theta_w,
             t_min=recipe.t_min,
-            coupling=recipe.coupling,
-            kappa=recipe.kappa,
+            couplings=recipe.values,
         )
     except ConfigError as problem:
         raise ConfigError(f"{where}: {problem}") from None

@@ -11,6 +11,7 @@ is within 3e-4 in the first panel and 1e-6 once the energy is 10 % higher. No ev
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +84,7 @@ def spectrum(
     t_max: float = math.inf,
     coupling: str = "",
     kappa: float = 0.0,
+    couplings: Mapping[str, float] | None = None,
 ) -> Spectrum:
     """Integrate flux times cross section of one flavour.
 
@@ -97,6 +99,8 @@ def spectrum(
         Range of true electron kinetic energy, GeV.
     coupling, kappa : str, float
         A coupling of `spectrafit.physics.couplings` this flavour has, and its value there; "" for the Standard Model.
+    couplings : mapping of str to float, optional
+        Several couplings and the kappa of each, besides `coupling`. Shifts of g_V add up before they are squared.
 
     Raises
     ------
@@ -105,7 +109,12 @@ def spectrum(
         section diverges there; nothing left between `t_min` and `t_max`.
     """
     code = flavour(pdg)
-    parameters = _parameters(code, sin2_theta_w, t_min, t_max, coupling, kappa)
+    if not (0.0 <= t_min < t_max and math.isfinite(kappa)):
+        raise ConfigError(
+            f"t_min = {t_min}, t_max = {t_max}, kappa = {kappa}: needed 0 <= t_min < t_max and a finite kappa"
+        )
+    switched = {**(couplings or {}), **({coupling: kappa} if coupling else {})}
+    parameters = _parameters(code, sin2_theta_w, t_min, t_max, switched)
     edges = _panel_edges(flux, t_min, t_max)
     low, width = edges[:-1], np.diff(edges)
     height = flux.density(0.5 * (edges[:-1] + edges[1:]))
@@ -129,26 +138,26 @@ def spectrum(
     )
 
 
-def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, name: str, kappa: float) -> Array:
-    if not (0.0 <= t_min < t_max and math.isfinite(kappa)):
-        raise ConfigError(
-            f"t_min = {t_min}, t_max = {t_max}, kappa = {kappa}: needed 0 <= t_min < t_max and a finite kappa"
-        )
+def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, couplings: Mapping[str, float]) -> Array:
     constant = inverse_t = dipole = 0.0
-    if name:
+    for name, kappa in couplings.items():
+        if not math.isfinite(kappa):
+            raise ConfigError(f"{name}: kappa = {kappa}; needed a finite number")
         if name not in COUPLINGS:
             raise ConfigError(f"no coupling {name!r}; there are {', '.join(COUPLINGS)}")
         coupling = COUPLINGS[name]
         if coupling.family == "dipole":
             if kappa < 0.0:
                 raise ConfigError(f"{name}: kappa = {kappa} would make negative cross sections; give kappa >= 0")
-            dipole = SIGMA_MAGNETIC / SIGMA_SM * coupling.scale * kappa
-        constant, inverse_t = kappa * coupling.constant, kappa * coupling.inverse_t
+            dipole += SIGMA_MAGNETIC / SIGMA_SM * coupling.scale * kappa
+        constant += kappa * coupling.constant
+        inverse_t += kappa * coupling.inverse_t
         if coupling.moves_angle:
             sin2_theta_w = coupling.reference
     if t_min == 0.0 and (dipole or inverse_t):
         raise ConfigError(
-            f"{name}: the cross section diverges at T = 0; give the recipe a t_min below the lowest analysed T"
+            f"{', '.join(couplings)}: the cross section diverges at T = 0; give the recipe a t_min below the lowest"
+            " analysed T"
         )
     gv, ga = float(g_v(code, sin2_theta_w)) + constant, float(g_a(code))
     return np.array([gv + ga, gv - ga, inverse_t, dipole, t_min, t_max])

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.arraytypes import Flags, Floats
-from spectrafit.errors import ConfigError
-from spectrafit.inference.fitting.covariance import covariance
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.inference.fitting.covariance import covariance, degenerate
 from spectrafit.inference.fitting.fit import sweep
 from spectrafit.inference.fitting.minimum import Minimum, Problem
 from spectrafit.inference.model import Model
@@ -61,6 +61,8 @@ def contour(
     ------
     ConfigError
         A name that is no parameter, the same one twice, a parameter that is fixed, too few points.
+    DataError
+        One of the two is degenerate with other parameters: the region has no end.
     """
     i, j = model.index(first), model.index(second)
     if i == j:
@@ -72,7 +74,14 @@ def contour(
         if not problem.free[k]:
             raise ConfigError(f"contour: {name!r} is fixed in this model; take a parameter that is fitted")
     best = problem.minimum(model.initial)
-    matrix, _ = covariance(problem.hessian(best.values), problem.free)
+    hessian = problem.hessian(best.values)
+    matrix, positive = covariance(hessian, problem.free)
+    valley = degenerate(problem, best, hessian, problem.free, matrix, positive)
+    if first in valley or second in valley:
+        raise DataError(
+            f"no contour: 2NLL does not change with {' and '.join(valley)} together, so their region has no end; fix"
+            " one of them, or give it a constraint"
+        )
     errors = np.sqrt(np.diag(matrix))
     grids = [
         _inside(problem, k, best.values[k] + np.linspace(-3.0, 3.0, points) * errors[k])

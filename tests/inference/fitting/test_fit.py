@@ -114,7 +114,8 @@ def test_contour_holds_the_profile():
     model = spectrum()
     found = contour(model, "kappa", "norm", points=21)
     assert found.valid.all()
-    assert found.delta_2nll.shape == (21, 21)
+    # Every step of the 21 points was cut into two.
+    assert found.delta_2nll.shape == (41, 41)
     along = profile(model, grid=found.x)
     # The least value of each column of the contour is near the profile in the other parameter.
     inside = along.delta_2nll < 6
