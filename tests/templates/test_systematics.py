@@ -346,7 +346,7 @@ def test_pruning_is_off_by_default_and_lists_what_it_takes(ntuples):
         ('kind = "universes"\nname = "u"', ConfigError, "either branch or branches"),
         ('kind = "universes"\nname = "u"\nbranch = "universes"\nvariance = 1.1', ConfigError, "<= 1.0; found 1.1"),
         ('kind = "covariance"\nname = "c"', ConfigError, "file.* missing|missing.*file"),
-        ('kind = "norm"\nname = "n"\nsigma = 0.1\nshape = "shape"', ConfigError, "would leave nothing of it"),
+        ('kind = "norm"\nname = "n"\nsigma = 0.1\nshape = "shape"', ConfigError, "a normalisation has no shape"),
         ('kind = "norm"\nname = "kappa"\nsigma = 0.1', ConfigError, "cannot be a systematic's"),
         (
             'kind = "norm"\nname = "n"\nsigma = 0.1\nsamples = ["nue"]\n'
