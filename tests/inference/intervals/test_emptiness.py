@@ -196,7 +196,10 @@ def test_no_limit_where_kappa_is_degenerate():
         components=(
             Component(sample="s", nominal=[78.6], factors=(Factor(parameter="flux"),)),
             Component(
-                sample="s", monomial=(("kappa", 1),), nominal=[8.2], factors=(Factor(parameter="kappa"), Factor(parameter="flux"))
+                sample="s",
+                monomial=(("kappa", 1),),
+                nominal=[8.2],
+                factors=(Factor(parameter="kappa"), Factor(parameter="flux")),
             ),
         ),
         regions=(Span(name="r", start=0, stop=1),),
