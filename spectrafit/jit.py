@@ -8,13 +8,11 @@ one. Small functions that a kernel needs for each bin are marked with `inlined`;
 
 from __future__ import annotations
 
-import atexit
 import ctypes
 import os
 import re
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha1
@@ -26,13 +24,13 @@ __all__ = [
     "KERNEL",
     "Kernel",
     "Loop",
-    "announce",
     "discard_stale",
     "inlined",
     "kernel",
     "loop",
     "make_room",
     "prepare_all",
+    "register",
 ]
 
 # Sums may be reordered (SIMD), everything else keeps IEEE rules: NaN and infinity must stay visible.
@@ -51,7 +49,8 @@ KERNEL: dict[str, Any] = {
 }
 
 _LOCK = threading.RLock()
-_ALL: list[Kernel | Loop] = []
+# How to compile each of them.
+_ALL: list[Callable[[], object]] = []
 
 
 class Kernel:
@@ -77,7 +76,7 @@ class Kernel:
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
         self.optional, self._ready = optional, False
         self._entry: Any = None
-        _ALL.append(self)
+        _ALL.append(self.prepare)
         # Where its address will be: known to other kernels by its symbol.
         self._slot = (ctypes.c_int64 * 1)()
         add_symbol(self.symbol, ctypes.addressof(self._slot))
@@ -183,7 +182,7 @@ class Loop:
         self._telling = [place for place, kinds in enumerate(arguments) if len(set(kinds)) > 1]
         self._wanted = {tuple(str(s.args[i].dtype) for i in self._telling): s for s in self.signatures}
         self._ready: dict[Any, Callable[..., Any]] = {}
-        _ALL.append(self)
+        _ALL.append(self.prepare)
 
     def prepare(self) -> None:
         """Compile all signatures, or load them from the cache."""
@@ -235,71 +234,35 @@ def inlined(function: Callable[..., Any]) -> Any:
     return njit(inline="always", error_model="numpy", _nrt=False)(function)
 
 
-def prepare_all(package: str) -> int:
-    """Compile every kernel of a package, or load it from the cache; return how many there are.
+def register(prepare: Callable[[], object]) -> None:
+    """Have `prepare_all` call `prepare`, which compiles something that is otherwise compiled when it is first used."""
+    _ALL.append(prepare)
 
-    numba functions with a signature of their own are compiled when their module is imported. Those without one are
-    left to their first call: nobody knows their types before.
+
+def prepare_all(package: str) -> tuple[int, int]:
+    """Compile every kernel of a package for all types it takes, or load it from the cache.
+
+    Returns
+    -------
+    ready, compiled : int
+        How many kernels there are, and how many compilations that took: 0 if the cache had them all.
     """
     from importlib import import_module
     from importlib.util import find_spec
 
+    from numba.core import event
+
     spec = find_spec(package)
     root = Path(next(iter(spec.submodule_search_locations or ()))) if spec else Path(package)
     sources = sorted(_compiled(str(path) for path in root.rglob("*.py")))
-    for source in sources:
-        path = Path(source).relative_to(root).with_suffix("")
-        import_module(".".join((package, *(part for part in path.parts if part != "__init__"))))
-    for made in _ALL:
-        made.prepare()
-    return len(_ALL)
-
-
-class _Watch:
-    """Counts what numba compiles, says so when it begins, and how much it was when the process ends."""
-
-    def __init__(self, stream: Any) -> None:
-        self.stream, self.count, self.depth, self.begun, self.seconds = stream, 0, 0, 0.0, 0.0
-
-    def begin(self) -> None:
-        """Note that a compilation begins."""
-        if not self.count:
-            print("compiling kernels, once; `spectrafit compile` does this ahead of time", file=self.stream, flush=True)
-        if not self.depth:
-            self.begun = time.perf_counter()
-        self.depth += 1
-        self.count += 1
-
-    def end(self) -> None:
-        """Note that a compilation has ended."""
-        self.depth -= 1
-        if not self.depth:
-            self.seconds += time.perf_counter() - self.begun
-
-    def close(self) -> None:
-        """Say how many kernels were compiled."""
-        if self.count:
-            print(f"compiled {self.count} kernels in {self.seconds:.1f} s; they are kept", file=self.stream, flush=True)
-
-
-def announce(stream: Any) -> None:
-    """Say on `stream` when kernels begin to be compiled, and at the end how many were; say nothing if none are.
-
-    For processes with somebody in front of them: a first fit would seem to hang.
-    """
-    from numba.core import event
-
-    watch = _Watch(stream)
-
-    class Listener(event.Listener):
-        def on_start(self, event: Any) -> None:
-            watch.begin()
-
-        def on_end(self, event: Any) -> None:
-            watch.end()
-
-    event.register("numba:compile", Listener())
-    atexit.register(watch.close)
+    with event.install_recorder("numba:compile") as made:
+        for source in sources:
+            path = Path(source).relative_to(root).with_suffix("")
+            import_module(".".join((package, *(part for part in path.parts if part != "__init__"))))
+        for prepare in _ALL:
+            prepare()
+    # A start and an end each.
+    return len(_ALL), len(made.buffer) // 2
 
 
 def make_room(package: str) -> str | None:

@@ -170,7 +170,7 @@ def test_compiling_is_told_once_with_a_count(tmp_path) -> None:
     code = """
         import sys
         from numba import njit
-        from spectrafit.jit import announce
+        from spectrafit.compiling import announce
         announce(sys.stdout)
         if sys.argv[1] == "compile":
             njit(lambda x: x + 1)(1)
@@ -188,3 +188,56 @@ def test_compiling_is_told_once_with_a_count(tmp_path) -> None:
     assert begun.startswith("compiling kernels, once")
     assert ended.startswith("compiled 2 kernels in ")
     assert say("nothing") == []
+
+
+def test_loops_are_compiled_for_the_types_that_come(tmp_path) -> None:
+    code = """
+        import numpy as np
+        from numba import types
+        from spectrafit.jit import loop
+        OUT = types.float64[::1]
+
+        @loop(*(types.void(types.Array(x, 1, "C", readonly=True), OUT) for x in (types.float32, types.float64)))
+        def double(x, out):
+            for i in range(x.size):
+                out[i] = 2.0 * x[i]
+
+        out = np.zeros(3)
+        if __name__ == "__main__":
+            double(np.arange(3, dtype=np.float32), out)
+            print(*out, len(double._ready))
+            double(np.ones(3), out)
+            print(*out, len(double._ready))
+            try:
+                double(np.ones(3, int), out)
+            except TypeError as error:
+                print(error)
+            try:
+                double(np.ones((3, 3)), out)
+            except TypeError as error:
+                print("refused")
+        """
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("")
+    (tmp_path / "package" / "mine.py").write_text(textwrap.dedent(code))
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join((str(tmp_path), str(PROJECT))),
+        "NUMBA_CACHE_DIR": str(tmp_path / "kept"),
+    }
+
+    def run(*command: str) -> list[str]:
+        done = subprocess.run(
+            [sys.executable, "-B", *command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout.splitlines()
+
+    kept = "from spectrafit.jit import prepare_all; print(*prepare_all('package'))"
+    # One kernel for two types; the second time the cache has both.
+    assert run("-c", kept) == ["1 2"]
+    assert run("-c", kept) == ["1 0"]
+    said = run("package/mine.py")
+    assert said[0] == "0.0 2.0 4.0 1"
+    assert said[1] == "2.0 2.0 2.0 2"
+    assert said[2] == "double: elements of type int64; needed float32; float64"
+    assert said[3:] == ["refused"]

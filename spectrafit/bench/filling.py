@@ -120,13 +120,13 @@ def many_universes(events: Arrays, turns: int, peers: Collection[str]) -> list[R
     powers = np.stack([np.ones(size), ratio(events)])
 
     def ours() -> Floats:
-        sums, noise = np.zeros((grid.size, 2, _UNIVERSES)), np.zeros((grid.size, 1, 3))
+        sums, noise = np.zeros((grid.size, 2, _UNIVERSES)), np.zeros((grid.size, 1, 1))
         for start in range(0, size, BLOCK):
             part = slice(start, start + BLOCK)
             view = Quantities({name: values[part] for name, values in columns.items()})
             cells = grid.cells(view, len(view["weight"]))
             mine, weight = np.ascontiguousarray(powers[:, part]), view["weight"]
-            products = fill.products_of(mine, _PLACES)
+            products = fill.products_of(mine[:1], _PLACES[:1, :1])
             fill.add_universes(cells[0], weight, weight, mine, products, ratios[part], sums, noise)
         return np.moveaxis(sums[grid.layout.inner], 0, -1)
 

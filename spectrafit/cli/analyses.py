@@ -26,8 +26,8 @@ from spectrafit.cli.options import (
     Workers,
     interactive,
 )
+from spectrafit.compiling import announce
 from spectrafit.errors import ConfigError
-from spectrafit.jit import announce
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis, LimitOptions

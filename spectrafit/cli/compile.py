@@ -11,4 +11,5 @@ def compile_() -> None:
     """Compile all kernels now, for an image or the nodes of a batch system; the first fit then starts at once."""
     from spectrafit.jit import prepare_all
 
-    typer.echo(f"{prepare_all('spectrafit')} kernels are ready")
+    ready, compiled = prepare_all("spectrafit")
+    typer.echo(f"{ready} kernels are ready" + ("" if compiled else "; all of them had been compiled before"))

@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numba import njit, vectorize
 
+from spectrafit.jit import register
+
 __all__ = ["plain", "scalar", "ufunc"]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -43,6 +45,8 @@ def ufunc(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         def build() -> Callable[..., Any]:
             made: Callable[..., Any] = vectorize([signature], cache=True)(function)
             return made
+
+        register(build)
 
         @functools.wraps(function)
         def call(*arguments: Any, **options: Any) -> Any:

@@ -130,7 +130,6 @@ def _run(task: FillTask) -> ChunkSums:
             events=view,
             cells=plan.grid.cells(view, count),
             coefficients=coefficients,
-            places=places,
             grid=plan.grid,
             sample_set=plan.sample_set,
             sample=plan.sample,

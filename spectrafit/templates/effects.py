@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spectrafit import config
-from spectrafit.arraytypes import Floats, Integers, Places
+from spectrafit.arraytypes import Floats, Places
 from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.templates import fill
@@ -30,6 +30,10 @@ Shifts = dict[float, Floats]
 """Templates, (S, M, B), by the number of standard deviations at which they stand."""
 
 
+# Which product one monomial makes.
+_ALONE = np.zeros((1, 1), np.int64)
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Block:
     """Some events of one sample, numbered and weighed: what a systematic works on.
@@ -41,8 +45,6 @@ class Block:
     cells : tuple of (N,) int32, one per region
     coefficients : (M, N) array
         What multiplies the weight for each monomial.
-    places : (M, M) array
-        Which product two monomials make.
     grid : Grid
     sample_set, sample : SampleSet, Sample
     """
@@ -50,7 +52,6 @@ class Block:
     events: Quantities
     cells: tuple[Places, ...]
     coefficients: Floats
-    places: Integers
     grid: Any
     sample_set: SampleSet
     sample: Sample
@@ -62,16 +63,16 @@ class Block:
 
     @cached_property
     def products(self) -> Floats:
-        """(N, Q): products of the coefficients."""
-        return fill.products_of(self.coefficients, self.places)
+        """(N, 1): squares of the Standard Model's coefficients, the only product that noise is added up for."""
+        return fill.products_of(self.coefficients[:1], _ALONE)
 
     def zeros(self, rows: int) -> Floats:
         """Return empty sums, (F, R, M)."""
         return np.zeros((self.grid.size, rows, len(self.coefficients)))
 
     def no_noise(self, rows: int) -> Floats:
-        """Return empty squares, (F, R, Q)."""
-        return np.zeros((self.grid.size, rows, 1 + int(self.places.max())))
+        """Return empty noise, (F, R, 1)."""
+        return np.zeros((self.grid.size, rows, 1))
 
 
 @dataclass(kw_only=True, eq=False)
@@ -84,8 +85,8 @@ class Gathered:
     Attributes
     ----------
     sums : (F, R, M) array, for universes (F, M, U)
-    noise : (F, R, Q) array
-    half : (F, 1, Q) or (F, 0, Q) array
+    noise : (F, R, 1) array
+    half : (F, 1, 1) or (F, 0, 1) array
     moves : list of MoveTable, then of Moves
     """
 

@@ -287,8 +287,8 @@ def add_weights(
     sums, noise, half : (F, V, M), (F, V, Q) and (F, 1, Q) float64
         Changed in place.
     """
-    # Two monomials, the usual case, are spelt out: what the event brings stays in registers.
-    two = coefficients.shape[0] == 2 and products.shape[1] == 3
+    # Two monomials and one product, the usual case, are spelt out: what the event brings stays in registers.
+    two = coefficients.shape[0] == 2 and products.shape[1] == 1
     for i in range(cells.size):
         c = cells[i]
         if c < 0:
@@ -296,20 +296,16 @@ def add_weights(
         w, b = weight[i], base[i]
         if two:
             b_0, b_1 = b * coefficients[0, i], b * coefficients[1, i]
-            p_0, p_1, p_2 = products[i, 0], products[i, 1], products[i, 2]
+            product = products[i, 0]
             for v in range(ratios.shape[0]):
                 ratio = ratios[v, i]
-                square = (b * ratio - w) * (b * ratio - w)
+                change = b * ratio - w
                 sums[c, v, 0] += b_0 * ratio
                 sums[c, v, 1] += b_1 * ratio
-                noise[c, v, 0] += square * p_0
-                noise[c, v, 1] += square * p_1
-                noise[c, v, 2] += square * p_2
+                noise[c, v, 0] += change * change * product
             if up >= 0:
                 change = 0.5 * b * (ratios[up, i] - ratios[down, i])
-                half[c, 0, 0] += change * change * p_0
-                half[c, 0, 1] += change * change * p_1
-                half[c, 0, 2] += change * change * p_2
+                half[c, 0, 0] += change * change * product
             continue
         for v in range(ratios.shape[0]):
             change = b * ratios[v, i] - w
@@ -365,6 +361,16 @@ def add_flux_bins(
 
     `bins` is (N,), negative for none; `sums` (F, J, M) and `squares` (F, J, Q) are changed in place.
     """
+    if coefficients.shape[0] == 2 and products.shape[1] == 1:
+        for i in range(cells.size):
+            c = cells[i]
+            j = bins[i]
+            if c >= 0 and j >= 0:
+                w = weight[i]
+                sums[c, j, 0] += w * coefficients[0, i]
+                sums[c, j, 1] += w * coefficients[1, i]
+                squares[c, j, 0] += w * w * products[i, 0]
+        return
     for i in range(cells.size):
         c = cells[i]
         j = bins[i]

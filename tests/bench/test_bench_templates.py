@@ -95,8 +95,8 @@ def test_universes(benchmark, events, regions, how):
     (cells,) = grid.cells(view, size)
 
     def with_kernel():
-        sums, noise, weight = np.zeros((grid.size, 2, UNIVERSES)), np.zeros((grid.size, 1, 3)), view["weight"]
-        products = fill.products_of(powers, PLACES)
+        sums, noise, weight = np.zeros((grid.size, 2, UNIVERSES)), np.zeros((grid.size, 1, 1)), view["weight"]
+        products = fill.products_of(powers[:1], PLACES[:1, :1])
         fill.add_universes(cells, weight, weight, powers, products, ratios, sums, noise)
         return sums
 

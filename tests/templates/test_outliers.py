@@ -7,7 +7,10 @@ import pytest
 import uproot
 
 from spectrafit.config import load
+from spectrafit.events.schema import DropReport
 from spectrafit.templates.build import build
+from spectrafit.templates.outliers import outweighed
+from spectrafit.templates.plan import survey
 
 SAMPLES = '[[samples]]\nname = "nc"\nrole = "background"\nfiles = "nc.root"\npot = 1e20\n'
 FIT = """
@@ -25,7 +28,12 @@ def notes(folder: Path, weight: np.ndarray, t_reco: np.ndarray) -> list[str]:
         file["events"].extend({"weight": weight, "t_reco": t_reco, "theta_reco": np.full(weight.size, 0.01)})
     (folder / "set.toml").write_text(SAMPLES)
     (folder / "fit.toml").write_text(FIT)
-    (inventory,) = build(load(folder / "fit.toml")).inventories
+    analysis = load(folder / "fit.toml")
+    templates = build(analysis)
+    (inventory,), (source,), cells = templates.inventories, survey(analysis), templates.cells
+    report = DropReport.from_plain(inventory["dropped"])
+    found = outweighed(cells.samples[0], source.plan, report, cells.regions, cells.layout)
+    assert [note for note in inventory["notes"] if "sum of squares" in note] == found
     return inventory["notes"]
 
 
