@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from spectrafit.events.inspect import inspect
     from spectrafit.events.reweight import reweight
     from spectrafit.inference.assemble import assemble
-    from spectrafit.inference.fitting.fit import contour, fit, impacts, profile
+    from spectrafit.inference.fitting.constraints import constraints
+    from spectrafit.inference.fitting.contours import contour
+    from spectrafit.inference.fitting.fit import fit, profile
+    from spectrafit.inference.fitting.impacts import impacts
     from spectrafit.inference.intervals.limits import upper_limit
     from spectrafit.inference.intervals.limits import upper_limit as limit
     from spectrafit.inference.likelihood import information
@@ -44,6 +47,11 @@ if TYPE_CHECKING:
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
     from spectrafit.templates.templates import Templates
+
+# The room and the verb are both called `report`. Python binds the name to the room once, at the room's first import.
+# That import happens here. The name is then free, and `__getattr__` gives it to the verb for good.
+import_module(f"{__name__}.report")
+del globals()["report"]
 
 # Before any kernel is loaded.
 make_room(str(Path(__file__).parent))
@@ -60,12 +68,13 @@ _HOME = {
     "assemble": "inference.assemble",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
-    "contour": "inference.fitting.fit",
+    "constraints": "inference.fitting.constraints",
+    "contour": "inference.fitting.contours",
     "coverage": "inference.studies.coverage",
     "export": "interop.export:write_workspace",
     "fit": "inference.fitting.fit",
     "generate": "events.generate",
-    "impacts": "inference.fitting.fit",
+    "impacts": "inference.fitting.impacts",
     "information": "inference.likelihood",
     "inspect": "events.inspect",
     "limit": "inference.intervals.limits:upper_limit",
@@ -92,6 +101,7 @@ __all__ = [
     "assemble",
     "build",
     "check",
+    "constraints",
     "contour",
     "coverage",
     "export",

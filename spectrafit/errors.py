@@ -18,7 +18,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     LookupError,
     MemoryError,
     OSError,
-    RuntimeError,  # of which RecursionError and NotImplementedError are kinds
+    RuntimeError,  # RecursionError is a kind of it
     SyntaxError,
     TypeError,
     ValueError,
@@ -27,11 +27,11 @@ DAMAGE: tuple[type[Exception], ...] = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What readers of numpy's, ROOT's, Arrow's and zip files raise when bytes of the file are not what they should be."""
+"""What readers of numpy's, ROOT's, Arrow's and zip files raise when a file is damaged."""
 
 
 class SpectrafitError(Exception):
-    """Base of every error a user can cause; the message says where, what was found, what is needed, what to do."""
+    """Base of every error a user can cause; the message names the place, the finding, the need and the remedy."""
 
 
 class ConfigError(SpectrafitError):

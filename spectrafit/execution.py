@@ -1,4 +1,4 @@
-"""Pieces of work in, their results out in the order they were submitted: the only concurrency of the package.
+"""Runs pieces of work and returns their results in order: the only concurrency of the package.
 
 Kernels are serial; what runs at once is chunks. An executor is one of `EXECUTORS` or any `concurrent.futures.Executor`
 (dask's through `Client.get_executor()`). Because results come back in order, sums over them are the same bits whoever
@@ -98,7 +98,7 @@ def executor(
     Parameters
     ----------
     kind : {"serial", "threads", "processes", "dask"} or concurrent.futures.Executor or Pool
-        An executor or a pool given as an object is used as it is and left open.
+        An executor or a pool given as an object is used unchanged and left open.
     workers : int, optional
         Pieces done at once; default one per core. With a dask `scheduler`, its own number of threads.
     scheduler : str, optional
@@ -121,7 +121,7 @@ def executor(
     count = workers or os.cpu_count() or 1
     with ExitStack() as stack:
         if isinstance(kind, Executor):
-            client = None if workers else getattr(kind, "_client", None)  # that of a dask executor
+            client = None if workers else getattr(kind, "_client", None)  # of a dask executor
             pool = Pool(
                 current=kind,
                 workers=workers or getattr(kind, "_max_workers", None) or count,
@@ -273,7 +273,7 @@ def imap(pool: Pool, work: Callable[[Item], Result], items: Iterable[Item]) -> I
             except pool.death as error:
                 deaths += 1
                 if deaths == _ATTEMPTS or not pool.replace():
-                    # Processes import the script that asked for them; one that asks again as it is imported ends them.
+                    # Processes import the script that asked for them. A script that asks again at import ends them.
                     guard = ", and let a script begin its work under if __name__ == '__main__'"
                     raise DataError(
                         f"{waiting[0][0]}: the worker that had it died, {deaths} times ({error});"

@@ -15,13 +15,25 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha1
 from pathlib import Path
 from typing import Any
 
-__all__ = ["FAST", "KERNEL", "Kernel", "announce", "discard_stale", "inlined", "kernel", "make_room", "prepare_all"]
+__all__ = [
+    "FAST",
+    "KERNEL",
+    "Kernel",
+    "Loop",
+    "announce",
+    "discard_stale",
+    "inlined",
+    "kernel",
+    "loop",
+    "make_room",
+    "prepare_all",
+]
 
 # Sums may be reordered (SIMD), everything else keeps IEEE rules: NaN and infinity must stay visible.
 FAST = {"reassoc", "contract", "nsz"}
@@ -39,7 +51,7 @@ KERNEL: dict[str, Any] = {
 }
 
 _LOCK = threading.RLock()
-_ALL: list[Kernel] = []
+_ALL: list[Kernel | Loop] = []
 
 
 class Kernel:
@@ -126,7 +138,7 @@ class Kernel:
 
 
 def _called(function: Any) -> Iterator[Kernel]:
-    """Yield the kernels that a function calls, itself or in what is inlined into it."""
+    """Yield the kernels that a function calls, itself or in functions that are inlined into it."""
     for name in function.__code__.co_names:
         value = function.__globals__.get(name)
         if isinstance(value, Kernel):
@@ -153,6 +165,67 @@ def kernel(
         of them calls it.
     """
     return lambda function: Kernel(function, signature, entry=entry, fastmath=fastmath, optional=optional)
+
+
+class Loop:
+    """A compiled function of arrays that exists in several precisions, each compiled when data of its kind first come.
+
+    numba compiles a function with a list of signatures for all of them when its module is imported: of twenty kernels
+    that a build might need, a usual one needs ten, in one precision.
+    """
+
+    def __init__(self, function: Callable[..., Any], signatures: Sequence[Any], options: dict[str, Any]) -> None:
+        self.function, self.options, self.signatures = function, options, tuple(signatures)
+        self.symbol = f"{function.__module__}.{function.__qualname__}"
+        self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
+        arguments = list(zip(*(signature.args for signature in self.signatures), strict=True))
+        # The arguments whose types tell the signatures apart.
+        self._telling = [place for place, kinds in enumerate(arguments) if len(set(kinds)) > 1]
+        self._wanted = {tuple(str(s.args[i].dtype) for i in self._telling): s for s in self.signatures}
+        self._ready: dict[Any, Callable[..., Any]] = {}
+        _ALL.append(self)
+
+    def prepare(self) -> None:
+        """Compile all signatures, or load them from the cache."""
+        for kinds in self._wanted:
+            self._compiled(kinds)
+
+    def _compiled(self, kinds: tuple[str, ...]) -> Callable[..., Any]:
+        """Return what is compiled for these kinds of elements."""
+        if kinds not in self._wanted:
+            known = "; ".join(", ".join(kinds) for kinds in self._wanted)
+            raise TypeError(f"{self.__name__}: elements of type {', '.join(kinds)}; needed {known}")
+        from numba import njit
+
+        with _LOCK:
+            for other in _called(self.function):
+                if not other.optional:
+                    other.prepare()
+            if kinds not in self._ready:
+                self._ready[kinds] = njit([self._wanted[kinds]], **self.options)(self.function)
+        return self._ready[kinds]
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the compiled function; numba checks the types of the arguments."""
+        kinds = tuple(args[place].dtype.name for place in self._telling)
+        made = self._ready.get(kinds)
+        return (made or self._compiled(kinds))(*args)
+
+    def __repr__(self) -> str:
+        return f"<loop {self.symbol}>"
+
+
+def loop(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return a decorator that makes a `Loop` of a function.
+
+    Parameters
+    ----------
+    *signatures : numba signatures
+        They differ in the elements of some of their arrays.
+    **options
+        Of numba, besides those of `KERNEL`.
+    """
+    return lambda function: Loop(function, signatures, {**KERNEL, **options})
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -304,7 +377,7 @@ def discard_stale(package: str) -> bool:
         for kept in _kept(folder):
             with suppress(OSError):
                 kernels += [kernel for kernel in os.scandir(kept) if kernel.name.endswith((".nbc", ".nbi"))]
-    # An index (.nbi) is written anew with every kernel that is added to it: its date says nothing of the others'.
+    # An index (.nbi) is written anew with every kernel that is added to it: its date tells nothing about the others.
     oldest = min((kernel.stat().st_mtime for kernel in kernels if kernel.name.endswith(".nbc")), default=float("inf"))
     newer = {path for path, date in dates.items() if date > oldest}
     if not newer or newer.isdisjoint(_compiled(dates)):

@@ -25,7 +25,7 @@ from spectrafit.errors import ConfigError, DataError
 
 __all__ = ["locked", "publishing", "refuse_inputs", "replacing", "slug", "slugs"]
 
-# What is left of a name, in characters: with what is put around it, it stays below the 255 bytes of a file's name.
+# Length of a name, in characters. With prefix and suffix a name stays below the 255 bytes of a file system.
 _LONGEST = 80
 # Names that Windows keeps for itself.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{i}" for name in ("com", "lpt") for i in range(1, 10))}
@@ -167,7 +167,7 @@ def publishing(target: Path, *, names: Collection[str], remedy: str = "nothing w
     Parameters
     ----------
     target : Path
-        Folder that is published. Others see the folder as it was, or all of the new one, never a mixture: the two
+        Folder that is published. Others see the old folder, or all of the new one, never a mixture: the two
         change places (where the system cannot do that, the old one is moved away just before).
     names : collection of str
         Files and folders that the block may make. What else there is in `target` stays in it.
@@ -177,7 +177,7 @@ def publishing(target: Path, *, names: Collection[str], remedy: str = "nothing w
     Raises
     ------
     DataError
-        If writing fails; what was under `target` is whole.
+        If writing fails. The old content of `target` is then whole.
 
     Notes
     -----
@@ -242,7 +242,7 @@ def _exchange(place: Path, part: Path, names: Collection[str]) -> None:
 
 
 def _carry(old: Path, new: Path) -> None:
-    """Put what is at `old` at `new` too: links where there can be links, so that nothing is ever in neither place."""
+    """Put the content of `old` at `new` too, by links where possible, so that it is always in one of the places."""
     if old.is_symlink():
         new.symlink_to(old.readlink())
     elif old.is_dir():
@@ -271,7 +271,7 @@ def _swap(first: Path, second: Path) -> None:
 
 
 def _fill(place: Path, part: Path, names: Collection[str]) -> None:
-    """Move what was made into its folder, one by one."""
+    """Move finished files into their folder, one by one."""
     old = part / "old"
     old.mkdir()
     for name in names:
@@ -290,7 +290,7 @@ def refuse_inputs(target: Path, inputs: Iterable[Path]) -> None:
     target : Path
         What is to be written.
     inputs : iterable of Path
-        Files that are read; those that are not there are passed over.
+        Files that are read. Missing ones are passed over.
 
     Raises
     ------

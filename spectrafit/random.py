@@ -1,13 +1,13 @@
-"""A key and a counter in, random numbers out: number (index, draw) of a stream is the same everywhere.
+"""Random numbers from a key and a counter: number (index, draw) of a stream is the same everywhere.
 
-The generator is Philox4x64-10 (Salmon et al., SC'11, doi:10.1145/2063384.2063405), bit for bit that of
+The generator is Philox4x64-10 (Salmon et al., SC'11, doi:10.1145/2063384.2063405), bit for bit equal to
 `numpy.random.Philox`. A stream is a 128-bit `key`; within it `index` counts entries or toys and `draw` the numbers an
 entry needs, so entry i gets the same numbers whatever came before it, however the work was cut and however many workers
 there are. Integers and uniforms are identical on every machine; normals and Poisson counts up to the last bit of its
 `log` and `cos`.
 
-The functions are numba kernels on scalars, to be called from other kernels; `key` is the (2,) uint64 array of
-`stream_key`.
+The functions are numba kernels on scalars, to be called from other kernels (`normal` from Python too); `key` is the
+(2,) uint64 array of `stream_key`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import types
+
+from spectrafit.jit import inlined, kernel
 
 __all__ = ["block", "normal", "normals", "poisson", "stream_key", "uniform", "uniforms"]
 
@@ -33,6 +35,8 @@ _ROUNDS = 10
 # A uniform is the middle of one of 2^52 cells, so that neither 0 nor 1 is ever drawn and log(u) is finite.
 _CELL = 2.0**-52
 _SHIFT = np.uint64(12)
+# Key, index and draw.
+_COUNTER = (types.uint64[::1], types.int64, types.int64)
 
 
 def stream_key(*parts: str | int) -> npt.NDArray[np.uint64]:
@@ -51,7 +55,7 @@ def stream_key(*parts: str | int) -> npt.NDArray[np.uint64]:
     return np.frombuffer(hashlib.blake2b(text.encode(), digest_size=16).digest(), dtype="<u8").astype(np.uint64)
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _high(a: Any, b: Any) -> Any:
     """Return the upper 64 bits of the 128-bit product of two uint64; LLVM makes one multiplication of it."""
     a0, a1, b0, b1 = a & _LOW, a >> _HALF, b & _LOW, b >> _HALF
@@ -60,7 +64,7 @@ def _high(a: Any, b: Any) -> Any:
     return a1 * b1 + (middle >> _HALF) + (other >> _HALF)
 
 
-@njit(cache=True, nogil=True)
+@kernel(types.UniTuple(types.uint64, 4)(*_COUNTER, types.int64))
 def block(key: Any, index: int, draw: int, trial: int) -> tuple[Any, Any, Any, Any]:
     """Return the four uint64 words of Philox at counter (trial, draw, index, 0).
 
@@ -76,42 +80,44 @@ def block(key: Any, index: int, draw: int, trial: int) -> tuple[Any, Any, Any, A
     return x0, x1, x2, x3
 
 
-@njit(cache=True, nogil=True)
+@inlined
 def _open(word: Any) -> Any:
     """Map a uint64 to the open interval (0, 1)."""
     return (np.float64(word >> _SHIFT) + 0.5) * _CELL
 
 
-@njit(cache=True, nogil=True)
+@kernel(types.UniTuple(types.float64, 4)(*_COUNTER))
 def uniforms(key: Any, index: int, draw: int) -> tuple[float, float, float, float]:
     """Return four independent uniforms on (0, 1), 0 and 1 excluded."""
     a, b, c, d = block(key, index, draw, 0)
     return _open(a), _open(b), _open(c), _open(d)
 
 
-@njit(cache=True, nogil=True)
+@kernel(types.float64(*_COUNTER))
 def uniform(key: Any, index: int, draw: int) -> Any:
     """Return one uniform on (0, 1): the first of `uniforms`."""
     return _open(block(key, index, draw, 0)[0])
 
 
-@njit(cache=True, nogil=True)
+@kernel(types.UniTuple(types.float64, 4)(*_COUNTER))
 def normals(key: Any, index: int, draw: int) -> tuple[float, float, float, float]:
     """Return four independent standard normals (Box and Muller, Ann. Math. Stat. 29, 610)."""
-    a, b, c, d = uniforms(key, index, draw)
+    e, f, g, h = block(key, index, draw, 0)
+    a, b, c, d = _open(e), _open(f), _open(g), _open(h)
     r, s = math.sqrt(-2.0 * math.log(a)), math.sqrt(-2.0 * math.log(c))
     u, v = 2.0 * math.pi * b, 2.0 * math.pi * d
     return r * math.cos(u), r * math.sin(u), s * math.cos(v), s * math.sin(v)
 
 
-@njit(cache=True, nogil=True)
+@kernel(types.float64(*_COUNTER), entry=True)
 def normal(key: Any, index: int, draw: int) -> float:
     """Return one standard normal: the first of `normals`."""
-    a, b, _, _ = uniforms(key, index, draw)
+    e, f, _, _ = block(key, index, draw, 0)
+    a, b = _open(e), _open(f)
     return math.sqrt(-2.0 * math.log(a)) * math.cos(2.0 * math.pi * b)
 
 
-@njit(cache=True, nogil=True)
+@kernel(types.float64(*_COUNTER, types.float64))
 def poisson(key: Any, index: int, draw: int, mean: float) -> float:
     """Return a Poisson count of the given mean as a float; 0 for mean 0, NaN for a negative or NaN mean.
 

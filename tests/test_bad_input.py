@@ -291,7 +291,7 @@ def test_a_process_says_the_same_and_a_traceback_only_when_asked(mine: Walk) -> 
 
 # --- what stops half-way ----------------------------------------------------------------------------------------------
 
-STOPPED = "stopped: what was not finished is not there, what was there before still is\n"
+STOPPED = "stopped: no unfinished output was written, and earlier outputs are untouched\n"
 # What writes, and the file of before that it replaces last.
 WRITING = {
     "generate": ("nuebar.root", "generate", "samples/nova_nd_fhc.toml", "--folder", "out"),

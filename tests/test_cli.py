@@ -47,7 +47,7 @@ def test_flags_and_the_verb_agree(name: str) -> None:
     """A command offers nothing its verb of the same name, or load, does not take, but for where output goes."""
     verb = inspect.signature(getattr(sf, name)).parameters
     steps = [sf.load]
-    if name in ("fit", "limit", "sensitivity", "coverage", "export"):
+    if name in ("fit", "limit", "contour", "sensitivity", "coverage", "export"):
         steps += [sf.build, sf.assemble, sf.upper_limit, sf.report, fit_workspace, ToyOptions]
     known = {*verb, *(p for step in steps for p in inspect.signature(step).parameters)}
     renamed = {"set_": "overrides", "samples": "sample_set", "files": "path", "output": None, "json": None}

@@ -1,6 +1,7 @@
 """The shape the project keeps: rooms mirrored by tests, small modules that say what they do, nothing of one machine."""
 
 import ast
+import functools
 import re
 import subprocess
 from pathlib import Path
@@ -34,21 +35,55 @@ def offered(path: Path) -> list[str]:
     return listed[0]
 
 
-@pytest.mark.parametrize("room", sorted({path.relative_to(PACKAGE).parts[0] for path in MODULES}))
-def test_the_tests_of_a_room_reach_each_of_its_modules(room):
-    """Named by a test, or imported by a module that is: nothing lies about that no test knows of."""
-    modules = [path for path in MODULES if path.relative_to(PACKAGE).parts[0] == room]
-    folder = PROJECT / "tests" / room
-    tests = [*(folder.rglob("*.py") if folder.is_dir() else ()), *(PROJECT / "tests").glob("test_*.py")]
-    words = set().union(*(re.findall(r"\w+", test.read_text(encoding="utf-8")) for test in tests))
-    reached = {path for path in modules if words & {path.stem, *offered(path)}}
-    while True:
-        imported = set().union(*(set(re.findall(r"\w+", path.read_text(encoding="utf-8"))) for path in reached))
-        found = {path for path in modules if path.stem in imported} | reached
-        if found == reached:
-            break
-        reached = found
-    assert [str(path.relative_to(PACKAGE)) for path in modules if path not in reached] == []
+def files_for(path: Path) -> list[Path]:
+    """Return the test files that may test a module: those of its room, and those of the whole."""
+    parts = path.relative_to(PACKAGE).parts
+    room = PROJECT / "tests" / parts[0]
+    return [*(room.rglob("*.py") if len(parts) > 1 else ()), *(PROJECT / "tests").glob("test_*.py")]
+
+
+@functools.cache
+def used(test: Path) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Return what the code of a test uses: modules of ours, names of ours and attributes, words given as arguments.
+
+    Comments and docstrings are no code.
+    """
+    modules, names, words = set(), set(), set()
+    for node in ast.walk(ast.parse(test.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            names.add(node.attr)
+        elif isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "spectrafit":
+            names |= {alias.name for alias in node.names}
+            modules |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Call | ast.List | ast.Tuple):
+            inside = node.args if isinstance(node, ast.Call) else node.elts
+            texts = [e.value for e in inside if isinstance(e, ast.Constant) and isinstance(e.value, str)]
+            words |= {word for text in texts for word in text.split()}
+    return frozenset(modules), frozenset(names), frozenset(words)
+
+
+def reached(path: Path, tests: list[Path]) -> bool:
+    """Return whether a test uses a module or one of its public names, or gives the word of a command."""
+    module = ".".join(path.relative_to(PROJECT).with_suffix("").parts)
+    if any(module in modules or set(offered(path)) & names for modules, names, _ in map(used, tests)):
+        return True
+    commands = {name.strip("_").replace("_", "-") for name in (path.stem, *offered(path))}
+    return path.parent.name == "cli" and any(commands & words for _, _, words in map(used, tests))
+
+
+@parametrised
+def test_a_test_of_its_room_uses_each_module(path):
+    """A public name of the module, or the module itself, stands in the code of a test: not in words about it."""
+    assert reached(path, files_for(path)), f"no test uses {', '.join(offered(path))}"
+
+
+def test_a_module_whose_tests_are_taken_away_is_no_longer_reached():
+    path = PACKAGE / "templates" / "smoothing.py"
+    tests = files_for(path)
+    assert reached(path, tests)
+    assert not reached(path, [test for test in tests if test.name != "test_smoothing.py"])
 
 
 @parametrised

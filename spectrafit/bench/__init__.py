@@ -1,4 +1,4 @@
-"""Nothing in, speeds beside those of the peers out: `spectrafit bench templates` and `spectrafit bench inference`."""
+"""Measures speed beside other tools: `spectrafit bench templates` and `spectrafit bench inference`."""
 
 from spectrafit.bench.building import templates
 from spectrafit.bench.fitting import inference

@@ -1,4 +1,4 @@
-"""ROOT files in, how fast they become templates out, beside uproot, numpy, boost-histogram and RDataFrame."""
+"""Compares builds from ROOT files with uproot, numpy, boost-histogram and RDataFrame."""
 
 from __future__ import annotations
 

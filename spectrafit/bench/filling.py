@@ -1,4 +1,4 @@
-"""Events in memory in, how fast they are weighed and filled beside numpy and boost-histogram out."""
+"""Compares weighing and filling of events in memory with numpy and boost-histogram."""
 
 from __future__ import annotations
 

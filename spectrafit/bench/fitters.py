@@ -1,7 +1,7 @@
-"""A workspace's file in, another fitter's minimum out: the peers of the fits, each run in a process of its own.
+"""Fits a workspace with the peers of the benchmark, each in a process of its own.
 
 Every peer returns best-fit mu (NaN without one) and by how much 2NLL falls from the initial parameters to the minimum,
-in which constants cancel. The model is made at the first call and kept; what is timed after that is the fit.
+in which constants cancel. The model is made at the first call and kept; later calls time the fit alone.
 """
 
 from __future__ import annotations

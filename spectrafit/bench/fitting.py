@@ -191,7 +191,7 @@ def _feldman_cousins(analysis: Analysis, folder: Path, toys: int) -> Row:
 
 
 def _generated(analysis: Analysis, folder: Path) -> Analysis:
-    """Return the analysis with the ntuples it has recipes for; those that are not there are made in `folder`."""
+    """Return the analysis with the ntuples it has recipes for; missing ones are made in `folder`."""
     from spectrafit.events.generate import generate
 
     sets = []

@@ -1,4 +1,4 @@
-"""A number of events in, what the benchmarks fill out: columns in memory, ZSTD ROOT files, and the analysis of them."""
+"""Makes the inputs of the benchmarks: columns in memory, ZSTD ROOT files, and an analysis of the files."""
 
 from __future__ import annotations
 

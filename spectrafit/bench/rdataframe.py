@@ -1,4 +1,4 @@
-"""ROOT files in, the same histograms from ROOT's RDataFrame out: a peer, run in a process of its own."""
+"""Fills the benchmark's histograms with ROOT's RDataFrame, in a process of its own."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _root(threads: int) -> Any:
 def fill(files: Sequence[str], edges: tuple[Sequence[float], Sequence[float]], threads: int) -> npt.NDArray[Any]:
     """Return sums of weights and of their squares as polynomials in kappa, (5, B): the columns of our own fill.
 
-    The number of threads is that of the first call in a process.
+    The first call in a process sets the number of threads.
     """
     root = _root(threads)
     frame = root.RDataFrame(TREE, list(files))

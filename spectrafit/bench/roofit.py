@@ -1,4 +1,4 @@
-"""A workspace's file in, RooFit's minimum out: the HistFactory of ROOT, made through its own classes."""
+"""Fits a workspace with RooFit, through ROOT's own HistFactory classes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pieces of work in, how long each takes side by side out: in one run, in turns, after a check that answers agree."""
+"""Times pieces of work side by side, in turns, after a check that their answers agree."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def rate(name: str, ours: Timed, peer: Timed | None, work: float, unit: str, not
 
 
 def chosen(peers: Collection[str] | None, known: Sequence[str]) -> list[str]:
-    """Return the peers asked for, all there are without asking; ConfigError for one that is none."""
+    """Return the peers asked for, by default all peers; ConfigError for an unknown one."""
     for peer in peers or ():
         if peer not in known:
             raise ConfigError(f"no peer {peer!r}, there are {', '.join(known)}{nearest(peer, known)}")

@@ -1,4 +1,4 @@
-"""Numbers of bins and systematics in, a HistFactory workspace out: what every fitter of the benchmark is given."""
+"""Makes the HistFactory workspaces that every fitter of the benchmark is given."""
 
 from __future__ import annotations
 

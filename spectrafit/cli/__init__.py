@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import spectrafit as sf
-from spectrafit.cli import analyses, bench, caches, ntuples, theory
+from spectrafit.cli import analyses, bench, caches, contours, ntuples, theory
 from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
 from spectrafit.errors import SpectrafitError
@@ -56,6 +56,7 @@ for _command in (
     analyses.build,
     analyses.fit,
     analyses.limit,
+    contours.contour,
     analyses.sensitivity,
     analyses.coverage,
     analyses.export,
@@ -123,13 +124,13 @@ def main(arguments: list[str] | None = None) -> None:
                 raise
             # Compiled code may have made another error of the stop.
             if came:
-                print("stopped: what was not finished is not there, what was there before still is", file=sys.stderr)
+                print("stopped: no unfinished output was written, and earlier outputs are untouched", file=sys.stderr)
                 sys.exit(128 + came[0])
             if isinstance(error, SpectrafitError):
                 print(f"error: {error}", file=sys.stderr)
                 sys.exit(2)
             if isinstance(error, OSError):
-                # Only what is outside our own writing has no name: a stream, or numba keeping a compiled kernel.
+                # Errors of our own writing name a file. This one is of a stream, or of numba keeping a kernel.
                 name = error.filename or "standard output, or a compiled kernel (kept where NUMBA_CACHE_DIR says)"
                 print(f"error: {name}: {error.strerror or error}", file=sys.stderr)
                 sys.exit(1)

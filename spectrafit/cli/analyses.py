@@ -17,6 +17,7 @@ from spectrafit.cli.options import (
     AnalysisFile,
     Cache,
     Executor,
+    Interest,
     Saved,
     Scheduler,
     Set,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.model import Model
     from spectrafit.templates.templates import Templates
 
-__all__ = ["build", "check", "coverage", "export", "fit", "limit", "sensitivity"]
+__all__ = ["assembled", "build", "check", "coverage", "export", "fit", "limit", "refuse_output", "sensitivity"]
 
 
 def check(analysis: AnalysisFile, set_: Set = None, skip_bad_files: SkipBad = False) -> None:
@@ -79,6 +80,7 @@ def fit(
         Path | None, typer.Option("-o", "--output", help="result's folder; default: results/NAME")
     ] = None,
     set_: Set = None,
+    interest: Interest = None,
     unblind: Unblind = False,
     templates: Saved = None,
     executor: Executor = "threads",
@@ -102,9 +104,9 @@ def fit(
     from spectrafit.config import inputs_of
     from spectrafit.output import refuse_inputs
     from spectrafit.report.alarms import alarms
-    from spectrafit.report.tables import result_table
+    from spectrafit.report.tables import constraints_table, result_table
 
-    loaded = sf.load(analysis, overrides=set_ or ())
+    loaded = sf.load(analysis, overrides=set_ or (), interest=interest)
     target = output or Path("results") / analysis.stem
     # As the report does, but before the work.
     refuse_inputs(target / "templates.root", inputs_of(loaded))
@@ -116,7 +118,9 @@ def fit(
     folder = sf.report(target, loaded, filled, best, found, figures=figures)
     console = Console()
     console.print(result_table(best, found))
-    for alarm in alarms(best, model, filled):
+    constraints = sf.constraints(model, filled)
+    console.print(constraints_table(constraints))
+    for alarm in alarms(best, model, filled, constraints=constraints):
         console.print(f"note: {alarm}", markup=False, highlight=False, soft_wrap=True)
     typer.echo(f"written to {folder}")
     if not best.valid:
@@ -127,6 +131,7 @@ def limit(
     analysis: Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="fits/*.toml, or a HistFactory workspace")],
     method: Annotated[list[str] | None, typer.Option(help="profile, cls, feldman-cousins, ...; all for each")] = None,
     set_: Set = None,
+    interest: Interest = None,
     unblind: Unblind = False,
     templates: Saved = None,
     executor: Executor = "threads",
@@ -148,7 +153,7 @@ def limit(
     if _is_workspace(analysis):
         said, model = _of_workspace(analysis, set_, templates, cache)
     else:
-        loaded, model = _model(analysis, set_, unblind, templates, cache, skip_bad_files)
+        loaded, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files)
         said = loaded.limit
     for name in method or ():
         if name != "all":
@@ -176,6 +181,7 @@ def sensitivity(
         Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with the exposure")
     ] = "fixed",
     set_: Set = None,
+    interest: Interest = None,
     templates: Saved = None,
     executor: Executor = "threads",
     workers: Workers = None,
@@ -186,7 +192,7 @@ def sensitivity(
     """Print the expected limit for other exposures and other sizes of the systematics."""
     from spectrafit.inference.studies.sensitivity import sensitivity as expect
 
-    loaded, model = _model(analysis, set_, False, templates, cache, skip_bad_files)
+    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files)
     with _crew(executor, workers, scheduler) as crew:
         found = expect(
             model,
@@ -207,6 +213,7 @@ def coverage(
     seed: Annotated[int, typer.Option(help="of the experiments")] = 1,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="draw the figure there: *.png, *.pdf")] = None,
     set_: Set = None,
+    interest: Interest = None,
     templates: Saved = None,
     executor: Executor = "threads",
     workers: Workers = None,
@@ -219,8 +226,8 @@ def coverage(
     from spectrafit.inference.toys.options import ToyOptions
 
     if output is not None:
-        _check_output(output, analysis, set_, templates)
-    loaded, model = _model(analysis, set_, False, templates, cache, skip_bad_files)
+        refuse_output(output, analysis, set_, templates)
+    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files)
     with _crew(executor, workers, scheduler) as crew:
         found = count(
             model,
@@ -245,6 +252,7 @@ def export(
     ] = None,
     form: Annotated[Literal["pyhf", "hs3"], typer.Option(help="whose JSON")] = "pyhf",
     set_: Set = None,
+    interest: Interest = None,
     unblind: Unblind = False,
     templates: Saved = None,
     cache: Cache = None,
@@ -254,12 +262,12 @@ def export(
     from spectrafit.interop.export import check_name, write_workspace
 
     check_name(output)
-    _check_output(output, analysis, set_, templates)
-    _, model = _model(analysis, set_, unblind, templates, cache, skip_bad_files)
+    refuse_output(output, analysis, set_, templates)
+    _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files)
     typer.echo(write_workspace(model, output, kappa=kappa, form=form))
 
 
-def _check_output(output: Path, analysis: Path, overrides: list[str] | None, saved: Path | None) -> None:
+def refuse_output(output: Path, analysis: Path, overrides: list[str] | None, saved: Path | None) -> None:
     """Refuse an output that is an input, before anything is read."""
     from spectrafit.config import inputs_of
     from spectrafit.output import refuse_inputs
@@ -307,11 +315,17 @@ def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json
         raise typer.Exit(1)
 
 
-def _model(
-    path: Path, overrides: list[str] | None, unblind: bool, saved: Path | None, cache: Path | None, skip_bad_files: bool
+def assembled(
+    path: Path,
+    overrides: list[str] | None,
+    interest: str | None,
+    unblind: bool,
+    saved: Path | None,
+    cache: Path | None,
+    skip_bad_files: bool,
 ) -> tuple[Analysis, Model]:
     """Load and assemble; who wants the chunks filled elsewhere builds first and gives --templates."""
-    loaded = sf.load(path, overrides=overrides or ())
+    loaded = sf.load(path, overrides=overrides or (), interest=interest)
     filled = _templates(loaded, saved, "threads", None, None, cache, skip_bad_files)
     return loaded, sf.assemble(loaded, filled, unblind=unblind)
 
@@ -345,12 +359,12 @@ def _templates(
             typer.echo(f"{inventory['sample']}: left out {file}: {why}", err=True)
         if inventory["skipped"]:
             read = f"{inventory['entries']} entries, {inventory['pot']:.6g} POT"
-            typer.echo(f"{inventory['sample']}: what is left has {read}, scaled to the exposure", err=True)
+            typer.echo(f"{inventory['sample']}: the remaining files have {read}, scaled to the exposure", err=True)
     return filled
 
 
 def _tell_age(saved: Path, analysis: Analysis) -> None:
-    """Say on stderr which inputs were written to after the templates were: what is in the TOML is compared anyway."""
+    """Say on stderr which inputs are newer than the templates. The keys of the TOML are compared elsewhere."""
     from spectrafit.config import inputs_of
 
     made = saved.stat().st_mtime

@@ -30,7 +30,7 @@ def checked(command: Callable[..., None]) -> Callable[..., None]:
     Raises
     ------
     ConfigError
-        From the command, naming the option and what was found.
+        From the command. The message names the option and its value.
     """
     signature = inspect.signature(command)
 

@@ -37,5 +37,5 @@ def clear(folder: Folder) -> None:
 
 def _there(folder: Path) -> Path:
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; give the one that was given to --cache")
+        raise DataError(f"{folder}: no such folder; give the folder that --cache had")
     return folder

@@ -51,7 +51,7 @@ def reweight(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.root", help="the friend tree to write")],
     coupling: Annotated[str, typer.Option(help="which coupling")] = "magnetic_moment",
     value: Annotated[float, typer.Option(help="its value in its reported unit (mu_B for a magnetic moment)")] = 1e-9,
-    preset: Annotated[str | None, typer.Option(help="how the ntuple names things; default: the one that fits")] = None,
+    preset: Annotated[str | None, typer.Option(help="layout of the ntuple; default: found by its branches")] = None,
     tree: Annotated[str, typer.Option(help="tree of the ntuple; default: the preset's")] = "",
     sin2_theta_w: Annotated[float, typer.Option(help="sin^2 theta_W the events were generated with")] = 0.23863,
     carriers: Annotated[

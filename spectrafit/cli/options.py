@@ -12,6 +12,7 @@ __all__ = [
     "AnalysisFile",
     "Cache",
     "Executor",
+    "Interest",
     "Saved",
     "Scheduler",
     "Set",
@@ -23,6 +24,9 @@ __all__ = [
 
 AnalysisFile = Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="what to fit: a fits/*.toml")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="lay a setting over the file")]
+Interest = Annotated[
+    str | None, typer.Option(metavar="PARAMETER", help="the fitted coupling that the limit is for; default: the file's")
+]
 Executor = Annotated[str, typer.Option(help="serial, threads, processes or dask")]
 Workers = Annotated[int | None, typer.Option(help="how many at once; default: all cores")]
 Scheduler = Annotated[str | None, typer.Option(metavar="tcp://HOST:PORT", help="with --executor dask: its scheduler")]

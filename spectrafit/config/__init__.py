@@ -5,19 +5,11 @@ from spectrafit.config.analysis import (
     Axis,
     Correlation,
     CountsSample,
-    Covariance,
     FitOptions,
-    FluxUncertainty,
     LimitOptions,
-    Norm,
     Normalise,
     Prune,
     Region,
-    Shift,
-    ShiftedSample,
-    Systematic,
-    Universes,
-    Weight,
     chosen,
 )
 from spectrafit.config.couplings import Coupling
@@ -33,6 +25,16 @@ from spectrafit.config.samples import (
     Response,
     Sample,
     SampleSet,
+)
+from spectrafit.config.systematics import (
+    Covariance,
+    FluxUncertainty,
+    Norm,
+    Shift,
+    ShiftedSample,
+    Systematic,
+    Universes,
+    Weight,
 )
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The keys of `fits/*.toml` as frozen structs: regions, couplings, systematics, data, fit and limit options."""
+"""The keys of `fits/*.toml` as frozen structs: regions, counts, data, options of fits and limits, and `Analysis`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import UNSET, UnsetType, field
-from msgspec.structs import force_setattr
+from msgspec.structs import replace
 
 from spectrafit.config.couplings import Coupling, settle, table_of_interest
 from spectrafit.config.numbers import (
@@ -19,15 +19,13 @@ from spectrafit.config.numbers import (
     Natural,
     Positive,
     Pot,
-    Relative,
     Seed,
     Share,
-    ShareKept,
-    ShiftScale,
-    Sigma,
     Toys,
 )
 from spectrafit.config.samples import Keys, Sample, SampleSet
+from spectrafit.config.systematics import ShiftedSample, Systematic
+from spectrafit.errors import ConfigError, nearest
 from spectrafit.physics.couplings import FittedCoupling
 
 __all__ = [
@@ -35,19 +33,12 @@ __all__ = [
     "Axis",
     "Correlation",
     "CountsSample",
-    "Covariance",
     "FitOptions",
-    "FluxUncertainty",
     "LimitOptions",
-    "Norm",
+    "Method",
     "Normalise",
     "Prune",
     "Region",
-    "Shift",
-    "ShiftedSample",
-    "Systematic",
-    "Universes",
-    "Weight",
     "chosen",
 ]
 
@@ -103,149 +94,6 @@ class Region(Keys, frozen=True, kw_only=True):
     samples: tuple[str, ...] = ("*",)
 
 
-class _Effect(Keys, frozen=True, kw_only=True):
-    """What every systematic says: its parameter's name and where it acts.
-
-    `samples` and `regions` are names or globs. `powers` is "all", or "sm" to leave the coupling's templates alone.
-    `shape = "shape"` takes out the change of each sample's total, `"norm"` keeps nothing else. `group` is for impacts.
-    """
-
-    name: str
-    samples: tuple[str, ...] = ("*",)
-    regions: tuple[str, ...] = ("*",)
-    powers: Literal["all", "sm"] = "all"
-    shape: Literal["both", "shape", "norm"] = "both"
-    group: str = ""
-
-
-class Norm(_Effect, frozen=True, kw_only=True, tag="norm", tag_field="kind"):
-    """A normalisation: `sigma` is the fractional uncertainty; `free = true` has no constraint.
-
-    With theta the parameter, events are multiplied by (1 + sigma)^theta (`log-normal`) or 1 + sigma theta (`gaussian`).
-    """
-
-    sigma: Sigma = 0.0
-    constraint: Literal["log-normal", "gaussian"] = "log-normal"
-    free: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse a width that is not positive, unless the normalisation is free; and the shape of what has none."""
-        if self.shape == "shape":
-            raise ValueError(f"norm {self.name!r}: changes totals alone, so shape = 'shape' would leave nothing of it")
-        if not self.free and not 0 < self.sigma < math.inf:
-            raise ValueError(f"norm {self.name!r}: needs sigma > 0, or free = true; found sigma = {self.sigma}")
-
-
-class Weight(_Effect, frozen=True, kw_only=True, tag="weight", tag_field="kind"):
-    """Weight branches for a set of shifts in sigma.
-
-    `weights` are expressions, one per element of `sigmas`: the `ratio` to the nominal weight, or absolute weights.
-    A jagged knob array is taken by `array`: one expression of a branch with an entry per element of `sigmas`, in a
-    flat CAF ``rec.mc.nu.wgt.univ[3]`` for the fourth knob. Sigmas on one side only are mirrored,
-    T(-s) = 2 T(0) - T(+s). Without `interpolation` it is "code4p" between -1 and +1, "spline" for other sigmas.
-    """
-
-    sigmas: tuple[Finite, ...] = (-1.0, 1.0)
-    weights: tuple[str, ...] = ()
-    array: str = ""
-    ratio: bool = True
-    interpolation: Literal["code4p", "code4", "spline"] | None = None
-    smooth: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse anything but one weight per shift, or one array; settle the interpolation."""
-        if bool(self.weights) == bool(self.array):
-            raise ValueError(f"weight {self.name!r}: give either weights or array")
-        if self.weights and len(self.weights) != len(self.sigmas):
-            raise ValueError(
-                f"weight {self.name!r}: {len(self.weights)} weights for {len(self.sigmas)} sigmas {list(self.sigmas)}"
-            )
-        if len(set(self.sigmas)) != len(self.sigmas) or 0.0 in self.sigmas:
-            raise ValueError(f"weight {self.name!r}: sigmas must differ and not be 0, found {list(self.sigmas)}")
-        if not self.sigmas or not all(0.01 <= abs(sigma) <= 100.0 for sigma in self.sigmas):
-            raise ValueError(f"weight {self.name!r}: needs sigmas of 0.01 to 100 in size, found {list(self.sigmas)}")
-        unit = {abs(sigma) for sigma in self.sigmas} == {1.0}
-        if self.interpolation is None:
-            force_setattr(self, "interpolation", "code4p" if unit else "spline")
-        elif not unit and self.interpolation != "spline":
-            raise ValueError(
-                f"weight {self.name!r}: {self.interpolation} goes through sigmas -1 and +1, found {list(self.sigmas)};"
-                " take interpolation = 'spline', or none"
-            )
-
-
-class Shift(_Effect, frozen=True, kw_only=True, tag="shift", tag_field="kind"):
-    """A reconstructed column shifted by one sigma: x -> x (1 + scale) + offset; observables and cuts follow.
-
-    `smear` is the relative width of an extra Gaussian added for +1 sigma (one-sided, mirrored).
-    """
-
-    column: str = "t_reco"
-    scale: ShiftScale = 0.0
-    offset: Finite = 0.0
-    smear: Relative = 0.0
-    interpolation: Literal["code4p", "code4", "spline"] = "code4p"
-    smooth: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse a shift that is none, or two in one."""
-        if bool(self.scale or self.offset) == bool(self.smear):
-            raise ValueError(
-                f"shift {self.name!r}: give either scale and offset, or smear; two effects are two systematics"
-            )
-
-
-class Universes(_Effect, frozen=True, kw_only=True, tag="universes", tag_field="kind"):
-    """Multisim weights: one `branch` with U weights per event, or U `branches`; becomes principal components."""
-
-    branch: str = ""
-    branches: tuple[str, ...] = ()
-    ratio: bool = True
-    variance: ShareKept = 0.999
-
-    def __post_init__(self) -> None:
-        """Refuse none or both of branch and branches."""
-        if bool(self.branch) == bool(self.branches):
-            raise ValueError(f"universes {self.name!r}: give either branch or branches")
-
-
-class ShiftedSample(_Effect, frozen=True, kw_only=True, tag="sample", tag_field="kind"):
-    """A systematically shifted ntuple set: which sample stands for which, at `+1` (and `-1`) sigma."""
-
-    up: dict[str, str] = field(default_factory=dict)
-    down: dict[str, str] = field(default_factory=dict)
-    interpolation: Literal["code4p", "code4", "spline"] = "code4p"
-    smooth: bool = False
-
-
-class Covariance(_Effect, frozen=True, kw_only=True, tag="covariance", tag_field="kind"):
-    """A covariance over the bins of its regions from a file: `.csv`, `.npy` or `file.root:name` of a TH2.
-
-    Rows and columns are the bins in C order (the last axis runs fastest), region after region as the analysis lists
-    them. `fractional` is relative to the expected events; otherwise they are in events^2 of its samples together.
-    """
-
-    file: str
-    fractional: bool = True
-    variance: ShareKept = 0.999
-
-
-class FluxUncertainty(_Effect, frozen=True, kw_only=True, tag="flux", tag_field="kind"):
-    """The flux tables' fractional uncertainties, one weight per energy bin and flavour; made principal components.
-
-    `correlation` is the correlation between any two energy bins of one flavour, `flavours` between flavours;
-    `covariance` names a file with the full matrix instead.
-    """
-
-    correlation: Share = 1.0
-    flavours: Correlation1 = 1.0
-    covariance: str = ""
-    variance: ShareKept = 0.999
-
-
-Systematic = Norm | Weight | Shift | Universes | ShiftedSample | Covariance | FluxUncertainty
-
-
 class CountsSample(Keys, frozen=True, kw_only=True):
     """A sample known only as expected events: `counts` per region, a number per bin in C order, at the analysis POT."""
 
@@ -272,7 +120,7 @@ class Correlation(Keys, frozen=True, kw_only=True):
 
 
 class Prune(Keys, frozen=True, kw_only=True):
-    """Effects too small to keep, per sample and region; 0 keeps all, and what is pruned is listed in the result.
+    """Effects too small to keep, per sample and region; 0 keeps all. The result lists every pruned effect.
 
     Left out are relative changes of a sample's total in a region smaller than `norm`, and of its bins at the nominal
     total smaller than `shape`, at every sigma.
@@ -298,11 +146,15 @@ class FitOptions(Keys, frozen=True, kw_only=True):
     correlations: tuple[Correlation, ...] = ()
 
 
+Method = Literal["profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu"]
+"""Methods for a limit; `spectrafit.inference.intervals.limits.METHODS` has a row for each (a test compares them)."""
+
+
 class LimitOptions(Keys, frozen=True, kw_only=True):
     """How the limit is drawn from the likelihood; without `sides` it has those of its method, one for "profile"."""
 
     level: Level = 0.90
-    method: Literal["profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu"] = "profile"
+    method: Method = "profile"
     sides: Literal["one", "two"] | None = None
     ensemble: Literal["profiled", "prior"] = "profiled"
     toys: Toys = 2000
@@ -347,6 +199,29 @@ class Analysis(Keys, frozen=True, kw_only=True):
         """The name of the parameter that the limit is for. ConfigError as for `fitted_couplings`."""
         settled, place = settle(self.coupling, self.couplings, self.path)
         return settled[place].parameter
+
+    def with_interest(self, parameter: str) -> Analysis:
+        """Return the same analysis with the limit for another of its fitted couplings, named by its parameter.
+
+        Raises
+        ------
+        ConfigError
+            No fitted coupling has that parameter.
+        """
+        settled = self.fitted_couplings
+        names = [coupling.parameter for coupling in settled if coupling.carriers]
+        if parameter not in names:
+            raise ConfigError(
+                f"{self.path}: no fitted coupling has the parameter {parameter!r}{nearest(parameter, names)} (there"
+                f" are: {', '.join(names)})"
+            )
+        if parameter == self.interest:
+            return self
+        tables = tuple(
+            replace(table, interest=coupling.parameter == parameter)
+            for table, coupling in zip(self.couplings, settled, strict=True)
+        )
+        return replace(self, couplings=tables)
 
     @property
     def coupling_options(self) -> Coupling:

@@ -1,4 +1,4 @@
-"""The couplings of an analysis: which are fitted, on which flavours, and which of them the limit is for.
+"""The couplings of an analysis: the fitted ones, their flavours, and the one that the limit is for.
 
 `coupling` is the short form for one, `[[couplings]]` lists several. `settle` gives both the same meaning.
 """
@@ -126,7 +126,7 @@ def _carriers(key: str, table: Coupling) -> tuple[int, ...]:
     if not table.profiled:
         if given:
             raise ConfigError(
-                f"{key}.carriers: carriers are fitted, but profiled = false says that nothing of this coupling is;"
+                f"{key}.carriers: carriers are fitted, but profiled = false fits no flavour of this coupling;"
                 " leave out one of the two, and give values in fixed"
             )
         if not fixed:

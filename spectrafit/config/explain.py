@@ -1,4 +1,4 @@
-"""What is wrong with a TOML file, said so that the user can mend it: the key's path, what was found, what is near."""
+"""Explains what is wrong with a TOML file: the path of the key, the value found, and the nearest choice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WORDS = {
 
 
 def explain(message: str, raw: Any, kind: type) -> str:
-    """Return a message of msgspec in the words of those who write TOML.
+    """Return a message of msgspec in the words of TOML.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def explain(message: str, raw: Any, kind: type) -> str:
     Returns
     -------
     str
-        The path of the key, what is wrong there, and the nearest choice or key where there is one.
+        The path of the key, the mistake, and the nearest choice or key if there is one.
     """
     found = _AT.match(message)
     what, at = (found["what"], found["at"] or "$") if found else (message, "$")
@@ -66,7 +66,7 @@ def explain(message: str, raw: Any, kind: type) -> str:
 def _named(at: str, message: str, raw: Any, kind: type) -> str:
     """Return a path with the names of keys, where msgspec says `[...]` for any key of a table.
 
-    The key is the one that gets the same message when its table holds no other.
+    A table that holds only this key gets the same message.
     """
     while "[...]" in at:
         before, _, after = at.partition("[...]")
@@ -97,7 +97,7 @@ def _with(raw: Any, tokens: list[str], value: Any) -> Any:
 
 
 def _in_words(found: re.Match[str]) -> str:
-    """Return the names of types as those who write TOML call them."""
+    """Return the names of types in the words of TOML."""
     return " or ".join(_WORDS.get(name, name) for name in found["types"].split(" | "))
 
 
@@ -126,7 +126,7 @@ def _types_at(at: str, raw: Any, kind: type) -> list[Any]:
 
 
 def _choices_at(at: str, raw: Any, kind: type) -> list[str]:
-    """Words allowed at a path, or for the `kind` of what is there; none where anything may be said."""
+    """Return the words allowed at a path, or the kinds of its table; none where any text is allowed."""
     inspect = msgspec.inspect
     found = [str(v) for t in _types_at(at, raw, kind) if isinstance(t, inspect.LiteralType) for v in t.values]
     tagged = _types_at(at.removesuffix(".kind"), raw, kind)

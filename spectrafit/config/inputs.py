@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from spectrafit.config.analysis import Analysis, Covariance, FluxUncertainty
+from spectrafit.config.analysis import Analysis
 from spectrafit.config.samples import SampleSet
 
 __all__ = ["inputs_of", "inputs_of_samples"]
@@ -20,15 +20,13 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 def inputs_of(analysis: Analysis) -> tuple[Path, ...]:
     """Return the TOML files, ntuples, friends, flux tables and matrices an analysis names; URLs are left out.
 
-    What is not there yet is returned as it is named.
+    A file that does not exist yet is returned under its name in the TOML.
     """
     found = [Path(analysis.path)] if analysis.path else []
     beside = Path(analysis.path).parent
     for systematic in analysis.systematics:
-        if isinstance(systematic, Covariance):
-            found += _files(systematic.file, beside)
-        elif isinstance(systematic, FluxUncertainty) and systematic.covariance:
-            found += _files(systematic.covariance, beside)
+        for name in systematic.reads:
+            found += _files(name, beside)
     for sample_set in analysis.sample_sets:
         found += inputs_of_samples(sample_set)
     return tuple(dict.fromkeys(found))

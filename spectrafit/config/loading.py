@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from spectrafit.config.analysis import Analysis, LimitOptions, ShiftedSample, chosen
+from spectrafit.config.analysis import Analysis, LimitOptions, chosen
 from spectrafit.config.couplings import settle
 from spectrafit.config.explain import explain
 from spectrafit.config.numbers import MOST_CELLS, refuse_wild
 from spectrafit.config.paths import is_url, local, substituted
 from spectrafit.config.samples import SampleSet
+from spectrafit.config.systematics import ShiftedSample
 from spectrafit.errors import ConfigError, nearest
 
 __all__ = ["digest", "limit_options", "load", "load_samples", "schema"]
@@ -23,13 +24,14 @@ __all__ = ["digest", "limit_options", "load", "load_samples", "schema"]
 T = TypeVar("T", Analysis, SampleSet)
 
 
-def load(path: str | Path, *, overrides: Sequence[str] = ()) -> Analysis:
-    """Read an analysis and its sample sets, and check that what they say fits together.
+def load(path: str | Path, *, overrides: Sequence[str] = (), interest: str | None = None) -> Analysis:
+    """Read an analysis and its sample sets, and check that they fit together.
 
     Parameters
     ----------
     path : path of a `fits/*.toml`.
     overrides : `key=value` settings laid over the file, keys as in the file (`fit.terms=shape`).
+    interest : parameter of the fitted coupling that limits are for; by default what the file says.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def load(path: str | Path, *, overrides: Sequence[str] = ()) -> Analysis:
     loaded = tuple(load_samples(local(name, Path(analysis.path).parent, f"{path}: $.samples")) for name in sets)
     analysis = msgspec.structs.replace(analysis, sample_sets=loaded)
     _check(analysis, Path(path))
-    return analysis
+    return analysis if interest is None else analysis.with_interest(interest)
 
 
 def load_samples(path: str | Path) -> SampleSet:

@@ -52,7 +52,7 @@ Sigma = Annotated[float, Meta(ge=0.0, le=1000.0)]
 Relative = Annotated[float, Meta(ge=0.0, le=1000.0)]
 """A relative width or change."""
 ShiftScale = Annotated[float, Meta(gt=-1.0, lt=1.0)]
-"""A relative shift that leaves the sign of what is shifted, at +1 and at -1 sigma."""
+"""A relative shift that does not change the sign of the shifted number, at +1 and at -1 sigma."""
 Share = Annotated[float, Meta(ge=0.0, le=1.0)]
 ShareKept = Annotated[float, Meta(gt=0.0, le=1.0)]
 Correlation1 = Annotated[float, Meta(ge=-1.0, le=1.0)]

@@ -168,7 +168,7 @@ class Sample(Keys, frozen=True, kw_only=True):
 
     `shower` says which particle of a generator's final state is taken for the electron, where that is not the electron:
     "pi0", "photon", "electron", or a condition on the branches that list the final state. Of the particles that fit,
-    the one of highest energy gives `t` and `theta`.
+    the particle of highest energy gives `t` and `theta`.
     """
 
     name: str

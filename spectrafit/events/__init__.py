@@ -1,1 +1,1 @@
-"""ROOT ntuples and fluxes in, `Events` in canonical columns out, and trees written back."""
+"""Reads ROOT ntuples and fluxes as `Events` in canonical columns, and writes trees."""

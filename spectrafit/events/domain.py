@@ -10,10 +10,11 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import numpy.typing as npt
-from numba import njit, types
+from numba import types
 
 from spectrafit.events.functions import is_text
 from spectrafit.events.schema import ANGLES, Heaviest, Reals
+from spectrafit.jit import loop
 from spectrafit.physics.constants import M_E
 from spectrafit.physics.kinematics import inside, t_max
 
@@ -70,12 +71,12 @@ def classify(pdg: npt.NDArray[np.int32], e_nu: Reals, t: Reals, theta: Reals | N
     return codes, np.where(codes == ROUNDED, t_max(np.abs(e_nu)), t) if rounded else t
 
 
-# Single precision is looked at as it is in the file; all arithmetic is double.
+# Single precision is read from the file directly; all arithmetic is double.
 _REALS = [types.Array(kind, 1, "C", readonly=True) for kind in (types.float32, types.float64)]
 _PDG, _CODES = types.Array(types.int32, 1, "C", readonly=True), types.Array(types.uint8, 1, "C")
 
 
-@njit([types.boolean(_PDG, x, x, x) for x in _REALS], cache=True, nogil=True, error_model="numpy")
+@loop(*(types.boolean(_PDG, x, x, x) for x in _REALS))
 def _sound(pdg: Any, e_nu: Any, t: Any, theta: Any) -> Any:
     """Tell whether no entry has anything wrong, in one pass without branches: the usual case."""
     sound = True
@@ -86,7 +87,7 @@ def _sound(pdg: Any, e_nu: Any, t: Any, theta: Any) -> Any:
     return sound
 
 
-@njit([types.int64(_PDG, x, x, x, _CODES) for x in _REALS], cache=True, nogil=True, error_model="numpy")
+@loop(*(types.int64(_PDG, x, x, x, _CODES) for x in _REALS))
 def _classify(pdg: Any, e_nu: Any, t: Any, theta: Any, codes: Any) -> Any:
     rounded = 0
     for i in range(pdg.size):
@@ -112,7 +113,7 @@ def _classify(pdg: Any, e_nu: Any, t: Any, theta: Any, codes: Any) -> Any:
 
 
 def bad_entries(codes: Codes, columns: Mapping[str, Reals]) -> Iterator[tuple[str, Mask, str, str]]:
-    """Find the entries that mean nothing: those `classify` found, and what is no number in any other column.
+    """Find the entries that mean nothing: entries that `classify` finds, and entries with a NaN in another column.
 
     Parameters
     ----------
@@ -140,7 +141,7 @@ def bad_entries(codes: Codes, columns: Mapping[str, Reals]) -> Iterator[tuple[st
             yield f"{name} no angle", (values < 0.0) | (values > math.pi), sentence, name
 
 
-@njit([types.boolean(x, types.float64, types.float64) for x in _REALS], cache=True, nogil=True, error_model="numpy")
+@loop(*(types.boolean(x, types.float64, types.float64) for x in _REALS))
 def _within(values: Any, low: Any, high: Any) -> Any:
     """Tell whether all values lie between two limits, included; NaN does not."""
     within = True
@@ -179,7 +180,7 @@ def heaviest(columns: Mapping[str, Any], kept: Mask, start: int, where: str) -> 
 
 
 def _sizes(values: Any) -> Reals | None:
-    """Return the weight of each entry that is furthest from 0, or None for what are no numbers."""
+    """Return the weight of each entry that is furthest from 0, or None for a column without numbers."""
     if isinstance(values, ak.Array):
         if is_text(values) or values.ndim != 2:
             return None
@@ -196,7 +197,7 @@ def _sizes(values: Any) -> Reals | None:
     return np.asarray(np.where(high >= -low, high, low), dtype=np.float64)
 
 
-@njit([types.Tuple((types.int64, types.float64))(x) for x in _REALS], cache=True, nogil=True, error_model="numpy")
+@loop(*(types.Tuple((types.int64, types.float64))(x) for x in _REALS))
 def _largest(values: Any) -> Any:
     """Return where the largest absolute value is, and the sum of squares in units of its square; NaN if one is NaN."""
     at, most = 0, 0.0

@@ -43,7 +43,7 @@ def pot_of(
         Entries in them.
     skipped : bool
         Whether some of the sample's files were left out. A number for all files is then shared out among them in equal
-        parts, if those that are read are of like size.
+        parts, if the files that are read have similar sizes.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def pot_of(
 
 
 def _share(sample_set: SampleSet, sample: Sample, files: Sequence[str], skipped: bool, where: str) -> float:
-    """Return which part of a number for all files of a sample is that of `files`."""
+    """Return the share of a sample's total POT that belongs to `files`."""
     if not skipped:
         return 1.0
     sizes = [int(open_file(path).file.source.num_bytes) for path in files]
@@ -138,7 +138,7 @@ def trees(sample: Sample) -> tuple[str, ...]:
 
 
 def eventless(sample_set: SampleSet, sample: Sample, files: Sequence[str], others: bool) -> list[str]:
-    """Return which files without a tree stand for jobs that no event passed: those that say their exposure.
+    """Return the files without a tree that state their exposure: jobs in which no event passed.
 
     Parameters
     ----------
@@ -156,12 +156,12 @@ def eventless(sample_set: SampleSet, sample: Sample, files: Sequence[str], other
 
 
 def notes(sample_set: SampleSet, sample: Sample, files: Sequence[str], events: Collection[str]) -> Iterator[str]:
-    """Say what is odd about where a sample's POT comes from, a sentence each.
+    """Return a sentence about each oddity in the source of a sample's POT.
 
     Parameters
     ----------
     files : sequence of str
-        Those that are read, each as often as it is named.
+        Files that are read, each as often as the sample names it.
     events : collection of str
         Names of the trees of events.
     """

@@ -98,7 +98,7 @@ def _remote(name: str, where: str) -> list[str]:
 
 @contextmanager
 def refusing(path: str, *, needed: bool = False) -> Iterator[None]:
-    """Turn what reading `path` raises into a BadFile error that says what is wrong with the file and what to do.
+    """Turn an exception while reading `path` into a BadFile error that names the damage and the remedy.
 
     A file that is `needed` is not one to go on without: then the error is a DataError.
     """
@@ -136,7 +136,7 @@ def _refusing(path: str) -> Iterator[None]:
 
 
 def unreadable(error: Exception) -> str:
-    """Say of a branch that the file is sound and that the ROOT reader has no arrays for what it holds."""
+    """Return the error for a branch in a sound file whose type the ROOT reader cannot make an array of."""
     reason = " ".join(str(error).split()).partition(" in file")[0]
     return (
         f"a branch holds what cannot be read as numbers ({type(error).__name__}: {reason[:160]}); write it as plain"
@@ -149,7 +149,7 @@ def _diagnosis(path: str, error: Exception) -> str:
     reason = reason if len(reason) < 160 else reason[:160] + "..."
     if "not a ROOT file" in reason:
         found = reason.partition(":")[2].partition(" in file")[0].strip()
-        return f"is not a ROOT file ({found}); check what was written to it"
+        return f"is not a ROOT file ({found}); check the program that wrote it"
     if path.startswith("http") and "Chunk" in reason:
         return (
             "the server does not send parts of a file (HTTP range requests), or the file is damaged;"
@@ -198,8 +198,8 @@ def open_file(path: str, *, together: int = 1) -> Any:
         if not (opened.file.fSeekInfo or opened.file.fSeekFree) and not opened.keys(recursive=False):
             opened.close()
             raise BadFile(
-                f"{path}: was never closed by the program that wrote it, so it has no list of what is in it; ROOT"
-                f" recovers what is whole: hadd recovered.root {Path(path).name}, and name that file",
+                f"{path}: was never closed by the program that wrote it, so it has no list of its contents; ROOT"
+                f" recovers the sound part: hadd recovered.root {Path(path).name}, and name that file",
                 path,
             )
     for stale in [k for k in files if k[0] == path]:
@@ -218,7 +218,7 @@ def tree_names(path: str) -> list[str]:
 
 
 def stored(opened: Any, name: str) -> Any:
-    """Return what is stored in a file under a name, in which a slash may lead into a folder or be part of the name.
+    """Return an object of a file by its name. A slash may lead into a folder or be part of the name.
 
     Raises
     ------
@@ -232,7 +232,7 @@ def stored(opened: Any, name: str) -> Any:
 
 
 def _key(folder: Any, name: str, cycle: int | None) -> Any:
-    """Return the key of a name, the one of the highest cycle unless one is asked for; None if there is none."""
+    """Return the key of a name, by default of its highest cycle; None if no key has the name."""
     mine = [key for key in _keys_of(folder, name) if cycle is None or key.fCycle == cycle]
     if mine:
         return max(mine, key=lambda key: key.fCycle)

@@ -1,4 +1,4 @@
-"""Jagged branches of a flat CAF in, one neutrino and one electron candidate per entry out.
+"""Chooses one neutrino and one electron per entry of a flat CAF, whose branches are jagged.
 
 In a flat CAF every vector `P` of a record has a branch `P..length`; a vector inside another is flattened over the
 whole record, with `P..length` and `P..idx` saying how many elements each parent has and where they begin. So the

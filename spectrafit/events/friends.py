@@ -1,4 +1,4 @@
-"""The friends of a sample: which of their files goes with which of its own, and whether the entries match."""
+"""The friends of a sample: which friend file belongs to which of the sample's files, and whether entries match."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ __all__ = ["BINARY", "COMPARISONS", "FUNCTIONS", "ORDERS", "UNARY", "Element", "
 
 
 def doubles(values: Any) -> Any:
-    """Return a column as float64, jagged or not; a column of text as it is."""
+    """Return a column as float64, jagged or not; a column of text stays text."""
     if is_text(values):
         return values
     if isinstance(values, ak.Array):

@@ -129,7 +129,7 @@ def generate(
     ConfigError
         No recipe in the set, or one that cannot be followed.
     DataError
-        A flux that cannot be read, a file that cannot be written; the file is then as it was before.
+        A flux that cannot be read, or a file that cannot be written; the old file is then untouched.
     """
     if chunk_events < 1:
         raise ConfigError(f"chunk_events = {chunk_events}: at least one is needed")

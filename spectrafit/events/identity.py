@@ -1,4 +1,4 @@
-"""What a file is, whatever it is called: whether two names mean one file, and whether a file is still what it was."""
+"""The identity of a file, whatever its name: whether two names mean one file, and whether a file has changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def stamp(path: str, *, together: int = 1) -> str:
 
 
 def unchanged(chunk: Chunk) -> None:
-    """Refuse a chunk with a DataError if its file, or a friend's, is not the one that was scanned."""
+    """Raise a DataError if the file of a chunk, or a friend's file, has changed since the scan."""
     paths = [chunk.file, *(path for path, _ in chunk.friends)]
     for path, then in zip(paths, chunk.stamps, strict=False):
         try:

@@ -150,7 +150,7 @@ class Inspection:
                 f'shower = "{max(self.showers, key=self.showers.__getitem__)}"  # the particle taken for an electron'
             )
         elif not self.nu_e and not self.electrons and PRESETS[self.preset or ""].electron:
-            lines.append("columns.t = ...  # of what is taken for an electron, GeV; and columns.theta, rad")
+            lines.append("columns.t = ...  # of the particle seen as an electron, GeV; and columns.theta, rad")
         elif self.electrons < self.entries and PRESETS[self.preset or ""].electron:
             lines.append(f'selection = "{PRESETS[self.preset or ""].electron}"  # only these have an electron')
         if self.nu_e and not self.flavours:
@@ -336,7 +336,7 @@ def _notes(
         missing = ", ".join(c.branch for c in preset.columns["pdg"])
         notes.append(f"no branch {missing}: say which neutrino it was, as in columns.pdg = 14")
     if deviation is not None and deviation > _THETA_TOLERANCE:
-        notes.append("theta is not that of the kinematics; is it measured from the neutrino's direction, and in rad?")
+        notes.append("theta disagrees with the kinematics; is it measured from the neutrino's direction, and in rad?")
     if report.bad:
         notes.append(str(report))
     return tuple(notes)

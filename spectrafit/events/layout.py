@@ -35,7 +35,7 @@ class Source:
 
     @property
     def is_branch(self) -> bool:
-        """Whether it is a branch as it is."""
+        """Whether the column is a branch without any change."""
         return self.expression is not None and self.expression.is_column
 
     def is_named(self, name: str) -> bool:
@@ -88,7 +88,7 @@ class Layout:
     ambiguous: Mapping[str, str] = field(default_factory=dict)
 
     def canonical(self, wanted: Collection[str] = CANONICAL) -> tuple[str, ...]:
-        """Return which of the `wanted` canonical columns to read: those that can be, and those the sample must have."""
+        """Return the canonical columns to read: `wanted` ones that the files have, and ones the sample needs."""
         must = (
             *_NEEDED[self.role],
             "weight",
@@ -154,7 +154,7 @@ class Layout:
         raise ConfigError(
             f"{self.where}: {text!r}: {name!r} is a branch of the tree, and also a column that preset"
             f" {self.preset.name!r} makes of {meant}; for the branch give it a name of its own, columns.my_{name} ="
-            f" {name!r}, and write my_{name}; for the column say in columns.{name} what it is"
+            f" {name!r}, and write my_{name}; for the column, define columns.{name}"
         )
 
     def _made(self, name: str) -> bool:
@@ -168,7 +168,7 @@ class Layout:
         if name in self.branches:
             return (name,)
         if name in ("pdg", "weight"):
-            # Every sample has them: 0 for what is not nu-e, 1 where the files weigh nothing.
+            # Every sample has them: pdg is 0 for events that are not nu-e, weight is 1 without a branch for it.
             return ()
         if name in self.ambiguous:
             raise ConfigError(f"{self.where}: {name!r} in {text!r} {self.ambiguous[name]}")
@@ -187,7 +187,7 @@ class Columns(Mapping[str, Any]):
         self._known: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        """Return a column, or a branch as it is in the file."""
+        """Return a column, or a branch unchanged."""
         if name in self._known:
             return self._known[name]
         if name in self._layout.sources:
@@ -214,7 +214,7 @@ class Columns(Mapping[str, Any]):
         return self._full(expression(self))
 
     def extra(self, text: str) -> Any:
-        """Return the column or branch of this name as it is, or else the value of the expression."""
+        """Return the column or branch of this name, or else the value of the expression."""
         return self[text] if self._layout.has(text) else self.evaluate(expressions.compile(text))
 
     def passes(self, expression: Expression, what: str) -> Any:
@@ -233,7 +233,7 @@ class Columns(Mapping[str, Any]):
 
     def _compute(self, name: str, source: Source) -> Any:
         values = self._raw[source.expression.text] if source.expression and source.expression.is_column else None
-        # A branch that is taken as it is stays in single precision; what is computed is computed in double.
+        # An unchanged branch stays in single precision; computed columns are double.
         single = isinstance(values, np.ndarray) and values.dtype == np.float32 and source.unit in CANONICAL_UNITS
         if values is None or not (single or name == "pdg"):
             values = self.of_branches(source.expression) if source.expression else self._full(source.number)
@@ -284,9 +284,9 @@ def solve(
     Raises
     ------
     ConfigError
-        For a column that is not well said, or an expression that is none.
+        For a column without a clear definition, or an expression that cannot be read.
     DataError
-        For a branch that is not there, with the nearest names.
+        For a branch that does not exist. The message has the nearest names.
     """
     home = f"{sample_set.path or 'samples'}: {sample.name}"
     preset = presets.find(sample.preset, f"{home}.preset")

@@ -199,7 +199,7 @@ def _has_leaves(branch: Any) -> bool:
 
 
 def _values(values: Any, leaf: str, where: str) -> Any:
-    """Return what was read as numpy for a number or a text per entry, and as awkward for lists."""
+    """Return an array as numpy for a number or a text per entry, and as awkward for lists."""
     if isinstance(values, np.ndarray):
         if values.dtype.names is not None:
             if leaf not in values.dtype.names:

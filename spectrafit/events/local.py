@@ -48,7 +48,7 @@ class _Reading:
         return Chunk(self, start, stop, TrivialFuture(self._read(start, stop)))
 
     def chunks(self, ranges: list[tuple[int, int]], notifications: Queue[Any]) -> list[Any]:
-        """Return several ranges of bytes, each announced in `notifications` as it is there."""
+        """Return several ranges of bytes, each announced in `notifications` when it has been read."""
         found = [self.chunk(start, stop) for start, stop in ranges]
         for chunk in found:
             notifications.put(chunk)
@@ -56,7 +56,7 @@ class _Reading:
 
     @property
     def num_bytes(self) -> int:
-        """Size of the file, bytes, as it is now."""
+        """Present size of the file, bytes."""
         return os.fstat(self._descriptor).st_size
 
     @property

@@ -4,7 +4,7 @@ A preset is written with the same columns and expressions a user's TOML has, so 
 Theta is the arc tangent of cross over dot product of two momenta: the arc cosine would lose half of the digits.
 
 `t` and `theta` are those of an electron or positron. An entry without one has neither (they are NaN): its leading
-lepton is no shower, and its sample says what is, with `shower`; see `spectrafit.events.shower`.
+lepton is no shower, and the sample names the particle with `shower`; see `spectrafit.events.shower`.
 """
 
 from __future__ import annotations

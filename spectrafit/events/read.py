@@ -200,7 +200,7 @@ def _refuse_absent(
     cut = f", or take only the others, as with selection = {layout.preset.electron!r}" if layout.preset.electron else ""
     message = (
         f"{where} entry {entry}: has no electron whose energy and angle preset {layout.preset.name!r} could take for"
-        f" t and theta ({count} such entries among entries {chunk.start} to {chunk.stop}); say what is seen with"
+        f" t and theta ({count} such entries among entries {chunk.start} to {chunk.stop}); name the particle with"
         f" {usual}{cut}"
     )
     if not drop:

@@ -1,4 +1,4 @@
-"""True t and theta in, reconstructed ones and the selection efficiency out: a parametric detector response.
+"""A parametric detector response: reconstructed t and theta, and the efficiency, from true t and theta.
 
 The same function smears the events of `spectrafit.events.generate` and, while reading, those of truth-only ntuples.
 For a true kinetic energy T in GeV and a true angle theta:
@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import types
 
 from spectrafit.config import Response
 from spectrafit.errors import ConfigError
+from spectrafit.jit import loop
 from spectrafit.random import normals, stream_key, uniform
 
 __all__ = ["apply", "check", "stream"]
@@ -123,7 +124,7 @@ def _pack(response: Response) -> Array:
     )
 
 
-@njit(cache=True, nogil=True)
+@loop(types.void(*[types.float64[::1]] * 3, types.uint64[::1], types.int64, *[types.float64[::1]] * 3))
 def _smear(t: Any, theta: Any, p: Any, key: Any, first: int, t_reco: Any, theta_reco: Any, efficiency: Any) -> None:
     scale, stochastic, constant, c0, c1, tail_fraction, tail_scale, threshold, plateau, turn_on, width = p
     for i in range(t.size):

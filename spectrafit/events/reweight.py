@@ -56,7 +56,7 @@ def factors(
     Parameters
     ----------
     pdg, e_nu, t : arrays of one structure, jagged or not
-        Neutrino (0 for what is no nu-e event), neutrino energy and electron kinetic energy, GeV. They are broadcast.
+        Neutrino (0 for events that are not nu-e), neutrino energy and electron kinetic energy, GeV. They are broadcast.
     coupling : str
         One of `spectrafit.physics.COUPLINGS`.
     value : float
@@ -115,7 +115,7 @@ def reweight(
     coupling, value, unit, sin2_theta_w, carriers
         As in `factors`.
     preset : str, optional
-        How the ntuple names things; default the one that matches.
+        Layout of the ntuple; by default the preset that its branches match.
     tree : str
         The ntuple's tree; default the preset's.
     columns : mapping, optional
@@ -127,7 +127,7 @@ def reweight(
     chunk_entries : int
         Entries held at once.
     tell : callable, optional
-        Is called with a sentence about what was written: entries, mean weight, and what the weights are relative to.
+        Is called with a sentence about the tree: entries, mean weight, and the reference of the weights.
 
     Warns
     -----

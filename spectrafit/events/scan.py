@@ -65,7 +65,7 @@ def scan(
             skipped.append((path, known[0]))
             continue
         if sample.generate and "://" not in path and not Path(path).exists():
-            raise DataError(f"{path}: is not there yet; make it with spectrafit generate {sample_set.path}")
+            raise DataError(f"{path}: does not exist yet; make it with spectrafit generate {sample_set.path}")
         try:
             linked = _link(sample, where, (path, tree), row)
         except _NoTree as error:
@@ -212,7 +212,7 @@ def _link(sample: Sample, where: str, name: tuple[str, str], row: list[tuple[str
 
 
 def _usual_tree(path: str, usual: Sequence[str], where: str, others: Collection[str] = ()) -> str:
-    """Return the tree of a file nobody named: the one of the preset, or the only one besides `others`."""
+    """Return the tree of a file without a named one: the preset's tree, or the only tree besides `others`."""
     names = [name for name in tree_names(path) if name not in others]
     for name in usual:
         if name in names:

@@ -60,7 +60,7 @@ READING = 2
 """Counts up whenever the same file, read the same way, may give other columns than before: a cache asks for it."""
 
 CANONICAL_UNITS = (None, "1", "GeV", "rad")
-"""Those in which a column is taken as it is."""
+"""Units that need no conversion."""
 
 _ENERGY = {"GeV": 1.0, "MeV": 1e-3, "keV": 1e-6}
 _ANGLE = {"rad": 1.0, "mrad": 1e-3, "deg": math.pi / 180.0}

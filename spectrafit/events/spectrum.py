@@ -1,4 +1,4 @@
-"""A flux, a flavour and a coupling in; expected rates, and exact draws of neutrino and electron energy, out.
+"""Expected rates of a flux, a flavour and a coupling, and exact draws of neutrino and electron energy.
 
 Whatever the coupling, dsigma/dT at a given neutrino energy is a polynomial in T with powers from -2 (millicharge
 squared) to 2: its cumulative is closed and is inverted to machine precision. The total cross section is a smooth,
@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import njit, types
 
 from spectrafit.errors import ConfigError
 from spectrafit.events.flux import Flux
+from spectrafit.jit import KERNEL, loop
 from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM, SIN2_THETA_W
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.physics.cross_sections import g_a, g_v
@@ -147,7 +148,7 @@ def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, name
             sin2_theta_w = coupling.reference
     if t_min == 0.0 and (dipole or inverse_t):
         raise ConfigError(
-            f"{name}: the cross section diverges at T = 0; give the recipe a t_min below what is analysed"
+            f"{name}: the cross section diverges at T = 0; give the recipe a t_min below the lowest analysed T"
         )
     gv, ga = float(g_v(code, sin2_theta_w)) + constant, float(g_a(code))
     return np.array([gv + ga, gv - ga, inverse_t, dipole, t_min, t_max])
@@ -169,7 +170,11 @@ def _total(e_nu: Array, parameters: Array) -> Array:
     return SIGMA_SM * out.reshape(e_nu.shape)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+# For the loops below; nobody calls them from Python.
+_NESTED = {**KERNEL, "no_cpython_wrapper": True}
+
+
+@njit(**_NESTED)
 def _expand(e: float, p: Any) -> Any:
     """Return the coefficients of T^-2 ... T^2 of dsigma/dT over SIGMA_SM, with g_V -> g_V + s/T in note equation 28."""
     left, right, s, dipole = p[0], p[1], p[2], p[3]
@@ -183,7 +188,7 @@ def _expand(e: float, p: Any) -> Any:
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**_NESTED)
 def _integral(c: Any, low: float, t: float) -> Any:
     value = (t - low) * (c[2] + 0.5 * c[3] * (t + low) + c[4] / 3.0 * (t * t + t * low + low * low))
     if c[0] != 0.0:
@@ -193,12 +198,12 @@ def _integral(c: Any, low: float, t: float) -> Any:
     return value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**_NESTED)
 def _reach(e: float, t_max: float) -> Any:
     return min(t_max, 2.0 * e * e / (2.0 * e + M_E))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop(types.void(*[types.float64[::1]] * 3))
 def _fill_total(e_nu: Any, p: Any, out: Any) -> None:
     for i in range(e_nu.size):
         e = e_nu[i]
@@ -206,7 +211,7 @@ def _fill_total(e_nu: Any, p: Any, out: Any) -> None:
         out[i] = _integral(_expand(e, p), p[4], high) if high > p[4] else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(**_NESTED)
 def _solve_t(e: float, u: float, p: Any) -> Any:
     """Return the T below which the fraction u of the cross section lies: Newton's method kept inside a bracket."""
     c = _expand(e, p)
@@ -232,7 +237,7 @@ def _solve_t(e: float, u: float, p: Any) -> Any:
     return t
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@loop(types.void(types.uint64[::1], types.int64, types.float64[::1], types.float64[:, ::1], *[types.float64[::1]] * 3))
 def _draw(key: Any, first: int, cumulative: Any, panels: Any, p: Any, e_nu: Any, t: Any) -> None:
     for i in range(e_nu.size):
         u, v, _, _ = uniforms(key, first + i, 0)

@@ -1,1 +1,1 @@
-"""`Templates` in, `FitResult` and `Limit` out: likelihood, fits, toys, intervals and the proof that they cover."""
+"""From templates to results: likelihood, fits, toys, intervals and the proof that the intervals cover."""

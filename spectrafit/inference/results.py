@@ -120,6 +120,8 @@ class FitResult(_Shown):
     asimov : bool
         Whether Asimov data were fitted.
     poi, coupling : str
+    couplings : dict
+        Fitted couplings, the one of interest and the profiled ones: parameter to key of `COUPLINGS`.
     """
 
     names: tuple[str, ...]
@@ -143,6 +145,7 @@ class FitResult(_Shown):
     asimov: bool = True
     poi: str = "kappa"
     coupling: str = ""
+    couplings: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def value(self, name: str) -> float:
         """Return one parameter's value."""

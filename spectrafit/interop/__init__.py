@@ -1,1 +1,1 @@
-"""Our nouns in, other tools' files out, and back: ROOT histograms, HistFactory workspaces."""
+"""Converts models and templates to the files of other tools and back: ROOT histograms, HistFactory workspaces."""

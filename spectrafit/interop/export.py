@@ -1,9 +1,12 @@
-"""A `Model` in, a HistFactory workspace as pyhf or HS3 reads it out.
+"""Writes a `Model` as a HistFactory workspace that pyhf or an HS3 tool can read.
 
 One sample of the workspace is one sample's template of one power of kappa, those of power p taken at a reference kappa.
 With one power (magnetic moment) its factor is free: `signal_strength` = kappa / reference. HistFactory cannot tie the
 factors of two powers (kappa and kappa^2 of charge radius or millicharge): `signal_strength_1` and `signal_strength_2`
 are then fixed at 1, and the workspace is the hypothesis kappa = reference.
+
+Several couplings are written if each has one power and no product: the one of interest is `signal_strength`, another is
+`signal_strength_PARAMETER`, each at a reference of its own. Others cannot float together, and are refused.
 
 log-normal normalisations, free ones, code 4p and linear morphs (principal components) are exact, and so is a Gaussian
 normalisation on its own. What HistFactory has no word for is written as the nearest thing, and `Export.notes` says so:
@@ -75,8 +78,8 @@ def write_workspace(
     Raises
     ------
     ConfigError
-        The model holds what HistFactory cannot say: correlated priors, another statistic than Poisson; or the file is
-        not called .json or .json.gz.
+        The model holds what HistFactory cannot say: correlated priors, another statistic than Poisson, several
+        couplings of which one enters squared or in a product; or the file is not called .json or .json.gz.
     DataError
         The file cannot be written; nothing is left behind.
     """
@@ -97,13 +100,16 @@ def check_name(path: Path) -> None:
         raise ConfigError(f"{path}: a workspace is kept as .json or .json.gz; call the file {path.stem or 'w'}.json")
 
 
-def reference(model: Model) -> float:
+def reference(model: Model, parameter: str = "") -> float:
     """Return the kappa whose signal is as large as the statistical error of everything else, to one digit.
 
     The positive root of sum_p |total of power p| kappa^p = sqrt(total of power 0); 0 for a model without signal.
+    `parameter` says which coupling's kappa, by default that of interest.
     """
-    totals = np.zeros(1 + max((c.power for c in model.components), default=0))
-    for c in model.components:
+    name = parameter or model.poi
+    own = [c for c in model.components if all(factor == name for factor, _ in c.monomial)]
+    totals = np.zeros(1 + max((c.power for c in own), default=0))
+    for c in own:
         totals[c.power] += abs(float(c.nominal.sum()))
     if not totals[1:].any():
         return 0.0
@@ -145,6 +151,16 @@ def _check(model: Model) -> None:
             f"export: HistFactory's constraints are independent, {first!r} and {second!r} are correlated; take the "
             "correlation out, or make the two one systematic"
         )
+    if len(model.couplings) > 1:
+        # One coupling that is not linear is written as a hypothesis; of several there is no such value to choose.
+        for component in model.components:
+            if component.power > 1:
+                product = " ".join(name if power == 1 else f"{name}^{power}" for name, power in component.monomial)
+                raise ConfigError(
+                    f"export: the expectation has a term in {product}, and HistFactory cannot tie its factor to those"
+                    " of the couplings; write one coupling alone, with the other in fixed, or couplings that add one"
+                    " term each (magnetic moments of different flavours)"
+                )
     if model.gammas is not None or any(c.bin_factors for c in model.components):
         raise ConfigError("export: this model was read from a workspace; use that one")
     own = {STRENGTH, *(f"mc_statistics_{span.name}" for span in model.regions)}
@@ -162,19 +178,23 @@ def _kept(model: Model, span: Span) -> npt.NDArray[np.int64]:
 
 
 class _Writer:
-    """Writes the samples of one model at one kappa, and remembers what it had to say differently."""
+    """Writes the samples of one model at one kappa, and remembers the changes it had to make."""
 
     def __init__(self, model: Model, kappa: float) -> None:
         self.model, self.kappa = model, kappa
         self.notes: list[str] = []
         self.powers = sorted({c.power for c in model.components if c.power})
+        # The couplings' references: the chosen one of the coupling of interest, and the usual one of every other.
+        others = [name for name in model.couplings if name != model.poi]
+        self.kappas = {name: reference(model, name) for name in others} | {model.poi: kappa}
+        self.notes += [f"{STRENGTH}_{name} is {name} / {self.kappas[name]:g}" for name in others]
         self.interest = STRENGTH if self.powers == [1] else ""
         self.parameters = {p.name: p for p in model.parameters}
         if self.powers and not self.interest:
             self.notes.append(f"the powers of kappa cannot float together: the workspace is kappa = {kappa:g}")
         values = model.initial
-        if model.poi:
-            values[model.index(model.poi)] = kappa
+        for name, value in self.kappas.items() if model.poi else ():
+            values[model.index(name)] = value
         found = Likelihood(model).predict(values)
         self.mean, self.variance = found.mean, found.variance
         if np.any(self.variance > 0):
@@ -196,7 +216,9 @@ class _Writer:
                 share = np.divide(np.abs(data), sizes, out=np.zeros_like(sizes), where=sizes > 0)
                 errors = np.sqrt(self.variance[kept] * share)
                 modifiers.append({"name": f"mc_statistics_{span.name}", "type": "staterror", "data": errors.tolist()})
-            name = f"{c.sample}_kappa{c.power}" if c.power else c.sample
+            several = len(self.model.couplings) > 1
+            words = [f"{factor if several else 'kappa'}{power}" for factor, power in c.monomial]
+            name = "_".join([c.sample, *words])
             while any(s["name"] == name for s in result):
                 name += "_"
             result.append({"name": name, "data": data.tolist(), "modifiers": modifiers})
@@ -206,12 +228,18 @@ class _Writer:
         """Return a component's values in some bins at the reference kappa, 0 where it has none."""
         everywhere = np.zeros(self.model.n_bins)
         everywhere[component.start : component.stop] = values
-        result: Floats = everywhere[kept] * self.kappa**component.power
+        result: Floats = everywhere[kept] * self._size(component)
         return result
+
+    def _size(self, component: Component) -> float:
+        """Return what a component's monomial is at the references."""
+        return math.prod(self.kappas[name] ** power for name, power in component.monomial)
 
     def _factor(self, component: Component, factor: Factor, kept: npt.NDArray[np.int64]) -> dict[str, Any]:
         name, value = factor.parameter, factor.values[0]
         parameter = self.parameters[name]
+        if name in self.kappas and name != self.model.poi:
+            return {"name": f"{STRENGTH}_{name}", "type": "normfactor", "data": None}
         if name == self.model.poi:
             strength = STRENGTH if self.interest else f"{STRENGTH}_{component.power}"
             return {"name": strength, "type": "normfactor", "data": None}
@@ -258,19 +286,29 @@ class _Writer:
         result: list[dict[str, Any]] = []
         if self.interest:
             most = 10.0 * max(1.0, math.ceil(abs(usual / self.kappa)))
-            result.append({"name": STRENGTH, "inits": [1.0], "bounds": [[self._least(-most), most]]})
+            result.append({"name": STRENGTH, "inits": [1.0], "bounds": [[self._least(self.model.poi, -most), most]]})
+            result += [
+                {"name": f"{STRENGTH}_{name}", "inits": [1.0], "bounds": [[self._least(name, -10.0), 10.0]]}
+                for name in self.kappas
+                if name != self.model.poi
+            ]
         else:
             result += [{"name": f"{STRENGTH}_{p}", "inits": [1.0], "fixed": True} for p in self.powers]
-        return result + [s for p in self.model.parameters if p.name != self.model.poi and (s := _setting(p))]
+        return result + [s for p in self.model.parameters if p.name not in self.kappas and (s := _setting(p))]
 
-    def _least(self, least: float) -> float:
-        """Return the lower bound of the signal strength: `least`, or where a bin would run out of events."""
-        signal = np.zeros(self.model.n_bins)
+    def _least(self, parameter: str, least: float) -> float:
+        """Return the lower bound of a signal strength: `least`, or where a bin would run out of events.
+
+        With several signals each may use an equal share of the other events.
+        """
+        signal, signals = np.zeros((2, self.model.n_bins))
         for c in self.model.components:
             if c.power:
-                signal[c.start : c.stop] += c.nominal * self.kappa**c.power
+                signals[c.start : c.stop] += c.nominal * self._size(c)
+            if any(name == parameter for name, _ in c.monomial):
+                signal[c.start : c.stop] += c.nominal * self._size(c)
         grows = (signal > 0) & self.model.used
-        rest = np.maximum(self.mean - signal, 0.0)
+        rest = np.maximum(self.mean - signals, 0.0) / len(self.kappas)
         return max(least, -(1.0 - LEAST) * float(np.min(rest[grows] / signal[grows], initial=-least)))
 
 

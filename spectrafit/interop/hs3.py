@@ -1,4 +1,4 @@
-"""A HistFactory workspace as `export` makes it in; the same model as HS3 (HEP Statistics Serialization Standard) out.
+"""Converts a HistFactory workspace from `export` to HS3, the HEP Statistics Serialization Standard.
 
 The dialect is what pyhs3 0.4.2 evaluates. It refuses staterrors that samples share, so a bin's factor is a staterror of
 the sample with most events there, its constraint written once, and a shapefactor of the same name on all others.

@@ -1,4 +1,4 @@
-"""Samples with their modifiers, and a measurement, in; the sets of parameters they ask for out.
+"""The sets of parameters that the modifiers of a workspace ask for, as its measurement configures them.
 
 A set is all parameters of one name: one for a normalisation, one per bin for a shape. Modifiers of one name share it,
 in whatever sample and channel they stand, if they ask for the same.
@@ -61,7 +61,7 @@ class Set:
         return [name] if self.scalar else [f"{name}[{i}]" for i in range(len(self.inits))]
 
     def parameters(self, name: str, poi: str) -> list[Parameter]:
-        """Return its parameters; `poi` is the name of the one of interest."""
+        """Return its parameters; `poi` is the name of the parameter of interest."""
         free = self.constraint == "free"
         return [
             Parameter(

@@ -1,4 +1,4 @@
-"""A JSON document and a JSON patch (RFC 6902) or a pyhf patchset in, the patched document out."""
+"""Applies a JSON patch (RFC 6902), or a patch of a pyhf patchset, to a JSON document."""
 
 from __future__ import annotations
 

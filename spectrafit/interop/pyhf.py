@@ -1,4 +1,4 @@
-"""A pyhf workspace in, a `Model` or its fit out: HistFactory exactly as pyhf reads it.
+"""Makes a `Model` of a pyhf workspace, or fits the workspace: HistFactory exactly as pyhf reads it.
 
 Conventions (Cranmer et al., CERN-OPEN-2012-016; the tests compare with pyhf 0.7.6): histosys interpolates with code
 4p, normsys with code 4; the width of a staterror in a bin is the quadratic sum of its samples' uncertainties over the

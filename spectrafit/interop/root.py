@@ -1,4 +1,4 @@
-"""Writing templates to a ROOT file: one TH1D, TH2D or TH3D per region, sample and power of kappa."""
+"""Writing templates to a ROOT file: one TH1D, TH2D or TH3D per region, sample and monomial of the couplings."""
 
 from __future__ import annotations
 
@@ -23,15 +23,17 @@ MOST_AXES = 3
 
 
 def histogram_names(templates: Templates) -> dict[str, tuple[str, str | None, int]]:
-    """Return the name in the file of every template, with the region, sample and power it stands for.
+    """Return the name in the file of every template, with the region, sample and monomial it stands for.
 
     Names are `REGION/SAMPLE/sm` for the Standard Model and `REGION/SAMPLE/kappaN` for the coefficient of kappa^N, in
-    events at the analysis exposure; the sample `total` (sample None here) is the sum of all. REGION and SAMPLE are as
+    events at the analysis exposure. With several couplings kappa is the parameter's name, and a product has a dot:
+    `kappa1.kappa_nue1`. The number is the place of the monomial. The sample `total` (sample None here) is the sum of
+    all. REGION and SAMPLE are as
     the analysis calls them where that is a name of a file, else without the characters that no key may have and with
     a short checksum; titles are not changed.
     """
     monomials = templates.monomials
-    words = ["".join(f"{name}{power}" for name, power in monomials.factors(e)) or "sm" for e in monomials.exponents]
+    words = [".".join(f"{name}{power}" for name, power in monomials.factors(e)) or "sm" for e in monomials.exponents]
     folders = slugs(r.name for r in templates.regions)
     inside = slugs(templates.samples, reserved=("total", "data"))
     return {
@@ -71,15 +73,21 @@ def write(path: str | os.PathLike[str], templates: Templates) -> Path:
             )
     titles = dict(zip(templates.samples, templates.titles, strict=True))
     with replacing(target) as part, uproot.recreate(part) as file:
-        for name, (region_name, sample, power) in histogram_names(templates).items():
+        for name, (region_name, sample, monomial) in histogram_names(templates).items():
             title = "all samples" if sample is None else titles[sample]
-            histogram = templates.histogram(sample, region_name, power)
-            file[name] = _labelled(histogram, templates.region(region_name), f"{title}, kappa^{power}")
+            histogram = templates.histogram(sample, region_name, monomial)
+            file[name] = _labelled(histogram, templates.region(region_name), f"{title}, {_power(templates, monomial)}")
         if templates.data is not None:
             folders = slugs(r.name for r in templates.regions)
             for region in templates.regions:
                 file[f"{folders[region.name]}/data"] = _labelled(_observed(templates.data, region), region, "data")
     return target
+
+
+def _power(templates: Templates, monomial: int) -> str:
+    """Return a monomial as words: kappa^2, kappa^1 kappa_nue^1; of the Standard Model the first coupling's power 0."""
+    factors = templates.monomials.factors(templates.monomials.exponents[monomial])
+    return " ".join(f"{name}^{power}" for name, power in factors) or f"{templates.monomials.parameters[0]}^0"
 
 
 def _labelled(histogram: bh.Histogram[Any], region: RegionBins, title: str) -> bh.Histogram[Any]:
@@ -92,7 +100,7 @@ def _labelled(histogram: bh.Histogram[Any], region: RegionBins, title: str) -> b
 
 
 def _tlatex(label: str) -> str:
-    """Return a label as ROOT writes its symbols: no dollars, `#` for a backslash, braces around what is raised."""
+    """Return a label as ROOT writes its symbols: no dollars, `#` for a backslash, braces around exponents."""
     plain = label.replace("$", "").replace(r"\,", " ").replace("\\", "#")
     return re.sub(r"([_^])([A-Za-z0-9])", r"\1{\2}", plain)
 

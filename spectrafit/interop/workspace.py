@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-# What a file must hold, for those that hold something else.
+# The needed content, for messages about files with other content.
 _NEEDED = "needs pyhf's JSON: an object with channels, observations, measurements and version"
 
 
@@ -137,7 +137,7 @@ class Observation(_Keys, frozen=True):
 
 
 class Setting(_Keys, frozen=True):
-    """What a measurement says of one parameter (or of all bins of one); what is left out keeps its default."""
+    """What a measurement says of one parameter (or of all bins of one); a missing key keeps its default."""
 
     name: str
     inits: list[Number] | None = None

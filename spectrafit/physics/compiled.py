@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def scalar(function: F) -> F:
     """Compile a function of numbers, for other compiled code to call; division by zero gives inf or NaN as in numpy."""
-    compiled: F = njit(error_model="numpy")(function)
+    compiled: F = njit(error_model="numpy", no_cfunc_wrapper=True, _nrt=False)(function)
     return compiled
 
 

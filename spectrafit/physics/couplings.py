@@ -241,7 +241,7 @@ class Monomials:
 
     @functools.cached_property
     def places(self) -> tuple[tuple[int, ...], ...]:
-        """(M, M): for monomials m and n, which of `products` their product is."""
+        """(M, M): for monomials m and n, the place of their product in `products`."""
         return tuple(tuple(self.products.index(_sum(a, b)) for b in self.exponents) for a in self.exponents)
 
     def __len__(self) -> int:

@@ -14,8 +14,9 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
+from numba import types
 
+from spectrafit.jit import kernel, loop
 from spectrafit.physics.compiled import plain
 from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM, SIN2_THETA_W, SIN2_THETA_W_MZ
 from spectrafit.physics.couplings import Coupling, FittedCoupling, Monomials
@@ -115,6 +116,8 @@ def weigh(
             _weigh_dipole(codes, energies, recoils, plan.flavours, plan.factors[row], out[0], out[row])
     else:
         bks = sm == "bks"
+        if bks:
+            _bks.prepare()
         _weigh(codes, energies, recoils, plan.flavours, plan.factors, plan.shifts, plan.degrees, bks, out)
     return out
 
@@ -135,7 +138,7 @@ def _alone(coupling: Coupling) -> tuple[FittedCoupling, ...]:
 def _plan(
     couplings: tuple[FittedCoupling, ...], sm: str, sin2_theta_w: float | None, sin2_theta_w_generated: float
 ) -> _Plan:
-    """Return what is the same for every block of events, worked out once."""
+    """Return the numbers that are the same for every block of events, worked out once."""
     flavours = _flavours(couplings, sm, sin2_theta_w, sin2_theta_w_generated)
     fitted = [c for c in couplings if c.carriers]
     exponents = Monomials.of(couplings).exponents
@@ -169,7 +172,7 @@ def _plan(
 
 
 def _dipole(coupling: Coupling) -> float:
-    """Return the magnetic cross section per unit of kappa over that of a weak coupling of 1."""
+    """Return the magnetic cross section per unit of kappa over the cross section of a weak coupling of 1."""
     return SIGMA_MAGNETIC / SIGMA_SM * coupling.scale if coupling.family == "dipole" else 0.0
 
 
@@ -207,7 +210,16 @@ def _flavours(
     return table
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+# Codes are of 32 or of 64 bits, energies in single or in double precision.
+_EVENTS = [
+    [types.Array(kind, 1, "C", readonly=True) for kind in (code, real, real)]
+    for code in (types.int32, types.int64)
+    for real in (types.float32, types.float64)
+]
+_FLOATS1, _FLOATS2, _FLOATS3 = (types.Array(types.float64, n, "C") for n in (1, 2, 3))
+
+
+@loop(*(types.void(*events, _FLOATS2, _FLOATS1, _FLOATS1, _FLOATS1) for events in _EVENTS))
 def _weigh_dipole(
     pdg: Integers, e_nu: Reals, t: Reals, flavours: Floats, factors: Floats, ones: Floats, moment: Floats
 ) -> None:
@@ -235,7 +247,20 @@ def _weigh_dipole(
         moment[i] = dipole * e * (e - k) / (k * bracket) if carries & inside(e, k) else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel(types.UniTuple(types.float64, 6)(types.int64, types.float64, types.float64, types.float64), optional=True)
+def _bks(pdg: int, e_nu: float, t: float, sin2_theta_w_mz: float) -> tuple[float, ...]:
+    """Return `bks_couplings` and `bks_factors`; a kernel of its own, because few weighings need it."""
+    left, right, slope = bks_couplings(pdg, t, sin2_theta_w_mz)
+    a, b, c = bks_factors(e_nu, t)
+    return left, right, slope, a, b, c
+
+
+@loop(
+    *(
+        types.void(*events, _FLOATS2, _FLOATS2, _FLOATS3, types.int64[::1], types.boolean, _FLOATS2)
+        for events in _EVENTS
+    )
+)
 def _weigh(
     pdg: Integers,
     e_nu: Reals,
@@ -269,8 +294,7 @@ def _weigh(
         # How far g_V goes when sin^2 theta_W moves: as at tree level, or with the factor of BKS in front of it.
         turn = 1.0
         if bks:
-            left, right, slope = bks_couplings(pdg[i], k, flavours[_ANGLE, at])
-            a, b, c = bks_factors(e, k)
+            left, right, slope, a, b, c = _bks(pdg[i], e, k, flavours[_ANGLE, at])
             turn = 0.5 * slope
         held = flavours[_HELD_CONSTANT, at] + flavours[_HELD_INVERSE_T, at] * per_t + flavours[_HELD_ANGLE, at] * turn
         left += held

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from spectrafit.inference.fitting.constraints import Constraints
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Limit
     from spectrafit.templates.templates import Templates
@@ -15,10 +16,17 @@ __all__ = ["alarms"]
 _BAD = 1e-4
 
 
-def alarms(best: FitResult, model: Model, templates: Templates, limit: Limit | None = None) -> list[str]:
+def alarms(
+    best: FitResult,
+    model: Model,
+    templates: Templates,
+    limit: Limit | None = None,
+    constraints: Constraints | None = None,
+) -> list[str]:
     """Return what stands above the tables.
 
-    A fit that is not valid or bad, the notes of the limit, what was left out or read twice, empty bins.
+    An invalid or bad fit, the notes of the limit, constraints that are noise of the simulation, files left out or read
+    twice, empty bins.
     """
     found = [] if best.valid else [f"The fit is not valid: {best.message}"]
     if best.goodness.p_value < _BAD:
@@ -28,6 +36,8 @@ def alarms(best: FitResult, model: Model, templates: Templates, limit: Limit | N
         )
     if limit is not None:
         found += [f"The limit: {note}" for note in limit.notes]
+    if constraints is not None:
+        found += constraints.alarms
     skipped = [f"{file} ({why})" for record in templates.inventories for file, why in record["skipped"]]
     if skipped:
         found.append(f"{len(skipped)} files were left out, and the exposure scaled to the rest: {', '.join(skipped)}")

@@ -87,7 +87,7 @@ def draw_contour(
     ConfigError, DataError
         As `spectrafit.report.figures.saving.save`.
     """
-    # matplotlib is half a second to import: only those who draw pay for it.
+    # matplotlib takes half a second to import: only drawing pays for it.
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
@@ -141,6 +141,5 @@ def draw_contour(
 def _label(name: str, couplings: Mapping[str, str], kappa_label: Any, mathtext: Any) -> str:
     """Return an axis label: the coupling in its unit with the parameter's name, or a nuisance in prior widths."""
     if name in couplings:
-        label = str(kappa_label(COUPLINGS[couplings[name]]))
-        return label if name == "kappa" else f"{name.replace('_', ' ')}: {label}"
+        return str(kappa_label(COUPLINGS[couplings[name]], name if len(couplings) > 1 else ""))
     return str(mathtext(f"{name.replace('_', ' ')} (nuisance parameter)"))

@@ -1,4 +1,4 @@
-"""A `Coverage` in, its figure out: how often each method's interval held the truth, against the true kappa."""
+"""Draws how often the interval of each method held the truth, against the true kappa."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def draw_coverage(path: str | os.PathLike[str], found: Coverage, *, coupling: st
     ConfigError, DataError
         As `spectrafit.report.figures.saving.save`.
     """
-    # matplotlib is half a second to import: only those who draw pay for it.
+    # matplotlib takes half a second to import: only drawing pays for it.
     from matplotlib.figure import Figure
 
     from spectrafit.physics.couplings import COUPLINGS

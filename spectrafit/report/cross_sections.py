@@ -1,4 +1,4 @@
-"""A flavour, an energy and moments in; tables and the figure of the cross sections and effective moments out.
+"""Makes the tables and the figure of the commands about cross sections and effective moments.
 
 What `spectrafit xsec` and `spectrafit moment` print and draw: the physics before any event.
 """

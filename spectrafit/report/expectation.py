@@ -1,4 +1,4 @@
-"""A `Model` and its fit in; expected events per sample and bin, with uncertainties before and after the fit, out."""
+"""Works out the expected events per sample and bin, with uncertainties before and after the fit."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import FitResult
@@ -24,10 +25,12 @@ class Expectation:
     ----------
     samples : (S,) tuple of str
     counts : (S, B) array
-        Events without the coupling (kappa = 0).
+        Events without any coupling (every kappa = 0).
     extra : (S, B) array
-        Events the coupling adds (or takes away) at `kappa`.
+        Events the couplings add (or take away) where the one of interest is at `kappa`, and the others at `others`.
     kappa : float
+    others : dict of str to float
+        The profiled couplings, refitted with the one of interest at `kappa`. Empty if there are none.
     variance : (B,) array
         Variance of the simulation at kappa = 0, events^2.
     before, after : (B, B) arrays
@@ -38,6 +41,7 @@ class Expectation:
     counts: Floats
     extra: Floats
     kappa: float
+    others: dict[str, float]
     variance: Floats
     before: Floats
     after: Floats
@@ -58,8 +62,11 @@ class Expectation:
 def expectation(model: Model, best: FitResult, *, kappa: float) -> Expectation:
     """Return what the model expects at the fitted nuisance parameters, without the coupling and with it at `kappa`."""
     off, on = best.values.copy(), best.values.copy()
-    if model.poi:
-        off[model.index(model.poi)], on[model.index(model.poi)] = 0.0, kappa
+    names = [name for name in model.couplings if name != model.poi]
+    refitted = fit(model, fixed={model.poi: kappa}, start=best.values) if names else best
+    others = {name: refitted.value(name) for name in names}
+    for name, value in {model.poi: kappa, **others}.items() if model.poi else ():
+        off[model.index(name)], on[model.index(name)] = 0.0, value
     counts = _by_sample(model, off)
     before, after = spread(model, best, off)
     return Expectation(
@@ -67,6 +74,7 @@ def expectation(model: Model, best: FitResult, *, kappa: float) -> Expectation:
         counts=np.array(list(counts.values())),
         extra=np.array(list(_by_sample(model, on).values())) - np.array(list(counts.values())),
         kappa=kappa,
+        others=others,
         variance=Likelihood(model).predict(off).variance,
         before=before,
         after=after,
@@ -76,10 +84,11 @@ def expectation(model: Model, best: FitResult, *, kappa: float) -> Expectation:
 def spread(model: Model, best: FitResult, values: Floats) -> tuple[Floats, Floats]:
     """Return the (B, B) covariances of the expected events at `values`, before and after the fit.
 
-    Linear in the nuisance parameters, whose (K, B) derivatives are central differences over one prior width. A
-    parameter without a prior counts with its fitted error in both.
+    The couplings stay where they are. Linear in the nuisance parameters, whose (K, B) derivatives are central
+    differences over one prior width. A parameter without a prior counts with its fitted error in both.
     """
-    moving = [i for i, p in enumerate(model.parameters) if p.name != model.poi and best.errors[i] > 0]
+    couplings = {model.poi, *model.couplings}
+    moving = [i for i, p in enumerate(model.parameters) if p.name not in couplings and best.errors[i] > 0]
     slopes = np.zeros((len(moving), model.n_bins))
     prior = np.zeros((len(moving), len(moving)))
     for row, i in enumerate(moving):

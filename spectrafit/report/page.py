@@ -1,4 +1,4 @@
-"""Headline, figures and tables in; one self-contained HTML page out, for the screen and for paper."""
+"""Writes one self-contained HTML page of a headline, figures and tables, for the screen and for paper."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Picture", "Section", "page", "symbols"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A figure as PNG with its caption; `width` in inches is what it was drawn for."""
+    """A figure as PNG with its caption, drawn for a `width` in inches."""
 
     png: bytes
     caption: str
@@ -24,7 +24,7 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Section:
-    """A heading with what stands under it: pictures, then tables, then a text shown as it is (folded away)."""
+    """A heading with its content: pictures, then tables, then a plain text (folded away)."""
 
     title: str
     pictures: tuple[Picture, ...] = ()
@@ -83,7 +83,7 @@ def page(
 
     Parameters
     ----------
-    title, byline : name of the analysis, and when and with what it was made.
+    title, byline : name of the analysis, and its date and program version.
     headline : the result, as HTML.
     meaning : what the result means, in one line.
     sections : what follows, in order.

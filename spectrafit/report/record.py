@@ -1,4 +1,4 @@
-"""The nouns of a finished analysis in; what `result.json` holds, as plain values, out."""
+"""Collects the results of an analysis as the plain values that `result.json` holds."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ import numpy as np
 from spectrafit.config import digest
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.alarms import alarms
+from spectrafit.report.couplings import coupling_rows, monomial_sums
 from spectrafit.report.tables import nuisance_rows
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
+    from spectrafit.inference.fitting.constraints import Constraints
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Impact, Limit, Profile
     from spectrafit.templates.templates import Templates
@@ -48,12 +50,15 @@ def record(
     limit: Limit,
     profile: Profile,
     impacts: Sequence[Impact],
+    constraints: Constraints | None = None,
 ) -> dict[str, Any]:
     """Return what `result.json` holds, as plain values: limit, best fit, nuisances, yields, fit status, provenance.
 
-    Numbers that are not finite become None.
+    Numbers that are not finite become None, and so are the constraints without noise of templates without cells.
     """
     coupling = COUPLINGS[model.coupling]
+    couplings = coupling_rows(analysis, model, best, impacts, limit)
+    carriers = next(c.carriers for c in analysis.fitted_couplings if c.parameter == model.poi)
     names = list(dict.fromkeys(component.sample for component in model.components))
     best_fit: dict[str, Any] = {
         "kappa": best.kappa,
@@ -65,16 +70,21 @@ def record(
     }
     content = {
         "title": analysis.title,
-        "alarms": alarms(best, model, templates, limit),
+        "alarms": alarms(best, model, templates, limit, constraints),
         "coupling": {
             "name": coupling.name,
             "symbol": coupling.symbol,
             "unit": coupling.unit,
-            "carriers": analysis.coupling_options.carriers or coupling.carriers,
+            "parameter": model.poi,
+            "carriers": carriers,
         },
+        "couplings": couplings,
+        "monomials": monomial_sums(templates),
         "limit": limit.summary() | {"symbol": coupling.symbol},
         "best_fit": best_fit,
         "nuisances": nuisance_rows(model, best, impacts),
+        "constraints": None if constraints is None else constraints.summary(),
+        "smoothing": templates.smoothing,
         "error_budget": {impact.name: impact.size for impact in impacts if impact.group},
         "correlation": {"parameters": list(best.names), "matrix": best.correlation},
         "fit": {
@@ -129,7 +139,7 @@ def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON knows it: arrays as lists, nouns as objects, what is not finite as None."""
+    """Return a value as JSON knows it: arrays as lists, nouns as objects, numbers that are not finite as None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""Results in, tables out: of text, so that the same rows stand in the terminal and on the page."""
+"""Makes tables of results. Their cells are text, so that the terminal and the page show the same rows."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from spectrafit.config import Analysis
+    from spectrafit.inference.fitting.constraints import Constraints
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Impact, Limit
     from spectrafit.report.expectation import Expectation
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Table",
     "budget_table",
+    "constraints_table",
     "inventory_table",
+    "kappa_unit",
     "limits_table",
     "nuisance_rows",
     "nuisance_table",
@@ -100,7 +103,7 @@ def kappa_unit(coupling: str) -> str:
 
 
 def result_table(best: FitResult, limit: Limit) -> Table:
-    """Return what was found: the limit with what it means, the best fit and whether to believe it."""
+    """Return the table of the result: the limit and its meaning, the best fit and its validity."""
     unit = f" {limit.unit}" if limit.unit else ""
     error = f" ± {limit.error:.1g}" if limit.error > 0 else ""
     error += f" ± {limit.simulation_error:.1g} (simulation)" if limit.simulation_error > 0 else ""
@@ -121,10 +124,16 @@ def result_table(best: FitResult, limit: Limit) -> Table:
         rows.append(("toys", str(limit.ledger)))
     second = len(rows)
     if best.poi:
-        rows.append(("best fit kappa", f"{quantity(best.kappa, best.kappa_error)} {kappa_unit(best.coupling)}".strip()))
+        rows.append(
+            (f"best fit {best.poi}", f"{quantity(best.kappa, best.kappa_error)} {kappa_unit(best.coupling)}".strip())
+        )
         if best.poi in best.minos:
             low, high = best.minos[best.poi]
             rows.append(("  MINOS", f"{low:+.3g} {high:+.3g}"))
+    for name, coupling in best.couplings.items():
+        if name != best.poi:
+            found = f"{quantity(best.value(name), best.error(name))} {kappa_unit(coupling)}".strip()
+            rows.append((f"  {name}, profiled", found))
     rows.append(("data", "Asimov (the expectation itself)" if best.asimov else "observed"))
     rows.append(("goodness of fit", str(best.goodness)))
     state = "valid" if best.valid else f"NOT VALID: {best.message}"
@@ -133,7 +142,7 @@ def result_table(best: FitResult, limit: Limit) -> Table:
 
 
 def limits_table(limits: Sequence[Limit]) -> Table:
-    """Return limits by several methods side by side, each with its own error and what it would be expected to be."""
+    """Return limits by several methods side by side, each with its own error and its expectation."""
     sizes = [abs(limit.value) for limit in limits if math.isfinite(limit.value) and limit.value != 0]
     power = math.floor(math.log10(max(sizes))) if sizes else 0
     power = 0 if -3 < power < 4 else power
@@ -164,11 +173,14 @@ def limits_table(limits: Sequence[Limit]) -> Table:
 
 
 def nuisance_rows(model: Model, best: FitResult, impacts: Sequence[Impact]) -> list[dict[str, Any]]:
-    """Return, per parameter but kappa, what `result.json` keeps: prior, fit, pull, constraint and impact on kappa."""
+    """Return, per nuisance parameter, what `result.json` keeps: prior, fit, pull, constraint and impact on kappa.
+
+    Couplings are no nuisances, whether they are of interest or profiled.
+    """
     moves = {impact.name: impact for impact in impacts if not impact.group}
     rows = []
     for i, parameter in enumerate(model.parameters):
-        if parameter.name == model.poi:
+        if parameter.name == model.poi or parameter.name in model.couplings:
             continue
         move = moves.get(parameter.name)
         rows.append(
@@ -197,7 +209,7 @@ def nuisance_table(model: Model, best: FitResult, impacts: Sequence[Impact]) -> 
     rows.sort(key=lambda row: -max(abs(row["impact_up"]), abs(row["impact_down"])))
     unit = kappa_unit(best.coupling)
     return Table(
-        title=f"Nuisance parameters, impact on kappa in {unit}" if unit else "Nuisance parameters",
+        title=f"Nuisance parameters, impact on {best.poi} in {unit}" if unit else "Nuisance parameters",
         columns=("parameter", "group", "constraint", ">fitted", ">pull", ">post / prior", ">impact up", ">impact down"),
         rows=tuple(
             (
@@ -215,12 +227,30 @@ def nuisance_table(model: Model, best: FitResult, impacts: Sequence[Impact]) -> 
     )
 
 
+def constraints_table(found: Constraints) -> Table:
+    """Return how far each nuisance is constrained, as fitted and without the noise of the simulation."""
+    return Table(
+        title="Expected constraints, and what of them is noise of the simulation",
+        columns=("parameter", ">post / prior", ">without noise", ">noise", "mostly of"),
+        rows=tuple(
+            (
+                one.parameter,
+                f"{one.naive:.3f}",
+                f"{one.corrected:.3f} ± {one.uncertainty:.3f}",
+                f"{100 * one.noise:.1f} %" + (" !" if one.alarm else ""),
+                ", ".join(f"{name} {100 * share:.0f} %" for name, share in list(one.samples.items())[:2]),
+            )
+            for one in found
+        ),
+    )
+
+
 def budget_table(best: FitResult, impacts: Sequence[Impact]) -> Table:
     """Return what the error of kappa is made of: groups of nuisances, statistics of simulation and data."""
     groups = [(i.name, f"{i.size:.3g}", f"{100 * i.size / best.kappa_error:.0f} %") for i in impacts if i.group]
     total = ("all", f"{best.kappa_error:.3g}", "100 %")
     return Table(
-        title=f"Error of kappa in {unit}" if (unit := kappa_unit(best.coupling)) else "Error of kappa",
+        title=f"Error of {best.poi} in {unit}" if (unit := kappa_unit(best.coupling)) else "Error of kappa",
         columns=("from", ">size", ">of the whole"),
         rows=(*groups, total),
         rules=(len(groups),),
@@ -263,7 +293,7 @@ def yields_table(expected: Expectation, model: Model, coupling_at: str) -> Table
 
 
 def sources_table(templates: Templates) -> Table:
-    """Return what the templates were filled from: per sample files, entries, exposure, and what was left out."""
+    """Return the inputs of the templates: per sample its files, entries, exposure, and the files left out."""
     rows = []
     for record in templates.inventories:
         dropped = record["dropped"]
@@ -301,7 +331,7 @@ def sources_table(templates: Templates) -> Table:
 
 
 def inventory_table(analysis: Analysis, *, skip_bad_files: bool = False) -> Table:
-    """Open every file an analysis names and return what is in them; no event is read.
+    """Open every file that an analysis names and return its contents as a table; no event is read.
 
     Raises
     ------

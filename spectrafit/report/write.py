@@ -17,19 +17,23 @@ import numpy as np
 from spectrafit.config import inputs_of
 from spectrafit.errors import ConfigError
 from spectrafit.inference.assemble import as_fitted, assemble
-from spectrafit.inference.fitting.fit import impacts as all_impacts
+from spectrafit.inference.fitting.constraints import Constraints
+from spectrafit.inference.fitting.constraints import constraints as all_constraints
 from spectrafit.inference.fitting.fit import profile as scan_profile
+from spectrafit.inference.fitting.impacts import impacts as all_impacts
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.interop import root
 from spectrafit.output import publishing, refuse_inputs, slug
 from spectrafit.physics.couplings import COUPLINGS, Coupling
 from spectrafit.report.alarms import alarms
+from spectrafit.report.couplings import couplings_table, monomials_table, profiled, title
 from spectrafit.report.expectation import Expectation, expectation
 from spectrafit.report.page import Picture, Section, page, symbols
 from spectrafit.report.record import record
 from spectrafit.report.tables import (
     Table,
     budget_table,
+    constraints_table,
     nuisance_table,
     result_table,
     sources_table,
@@ -68,7 +72,7 @@ def write(
     ----------
     directory : folder to write to, made if missing. What an earlier run wrote there is replaced, once all of the new
         is there; other files are left alone.
-    analysis, templates, best, limit : what was fitted and found.
+    analysis, templates, best, limit : the analysis and its results.
     model : the model that was fitted; assembled here if not given, which needs its data to be those of `analysis`.
     profile : the profile in kappa; made here if not given.
     figures : off leaves out the figures, in the folder and on the page.
@@ -91,22 +95,25 @@ def write(
     curve = profile or _profile(model, best, limit)
     impacts = all_impacts(model, best)
     expected = expectation(_as_shown(analysis, templates, model), best, kappa=limit.kappa)
-    result = record(analysis, templates, model, best, limit, curve, impacts)
+    constraints = None if templates.cells is None else all_constraints(model, templates)
+    result = record(analysis, templates, model, best, limit, curve, impacts, constraints)
     refuse_inputs(target / "templates.root", inputs_of(analysis))
     with publishing(target, names=_PARTS, remedy="no half-made result is left") as staged:
         pictures: dict[str, Picture] = {}
         if figures:
             pictures = _draw(staged / "figures", analysis, templates, model, best, curve, limit, expected, impacts)
         root.write(staged / "templates.root", _as_written(analysis, templates, model))
-        text = _page(analysis, templates, model, best, limit, expected, impacts, result, pictures)
+        text = _page(analysis, templates, model, best, limit, expected, impacts, constraints, result, pictures)
         (staged / "index.html").write_text(text, encoding="utf-8")
         (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return target
 
 
 def _fitted(analysis: Analysis, templates: Templates, best: FitResult) -> Model:
-    """Return the model a fit was made of: assembled again, and refused if the fit's minimum is not there."""
+    """Return the model a fit was made of: assembled again, and refused if the fit's minimum is elsewhere."""
     model = assemble(analysis, templates, unblind=not best.asimov)
+    if best.poi in model.couplings:
+        model = model.with_interest(best.poi)
     if model.names != best.names or abs(Likelihood(model).two_nll(best.values) - best.two_nll) > 1e-6 * (
         1 + abs(best.two_nll)
     ):
@@ -129,7 +136,8 @@ def _as_shown(analysis: Analysis, templates: Templates, model: Model) -> Model:
     if model.n_bins == templates.n_bins:
         return model
     options = msgspec.structs.replace(analysis.fit, terms="shape+norm")
-    return assemble(msgspec.structs.replace(analysis, fit=options), templates, unblind=not model.asimov)
+    shown = assemble(msgspec.structs.replace(analysis, fit=options), templates, unblind=not model.asimov)
+    return shown.with_interest(model.poi) if model.poi in shown.couplings else shown
 
 
 def _as_written(analysis: Analysis, templates: Templates, model: Model) -> Templates:
@@ -149,7 +157,7 @@ def _draw(
     expected: Expectation,
     impacts: Sequence[Impact],
 ) -> dict[str, Picture]:
-    # matplotlib is half a second to import: only those who draw pay for it.
+    # matplotlib takes half a second to import: only drawing pays for it.
     from spectrafit.report.figures import draw, look
     from spectrafit.report.figures.saving import carried
 
@@ -158,7 +166,7 @@ def _draw(
     taken: set[str] = set()
     with look():
         for drawing in draw(analysis, templates, model, best, profile, limit, expected, impacts):
-            # Regions have any name: that of a file is a safe one, and no two figures share it.
+            # Regions have any name: the file gets a safe name that no other figure has.
             name = slug(drawing.name)
             while name.lower() in taken:
                 name += "_2"
@@ -181,6 +189,7 @@ def _page(
     limit: Limit,
     expected: Expectation,
     impacts: Sequence[Impact],
+    constraints: Constraints | None,
     result: Mapping[str, Any],
     pictures: Mapping[str, Picture],
 ) -> str:
@@ -198,12 +207,24 @@ def _page(
         ("templates", provenance["templates_digest"]),
         ("seeds", ", ".join(f"{name} {seed}" for name, seed in provenance["seeds"].items())),
     ]
-    at = f"{coupling.symbol} = {limit.value:.4g} {coupling.unit}".strip()
+    at = f"{title(model.couplings, model.poi)}, {coupling.symbol} = {limit.value:.4g} {coupling.unit}".strip()
+    at = ", ".join([at, *(f"{name} = {value:.4g}" for name, value in expected.others.items())])
+    couplings = (couplings_table(result["couplings"]),) if len(result["couplings"]) > 1 else ()
     sections = [
-        Section(title="Result", tables=(result_table(best, limit),)),
-        Section(title="Spectra", pictures=spectra, tables=(yields_table(expected, model, f"{coupling.title}, {at}"),)),
+        Section(title="Result", tables=(result_table(best, limit), *couplings)),
         Section(
-            title="Fit", pictures=fitted, tables=(nuisance_table(model, best, impacts), budget_table(best, impacts))
+            title="Spectra",
+            pictures=spectra,
+            tables=(yields_table(expected, model, at), monomials_table(result["monomials"])),
+        ),
+        Section(
+            title="Fit",
+            pictures=fitted,
+            tables=(
+                nuisance_table(model, best, impacts),
+                *([] if constraints is None else [constraints_table(constraints)]),
+                budget_table(best, impacts),
+            ),
         ),
         Section(title="Input", pictures=responses, tables=tuple(_input_tables(templates))),
         Section(
@@ -216,13 +237,14 @@ def _page(
         Section(title="Configuration, resolved", text=json.dumps(provenance["configuration"], indent=1)),
     ]
     data = "expectation without the coupling (blinded)" if model.asimov else "observed data"
+    how = f"{100 * limit.level:g} % CL, {limit.sides}-sided, {limit.method}"
     return page(
         analysis.title or Path(analysis.path).stem,
         f"spectrafit {version('spectrafit-numm')}, {provenance['made'][:16].replace('T', ' ')} UTC",
-        _headline(coupling, limit),
-        f"{100 * limit.level:g} % CL, {limit.sides}-sided, {limit.method}; {data}",
+        _headline(coupling, limit, model.poi if len(model.couplings) > 1 else ""),
+        "; ".join(word for word in (how, profiled(model.couplings, model.poi), data) if word),
         sections,
-        alarms=alarms(best, model, templates, limit),
+        alarms=alarms(best, model, templates, limit, constraints),
     )
 
 
@@ -239,14 +261,23 @@ def _input_tables(templates: Templates) -> list[Table]:
                 ),
             )
         )
+    if templates.smoothing:
+        rows = tuple(
+            (*(str(found[key]) for key in ("parameter", "sample", "region", "cells")), f"{found['noise']:.2g}")
+            for found in templates.smoothing
+        )
+        columns = ("parameter", "sample", "region", ">cells", ">noise / prior")
+        tables.append(Table(title='Grids of smooth = "auto"', columns=columns, rows=rows))
     if templates.pruned:
         rows = tuple(tuple(str(value) for value in record.values()) for record in templates.pruned)
         tables.append(Table(title="Pruned", columns=tuple(templates.pruned[0]), rows=rows))
     return tables
 
 
-def _headline(coupling: Coupling, limit: Limit) -> str:
+def _headline(coupling: Coupling, limit: Limit, parameter: str) -> str:
+    """Return the limit as the page's headline, with the parameter's name where there are several couplings."""
     symbol, unit = symbols(coupling.symbol), symbols(coupling.unit)
+    symbol += f" ({parameter})" if parameter else ""
     upper = f"{_scientific(limit.value)} {unit}"
     if limit.empty:
         return f"no {symbol} ≥ {upper} is allowed: empty interval"

@@ -1,1 +1,1 @@
-"""From events or tables to templates: observables, regions, the fill, cells, systematics and what is kept on disk."""
+"""From events or tables to templates: observables, regions, the fill, cells, systematics and the files on disk."""

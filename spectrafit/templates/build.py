@@ -123,7 +123,7 @@ def _fill(
     left_out: Mapping[str, str] | None,
     progress: bool,
 ) -> Cells:
-    """Fill from all files, or (`left_out` not None) from those that can be read and are not left out."""
+    """Fill from all files, or (`left_out` not None) from all readable files that are not left out."""
     begun = time.perf_counter()
     inputs = survey(analysis, left_out)
     scanned = time.perf_counter()
@@ -257,12 +257,12 @@ def _refuse_nothing(
         if kept and not counted and not any(sample.entries[mine].any() for sample in cells.expected):
             raise DataError(
                 f"{analysis.path}: region {region.name!r}: none of {kept} entries falls into its bins; check the units"
-                f" of what {' and '.join(region.observables)} is made of, under columns, the edges and the cut"
+                f" of the columns that make {' and '.join(region.observables)}, under columns, the edges and the cut"
             )
 
 
 def _inventory(one: Input, added: Mapping[Key, ChunkSums], outliers: list[str]) -> dict[str, Any]:
-    """Return what was read of a sample, with the bins that one event dominates, as plain values."""
+    """Return the record of a sample's inputs, with the bins that one event dominates, as plain values."""
     inventory, sample = one.inventory, one.plan.sample
     named = Counter((chunk.file, chunk.tree) for chunk in inventory.chunks if chunk.start == 0)
     report = added[sample.name, one.plan.stands_for].report

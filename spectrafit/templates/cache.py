@@ -1,7 +1,7 @@
 """The cache of columns: a second build maps Feather files of the first one and reads no ntuple.
 
 Each chunk is two files: ``<key>.arrow`` holds the columns, uncompressed, as any Arrow library reads them;
-``<key>.json`` says what they were made from and their checksum. What was made from other files or another sample set is
+``<key>.json`` says what they were made from and their checksum. Columns made from other files or another sample set are
 stale, what does not add up is damaged; either is read again from the ntuple and replaced, never used.
 """
 
@@ -18,13 +18,14 @@ from typing import Any
 import awkward as ak
 import msgspec
 import numpy as np
-from numba import njit, types
+from numba import types
 from numpy.typing import NDArray
 
 from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import DAMAGE, ConfigError
 from spectrafit.events.read import read_columns
 from spectrafit.events.schema import CANONICAL, READING, Chunk, DropReport, FileIdentity
+from spectrafit.jit import loop
 from spectrafit.output import replacing
 from spectrafit.templates.configuration import VERSION
 
@@ -61,7 +62,7 @@ def fetch(
     chunk, sample_set, sample
         As `spectrafit.events.read.read` takes them.
     columns : sequence of str
-        Names of what is needed; nothing else is returned or kept.
+        Names of the needed columns; no other column is returned or kept.
     identities : sequence of FileIdentity
         Of the chunk's file and its friends: what the cached columns must have been made from.
     folder : Path or None
@@ -76,7 +77,7 @@ def fetch(
     hit : bool
         Whether the ntuple was left alone.
     """
-    # The canonical columns in use decide which entries are sound, so they are part of what a chunk is.
+    # The canonical columns in use decide which entries are sound, so they are part of a chunk's identity.
     canonical = tuple(name for name in CANONICAL if name in columns)
     if folder is None:
         found, report = read_columns(chunk, sample_set, sample, columns=canonical, extra=columns)
@@ -172,7 +173,7 @@ def _made_from(
 
 
 def _modified(path: str) -> int | None:
-    """Return when a file was last written to, ns: what is changed in place keeps its size and UUID. None if remote."""
+    """Return when a file was last written to, ns: a file changed in place keeps its size and UUID. None if remote."""
     return None if "://" in path else Path(path).stat().st_mtime_ns
 
 
@@ -181,10 +182,10 @@ def _source(chunk: Chunk) -> dict[str, Any]:
 
 
 def _facts(stem: Path, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what is said of a cached chunk, or None if there is none or it is stale."""
+    """Return the facts about a cached chunk, or None if it is missing or stale."""
     try:
         facts: Any = json.loads(stem.with_suffix(".json").read_bytes())
-        # What is damaged is read again, as what is stale: the facts have a checksum of their own.
+        # Damaged facts are read again, like stale ones: they have a checksum of their own.
         if facts.pop("seal") != _seal(facts):
             return None
         return facts if facts["made_from"] == json.loads(json.dumps(made_from)) else None
@@ -193,7 +194,7 @@ def _facts(stem: Path, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _seal(facts: Mapping[str, Any]) -> str:
-    """Return a checksum of what is said of a cached chunk."""
+    """Return a checksum of the facts about a cached chunk."""
     return hashlib.blake2b(json.dumps(facts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
@@ -250,7 +251,7 @@ def _checksum(content: NDArray[np.uint8]) -> str:
 _WORDS = types.Array(types.uint64, 1, "C", readonly=True)
 
 
-@njit(types.UniTuple(types.uint64, 2)(_WORDS), cache=True, nogil=True)
+@loop(types.UniTuple(types.uint64, 2)(_WORDS))
 def _fletcher(words: Any) -> Any:
     """Return Fletcher's two sums, modulo 2^64: the second sees the order."""
     first, second = np.uint64(1), np.uint64(0)

@@ -1,8 +1,8 @@
 """`Cells`: the outcome of the one pass over the events, before anything is made of it.
 
-Per region they keep every cell with flow; per sample the sums, squares and entries; per systematic what was added up
+Per region they keep every cell with flow; per sample the sums, squares and entries; per systematic its sums
 for it, unreduced, with the noise that the simulation gives to it. Cells add up, they merge into coarser bins exactly,
-and they are what is saved. `spectrafit.templates.templates.vary` makes templates of them.
+and they are saved to disk. `spectrafit.templates.templates.vary` makes templates of them.
 
 Letters: F cells of all regions with flow, B bins without, S samples of the expectation, M monomials of the couplings,
 Q products of two monomials, R rows of one systematic, D deviations.
@@ -42,7 +42,7 @@ class EffectCells:
         covariance.
     noise : (R, Q, F) array
         Variance that the simulation gives to the change of each row: per cell the sum over events of the squared change
-        of what the event adds there. One row for universes, their mean; for a flux bin the squares of its events, which
+        of the event's contribution. One row for universes, their mean; for a flux bin the squares of its events, which
         are the noise of a change by 100 %.
     half : (1, Q, F) or (0, Q, F) array
         The same for half the difference of the rows at +1 and -1, where there is such a pair.
@@ -89,7 +89,7 @@ class SampleCells:
     name, role, title : str
         `role` is "signal", "background" or "data".
     stands_for : str
-        Its own name, or that of the sample for which it stands as a shifted ntuple set.
+        Its own name, or the name of the sample for which it stands as a shifted ntuple set.
     sums : (M, F) array
         Expected events; monomial m multiplies the couplings' values as it says.
     squares : (Q, F) array
@@ -171,7 +171,7 @@ class Cells:
     tables : mapping of a systematic's key to mapping of sample set to (D, J) array
         Relative changes of the flux bins.
     inventories : tuple of mapping
-        Per ntuple sample what was read; see `Templates`.
+        Per ntuple sample its inputs; see `Templates`.
     configuration : mapping
         What of the analysis shaped the cells, and the templates made of them, as plain values.
     version : str
@@ -214,7 +214,7 @@ class Cells:
 
     @property
     def stand_ins(self) -> Mapping[tuple[str, str], SampleCells]:
-        """Shifted ntuple sets, by their name and that of the sample each stands for."""
+        """Shifted ntuple sets, by their name and the name of the sample each stands for."""
         return {(s.name, s.stands_for): s for s in self.samples if s.name != s.stands_for}
 
     @property
@@ -245,7 +245,7 @@ class Cells:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of what the cells are made from: configuration, files (not where they lie), edges and version."""
+        """SHA-256 of the inputs of the cells: configuration, files (not where they lie), edges and version."""
         files = [[[f["size"], f["uuid"], f["entries"]] for f in inventory["files"]] for inventory in self.inventories]
         content: list[Any] = [self.configuration, list(self.configuration.get("systematics", ())), files, self.version]
         edges = [region.plain()["axes"] for region in self.regions]
@@ -290,7 +290,7 @@ class Cells:
         return replace(sample, effects=effects)
 
     def without_tables(self) -> Cells:
-        """Return what was filled from events alone, without counts, covariances from files and flux tables."""
+        """Return the part filled from events, without counts, covariances from files and flux tables."""
         samples = tuple(sample for sample in self.samples if not sample.tabulated)
         return replace(self, samples=samples, fractions={}, tables={})
 
@@ -325,7 +325,7 @@ class Cells:
         return f"Cells: {self}\n" + columns(self._rows())
 
     def __str__(self) -> str:
-        """Say in one line what is inside."""
+        """Return a line about the content."""
         entries = sum(int(sample.entries.sum()) for sample in self.samples)
         keys = dict.fromkeys(key for sample in self.samples for key in sample.effects)
         return (

@@ -1,4 +1,4 @@
-"""What of an analysis its cells and templates depend on, as plain values that can be kept and compared."""
+"""The part of an analysis that its cells and templates depend on, as plain values to keep and compare."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from spectrafit.templates.systematics import EFFECTS, effects
 __all__ = ["VERSION", "configuration", "differing_key", "of_the_fill"]
 
 VERSION = version("spectrafit-numm")
-"""Of spectrafit: part of what templates and caches are made from. Looked up once, which takes a millisecond."""
+"""Of spectrafit: part of the identity of templates and caches. Looked up once, which takes a millisecond."""
 
 # Keys of an analysis that act on filled templates or after them, and what only says where files lie.
 _AFTER = ("title", "coupling", "counts", "normalise", "data", "fit", "limit", "samples", "path")
@@ -42,7 +42,7 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     }
     for sample_set in plain["sample_sets"].values():
         for sample in sample_set["samples"]:
-            # A generator's recipe says how the files came to be; the files' own identities say what is in them.
+            # A generator's recipe says how the files came to be; the files' own identities describe their content.
             for key in ("title", "generate"):
                 del sample[key]
     for region in plain["regions"]:

@@ -1,4 +1,4 @@
-"""What every kind of systematic has in common: what it adds up per block of events, and what becomes of the sums.
+"""The interface of every kind of systematic: the sums it fills per block of events, and the templates it makes.
 
 Letters: N events of a block, F cells (with flow), B bins, R rows, S samples, M monomials of the couplings, Q products
 of two monomials.
@@ -170,7 +170,7 @@ class Effect:
         return ()
 
     def add(self, block: Block, found: Gathered | None) -> Gathered:
-        """Add a block of events to what was found (None at first) and return it."""
+        """Add a block of events to the running sums (None at first) and return them."""
         raise TypeError(f"{type(self).__name__} is made of other sums than its own")
 
     def cells(self, found: Gathered, scale: float) -> EffectCells:
@@ -203,7 +203,7 @@ class Effect:
         return config.chosen(self.systematic.samples, samples)
 
     def sums(self, cells: Cells) -> Mapping[int, EffectCells]:
-        """Return what it added up, by the position of the sample in the expectation."""
+        """Return its sums, by the position of the sample in the expectation."""
         return {at: s.effects[self.key] for at, s in enumerate(cells.expected) if self.key in s.effects}
 
     def at_sigmas(self, cells: Cells, sigmas: Sequence[float]) -> Shifts:

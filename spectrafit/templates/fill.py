@@ -8,9 +8,9 @@ events, so equal input gives equal bits.
 Letters: N events, F cells of all regions with flow, M monomials of the couplings, Q products of two monomials,
 V variations, U universes, J flux bins. `coefficients`, (M, N), multiply an event's weight; `places`, (M, M), says which
 of the Q products the monomials m and n make. Noise is the variance that the simulation gives to a change: the sum over
-events of the squared change of what the event adds to a cell.
+events of the squared change of the event's contribution to a cell.
 
-All kernels are serial and release the GIL; their signatures are eager, so that nothing is compiled twice.
+All kernels are serial and release the GIL; each is compiled when it is first called.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from numba import njit, types
 from numpy.typing import NDArray
 
 from spectrafit.arraytypes import Floats, Integers, Places
+from spectrafit.jit import KERNEL, loop
 from spectrafit.physics.couplings import Monomials
 from spectrafit.random import normal
 
@@ -44,7 +45,7 @@ __all__ = [
 
 # Lookup-table cells per axis: 4096 int32 fit the first-level cache with room for the columns.
 _TABLE = 4096
-# Input arrays may be read-only (a memory-mapped cache); what is written to is always the caller's own.
+# Input arrays may be read-only (a memory-mapped cache); output arrays are always the caller's own.
 _IN1, _IN2 = (types.Array(types.float64, n, "C", readonly=True) for n in (1, 2))
 # Branches are single precision as often as not; all arithmetic is double.
 _REALS = (_IN1, types.Array(types.float32, 1, "C", readonly=True))
@@ -52,7 +53,6 @@ _IN2_SINGLE = types.Array(types.float32, 2, "C", readonly=True)
 _CELLS, _OUT_CELLS = types.Array(types.int32, 1, "C", readonly=True), types.int32[::1]
 _PLACES = types.Array(types.int64, 2, "C", readonly=True)
 _OUT1, _OUT2, _OUT3 = (types.Array(types.float64, n, "C") for n in (1, 2, 3))
-_FLAGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,7 +144,7 @@ def number(axis: AxisIndex, values: NDArray[Any], stride: int, cells: Places) ->
         _number_regular(values, axis.lowest, axis.width, axis.bins, stride, cells)
 
 
-@njit([types.void(x, types.float64, types.float64, types.int64, types.int64, _OUT_CELLS) for x in _REALS], **_FLAGS)
+@loop(*(types.void(x, types.float64, types.float64, types.int64, types.int64, _OUT_CELLS) for x in _REALS))
 def _number_regular(values: Any, lowest: Any, width: Any, bins: Any, stride: Any, cells: Any) -> None:
     for i in range(values.size):
         # The same three roundings as boost-histogram's regular axis: difference, quotient, product.
@@ -155,7 +155,7 @@ def _number_regular(values: Any, lowest: Any, width: Any, bins: Any, stride: Any
         cells[i] += stride * place
 
 
-@njit([types.void(x, _IN1, _CELLS, types.float64, types.float64, types.int64, _OUT_CELLS) for x in _REALS], **_FLAGS)
+@loop(*(types.void(x, _IN1, _CELLS, types.float64, types.float64, types.int64, _OUT_CELLS) for x in _REALS))
 def _number_variable(values: Any, edges: Any, table: Any, lowest: Any, scale: Any, stride: Any, cells: Any) -> None:
     bins = edges.size - 1
     highest = edges[bins]
@@ -173,7 +173,7 @@ def _number_variable(values: Any, edges: Any, table: Any, lowest: Any, scale: An
         cells[i] += stride * np.int64(place)
 
 
-@njit([types.void(_CELLS, x, _IN2, _PLACES, _OUT2) for x in _REALS], **_FLAGS)
+@loop(*(types.void(_CELLS, x, _IN2, _PLACES, _OUT2) for x in _REALS))
 def add_events(cells: Any, weight: Any, coefficients: Any, places: Any, table: Any) -> None:
     """Add the nominal weights, their squares by products of monomials, and the entries.
 
@@ -230,7 +230,7 @@ def products_of(coefficients: Floats, places: Integers) -> Floats:
     return result
 
 
-@njit(types.void(_IN2, _PLACES, _OUT2), **_FLAGS)
+@loop(types.void(_IN2, _PLACES, _OUT2))
 def _products(coefficients: Any, places: Any, result: Any) -> None:
     count = coefficients.shape[0]
     result[:] = 0.0
@@ -241,7 +241,7 @@ def _products(coefficients: Any, places: Any, result: Any) -> None:
                 result[i, q] += coefficients[m, i] * coefficients[n, i]
 
 
-@njit(types.void(_CELLS, _IN1, _IN2, types.int64, _OUT3), **_FLAGS)
+@loop(types.void(_CELLS, _IN1, _IN2, types.int64, _OUT3))
 def add_counts(cells: Any, weight: Any, coefficients: Any, row: Any, sums: Any) -> None:
     """Add the weights of every monomial alone to one row of `sums`, (F, R, M): one shifted set of cells."""
     if coefficients.shape[0] == 2:
@@ -259,7 +259,7 @@ def add_counts(cells: Any, weight: Any, coefficients: Any, row: Any, sums: Any) 
                 sums[c, row, m] += weight[i] * coefficients[m, i]
 
 
-@njit(types.void(_CELLS, _IN1, _IN1, _IN2, _IN2, _IN2, types.int64, types.int64, _OUT3, _OUT3, _OUT3), **_FLAGS)
+@loop(types.void(_CELLS, _IN1, _IN1, _IN2, _IN2, _IN2, types.int64, types.int64, _OUT3, _OUT3, _OUT3))
 def add_weights(
     cells: Any,
     weight: Any,
@@ -325,7 +325,7 @@ def add_weights(
 
 # Only the order of additions within this sum is left to the compiler, which then takes several universes at once. It is
 # made in the precision of the ratios: noise need not be known better.
-@njit(fastmath={"reassoc", "nsz"}, **_FLAGS)
+@njit(**{**KERNEL, "no_cpython_wrapper": True}, fastmath={"reassoc", "nsz"})
 def _squared_distance(row: Any, one: Any) -> Any:
     total = one - one
     for u in range(row.size):
@@ -333,7 +333,8 @@ def _squared_distance(row: Any, one: Any) -> Any:
     return total
 
 
-def _add_universes(
+@loop(*(types.void(_CELLS, _IN1, _IN1, _IN2, _IN2, x, _OUT3, _OUT3) for x in (_IN2, _IN2_SINGLE)))
+def add_universes(
     cells: Any, weight: Any, base: Any, coefficients: Any, products: Any, ratios: Any, sums: Any, noise: Any
 ) -> None:
     """Add universes kept as one row per event, and their noise summed over universes.
@@ -356,12 +357,7 @@ def _add_universes(
                     sums[c, m, u] += w * ratios[i, u]
 
 
-add_universes = njit(
-    [types.void(_CELLS, _IN1, _IN1, _IN2, _IN2, x, _OUT3, _OUT3) for x in (_IN2, _IN2_SINGLE)], **_FLAGS
-)(_add_universes)
-
-
-@njit(types.void(_CELLS, _CELLS, _IN1, _IN2, _IN2, _OUT3, _OUT3), **_FLAGS)
+@loop(types.void(_CELLS, _CELLS, _IN1, _IN2, _IN2, _OUT3, _OUT3))
 def add_flux_bins(
     cells: Any, bins: Any, weight: Any, coefficients: Any, products: Any, sums: Any, squares: Any
 ) -> None:
@@ -386,7 +382,7 @@ def standard_normals(key: NDArray[np.uint64], entries: Integers) -> Floats:
     return draws
 
 
-@njit(types.void(types.uint64[::1], types.Array(types.int64, 1, "C", readonly=True), _OUT1), **_FLAGS)
+@loop(types.void(types.uint64[::1], types.Array(types.int64, 1, "C", readonly=True), _OUT1))
 def _standard_normals(key: Any, entries: Any, draws: Any) -> None:
     for i in range(entries.size):
         draws[i] = normal(key, entries[i], 0)

@@ -22,7 +22,7 @@ from spectrafit.physics.flavours import FLAVOURS
 from spectrafit.templates.fill import AxisIndex, axis_index
 from spectrafit.templates.principal import directions_of
 
-__all__ = ["FluxBins", "flux_directions", "fluxes", "load", "tables_of"]
+__all__ = ["FluxBins", "flux_directions", "fluxes", "load", "tables_of", "warn_of_odd_variances"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,6 +77,24 @@ def load(name: str, beside: str, where: str) -> Floats:
     return found
 
 
+def warn_of_odd_variances(matrix: Floats, systematic: Covariance, where: str) -> None:
+    """Warn of variances that say nothing: all of them 0, or one so large that it marks a bin without information."""
+    variances = np.diag(matrix)
+    positive = variances[variances > 0]
+    name = f"{where}: {systematic.file}"
+    if not positive.size:
+        warnings.warn(f"{name} is zero throughout, so {systematic.name!r} changes nothing", stacklevel=2)
+        return
+    usual = float(np.median(positive))
+    odd = np.flatnonzero((variances > 1e6 * usual) | (variances > (100.0 if systematic.fractional else np.inf)))
+    if odd.size:
+        warnings.warn(
+            f"{name}: the variance of bin {int(odd[0])} is {variances[odd[0]]:.3g}, the median is {usual:.3g}; leave"
+            " the bin out if the large number means that its uncertainty is unknown",
+            stacklevel=2,
+        )
+
+
 def _split(name: str, beside: str) -> tuple[Path, str]:
     """Return the file of a matrix, and the histogram in it or ""."""
     file, _, histogram = name.rpartition(":") if ".root:" in name else (name, "", "")
@@ -93,11 +111,9 @@ def tables_of(analysis: Analysis) -> dict[str, str]:
     """
     files: dict[str, Path] = {}
     for systematic in analysis.systematics:
-        if isinstance(systematic, Covariance):
-            files[systematic.file] = _split(systematic.file, analysis.path)[0]
-        elif isinstance(systematic, FluxUncertainty):
-            if systematic.covariance:
-                files[systematic.covariance] = _split(systematic.covariance, analysis.path)[0]
+        for name in systematic.reads:
+            files[name] = _split(name, analysis.path)[0]
+        if isinstance(systematic, FluxUncertainty):
             for sample_set in analysis.sample_sets:
                 for flavour, name in sample_set.flux.items():
                     files[f"{sample_set.name}: {flavour}"] = _split(name, sample_set.path)[0]

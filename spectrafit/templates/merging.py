@@ -18,7 +18,7 @@ from spectrafit.templates.regions import CellLayout, RegionBins
 __all__ = ["Edges", "Merge", "merged_regions"]
 
 Edges = Mapping[str, Mapping[str, Sequence[float]] | Sequence[Sequence[float] | None]]
-"""New edges by region: by observable, or one list per axis with None for an axis that stays as it is."""
+"""New edges by region: by observable, or one list per axis with None for an unchanged axis."""
 
 # Two edges are the same if they differ by less than this share of the axis: regular axes calculate theirs.
 _SAME = 1e-10
@@ -33,7 +33,7 @@ class Merge:
     regions : tuple of RegionBins
         The coarser regions.
     target : (F+1,) array of int
-        New cell of each old one; the last element is that of "nowhere".
+        New cell of each old one; the last element is for "nowhere".
     size : int
         Number of new cells.
     """

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 
 from spectrafit.arraytypes import Floats, Integers, Places
+from spectrafit.jit import inlined, loop
 
 __all__ = ["MoveTable", "Moves"]
 
 _IN1, _IN2 = (types.Array(types.float64, n, "C", readonly=True) for n in (1, 2))
 _CELLS = types.Array(types.int32, 1, "C", readonly=True)
-_FLAGS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,7 +69,7 @@ class Moves:
 
 
 def _collected(cells: int, first: Integers, second: Integers, squares: Floats) -> Moves:
-    """Add up what is said of the same pair of cells."""
+    """Add up the squares of each pair of cells."""
     moved = first != second
     keys, where = np.unique(first[moved] * (cells + 1) + second[moved], return_inverse=True)
     sums = np.zeros((len(squares), keys.size))
@@ -117,10 +117,12 @@ class MoveTable:
         keys, squares = self._keys[full], self._squares[full]
         self._keys = np.full(4 * self._keys.size, -1, np.int64)
         self._squares = np.zeros((self._keys.size, *squares.shape[1:]))
-        self._squares[_slots(keys, self._keys)] = squares
+        slots = np.empty(keys.size, np.int64)
+        _place(keys, self._keys, slots)
+        self._squares[slots] = squares
 
     def moves(self) -> Moves:
-        """Return what was added up."""
+        """Return the moves that were added up."""
         full = np.flatnonzero(self._keys >= 0)
         order = full[np.argsort(self._keys[full])]
         keys = self._keys[order]
@@ -132,7 +134,7 @@ class MoveTable:
         )
 
 
-@njit(**_FLAGS)
+@inlined
 def _slot(key: Any, keys: Any) -> Any:
     """Return where `key` is, or the empty slot where it belongs."""
     mask = np.uint64(keys.size - 1)
@@ -142,18 +144,16 @@ def _slot(key: Any, keys: Any) -> Any:
     return at
 
 
-@njit(types.int64[::1](types.int64[::1], types.int64[::1]), **_FLAGS)
-def _slots(wanted: Any, keys: Any) -> Any:
-    """Put keys that are not there into empty slots, and return the slots of all."""
-    slots = np.empty(wanted.size, np.int64)
+@loop(types.void(types.int64[::1], types.int64[::1], types.int64[::1]))
+def _place(wanted: Any, keys: Any, slots: Any) -> None:
+    """Put keys that are not there into empty slots, and fill `slots` with the slots of all."""
     for k in range(wanted.size):
         at = _slot(wanted[k], keys)
         keys[at] = wanted[k]
         slots[k] = at
-    return slots
 
 
-@njit(
+@loop(
     types.UniTuple(types.int64, 2)(
         _CELLS,
         _CELLS,
@@ -165,8 +165,7 @@ def _slots(wanted: Any, keys: Any) -> Any:
         types.int64[::1],
         types.float64[:, ::1],
         types.int64,
-    ),
-    **_FLAGS,
+    )
 )
 def _add_moves(
     before: Any,

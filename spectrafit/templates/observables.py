@@ -31,7 +31,7 @@ class Observable:
         For axes of figures, with its unit.
     make : callable or None
         Turns arrays of shape (N,), in single or double precision, into one in double precision. None stands for a
-        column as it is, or for the value of an expression.
+        column without change, or for the value of an expression.
     """
 
     needs: tuple[str, ...]

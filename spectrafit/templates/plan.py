@@ -1,7 +1,7 @@
-"""The plan of a build: what is decided once per sample, and every check that needs no event.
+"""The plan of a build: the decisions made once per sample, and every check that needs no event.
 
 A `Plan` says how the events of one sample are read, weighed, numbered and which systematics are filled for them. It
-travels to the workers as it is.
+travels to the workers unchanged.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Plan:
     ----------
     sample_set, sample : SampleSet, Sample
     stands_for : str
-        The sample whose regions it fills: its own name, or that of the sample a shifted ntuple set stands for.
+        The sample whose regions it fills: its own name, or the name of the sample that a shifted ntuple set stands for.
     grid : Grid
         The cells, and how events are numbered.
     effects : mapping of key to Effect
@@ -192,7 +192,7 @@ def _needed(reason: object) -> str:
     """Say that data are needed whole: the expectation is scaled to all of them."""
     return (
         f"{str(reason).removesuffix(f'; {REMEDY}')}; data are never left out, since the expectation is of all of them:"
-        " copy it again, or take it out of the sample's files and lower pot to what is left"
+        " copy it again, or take it out of the sample's files and lower pot to the remaining exposure"
     )
 
 
@@ -209,7 +209,7 @@ def _foresee(analysis: Analysis, plan: Plan, inventory: Inventory) -> None:
     for where, text in _texts(analysis, plan.stands_for):
         for column in needs([text] if "axes" in where else expressions.compile(text).variables):
             layout.refuse_hidden(column, text, lists=True)
-            # Every sample has a pdg, 0 for what is not nu-e, and a weight, 1 where the files weigh nothing.
+            # Every sample has a pdg, 0 for events that are not nu-e, and a weight, 1 without a branch for it.
             if layout.has(column) or column in ("pdg", "weight"):
                 continue
             near = nearest(column, {*OBSERVABLES, *CANONICAL, *layout.sources, *layout.branches} - {column})

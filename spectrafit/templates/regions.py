@@ -304,7 +304,7 @@ class Grid:
         if len(found) < 2:
             return
         inside = np.zeros(self.size + 1, np.bool_)
-        inside[self.layout.inner] = True  # the last cell, that of -1, stays outside
+        inside[self.layout.inner] = True  # the last cell, for -1, stays outside
         claimed = np.zeros(found[0].size, np.uint8)
         for cells in found:
             claimed += inside[cells]

@@ -3,7 +3,9 @@
 Every effect is filled for every monomial of the couplings under the same weights, so each monomial moves exactly. An
 effect ends as either *shifts*, templates at given numbers of standard deviations, or *deviations*, rows whose outer
 products sum to the covariance; `spectrafit.templates.variations` makes variations of both. `norm` needs no templates
-and is not here.
+and is not here. Kinds that a matrix describes are in `spectrafit.templates.correlated`.
+
+To add a kind, write the class of its keys in `spectrafit.config.systematics`, and here its effect and its row.
 
 Letters: N events of a block, F cells (with flow), B bins, R rows, S samples, M monomials of the couplings, Q products
 of two monomials, U universes, J flux bins.
@@ -11,21 +13,21 @@ of two monomials, U universes, J flux bins.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from spectrafit import config
-from spectrafit.arraytypes import Floats, Integers
+from spectrafit.arraytypes import Floats
 from spectrafit.config import Analysis, Sample
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events import expressions
 from spectrafit.events.read import EFFICIENCY, ENTRY
 from spectrafit.random import stream_key
-from spectrafit.templates import fill, matrices
-from spectrafit.templates.cells import Cells, EffectCells, Fractions
+from spectrafit.templates import fill
+from spectrafit.templates.cells import Cells, EffectCells
+from spectrafit.templates.correlated import CovarianceEffect, FluxEffect
 from spectrafit.templates.effects import (
     Block,
     Effect,
@@ -39,8 +41,7 @@ from spectrafit.templates.effects import (
 )
 from spectrafit.templates.migration import MoveTable
 from spectrafit.templates.observables import needs
-from spectrafit.templates.principal import directions_of, fewer_rows
-from spectrafit.templates.regions import lay_out
+from spectrafit.templates.principal import fewer_rows
 
 __all__ = ["EFFECTS", "effects"]
 
@@ -280,133 +281,6 @@ class ShiftedSampleEffect(Effect):
         return result
 
 
-class CovarianceEffect(Effect):
-    """`covariance`: a matrix over the bins of its regions, taken as the same fraction of every sample and monomial."""
-
-    linear = True
-    fills = False
-
-    def check(self, analysis: Analysis) -> None:
-        self._rows(analysis)
-
-    def _rows(self, analysis: Analysis) -> tuple[Floats, Integers]:
-        """Return rows (D, n) whose outer products sum to the matrix, and the n bins it is over."""
-        regions = lay_out(analysis.regions)
-        wanted = config.chosen(self.systematic.regions, tuple(r.name for r in regions))
-        bins = np.concatenate([np.arange(r.start, r.stop) for r in regions if r.name in wanted])
-        matrix = matrices.load(self.systematic.file, analysis.path, self.where)
-        if matrix.shape != (bins.size, bins.size):
-            raise DataError(
-                f"{self.where}: {self.systematic.file} has shape {matrix.shape}, its regions {', '.join(wanted)} have"
-                f" {bins.size} bins in all"
-            )
-        try:
-            rows = directions_of(matrix)
-            self._look_at(np.diag(matrix))
-            return rows, bins
-        except ValueError as error:
-            raise DataError(f"{self.where}: {self.systematic.file} {error}") from None
-
-    def _look_at(self, variances: Floats) -> None:
-        """Warn of variances that are none: all 0, or so far above the others that they mark a bin without one."""
-        positive = variances[variances > 0]
-        name = f"{self.where}: {self.systematic.file}"
-        if not positive.size:
-            warnings.warn(f"{name} is zero throughout, so {self.systematic.name!r} changes nothing", stacklevel=2)
-            return
-        usual = float(np.median(positive))
-        odd = np.flatnonzero(
-            (variances > 1e6 * usual) | (variances > (100.0 if self.systematic.fractional else np.inf))
-        )
-        if odd.size:
-            warnings.warn(
-                f"{name}: the variance of bin {int(odd[0])} is {variances[odd[0]]:.3g}, beside a median of"
-                f" {usual:.3g}; leave the bin out if that means that nothing is known of it",
-                stacklevel=2,
-            )
-
-    def fractions(self, cells: Cells) -> Fractions:
-        rows, bins = self._rows(cells.analysis)
-        samples = self.acts_on(cells.varying)
-        if not self.systematic.fractional:
-            mine = [at for at, sample in enumerate(cells.expected) if sample.name in samples]
-            total = cells.nominal[mine, 0][:, bins].sum(axis=0)
-            empty = (total <= 0) & np.any(rows != 0, axis=0)
-            if empty.any():
-                raise DataError(
-                    f"{self.where}: bin {int(np.argmax(empty))} has a variance in {self.systematic.file} and no"
-                    " expected events to vary; correct the matrix or the binning"
-                )
-            rows = np.divide(rows, total, out=np.zeros_like(rows), where=total > 0)
-        everywhere = np.zeros((len(rows), cells.layout.inner.size))
-        everywhere[:, bins] = rows
-        return Fractions(rows=everywhere, samples=samples)
-
-    def deviations(self, cells: Cells) -> Floats:
-        if self.key not in cells.fractions:
-            # Merged cells hold the changes of events themselves.
-            return stacked(cells, {at: cells.inner(found.sums) for at, found in self.sums(cells).items()})
-        found = cells.fractions[self.key]
-        mine = [at for at, sample in enumerate(cells.expected) if sample.name in found.samples]
-        return stacked(cells, {at: found.rows[:, None] * cells.nominal[at] for at in mine})
-
-
-class FluxEffect(Effect):
-    """`flux`: the flux tables' uncertainty, as the part of the templates that each flux bin and flavour makes up.
-
-    With u the fractional uncertainty of a bin, two bins of one flavour have covariance `correlation` u u', bins of two
-    flavours `correlation` x `flavours` u u'. Sample sets have fluxes of their own and are independent of each other.
-    """
-
-    linear = True
-    after = (*Effect.after, "variance", "correlation", "flavours", "covariance")
-
-    def check(self, analysis: Analysis) -> None:
-        self.tables(analysis)
-
-    def tables(self, analysis: Analysis) -> Mapping[str, Floats]:
-        return {
-            sample_set.name: matrices.flux_directions(sample_set, self.systematic, analysis.path, self.where)
-            for sample_set in analysis.sample_sets
-            if self.acts_on(tuple(sample.name for sample in sample_set.samples if sample.role != "data"))
-        }
-
-    def reads(self, sample: Sample) -> tuple[str, ...]:
-        # The preset's nu_pdg names the neutrino of any entry; a user's own pdg column does for a signal sample.
-        own = sample.role == "signal" and "pdg" in sample.columns and "nu_pdg" not in sample.columns
-        return ("pdg" if own else "nu_pdg", "e_nu")
-
-    def add(self, block: Block, found: Gathered | None) -> Gathered:
-        tables = matrices.fluxes(block.sample_set, self.where)
-        pdg_name, e_nu_name = self.reads(block.sample)
-        pdg = np.asarray(block.events[pdg_name], np.float64)
-        e_nu = np.ascontiguousarray(block.events[e_nu_name], np.float64)
-        bins = np.full(pdg.size, -1, np.int32)
-        for table in tables:
-            place = np.zeros(pdg.size, np.int32)
-            fill.number(table.axis, e_nu, 1, place)
-            inside = (pdg == table.pdg) & (place > 0) & (place <= table.axis.bins)
-            np.copyto(bins, place + (table.first - 1), where=inside)
-        if found is None:
-            rows = tables[-1].first + tables[-1].axis.bins
-            found = Gathered(sums=block.zeros(rows), noise=block.no_noise(rows), half=block.no_noise(0), moves=[])
-        for cells in block.cells:
-            fill.add_flux_bins(cells, bins, block.weight, block.coefficients, block.products, found.sums, found.noise)
-        return found
-
-    def deviations(self, cells: Cells) -> Floats:
-        result = []
-        names = [sample.name for sample in cells.expected]
-        for sample_set in cells.analysis.sample_sets:
-            mine = [s.name for s in sample_set.samples if s.name in names]
-            rows = {names.index(name): self.sums(cells).get(names.index(name)) for name in mine}
-            parts = {at: cells.inner(found.sums) for at, found in rows.items() if found is not None}
-            if parts:
-                weights = cells.tables[self.key][sample_set.name]
-                result.append(stacked(cells, {at: np.tensordot(weights, part, 1) for at, part in parts.items()}))
-        return np.concatenate(result) if result else np.zeros((0, *cells.nominal.shape))
-
-
 EFFECTS: dict[type, type[Effect]] = {
     config.Weight: WeightEffect,
     config.Shift: ShiftEffect,
@@ -415,7 +289,7 @@ EFFECTS: dict[type, type[Effect]] = {
     config.Covariance: CovarianceEffect,
     config.FluxUncertainty: FluxEffect,
 }
-"""The kinds of systematics that change templates."""
+"""The kinds of systematics that change templates, by the class of their keys."""
 
 
 def effects(analysis: Analysis) -> dict[str, Effect]:

@@ -26,7 +26,7 @@ def tabulate(analysis: Analysis, cells: Cells) -> Cells:
     Raises
     ------
     ConfigError
-        A region that is not there, or another number of values than it has bins.
+        An unknown region, or another number of values than the region has bins.
     """
     found = []
     for index, sample in enumerate(analysis.counts):

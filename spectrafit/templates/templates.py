@@ -58,12 +58,14 @@ class Templates:
     flow : (S, M, R) array
         Weight of events that pass a region's cut and lie outside its axes (NaN included).
     inventories : tuple of mapping
-        Per sample what was read: sample, stands_for (another name if it is a shifted ntuple set), role, pot, scale,
+        Per sample its inputs: sample, stands_for (another name if it is a shifted ntuple set), role, pot, scale,
         entries, files (path, size, uuid, entries), skipped (file, reason), dropped (an `events.schema.DropReport`).
     pruned : tuple of mapping
         What was pruned: parameter, sample, region, what ("shape" or "norm"), size.
     components : mapping
         Per systematic that became principal components: directions there were, kept, fraction of variance kept.
+    smoothing : tuple of mapping
+        Grids that `smooth = "auto"` chose: parameter, sample, region, cells, edges, noise (see `templates.coarse`).
     tabulated : tuple of str
         Samples known by their counts only: no systematic of events acts on them.
     cells : Cells or None
@@ -89,6 +91,7 @@ class Templates:
     inventories: tuple[Mapping[str, Any], ...] = ()
     pruned: tuple[Mapping[str, Any], ...] = ()
     components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    smoothing: tuple[Mapping[str, Any], ...] = ()
     tabulated: tuple[str, ...] = ()
     cells: Cells | None = None
     digest: str = ""
@@ -192,7 +195,7 @@ class Templates:
         return histogram
 
     def projection(self, region: str, axis: str) -> Templates:
-        """Return the templates of `region` alone, summed over every axis but the one of observable `axis`.
+        """Return the templates of `region` alone, summed over every axis but the axis with the observable `axis`.
 
         The residual variance, uncorrelated between bins, is summed as such. Events outside the summed axes stay in
         `flow`.
@@ -282,7 +285,7 @@ class Templates:
         return vary(archive.load(Path(path), analysis))
 
     def __str__(self) -> str:
-        """Say in one line what is inside."""
+        """Return a line about the content."""
         return (
             f"{len(self.samples)} samples, {len(self.regions)} regions, {self.n_bins} bins, {len(self.monomials)}"
             f" monomials, {len(self.variations)} variations, {len(self.parameters)} parameters,"
@@ -290,7 +293,7 @@ class Templates:
         )
 
     def __repr__(self) -> str:
-        """Return a few lines: the samples and what they expect in each region."""
+        """Return a few lines: the samples and their expectation in each region."""
         return f"Templates: {self}\n{columns(self._rows())}"
 
     def _repr_html_(self) -> str:
@@ -339,6 +342,7 @@ def vary(cells: Cells) -> Templates:
         inventories=cells.inventories,
         pruned=varied.pruned,
         components=varied.components,
+        smoothing=varied.smoothing,
         tabulated=tuple(sample.name for sample in expected if sample.tabulated),
         cells=cells,
         digest=cells.digest,

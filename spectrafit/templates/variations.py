@@ -1,4 +1,4 @@
-"""Variations: filled cells become templates at given values of parameters, components, and what is left over.
+"""Variations: filled cells become templates at given values of parameters, components, and the remaining variance.
 
 Letters: S samples, V variations, M monomials of the couplings, Q products of two monomials, B bins.
 """
@@ -15,14 +15,16 @@ from spectrafit.arraytypes import Flags, Floats
 from spectrafit.config import chosen
 from spectrafit.errors import ConfigError
 from spectrafit.templates.cells import Cells
+from spectrafit.templates.coarse import Coarse, coarse_grids, shifts_at, spread_out
 from spectrafit.templates.effects import Effect
 from spectrafit.templates.fill import places_of
+from spectrafit.templates.noise import ChangeNoise
 from spectrafit.templates.principal import principal
 from spectrafit.templates.regions import RegionBins
 from spectrafit.templates.smoothing import smooth
 from spectrafit.templates.systematics import effects
 
-__all__ = ["NOMINAL", "Variation", "Varied", "variations"]
+__all__ = ["NOMINAL", "Variation", "Varied", "scope_of", "smoothed_noise", "variations"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +66,7 @@ class Varied:
     residual : (Q, B) array
     components : mapping of systematic to mapping
     pruned : tuple of mapping
+    smoothing : tuple of mapping
     """
 
     variations: tuple[Variation, ...]
@@ -71,10 +74,16 @@ class Varied:
     residual: Floats
     components: Mapping[str, Mapping[str, Any]]
     pruned: tuple[Mapping[str, Any], ...]
+    smoothing: tuple[Mapping[str, Any], ...]
 
 
 Found = dict[tuple[str, float], tuple[Variation, Floats]]
 """Variations and their templates, (S, M, B), by parameter and sigma."""
+Grids = dict[tuple[int, int], Coarse]
+"""Coarse cells by the positions of sample and region."""
+
+# Fluctuations thrown to find what smoothing leaves of noise: its error is then a sixth of it in each bin.
+_THROWS = 64
 
 
 def variations(cells: Cells) -> Varied:
@@ -90,8 +99,9 @@ def variations(cells: Cells) -> Varied:
     touched: dict[str, Flags] = {}
     residual = np.zeros((len(cells.monomials.products), nominal.shape[-1]))
     components: dict[str, Mapping[str, Any]] = {}
+    smoothing: list[Mapping[str, Any]] = []
     for effect in effects(cells.analysis).values():
-        systematic, scope = effect.systematic, _scope(effect, cells)
+        systematic, scope = effect.systematic, scope_of(effect, cells)
         samples, group = effect.acts_on(cells.varying), systematic.group
         if effect.linear:
             deviations = np.where(scope, effect.deviations(cells), 0.0)
@@ -112,7 +122,19 @@ def variations(cells: Cells) -> Varied:
             interpolation, group = "linear", group or systematic.name
         else:
             parameters = [systematic.name]
-            shifts = {(systematic.name, sigma): shifted for sigma, shifted in _shifts(effect, cells, scope).items()}
+            made_of, grids = _shifts(effect, cells, scope)
+            shifts = {(systematic.name, sigma): shifted for sigma, shifted in made_of.items()}
+            smoothing.extend(
+                {
+                    "parameter": systematic.name,
+                    "sample": grid.sample,
+                    "region": grid.region,
+                    "cells": " x ".join(map(str, grid.shape)),
+                    "edges": grid.edges,
+                    "noise": grid.noise,
+                }
+                for grid in grids.values()
+            )
             interpolation = systematic.interpolation
         for name in parameters or [systematic.name]:
             _refuse_overlap(effect, name, scope, touched, found, shifts)
@@ -136,10 +158,11 @@ def variations(cells: Cells) -> Varied:
         residual=residual,
         components=components,
         pruned=pruned,
+        smoothing=tuple(smoothing),
     )
 
 
-def _scope(effect: Effect, cells: Cells) -> Flags:
+def scope_of(effect: Effect, cells: Cells) -> Flags:
     """Return where an effect acts, (S, M, B)."""
     systematic = effect.systematic
     regions = tuple(region.name for region in cells.regions)
@@ -154,13 +177,16 @@ def _scope(effect: Effect, cells: Cells) -> Flags:
     return scope
 
 
-def _shifts(effect: Effect, cells: Cells, scope: Flags) -> dict[float, Floats]:
+def _shifts(effect: Effect, cells: Cells, scope: Flags) -> tuple[dict[float, Floats], Grids]:
     """Return the shifted templates by sigma: in scope, smoothed, their shape or norm alone, both sides."""
     nominal, systematic = cells.nominal, effect.systematic
     result: dict[float, Floats] = {}
+    grids = coarse_grids(cells, effect) if systematic.smooth == "auto" else {}
     for sigma, raw in effect.shifts(cells).items():
         shifted = np.where(scope, raw, nominal)
-        if systematic.smooth:
+        if systematic.smooth == "auto":
+            shifted = np.where(scope, _coarse(shifted, nominal, cells, grids), nominal)
+        elif systematic.smooth:
             shifted = np.where(scope, _smoothed(shifted, nominal, cells.regions), nominal)
         if systematic.shape != "both":
             # Totals over all bins in scope, each monomial its own: so the total at any couplings stays, or alone moves.
@@ -173,7 +199,7 @@ def _shifts(effect: Effect, cells: Cells, scope: Flags) -> dict[float, Floats]:
     if len({sigma > 0 for sigma in result}) == 1:
         # One-sided: the other side mirrors it.
         result |= {-sigma: 2 * nominal - shifted for sigma, shifted in result.items()}
-    return result
+    return result, grids
 
 
 def _ratio(a: Floats, b: Floats) -> Floats:
@@ -204,6 +230,49 @@ def _smoothed(shifted: Floats, nominal: Floats, regions: tuple[RegionBins, ...])
                 ratio = smooth(line.reshape(region.shape)).ravel()
                 result[sample, monomial, region.bins] = nominal[sample, monomial, region.bins] * (1.0 + ratio)
     return result
+
+
+def _coarse(shifted: Floats, nominal: Floats, cells: Cells, grids: Grids) -> Floats:
+    """Return shifted templates whose ratio to the nominal is taken on the grids that were chosen."""
+    result = shifted.copy()
+    for (sample, region), grid in grids.items():
+        here = (sample, slice(None), cells.regions[region].bins)
+        result[here] = spread_out(grid, shifted[here], nominal[here])
+    return result
+
+
+def smoothed_noise(cells: Cells, effect: Effect, at: int, noise: ChangeNoise, grids: Grids) -> ChangeNoise:
+    """Return the noise of a sample's change after what `smooth` made of it.
+
+    On coarse cells it is the noise of the cell, in proportion to the bins' expectation. What 353QH leaves, which is no
+    linear combination of the bins, is the variance of as many smoothed changes, each with a fluctuation thrown onto it.
+    Covariances are kept within a coarse cell alone. `grids` are those of `coarse_grids`, for `smooth = "auto"`.
+    """
+    systematic, nominal = effect.systematic, cells.nominal[at, 0]
+    if not systematic.smooth:
+        return noise
+    variance, together = noise.variance.copy(), np.arange(nominal.size)
+    if systematic.smooth == "auto":
+        for (sample, r), grid in grids.items():
+            if sample != at:
+                continue
+            bins, count = cells.regions[r].bins, int(grid.labels.max()) + 1
+            events = np.bincount(grid.labels, nominal[bins], count)
+            relative = np.divide(
+                noise.part(bins).merged(grid.labels, count), events**2, out=np.zeros(count), where=events > 0
+            )
+            variance[bins] = nominal[bins] ** 2 * relative[grid.labels]
+            # There are no more coarse cells than bins: the numbers stay within the region's.
+            together[bins] = bins.start + grid.labels
+        return ChangeNoise.alone(variance, noise.nominal, together)
+    up, down = (shifts_at(effect.shifts(cells), side, cells)[at, 0] for side in (1.0, -1.0))
+    fluctuations = noise.thrown(_THROWS, np.random.default_rng(0)) + (up - down) / 2.0
+    inverse = np.divide(1.0, nominal, out=np.zeros_like(nominal), where=nominal != 0)
+    for region in cells.regions:
+        relative = (fluctuations * inverse)[:, region.bins].reshape(_THROWS, *region.shape)
+        spread = smooth(relative, first=1).reshape(_THROWS, -1).std(axis=0, ddof=1)
+        variance[region.bins] = (nominal[region.bins] * spread) ** 2
+    return ChangeNoise.alone(variance, noise.nominal)
 
 
 def _refuse_overlap(

@@ -9,8 +9,10 @@ from pathlib import Path
 import jsonschema
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from spectrafit.config import Analysis, digest, load, schema
+from spectrafit.config.couplings import Coupling, settle, table_of_interest
 from spectrafit.errors import ConfigError
 from spectrafit.physics.couplings import COUPLINGS, FittedCoupling, Monomials
 
@@ -268,3 +270,12 @@ def test_the_examples_of_the_page_about_fits_load(write) -> None:
         assert len(found) == max(1, example.count("[[couplings]]"))
     for coupling in COUPLINGS.values():
         assert f"| `{coupling.name}` |" in page
+
+
+def test_settle_takes_keys_without_a_file() -> None:
+    tables = (Coupling(name="charge_radius"), Coupling(name="weak_mixing_angle", interest=True))
+    found, interest = settle(UNSET, tables, "x.toml")
+    assert [coupling.coupling for coupling in found] == [COUPLINGS[table.name] for table in tables]
+    assert table_of_interest(UNSET, tables, "x.toml") is tables[interest] is tables[1]
+    with pytest.raises(ConfigError, match=r"x\.toml: \$\.couplings: the file has the key coupling too"):
+        settle("millicharge", tables, "x.toml")

@@ -116,7 +116,7 @@ def test_several_trees_and_one_asked_for(write_tree: Write) -> None:
 def test_a_wrong_axis_is_noticed(write_tree: Write) -> None:
     columns = truth(100)
     columns["theta"] = columns["theta"] + 0.058  # measured from a detector axis, not from the beam
-    assert "theta is not that of the kinematics" in str(inspect(write_tree("a.root", columns)))
+    assert "theta disagrees with the kinematics" in str(inspect(write_tree("a.root", columns)))
 
 
 def test_bad_entries_are_counted_not_hidden(write_tree: Write) -> None:

@@ -324,7 +324,7 @@ def test_columns_nobody_wants_are_not_read_nor_judged(write_tree: Write, one: On
 
 def test_a_recipe_not_followed_yet(one: One) -> None:
     recipe = Recipe(flavour="numu", events=5)
-    with pytest.raises(DataError, match=r"numu.root: is not there yet; make it with spectrafit generate .*set.toml"):
+    with pytest.raises(DataError, match=r"numu.root: does not exist yet; make it with spectrafit generate .*set.toml"):
         read.scan(*one(files="numu.root", generate=recipe))
 
 

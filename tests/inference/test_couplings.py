@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from spectrafit.errors import ConfigError
-from spectrafit.inference.fitting.fit import contour, fit, profile
+from spectrafit.inference.fitting.contours import contour
+from spectrafit.inference.fitting.fit import fit, profile
 from spectrafit.inference.intervals.limits import methods, upper_limit
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Parameter, Span

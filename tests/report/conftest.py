@@ -178,7 +178,7 @@ def _model(templates: Templates) -> Model:
     return Model(
         parameters=tuple(parameters),
         components=tuple(components),
-        regions=(Span(name="shower", start=0, stop=templates.bins, title="shower"),),
+        regions=(Span(name="shower", start=0, stop=templates.n_bins, title="shower"),),
         data=templates.counts[:, 0, 0].sum(axis=0),
         couplings={"kappa": "magnetic_moment"},
         variances=tuple(variances),
@@ -213,7 +213,7 @@ def _best(model: Model) -> FitResult:
         goodness=Goodness(chi2=0.0, ndof=105, p_value=1.0),
         pulls=np.array([np.nan, 0.0, 0.0, 0.0, 0.0]),
         constraints=np.array([np.nan, *errors[1:]]),
-        couplings={"kappa": "magnetic_moment"},
+        coupling="magnetic_moment",
     )
 
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from spectrafit.inference.fitting.fit import impacts
+from spectrafit.inference.fitting.impacts import impacts
 from spectrafit.report.record import record
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from spectrafit.inference.fitting.fit import impacts
+from spectrafit.inference.fitting.impacts import impacts
 from spectrafit.inference.results import Impact, Ledger
 from spectrafit.report import tables
 from spectrafit.report.expectation import expectation

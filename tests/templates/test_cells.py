@@ -345,7 +345,7 @@ def test_saved_cells_serve_what_acts_on_them_afterwards(ntuples, fine, tmp_path)
         (("regions.1.cut=score <= 0.1",), r"\$\.regions\[1\]\.cut"),
         (("regions.1.axes.0.edges=[0.3, 1.1, 4.0]",), r"\$\.regions\[1\]\.axes\[0\]\.edges"),
         (("pot=3e20",), r"\$\.pot"),
-        (("coupling=charge_radius",), r"\$\.coupling\.name"),
+        (("coupling=charge_radius",), r"\$\.couplings\[0\]\.coupling\.name"),
     ],
 )
 def test_cells_of_another_analysis_are_refused(ntuples, fine, tmp_path, overrides, message):

@@ -362,8 +362,8 @@ def test_pruning_is_off_by_default_and_lists_what_it_takes(ntuples):
         ('kind = "universes"\nname = "u"\nbranch = "score"', DataError, "a list of weights per event"),
         ('kind = "covariance"\nname = "c"\nfile = "none.npy"', DataError, "none.npy cannot be read"),
         ('kind = "covariance"\nname = "c"\nfile = "numu_0.root:cov"', DataError, "has no 'cov'"),
-        ('kind = "flux"\nname = "f"\ncorrelation = 1.5', ConfigError, "between 0 and 1"),
-        ('kind = "flux"\nname = "f"\nflavours = -0.9', ConfigError, "cannot be the correlation"),
+        ('kind = "flux"\nname = "f"\ncorrelation = 1.5', ConfigError, "a number <= 1.0; found 1.5"),
+        ('kind = "flux"\nname = "f"\nflavours = -1.5', ConfigError, "a number >= -1.0; found -1.5"),
         (
             'kind = "weight"\nname = "w"\nweights = ["w_up"]\nsigmas = [1.0]\nsamples = ["observed"]',
             ConfigError,

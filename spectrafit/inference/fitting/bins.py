@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Bins", "Shared", "guard_of"]
+__all__ = ["Bins", "Shared", "Together", "guard_of"]
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -123,6 +123,27 @@ class Shared:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Together:
+    """Noise of one derivative of one sample that is the same, relative to the expectation, in all bins of a cell.
+
+    Attributes
+    ----------
+    parameter, sample : int
+        Numbers of both.
+    cells : (B,) array of int
+        The cell of each bin.
+    sizes : (B,) array
+        Standard deviation of each bin's noise, which is in `Bins.noise` too; that of two bins of a cell is correlated
+        by 1.
+    """
+
+    parameter: int
+    sample: int
+    cells: Integers
+    sizes: Floats
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Bins:
     """Bins of one or several regions, linear in the parameters around a point.
 
@@ -131,6 +152,8 @@ class Bins:
     parameters : tuple of str, length K
     prior : (K,) array
         Prior precision: 1 / width^2 of each parameter's constraint, 0 of a free parameter (kappa).
+    precision : (K, K) array
+        The prior's whole precision matrix, where constraints are correlated; `prior` on its diagonal if left out.
     samples : tuple of str, length S
     background : (S,) array of bool
         Which samples are background.
@@ -146,6 +169,8 @@ class Bins:
         Variance the simulation gives to `derivative`.
     shared : Shared
         Covariances of the derivatives' noise between bins and between parameters; none if left out.
+    together : tuple of Together
+        Further covariances between bins. Bins that have any cannot be merged.
     predicted : (S, B) array
         Simulated events that a smooth density of each sample expects, for `guard`. If left out, many: an empty bin is
         then taken to have missed a whole event of every sample.
@@ -163,18 +188,23 @@ class Bins:
     derivative: Floats
     noise: Floats
     shared: Shared = dataclasses.field(default_factory=Shared.none)
+    together: tuple[Together, ...] = ()
+    precision: Floats | None = None
     residual: Floats | None = None
     predicted: Floats | None = None
 
     def __post_init__(self) -> None:
         """Make the arrays read-only, and check their shapes against each other."""
         k, s, b = len(self.parameters), len(self.samples), np.shape(self.expected)[-1]
+        if self.precision is None:
+            object.__setattr__(self, "precision", np.diag(np.asarray(self.prior, np.float64)))
         if self.residual is None:
             object.__setattr__(self, "residual", np.zeros(b))
         if self.predicted is None:
             object.__setattr__(self, "predicted", np.full((s, b), _MANY))
         shapes = {
             "prior": (k,),
+            "precision": (k, k),
             "background": (s,),
             "expected": (s, b),
             "variance": (s, b),
@@ -225,7 +255,14 @@ class Bins:
 
         Sums, variances and entries add up. The noise of derivatives adds up with its covariances: what moves within one
         merged bin is no noise.
+
+        Raises
+        ------
+        ValueError
+            The labels do not fit; changes were smoothed over coarse cells, whose noise does not follow the bins.
         """
+        if self.together:
+            raise ValueError("bins whose changes were smoothed cannot be merged; make them of templates without smooth")
         labels = np.asarray(labels, dtype=np.int64)
         if labels.shape != (self.size,) or labels.min(initial=-1) < -1 or labels.max(initial=-1) >= count:
             raise ValueError(f"labels of shape {labels.shape}: needs {self.size} numbers from -1 to {count - 1}")
@@ -271,6 +308,7 @@ class Bins:
             derivative=self.derivative * keep[:, None],
             noise=self.noise * keep[:, None],
             shared=self.shared.chosen(keep[self.shared.samples]),
+            together=tuple(found for found in self.together if keep[found.sample]),
         )
 
 

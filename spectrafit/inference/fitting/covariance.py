@@ -1,4 +1,4 @@
-"""The covariance of fitted parameters, and which of them are degenerate."""
+"""The covariance of fitted parameters, and the parameters that are degenerate."""
 
 from __future__ import annotations
 

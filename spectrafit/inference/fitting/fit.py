@@ -1,4 +1,4 @@
-"""A `Model` in, `FitResult`, `Profile`, `Contour` and impacts out; kappa is never bounded here."""
+"""Fits a `Model`: the minimum with its errors, and profiles. Kappa is never bounded here."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gammaincc
 
+from spectrafit.arraytypes import Flags, Floats
 from spectrafit.inference.fitting.covariance import covariance, degenerate
 from spectrafit.inference.fitting.minimum import TOLERANCE, Minimum, Problem
 from spectrafit.inference.kernels.bin_terms import WALL
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
-from spectrafit.inference.results import Contour, FitResult, Goodness, Impact, Profile
+from spectrafit.inference.results import FitResult, Goodness, Profile
 
-__all__ = ["contour", "fit", "goodness", "impacts", "profile"]
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+__all__ = ["fit", "goodness", "profile", "sweep"]
 
 
 def fit(
@@ -110,10 +108,11 @@ def fit(
         asimov=model.asimov and data is None,
         poi=model.poi,
         coupling=model.coupling,
+        couplings=dict(model.couplings),
     )
 
 
-def _refereed(problem: Problem, best: Minimum, free: Bools, hessian: Floats) -> tuple[Minimum, bool]:
+def _refereed(problem: Problem, best: Minimum, free: Flags, hessian: Floats) -> tuple[Minimum, bool]:
     """Return the better of the minimum and what MIGRAD makes of it, and whether MIGRAD moved.
 
     Parameters at a limit stay there: MIGRAD sees no slope through its transformation of limits, and does not end.
@@ -134,15 +133,15 @@ def _refereed(problem: Problem, best: Minimum, free: Bools, hessian: Floats) -> 
     return dataclasses.replace(better, calls=calls + better.calls), True
 
 
-def _at_limit(problem: Problem, values: Floats, free: Bools) -> Bools:
+def _at_limit(problem: Problem, values: Floats, free: Flags) -> Flags:
     """Return which free parameters stand on their limit."""
     a = problem.arrays
     span = 1e-6 * problem.likelihood.lone_errors(values, work=problem.work)
-    result: Bools = free & ((values <= a.lower + span) | (values >= a.upper - span))
+    result: Flags = free & ((values <= a.lower + span) | (values >= a.upper - span))
     return result
 
 
-def _minos(problem: Problem, best: Minimum, free: Bools, errors: Floats, name: str) -> tuple[float, float] | None:
+def _minos(problem: Problem, best: Minimum, free: Flags, errors: Floats, name: str) -> tuple[float, float] | None:
     """Return the distances from the minimum to where the profile has risen by 1, or None if MINOS failed."""
     engine = problem.minuit(best.values, free, steps=np.where(errors > 0, errors, 1.0))
     engine.strategy = 1
@@ -155,7 +154,7 @@ def _minos(problem: Problem, best: Minimum, free: Bools, errors: Floats, name: s
 
 
 def _message(
-    problem: Problem, best: Minimum, at_limit: Bools, valley: tuple[str, ...], without_minos: list[str]
+    problem: Problem, best: Minimum, at_limit: Flags, valley: tuple[str, ...], without_minos: list[str]
 ) -> str:
     """Return what is wrong with a minimum and what to try, or nothing."""
     model, said = problem.model, []
@@ -203,7 +202,7 @@ def _pulls(model: Model, problem: Problem, values: Floats, errors: Floats) -> tu
     return (values - centre) / width, errors / width
 
 
-def goodness(model: Model, nll: float, free: Bools) -> Goodness:
+def goodness(model: Model, nll: float, free: Flags) -> Goodness:
     """Return the saturated goodness of fit: 2NLL with as many degrees of freedom as bins minus unconstrained fits."""
     loose = sum(bool(f) and p.constraint == "free" for p, f in zip(model.parameters, free, strict=True))
     ndof = int(model.used.sum()) - loose
@@ -211,7 +210,7 @@ def goodness(model: Model, nll: float, free: Bools) -> Goodness:
     return Goodness(chi2=nll, ndof=ndof, p_value=p_value)
 
 
-def _sweep(problem: Problem, start: Floats, best: float, parameter: int, grid: Floats, free: Bools) -> list[Minimum]:
+def sweep(problem: Problem, start: Floats, best: float, parameter: int, grid: Floats, free: Flags) -> list[Minimum]:
     """Return the conditional minima along a grid, walking away from the best fit on both sides."""
     order = [np.flatnonzero(grid >= best), np.flatnonzero(grid < best)[::-1]]
     found: dict[int, Minimum] = {}
@@ -256,7 +255,7 @@ def profile(
         lower, upper = problem.arrays.lower[index], problem.arrays.upper[index]
         grid = np.clip(best.values[index] + np.linspace(-3.0, 4.0, points) * error, lower, upper)
     x = np.asarray(grid, dtype=np.float64)
-    minima = _sweep(problem, best.values, float(best.values[index]), index, x, problem.held(index))
+    minima = sweep(problem, best.values, float(best.values[index]), index, x, problem.held(index))
     nll = np.array([m.two_nll for m in minima])
     return Profile(
         parameter=name,
@@ -267,100 +266,3 @@ def profile(
         values=np.array([m.values for m in minima]),
         valid=np.array([m.converged for m in minima]),
     )
-
-
-def contour(
-    model: Model,
-    first: str,
-    second: str,
-    *,
-    x: npt.ArrayLike | None = None,
-    y: npt.ArrayLike | None = None,
-    points: int = 31,
-    data: npt.ArrayLike | None = None,
-) -> Contour:
-    """Return 2NLL above its minimum on a grid of two parameters, all others refitted.
-
-    Parameters
-    ----------
-    model : Model
-    first, second : str
-    x, y : array_like, optional
-        Grids; by default `points` values within 3 errors of the best fit.
-    points : int
-    data : (B,) array_like, optional
-        Counts; by default the model's.
-    """
-    i, j = model.index(first), model.index(second)
-    problem = Problem(model, data)
-    best = problem.minimum(model.initial)
-    matrix, _ = covariance(problem.hessian(best.values), problem.free)
-    width = 3.0 * np.sqrt(np.diag(matrix))
-    centre = best.values
-    xs, ys = (
-        np.asarray(centre[k] + np.linspace(-1.0, 1.0, points) * width[k] if g is None else g, dtype=np.float64)
-        for k, g in ((i, x), (j, y))
-    )
-    delta = np.empty((len(xs), len(ys)))
-    valid = np.empty(delta.shape, dtype=np.bool_)
-    free = problem.held(i, j)
-    for row, value in enumerate(xs):
-        start = centre.copy()
-        start[i] = value
-        for column, found in enumerate(_sweep(problem, start, float(centre[j]), j, ys, free)):
-            delta[row, column] = found.two_nll - best.two_nll
-            valid[row, column] = found.converged
-    return Contour(
-        parameters=(first, second), x=xs, y=ys, delta_2nll=delta, best=(float(centre[i]), float(centre[j])), valid=valid
-    )
-
-
-def impacts(model: Model, best: FitResult | None = None, *, data: npt.ArrayLike | None = None) -> tuple[Impact, ...]:
-    """Return how far the parameter of interest moves with every nuisance, then with every group, largest first.
-
-    A nuisance is held one post-fit error up and down and everything else refitted. A group's size is
-    sqrt(error^2 - error^2 with the group fixed); "MC statistics" is the same with exact simulation, and
-    "data statistics" is the error with everything else known.
-    """
-    result = fit(model, data=data) if best is None else best
-    problem = Problem(model, data)
-    poi = model.index(model.poi)
-    singles = []
-    for k, name in enumerate(model.names):
-        if k == poi or not result.errors[k] > 0:
-            continue
-        moves = []
-        for side in (1.0, -1.0):
-            values = result.values.copy()
-            values[k] += side * result.errors[k]
-            moves.append(float(problem.minimum(values, problem.held(k)).values[poi] - result.values[poi]))
-        singles.append(Impact(name=name, size=max(map(abs, moves)), up=moves[0], down=moves[1]))
-    groups = _groups(model, problem, result, poi)
-    return (
-        *sorted(singles, key=lambda impact: -impact.size),
-        *sorted(groups, key=lambda impact: -impact.size),
-    )
-
-
-def _groups(model: Model, problem: Problem, result: FitResult, poi: int) -> list[Impact]:
-    """Return the impacts of groups."""
-    hessian = problem.hessian(result.values)
-    moving = result.errors > 0
-
-    def variance(matrix: Floats, live: Bools) -> float:
-        return float(covariance(matrix, live)[0][poi, poi])
-
-    total = variance(hessian, moving)
-    found = []
-    for group in sorted({p.group for p in model.parameters if p.group}):
-        rest = moving & np.array([p.group != group for p in model.parameters])
-        found.append(Impact(name=group, size=float(np.sqrt(max(total - variance(hessian, rest), 0.0))), group=True))
-    plain = dataclasses.replace(model, variances=(), residual=np.zeros((0, 0)), residual_monomials=(), gammas=None)
-    exact = Problem(plain, problem.observed.counts).hessian(result.values)
-    if model.variances or model.gammas is not None or model.residual.size:
-        size = float(np.sqrt(max(total - variance(exact, moving), 0.0)))
-        found.append(Impact(name="MC statistics", size=size, group=True))
-    alone = np.zeros_like(moving)
-    alone[poi] = True
-    found.append(Impact(name="data statistics", size=float(np.sqrt(variance(exact, alone))), group=True))
-    return found

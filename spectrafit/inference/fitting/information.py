@@ -46,8 +46,8 @@ def covariance(data: Floats, prior: Floats, scale: Floats) -> Floats:
     ----------
     data : (..., K, K) array
         Information of the data, without the prior.
-    prior : (K,) array
-        Prior precision.
+    prior : (K,) or (K, K) array
+        Prior precision, or its whole matrix where constraints are correlated.
     scale : (..., K) array
         Positive: the precision each parameter is measured in.
 
@@ -60,13 +60,13 @@ def covariance(data: Floats, prior: Floats, scale: Floats) -> Floats:
     values, vectors = np.linalg.eigh(data / units)
     if (values < 0).any():
         data = (vectors * np.maximum(values, 0.0)[..., None, :]) @ np.swapaxes(vectors, -1, -2) * units
-    values, vectors = np.linalg.eigh((data + np.diag(prior)) / units)
+    values, vectors = np.linalg.eigh((data + (np.diag(prior) if prior.ndim == 1 else prior)) / units)
     nothing = values <= _NOTHING * values.max(axis=-1, keepdims=True)
     weights = np.where(nothing, 0.0, 1.0 / np.where(nothing, 1.0, values))
     result: Floats = (vectors * weights[..., None, :]) @ np.swapaxes(vectors, -1, -2) / units
     if nothing.any():
         unknown = (np.where(nothing[..., None, :], vectors**2, 0.0).sum(axis=-1)) > _NOTHING
-        diagonal = np.arange(prior.size)
+        diagonal = np.arange(len(prior))
         result[..., diagonal, diagonal] = np.where(unknown, np.inf, result[..., diagonal, diagonal])
     return result
 
@@ -78,7 +78,7 @@ class Information:
     Attributes
     ----------
     parameters : tuple of str, length K
-    prior : (K,) array
+    prior : (K, K) array
         Prior precision.
     data : (K, K) array
         Information of the data as the derivatives have it, noise included.
@@ -123,7 +123,7 @@ class Information:
         return self.parameters.index(parameter)
 
     def _scale(self) -> Floats:
-        scale = np.diag(self.data) + self.prior
+        scale = np.diag(self.data + self.prior)
         return np.where(scale > 0, scale, 1.0)
 
 
@@ -190,7 +190,7 @@ def information(bins: Bins, *, guarded: bool = False) -> Information:
         np.add.at(noise, (pairs[:, 1], pairs[:, 0]), values)
     found = Information(
         parameters=bins.parameters,
-        prior=bins.prior,
+        prior=np.asarray(bins.precision),
         data=data,
         noise=noise,
         spread=np.zeros(len(bins.parameters)),
@@ -208,7 +208,9 @@ def information(bins: Bins, *, guarded: bool = False) -> Information:
     return dataclasses.replace(found, spread=spread, error_spread=errors)
 
 
-def constraints(bins: Bins, *, guarded: bool = False, worst: int = 5) -> tuple[Constraint, ...]:
+def constraints(
+    bins: Bins, *, guarded: bool = False, worst: int = 5, found: Information | None = None
+) -> tuple[Constraint, ...]:
     """Return for every parameter with a prior what the data add to it, and how much of that is noise.
 
     Parameters
@@ -218,8 +220,10 @@ def constraints(bins: Bins, *, guarded: bool = False, worst: int = 5) -> tuple[C
         As for `information`.
     worst : int
         How many bins to name.
+    found : Information, optional
+        That of the bins, if it is there.
     """
-    found = information(bins, guarded=guarded)
+    found = information(bins, guarded=guarded) if found is None else found
     naive, corrected = (np.sqrt(np.diag(found.covariance(corrected=c))) for c in (False, True))
     v = bins.total() + (bins.guard() if guarded else 0.0)
     result = []
@@ -268,6 +272,15 @@ def _spread(bins: Bins, inverse: Floats, direction: Floats) -> float:
     trace = traced.sum() + 2.0 * (between**2 * inverse[a] * inverse[b]).sum()
     along = slope * inverse
     product = (along**2 * own).sum() + 2.0 * (along[a] * along[b] * between).sum()
+    for found in bins.together:
+        size = found.sizes * direction[found.parameter]
+        product += _crossed(found.cells, along * size)
+        trace += _crossed(found.cells, size**2 * inverse)
     share = (slope**2 - own) * inverse**2
     nominal = (share**2 * bins.variance.sum(axis=0)).sum()
     return float(np.sqrt(4.0 * max(product - trace, 0.0) + 2.0 * trace + nominal))
+
+
+def _crossed(cells: npt.NDArray[np.int64], values: Floats) -> float:
+    """Return the sum over pairs of different bins of one cell of the products of two values."""
+    return float((np.bincount(cells, values) ** 2).sum() - (values**2).sum())

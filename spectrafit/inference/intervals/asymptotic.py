@@ -1,4 +1,4 @@
-"""Values of bounded profile-likelihood statistics in, p-values out: the formulas of Cowan et al., EPJC 71, 1554.
+"""The p-values of bounded profile-likelihood statistics: the formulas of Cowan et al., EPJC 71, 1554.
 
 With kappa_hat normal around the true kappa, of width sigma, kappa / sigma = sqrt(q_A) where q_A is the statistic of the
 Asimov data of kappa = 0 (all formulas below are for a boundary at 0):

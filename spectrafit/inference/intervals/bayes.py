@@ -1,4 +1,4 @@
-"""A scan of the likelihood in, a credible upper limit out: nuisances are integrated, not profiled.
+"""Credible upper limits: nuisances are integrated, not profiled.
 
 The marginal likelihood at each kappa is an importance sum over a normal around the conditional minimum, with a
 low-discrepancy sequence that is the same for every kappa; its random shifts give the limit's own error. The logarithm

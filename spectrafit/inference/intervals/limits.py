@@ -28,10 +28,12 @@ from typing import Literal
 import numpy.typing as npt
 
 from spectrafit import execution
+from spectrafit.config.analysis import Method
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.intervals import acceptance
 from spectrafit.inference.intervals.bayes import credible
 from spectrafit.inference.intervals.neyman import belt
+from spectrafit.inference.intervals.notes import unphysical_partners
 from spectrafit.inference.intervals.profile_limit import profiled
 from spectrafit.inference.intervals.scan import Outcome, Scan
 from spectrafit.inference.intervals.simulation import simulation_error as error_of_simulation
@@ -42,7 +44,6 @@ from spectrafit.physics.couplings import COUPLINGS
 
 __all__ = ["METHODS", "LimitMethod", "Method", "methods", "named", "smallest", "upper_limit"]
 
-Method = Literal["profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu"]
 # A scan, the level, the sides, the toys, and whether expected quantiles are wanted.
 Interval = Callable[[Scan, float, str, ToyOptions, bool], Outcome]
 
@@ -276,7 +277,7 @@ def _reported(
         best_error=scan.error,
         points=outcome.points,
         ledger=outcome.ledger,
-        notes=outcome.notes,
+        notes=(*outcome.notes, *unphysical_partners(scan, outcome.kappa)),
         empty=outcome.empty,
         beside={method: convert(kappa) for method, kappa in outcome.beside.items()},
     )

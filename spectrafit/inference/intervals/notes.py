@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from spectrafit.inference.intervals.scan import Scan
+from spectrafit.physics.couplings import COUPLINGS
 
-__all__ = ["ENOUGH", "beyond_bound", "effective_events", "few_events"]
+__all__ = ["ENOUGH", "beyond_bound", "effective_events", "few_events", "unphysical_partners"]
 
 # Effective number of events from which on the asymptotic formulas are used without a note.
 ENOUGH = 10.0
@@ -61,3 +62,22 @@ def beyond_bound(scan: Scan, kappa: float) -> tuple[str, ...]:
         f"the limit lies beyond the bound of {name}, {scan.bound:g}: the bound was lifted for the limit, because an "
         f"upper limit must not be cut off; widen the bound of {name} in the workspace",
     )
+
+
+def unphysical_partners(scan: Scan, kappa: float) -> tuple[str, ...]:
+    """Return a sentence for each profiled coupling that the fit at the limit puts below its smallest physical value.
+
+    Profiled couplings have no boundary in the fit, so that the statistic keeps its asymptotic distribution. A limit
+    that rests on an unphysical value is weaker than it would be with the boundary.
+    """
+    model, found = scan.problem.model, scan.at(kappa).values
+    said = []
+    for name, key in model.couplings.items():
+        coupling, value = COUPLINGS[key], float(found[model.index(name)])
+        if name != model.poi and coupling.lower is not None and value < coupling.lower - 1e-6 * abs(value):
+            said.append(
+                f"{name} is profiled without its boundary: at the limit it is {value:.4g}, below its smallest physical"
+                f" value {coupling.lower:g}, so the limit is weaker than with the boundary; for a limit with a known"
+                f" {name}, give its flavours values in fixed"
+            )
+    return tuple(said)

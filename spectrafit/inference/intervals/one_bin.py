@@ -1,4 +1,4 @@
-"""A model of one bin in, the exact distribution of its count out: intervals without toys, and without their error.
+"""Intervals from the exact distribution of the count in a model of one bin: without toys and their error.
 
 Possible where nothing but the count is random: because there are no nuisances, or because the ensemble is "prior" and
 only the truth varies. Then P(n | kappa) is the Poisson probability averaged over the priors, by quadrature with a

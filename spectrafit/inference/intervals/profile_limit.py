@@ -1,4 +1,4 @@
-"""A scan of the profile likelihood in, limits from the asymptotic distribution of its statistic out: no toys."""
+"""Limits from the asymptotic distribution of the profile likelihood ratio, without toys."""
 
 from __future__ import annotations
 

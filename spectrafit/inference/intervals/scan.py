@@ -1,4 +1,4 @@
-"""A model with its data in, the profile likelihood in kappa and its test statistics out, each point fitted once."""
+"""The profile likelihood in kappa and its test statistics. Each value of kappa is fitted once."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The compiled inner loops of the likelihood and its minimisation: arrays in, arrays out, numba only."""
+"""The compiled inner loops of the likelihood and of its minimisation. They work on arrays alone."""

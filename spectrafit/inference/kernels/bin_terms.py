@@ -1,5 +1,12 @@
 """2NLL bin by bin, with its derivatives by the prediction and by the variance of the simulation.
 
+What to use when:
+
+poisson                   the default: exact for counts; the simulation's error is profiled in each bin.
+dembinski-abdelmotteleb   the simulation has few events per bin.
+neyman-pearson            comparison with chi-square fits of counts; approximate for few events.
+gaussian                  many events per bin and a given covariance, fixed at the nominal expectation.
+
 2NLL is relative to the saturated model (Baker and Cousins, NIM 221, 437), so that its minimum is a goodness of fit:
 
     poisson                   2 [t - n + n ln(n / t)] + (t - m)^2 / V, at its minimum over t

@@ -1,4 +1,4 @@
-"""A symmetric matrix and some of its rows in, its Cholesky factor, solutions and inverse out (numba kernels).
+"""Cholesky factor, solutions and inverse of a symmetric matrix without some of its rows (numba kernels).
 
 Rows that take no part (fixed parameters, those pressed against a limit) are left out by `order`, the list of those that
 do; factors are packed. Written here so that kernels can call it, and because fits are small: a library's threads take

@@ -1,4 +1,4 @@
-"""A packed model, counts and a start in, the minimum of 2NLL out: damped Newton with Fisher scoring (numba kernels).
+"""Finds the minimum of 2NLL with a damped Newton method and Fisher scoring (numba kernels).
 
 Each step solves H s = -g on the parameters that are free and not pressed against a limit. H is J^T W J plus the
 constraints, which is positive wherever it is not singular; W is the expected curvature 2 / (m + V) for the first steps,

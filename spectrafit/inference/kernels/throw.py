@@ -10,11 +10,11 @@ from typing import Any
 
 from numba import types
 
-from spectrafit import random
 from spectrafit.inference.kernels.fields import FLOATS, MODEL, OBSERVED, TRUTH, WORK
 from spectrafit.inference.kernels.newton import CONVERGED, error_of, minimise
 from spectrafit.inference.kernels.yields import fill_yields
 from spectrafit.jit import inlined, kernel
+from spectrafit.random import normal, poisson
 
 __all__ = ["BEST", "BOUND", "ENOUGH", "ERROR", "KAPPA", "TESTED", "fit_toys", "throw"]
 
@@ -29,18 +29,6 @@ _KEY = types.uint64[::1]
 _INTS, _BOOLS, _MATRIX = types.int64[::1], types.boolean[::1], types.float64[:, ::1]
 
 
-@kernel(types.float64(_KEY, types.int64, types.int64))
-def _normal(key: Any, index: int, draw: int) -> Any:
-    """Return a standard normal."""
-    return random.normal(key, index, draw)
-
-
-@kernel(types.float64(_KEY, types.int64, types.int64, types.float64))
-def _poisson(key: Any, index: int, draw: int, mean: float) -> Any:
-    """Return a Poisson count."""
-    return random.poisson(key, index, draw, mean)
-
-
 @inlined
 def _correlated(a: Any, root: Any, key: Any, index: int, k: int) -> Any:
     """Return parameter k's deviation from its constraint."""
@@ -48,7 +36,7 @@ def _correlated(a: Any, root: Any, key: Any, index: int, k: int) -> Any:
     total = 0.0
     for j in range(k + 1):
         if root[k, j] != 0.0:
-            total += root[k, j] * _normal(key, index, first + j)
+            total += root[k, j] * normal(key, index, first + j)
     return total
 
 
@@ -70,10 +58,10 @@ def throw(a: Any, truth: Any, key: Any, index: int, d: Any, w: Any) -> None:
     for i in range(a.auxiliary.size):
         k = a.auxiliary[i]
         if truth.prior:
-            shift = math.sqrt(truth.centre[k]) * _normal(key, index, n_bins + k)
+            shift = math.sqrt(truth.centre[k]) * normal(key, index, n_bins + k)
             theta[k] = max((truth.centre[k] + shift) / a.auxiliary_scale[i], a.lower[k])
         else:
-            d.centre[k] = _poisson(key, index, n_bins + k, max(truth.theta[k] * a.auxiliary_scale[i], 0.0))
+            d.centre[k] = poisson(key, index, n_bins + k, max(truth.theta[k] * a.auxiliary_scale[i], 0.0))
     if truth.prior:
         fill_yields(a, theta, w)
     for b in range(n_bins):
@@ -83,14 +71,14 @@ def throw(a: Any, truth: Any, key: Any, index: int, d: Any, w: Any) -> None:
             expected = w.mean[b]
             if truth.mc and a.gamma_kind[b] == 2:
                 width = a.gamma_width[b]
-                expected += _normal(key, index, after + b) / math.sqrt(max(width, 1e-300)) * w.shared[b]
+                expected += normal(key, index, after + b) / math.sqrt(max(width, 1e-300)) * w.shared[b]
             elif truth.mc and w.variance[b] > 0.0:
-                expected += _normal(key, index, after + b) * math.sqrt(w.variance[b])
+                expected += normal(key, index, after + b) * math.sqrt(w.variance[b])
         elif truth.mc and a.gamma_kind[b] == 2:
-            d.gamma_centre[b] = _poisson(key, index, after + b, truth.gamma[b] * a.gamma_width[b])
+            d.gamma_centre[b] = poisson(key, index, after + b, truth.gamma[b] * a.gamma_width[b])
         elif truth.mc and truth.spread[b] > 0.0:
-            d.gamma_centre[b] = truth.gamma[b] + truth.spread[b] * _normal(key, index, after + b)
-        d.counts[b] = _poisson(key, index, b, max(expected, 0.0)) if a.used[b] else 0.0
+            d.gamma_centre[b] = truth.gamma[b] + truth.spread[b] * normal(key, index, after + b)
+        d.counts[b] = poisson(key, index, b, max(expected, 0.0)) if a.used[b] else 0.0
 
 
 @inlined

@@ -171,7 +171,7 @@ class _Search:
 
     def __init__(self, grid: Grid, rules: Rules, parameter: str) -> None:
         self._grid, self._rules = grid, rules
-        self._prior = grid.bins.prior
+        self._prior = np.asarray(grid.bins.precision)
         self._k = grid.bins.parameters.index(parameter)
         fine = blocks(
             grid,
@@ -220,7 +220,7 @@ class _Search:
     ) -> Iterator[tuple[bool, float, tuple[int, int, int]]]:
         """Yield for every edge whether its bins are wide enough without it, the error without it, and which it is."""
         data, noise = self._total(state)
-        scale = np.maximum(np.diag(data) + noise, 0.0) + self._prior
+        scale = np.maximum(np.diag(data) + noise, 0.0) + np.diag(self._prior)
         scale = np.where(scale > 0, scale, 1.0)
         for r, block in enumerate(state):
             for axis, count in enumerate(block.shape):
@@ -285,7 +285,7 @@ class _Search:
     ) -> _Found:
         """Return what a binning is worth; one whose score is not `below` another's is not allowed."""
         data, noise = self._total(state)
-        scale = np.maximum(np.diag(data) + noise, 0.0) + self._prior
+        scale = np.maximum(np.diag(data) + noise, 0.0) + np.diag(self._prior)
         matrix = covariance(data, self._prior, np.where(scale > 0, scale, 1.0))
         error = float(np.sqrt(matrix[self._k, self._k]))
         bins = sum(int(np.prod(block.shape)) for block in state)

@@ -1,4 +1,4 @@
-"""A model in, expected limits against exposure and size of the systematics out: arithmetic on its templates."""
+"""Expected limits against exposure and size of the systematics, by arithmetic on the templates of a model."""
 
 from __future__ import annotations
 

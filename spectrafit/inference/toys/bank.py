@@ -1,4 +1,4 @@
-"""Toys in, one file out and back: a bank that is topped up and merged, and refused where it does not belong."""
+"""Keeps toys in a file. A bank can be topped up and merged; a bank of another truth is refused."""
 
 from __future__ import annotations
 

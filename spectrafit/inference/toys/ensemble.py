@@ -1,4 +1,4 @@
-"""A model and its true parameters in, thrown experiments and what was fitted to them out, the same for any workers.
+"""Throws experiments from a model and fits them. The result is the same for any number of workers.
 
 Toy i of a stream (seed, truth) is made of counter-based random numbers: it is the same on any machine and for any
 number of workers. Two ensembles:

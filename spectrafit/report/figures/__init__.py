@@ -1,4 +1,4 @@
-"""The nouns of a finished analysis in, every figure of its report out, named and captioned."""
+"""Draws every figure of a report, with its name and caption."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.report.couplings import title
 from spectrafit.report.figures import detector, likelihood, spectra
 from spectrafit.report.figures.style import latex, look, power_of_ten
 
@@ -44,7 +45,10 @@ def draw(
     """Draw the figures one by one, within `look`: spectra, maps, profile, scan, nuisances, correlations, detector."""
     coupling = COUPLINGS[model.coupling]
     at = rf"${latex(coupling.symbol)} = {power_of_ten(limit.value)}\;{latex(coupling.unit)}$"
-    signal = f"{coupling.title}, {at}"
+    # Where there are several couplings, labels carry the parameter's name.
+    name = model.poi if len(model.couplings) > 1 else ""
+    called = title(model.couplings, model.poi)
+    signal = f"{coupling.title}, {at}" + (f"\n({name}, others refitted)" if name else "")
     level = f"{100 * limit.level:g} % CL limit ({limit.method}, {limit.sides}-sided)"
     exposures = analysis.pot.values() if isinstance(analysis.pot, dict) else (analysis.pot,)
     exposure = " + ".join(f"${power_of_ten(pot)}$" for pot in exposures) + " POT"
@@ -53,6 +57,8 @@ def draw(
         zip(templates.samples, templates.roles, strict=True)
     )
     data = None if model.asimov else model.data
+    others = ", ".join(f"{other} = {value:.4g}" for other, value in expected.others.items())
+    beside = f" (the other couplings refitted there: {others})" if others else ""
 
     for region in templates.regions:
         for axis, observable in enumerate(region.observables):
@@ -60,8 +66,8 @@ def draw(
                 expected, region, axis, titles=model.titles, roles=roles, signal=signal, data=data, **about
             )
             caption = (
-                f"Region {region.name}: expected events, stacked by sample, with the {coupling.title} at its {level} "
-                "on top. Bands: statistics of the simulation and nuisance parameters, before and after the fit."
+                f"Region {region.name}: expected events, stacked by sample, with the {called} at its {level} on top"
+                f"{beside}. Bands: statistics of the simulation and nuisance parameters, before and after the fit."
             )
             yield Drawing(name=f"{region.name}_{observable}", caption=caption, figure=figure)
         if len(region.axes) == 2:
@@ -74,12 +80,12 @@ def draw(
         name="profile",
         caption=f"Profile likelihood; the limit is at {100 * limit.level:g} % CL. Statistic: {limit.statistic}. "
         f"Boundary: {limit.boundary}.",
-        figure=likelihood.profile(profile, limit, coupling, **about),
+        figure=likelihood.profile(profile, limit, coupling, name=name, **about),
     )
-    scanned = likelihood.scan(limit, coupling, **about)
+    scanned = likelihood.scan(limit, coupling, name=name, **about)
     if scanned is not None:
         yield Drawing(name="limit", caption=f"What the {limit.method} limit was read from.", figure=scanned)
-    pulls = likelihood.nuisances(model, best, impacts, coupling, **about)
+    pulls = likelihood.nuisances(model, best, impacts, coupling, name=name, **about)
     if pulls is not None:
         yield Drawing(
             name="nuisances",
@@ -87,7 +93,7 @@ def draw(
             "(its change when the parameter is held one fitted error up or down, in errors of the coupling).",
             figure=pulls,
         )
-    matrix = likelihood.correlations(model, best, coupling, **about)
+    matrix = likelihood.correlations(model, best, **about)
     if matrix is not None:
         yield Drawing(name="correlations", caption="Correlations of the fitted parameters.", figure=matrix)
     for sample_set in analysis.sample_sets:

@@ -1,4 +1,4 @@
-"""A detector response in; its efficiency and resolutions, as events see them, out."""
+"""Draws the efficiency and the resolutions of a detector response as events see them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ POINTS = 40
 def response(detector: Response, *, highest: float = 10.0, left: str = "", right: str = "") -> Figure:
     """Draw efficiency, energy resolution and angular resolution against the true T, up to `highest` GeV.
 
-    The response is applied to forward events at fixed T: what is drawn is what `events.response` does.
+    The response is applied to forward events at fixed T: the figure shows the effect of `events.response`.
     """
     t = np.geomspace(0.05, highest, POINTS)
     true = np.repeat(t, EVENTS)

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.figures.style import COLOURS, SIGNAL, frame, latex, power_of_ten, tag
 
 if TYPE_CHECKING:
@@ -26,10 +27,13 @@ Floats = npt.NDArray[np.float64]
 MOST_ROWS = 30
 
 
-def profile(curve: Profile, limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -> Figure:
+def profile(
+    curve: Profile, limit: Limit, coupling: Coupling, *, name: str = "", left: str = "", right: str = ""
+) -> Figure:
     """Draw 2NLL above its minimum against kappa, with the limit, and the reported quantity along the upper edge.
 
-    The unphysical side of the boundary is shaded: the fit may go there, the limit may not.
+    The unphysical side of the boundary is shaded: the fit may go there, the limit may not. `name` is the coupling's
+    parameter where there are several couplings.
     """
     figure = Figure(figsize=(6.0, 4.6))
     axes = frame(figure, 0.72, 0.60, 5.1, 3.25)
@@ -57,10 +61,11 @@ def profile(curve: Profile, limit: Limit, coupling: Coupling, *, left: str = "",
     # Right of the limit and below its height the curve never comes: it rises.
     words = rf"${latex(coupling.symbol)} < {power_of_ten(limit.value)}\;{latex(coupling.unit)}$"
     words += f"\n{100 * limit.level:g} % CL, {limit.sides}-sided\n{limit.method}"
+    words += f"\n{_short(name)}, others profiled" if name else ""
     place = (limit.kappa + 0.02 * (high - low), 0.06 * top)
     axes.text(*place, words, fontsize=10.5, color=SIGNAL, va="bottom")
     axes.minorticks_on()
-    axes.set_xlabel(kappa_label(coupling))
+    axes.set_xlabel(kappa_label(coupling, name))
     axes.set_ylabel(r"$-2\,\Delta\ln L$")
     # Inside a rising curve, above its minimum, is always room.
     middle = min(max((limit.best_kappa - low) / (high - low), 0.3), 0.7)
@@ -70,7 +75,7 @@ def profile(curve: Profile, limit: Limit, coupling: Coupling, *, left: str = "",
     return figure
 
 
-def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -> Figure | None:
+def scan(limit: Limit, coupling: Coupling, *, name: str = "", left: str = "", right: str = "") -> Figure | None:
     """Draw what a limit was read from along kappa; None if that is the profile itself, or nothing was kept.
 
     A posterior with its credible part shaded, statistic and critical value (Feldman-Cousins), or the p-value.
@@ -92,8 +97,8 @@ def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -
         part = f"{100 * limit.level:g} % of it"
         axes.fill_between(inside, heights, color=COLOURS["sky"], alpha=0.4, lw=0, label=part)
         axes.set_ylim(0.0, None)
-        axes.set_ylabel(rf"posterior density per unit of {_symbol(coupling)}")
-        # The tail goes on for ever: what is shown ends where no eye sees it above the axis.
+        axes.set_ylabel(rf"posterior density per unit of {_symbol(coupling, name)}")
+        # The tail goes on for ever: the curve ends where no eye sees it above the axis.
         seen = kappa[points["posterior"] > 2e-3 * np.max(points["posterior"])]
         low, high = float(seen[0]), max(float(seen[-1]), limit.kappa)
     elif "critical" in points:
@@ -107,23 +112,23 @@ def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -
         axes.set_ylim(0.0, 3.0 * float(np.max(points["critical"])))
         axes.set_ylabel("test statistic")
     else:
-        name = r"CL$_s$" if limit.method.startswith("cls") else "p-value"
+        word = r"CL$_s$" if limit.method.startswith("cls") else "p-value"
         if "p_error" in points:
             style = {"color": COLOURS["blue"], "lw": 1.0}
             axes.errorbar(
-                kappa, points["p_value"], points["p_error"], fmt="o", ms=3, label=f"{name}, from toys", **style
+                kappa, points["p_value"], points["p_error"], fmt="o", ms=3, label=f"{word}, from toys", **style
             )
         else:
-            axes.plot(kappa, points["p_value"], color=COLOURS["blue"], label=name)
+            axes.plot(kappa, points["p_value"], color=COLOURS["blue"], label=word)
         alpha = f"1 - {limit.level:g} = {1 - limit.level:.3g}".replace("-", "\N{MINUS SIGN}")
         axes.axhline(1 - limit.level, color=COLOURS["ink"], lw=0.9, ls="--", label=alpha)
-        axes.set_ylabel(name)
+        axes.set_ylabel(word)
         axes.set_yscale("log")
         axes.set_ylim(max(0.02 * (1 - limit.level), float(np.min(points["p_value"]))), 1.2)
     for edge in {limit.lower_kappa, limit.kappa} - {0.0}:
         axes.axvline(edge, color=SIGNAL, lw=1.4, label="limit" if edge == limit.kappa else None)
     axes.set_xlim(low, high)
-    axes.set_xlabel(kappa_label(coupling))
+    axes.set_xlabel(kappa_label(coupling, name))
     axes.legend(loc="best")
     reported_edge(axes, coupling, low, high)
     tag(figure, left, right, edges=(0.75 / 6.0, 5.82 / 6.0))
@@ -131,15 +136,24 @@ def scan(limit: Limit, coupling: Coupling, *, left: str = "", right: str = "") -
 
 
 def nuisances(
-    model: Model, best: FitResult, impacts: Sequence[Impact], coupling: Coupling, *, left: str = "", right: str = ""
+    model: Model,
+    best: FitResult,
+    impacts: Sequence[Impact],
+    coupling: Coupling,
+    *,
+    name: str = "",
+    left: str = "",
+    right: str = "",
 ) -> Figure | None:
     """Draw pulls and impacts, the largest impact first; None if the fit had no nuisance parameter.
+
+    Couplings are no nuisances: a profiled one is in no row.
 
     Left: (fitted - prior) / prior width with the fitted error in prior widths. Right: how far kappa moves, in its
     error, when the nuisance is held one fitted error up or down.
     """
-    place = {name: i for i, name in enumerate(best.names)}
-    singles = [impact for impact in impacts if not impact.group]
+    place = {parameter: i for i, parameter in enumerate(best.names)}
+    singles = [impact for impact in impacts if not impact.group and impact.name not in model.couplings]
     moved = singles[:MOST_ROWS]
     if not moved:
         return None
@@ -181,7 +195,7 @@ def nuisances(
     moves.set_xlim(-widest, widest)
     # The labels at the ends of the two panels must not meet.
     moves.xaxis.set_major_locator(MaxNLocator(5, prune="lower"))
-    moves.set_xlabel(rf"impact on {_symbol(coupling)} / its error")
+    moves.set_xlabel(rf"impact on {_symbol(coupling, name)} / its error")
     handles, labels = moves.get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower left", ncols=1, fontsize=8.5, borderaxespad=0.3)
     hidden = f"{count} largest of {len(singles)}" if len(singles) > count else ""
@@ -189,9 +203,7 @@ def nuisances(
     return figure
 
 
-def correlations(
-    model: Model, best: FitResult, coupling: Coupling, *, left: str = "", right: str = ""
-) -> Figure | None:
+def correlations(model: Model, best: FitResult, *, left: str = "", right: str = "") -> Figure | None:
     """Draw the correlations of the fitted parameters, those most correlated with kappa if there are many.
 
     None if fewer than two parameters were fitted.
@@ -204,16 +216,20 @@ def correlations(
         poi = model.index(model.poi)
         rows.sort(key=lambda i: (i != poi, -abs(float(matrix[poi, i]))))
     shown = rows[:MOST_ROWS]
+    # Couplings of one symbol are told apart by the names of their parameters.
+    kinds = list(model.couplings.values())
+    twins = [name for name, kind in model.couplings.items() if kinds.count(kind) > 1]
     side = max(0.26 * len(shown), 2.2)
     # Nine-point letters are about 0.062 inches wide.
-    room = 0.25 + 0.062 * max(len(_short(best.names[i])) for i in shown)
+    room = 0.25 + 0.062 * max(len(_short(best.names[i])) + (5 if best.names[i] in twins else 0) for i in shown)
     figure = Figure(figsize=(max(side + room + 0.75, 4.0), side + room + 0.42))
     axes = frame(figure, room, room, side, side)
     part = matrix[np.ix_(shown, shown)]
     picture = axes.imshow(part, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
     bar = figure.colorbar(picture, cax=frame(figure, room + side + 0.07, room, 0.12, side))
     bar.ax.tick_params(labelsize=8.5, direction="in")
-    names = [_symbol(coupling) if best.names[i] == model.poi else _short(best.names[i]) for i in shown]
+    fitted = {name: _symbol(COUPLINGS[key], name if name in twins else "") for name, key in model.couplings.items()}
+    names = [fitted.get(best.names[i]) or _short(best.names[i]) for i in shown]
     axes.set_xticks(range(len(shown)), names, rotation=90, fontsize=8.5)
     axes.set_yticks(range(len(shown)), names, fontsize=8.5)
     axes.tick_params(which="both", length=0, top=False, right=False)
@@ -232,14 +248,18 @@ def correlations(
     return figure
 
 
-def kappa_label(coupling: Coupling) -> str:
-    """Return the name of kappa with its unit, as mathtext: mu_nu^2 in 10^-18 mu_B^2 for the magnetic moment."""
+def kappa_label(coupling: Coupling, name: str = "") -> str:
+    """Return the name of kappa with its unit, as mathtext: mu_nu^2 in 10^-18 mu_B^2 for the magnetic moment.
+
+    `name` is the parameter, to tell several couplings apart.
+    """
     unit, power = latex(coupling.unit), power_of_ten(coupling.scale, 0)
     if coupling.root == 2:
-        return rf"{_symbol(coupling)} $[{power}\;{unit}^2]$"
+        return rf"{_symbol(coupling, name)} $[{power}\;{unit}^2]$"
     if coupling.reference:
-        return rf"$({latex(coupling.symbol)} - {coupling.reference:g})\,/\,{coupling.scale:g}$"
-    return rf"{_symbol(coupling)} $[{power}\;{unit}]$"
+        shift = rf"$({latex(coupling.symbol)} - {coupling.reference:g})\,/\,{coupling.scale:g}$"
+        return f"{shift} ({_short(name)})" if name else shift
+    return rf"{_symbol(coupling, name)} $[{power}\;{unit}]$"
 
 
 def reported_edge(axes: Axes, coupling: Coupling, low: float, high: float) -> None:
@@ -260,8 +280,9 @@ def reported_edge(axes: Axes, coupling: Coupling, low: float, high: float) -> No
     upper.set_xlabel(rf"${latex(coupling.symbol)}\;[{power}\;{latex(coupling.unit)}]$")
 
 
-def _symbol(coupling: Coupling) -> str:
-    return f"${latex(coupling.symbol)}^2$" if coupling.root == 2 else f"${latex(coupling.symbol)}$"
+def _symbol(coupling: Coupling, name: str = "") -> str:
+    symbol = f"${latex(coupling.symbol)}^2$" if coupling.root == 2 else f"${latex(coupling.symbol)}$"
+    return f"{symbol} ({_short(name)})" if name else symbol
 
 
 def _short(name: str, most: int = 26) -> str:

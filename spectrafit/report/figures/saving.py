@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import cbook
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 from matplotlib.text import Text
@@ -17,7 +18,7 @@ from matplotlib.ticker import FixedFormatter, FuncFormatter
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.output import replacing
 
-__all__ = ["carried", "save"]
+__all__ = ["carried", "check_name", "save"]
 
 # Without a date the same figure is the same file.
 _UNDATED: dict[str, dict[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
@@ -56,6 +57,18 @@ def _is_sound(text: Text, parser: MathTextParser[Any]) -> bool:
     return True
 
 
+def check_name(target: Path) -> str:
+    """Return the format that a file's suffix names. Raises ConfigError if no figure can be saved in it."""
+    formats = FigureCanvasBase.get_supported_filetypes()
+    kind = target.suffix.removeprefix(".").lower()
+    if kind not in formats:
+        raise ConfigError(
+            f"{target}: {kind or 'no suffix'!r} is no format of a figure{nearest(kind, formats)}; needed one of "
+            f"{', '.join(sorted(formats))}"
+        )
+    return kind
+
+
 def save(figure: Figure, target: Path) -> None:
     """Save a figure.
 
@@ -66,12 +79,6 @@ def save(figure: Figure, target: Path) -> None:
     DataError
         If the file cannot be written.
     """
-    formats = figure.canvas.get_supported_filetypes()
-    kind = target.suffix.removeprefix(".").lower()
-    if kind not in formats:
-        raise ConfigError(
-            f"{target}: {kind or 'no suffix'!r} is no format of a figure{nearest(kind, formats)}; needed one of "
-            f"{', '.join(sorted(formats))}"
-        )
+    kind = check_name(target)
     with carried(figure), replacing(target, remedy="choose another place") as part:
         figure.savefig(part, format=kind, dpi=200, metadata=_UNDATED.get(kind))

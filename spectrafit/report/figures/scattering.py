@@ -1,4 +1,4 @@
-"""Cross sections on a grid of electron energies in; the figure of where a magnetic moment shows out."""
+"""Draws cross sections against electron energy, to show where a magnetic moment is visible."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def scattering(
     equal : of the moments that have one, the energy, in `unit` and in words, at which both cross sections are equal.
     unit : of energies.
     threshold : detection threshold to shade below, in `unit`, if any.
-    left, right : what is scattered, and how the standard curve was calculated.
+    left, right : the flavour and target, and the calculation of the standard curve.
     """
     moments = sorted(magnetic, reverse=True)
     figure = Figure(figsize=(6.2, 5.7))

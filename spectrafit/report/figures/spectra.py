@@ -1,4 +1,4 @@
-"""Expected events per bin in; stacked spectra with their uncertainty, and maps of two-dimensional templates, out."""
+"""Draws expected events per bin: stacked spectra with their uncertainty, and maps of two-dimensional templates."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ def spectrum(
     Parameters
     ----------
     expected : events in the B bins of all regions.
-    region, axis : which region, and which of its axes; the others are summed.
+    region, axis : the region, and the axis to draw; other axes are summed.
     titles, roles : printed title and "signal" or "background" of every sample.
     signal : legend of the coupling's events, saying at which value they stand.
     data : (B,) observed events, or None if there are none to show.
-    left, right : what is written above the frame.
+    left, right : text above the frame.
 
     The bands are the uncertainty of the sum: the light one of the nuisance parameters' priors, the dark one of the fit,
     both with the simulation's statistics.

@@ -1,4 +1,4 @@
-"""Nothing in, the look of every figure out: fonts, colours, frames and the words on their axes."""
+"""Sets the look of every figure: fonts, colours, frames and the words on the axes."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def components(roles: Sequence[str]) -> list[str]:
 
 
 def tag(figure: Figure, left: str, right: str, *, edges: tuple[float, float] = (0.02, 0.98)) -> None:
-    """Write what a figure is (left) and what it was made with (right) along its upper edge, between `edges`.
+    """Write the subject of a figure (left) and its origin (right) along its upper edge, between `edges`.
 
     Letters get smaller until both fit: at 10.5 points one is about 0.068 inches wide.
     """

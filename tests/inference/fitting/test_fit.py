@@ -6,9 +6,11 @@ from iminuit import Minuit, cost
 from scipy.stats import chi2
 
 from spectrafit.errors import ConfigError
-from spectrafit.inference import likelihood
-from spectrafit.inference.fitting.fit import contour, fit, impacts, profile
+from spectrafit.inference.fitting.contours import contour
+from spectrafit.inference.fitting.fit import fit, profile
+from spectrafit.inference.fitting.impacts import impacts
 from spectrafit.inference.fitting.minimum import Problem
+from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span
 from tests.inference.models import KAPPA, counting, spectrum
 
@@ -236,10 +238,10 @@ def test_shape_and_norm_make_the_whole():
     model = spectrum(mc=0.0)
     data = np.random.default_rng(7).poisson(model.data)
     values = np.array([0.7, 0.3, -0.2, 0.4, 0.1, -0.6])
-    mean = likelihood.predict(model, values).mean
+    mean = Likelihood(model).predict(values).mean
     shape = cost.multinomial_chi2(data, mean * data.sum() / mean.sum())
     norm = cost.poisson_chi2(np.array([data.sum()]), np.array([mean.sum()]))
-    whole = likelihood.statistic(model, values, data=data) - np.sum(values[1:] ** 2)
+    whole = Likelihood(model).two_nll(values, data=data) - np.sum(values[1:] ** 2)
     assert whole == pytest.approx(shape + norm, rel=1e-10)
     # The shape term alone is what a free normalisation leaves.
     free = dataclasses.replace(
@@ -271,7 +273,7 @@ def test_injected_kappa_comes_back_without_bias():
                 p if k == 0 else dataclasses.replace(p, centre=values[k]) for k, p in enumerate(model.parameters)
             ),
         )
-        at = likelihood.predict(model, truth)
+        at = Likelihood(model).predict(truth)
         counts = rng.poisson(np.maximum(rng.normal(at.mean, np.sqrt(at.variance)), 0.0))
         result = fit(thrown, data=counts)
         assert result.valid, result.message

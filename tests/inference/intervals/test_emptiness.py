@@ -196,7 +196,10 @@ def test_no_limit_where_kappa_is_degenerate():
         components=(
             Component(sample="s", nominal=[78.6], factors=(Factor(parameter="flux"),)),
             Component(
-                sample="s", power=1, nominal=[8.2], factors=(Factor(parameter="kappa"), Factor(parameter="flux"))
+                sample="s",
+                monomial=(("kappa", 1),),
+                nominal=[8.2],
+                factors=(Factor(parameter="kappa"), Factor(parameter="flux")),
             ),
         ),
         regions=(Span(name="r", start=0, stop=1),),
@@ -222,7 +225,7 @@ def test_notes_say_few_events():
         parameters=(Parameter(name="kappa", kind="interest", constraint="free"),),
         components=(
             Component(sample="b", nominal=[0.5, 1000.0]),
-            Component(sample="s", power=1, nominal=[1.0, 0.0], factors=(Factor(parameter="kappa"),)),
+            Component(sample="s", monomial=(("kappa", 1),), nominal=[1.0, 0.0], factors=(Factor(parameter="kappa"),)),
         ),
         regions=(Span(name="r", start=0, stop=2),),
         data=[0.0, 1000.0],

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from spectrafit.inference.fitting.fit import impacts
+from spectrafit.inference.fitting.impacts import impacts
 from spectrafit.report.expectation import expectation
 from spectrafit.report.figures import draw, look
 

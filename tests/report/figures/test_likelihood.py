@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from spectrafit.inference.fitting.fit import impacts
+from spectrafit.inference.fitting.impacts import impacts
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.figures import likelihood, style
 

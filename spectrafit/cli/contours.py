@@ -1,0 +1,102 @@
+"""The command `contour`: joint confidence regions of two parameters, as a table and a figure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+import spectrafit as sf
+from spectrafit.cli.analyses import assembled, refuse_output
+from spectrafit.cli.options import AnalysisFile, Cache, Saved, Set, SkipBad, Unblind
+from spectrafit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from spectrafit.inference.model import Model
+    from spectrafit.report.tables import Table
+
+__all__ = ["contour"]
+
+
+def contour(
+    analysis: AnalysisFile,
+    x: Annotated[
+        str | None, typer.Option(metavar="PARAMETER", help="default: the coupling that the limit is for")
+    ] = None,
+    y: Annotated[str | None, typer.Option(metavar="PARAMETER", help="default: the other coupling")] = None,
+    points: Annotated[int, typer.Option(help="fits on a side, before steps become finer where needed")] = 31,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="draw the figure there: *.png, *.pdf")] = None,
+    json: Annotated[bool, typer.Option("--json", help="print grids and regions as JSON")] = False,
+    set_: Set = None,
+    unblind: Unblind = False,
+    templates: Saved = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
+) -> None:
+    """Find the joint confidence regions of two parameters, couplings or nuisances, all others refitted."""
+    if output is not None:
+        from spectrafit.report.figures.saving import check_name
+
+        check_name(output)
+        refuse_output(output, analysis, set_, templates)
+    loaded, model = assembled(analysis, set_, None, unblind, templates, cache, skip_bad_files)
+    first, second = _axes(analysis, model, x, y)
+    best = sf.fit(model)
+    found = sf.contour(model, first, second, points=points)
+
+    from spectrafit.report.contours import draw_contour, summary
+
+    if output is not None:
+        drawn = draw_contour(output, found, couplings=model.couplings, title=loaded.title or "")
+    if json:
+        import json as writer
+
+        typer.echo(writer.dumps(summary(found) | {"valid": best.valid, "message": best.message}))
+    else:
+        from rich.console import Console
+
+        Console().print(_table(summary(found), model))
+        if output is not None:
+            typer.echo(drawn)
+    bad = int((~found.valid).sum())
+    if bad:
+        typer.echo(f"note: {bad} of {found.valid.size} fits did not converge; the figure marks them", err=True)
+    if not best.valid:
+        typer.echo(f"the fit is NOT VALID, so its regions are none: {best.message}", err=True)
+        raise typer.Exit(1)
+
+
+def _axes(path: Path, model: Model, x: str | None, y: str | None) -> tuple[str, str]:
+    """Return the two parameters, with the defaults filled in."""
+    first = model.poi if x is None else x
+    others = [name for name in model.couplings if name != first]
+    if y is None and len(others) != 1:
+        couplings = f"the couplings {', '.join(others)} are left" if others else "the analysis has no other coupling"
+        known = ", ".join(name for name in model.names if name != first)
+        raise ConfigError(f"{path}: --y is needed: {couplings}; name one of {known}")
+    second = others[0] if y is None else y
+    for name in (first, second):
+        model.index(name)
+    return first, second
+
+
+def _table(said: dict[str, Any], model: Model) -> Table:
+    """Return best fit and extent of each region as a table."""
+    from spectrafit.report.tables import Table, kappa_unit
+
+    def span(ends: list[float | None]) -> str:
+        low, high = ("outside" if end is None else f"{end:.4g}" for end in ends)
+        return f"{low} to {high}"
+
+    rows = tuple(
+        (
+            name,
+            kappa_unit(model.couplings[name]) if name in model.couplings else "prior widths",
+            f"{best:.4g}",
+            *(span(region[name]) for region in said["regions"]),
+        )
+        for name, best in zip(said["parameters"], said["best"], strict=True)
+    )
+    levels = tuple(f">{100 * region['level']:.4g} %" for region in said["regions"])
+    return Table(title="Joint regions, all others refitted", columns=("parameter", "unit", ">best", *levels), rows=rows)

@@ -1,0 +1,187 @@
+"""The joint confidence regions of two parameters: 2NLL above its minimum on a grid, all others refitted.
+
+A region may be far from an ellipse, and thin where the two parameters do nearly the same. The grid therefore grows
+until the 95 % region lies inside, and it is made finer where 2NLL is low, so that a thin region is not drawn from a few
+points.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from spectrafit.arraytypes import Flags, Floats
+from spectrafit.errors import ConfigError
+from spectrafit.inference.fitting.covariance import covariance
+from spectrafit.inference.fitting.fit import sweep
+from spectrafit.inference.fitting.minimum import Minimum, Problem
+from spectrafit.inference.model import Model
+from spectrafit.inference.results import Contour
+
+__all__ = ["contour"]
+
+# The rise of 2NLL around the joint 95 % region of two parameters, -2 ln 0.05: the widest region that is drawn.
+_RISE = -2.0 * math.log(0.05)
+# How often the grid grows, by which part of itself.
+_GROWTHS, _PART = 8, 0.25
+# Above this no region reaches, even if its ridge passes half a step beside the point of the grid.
+_FAR = 25.0
+# Steps of the grid per error of a parameter whose partner is known, and how fine they may become.
+_STEPS, _FINEST = 3.0, 6
+
+
+def contour(
+    model: Model,
+    first: str,
+    second: str,
+    *,
+    x: npt.ArrayLike | None = None,
+    y: npt.ArrayLike | None = None,
+    points: int = 31,
+    data: npt.ArrayLike | None = None,
+) -> Contour:
+    """Return 2NLL above its minimum on a grid of two parameters, all others refitted.
+
+    Parameters
+    ----------
+    model : Model
+    first, second : str
+    x, y : array_like, optional
+        Grids, in increasing order, which are taken as they are. By default `points` values within 3 errors of the best
+        fit. A grid that is not given grows where the 95 % region leaves it. If neither is given, steps become finer
+        where the region is thin: there 2NLL is fitted in and around the region, and interpolated far outside.
+    points : int
+        On a side, at least 3.
+    data : (B,) array_like, optional
+        Counts; by default the model's.
+
+    Raises
+    ------
+    ConfigError
+        A name that is no parameter, the same one twice, a parameter that is fixed, too few points.
+    """
+    i, j = model.index(first), model.index(second)
+    if i == j:
+        raise ConfigError(f"contour: {first!r} against itself; name two different parameters")
+    if points < 3:
+        raise ConfigError(f"contour: {points} points on a side show no region; take at least 3")
+    problem = Problem(model, data)
+    for name, k in ((first, i), (second, j)):
+        if not problem.free[k]:
+            raise ConfigError(f"contour: {name!r} is fixed in this model; take a parameter that is fitted")
+    best = problem.minimum(model.initial)
+    matrix, _ = covariance(problem.hessian(best.values), problem.free)
+    errors = np.sqrt(np.diag(matrix))
+    grids = [
+        _inside(problem, k, best.values[k] + np.linspace(-3.0, 3.0, points) * errors[k])
+        if given is None
+        else np.asarray(given, dtype=np.float64)
+        for k, given in ((i, x), (j, y))
+    ]
+    surface = _Surface(problem, best, (i, j))
+    surface.fill(grids[0], grids[1])
+    for _ in range(_GROWTHS):
+        grown = surface.grown(grow=(x is None, y is None))
+        if grown is None:
+            break
+        surface.fill(*grown)
+    if x is None and y is None:
+        alone = math.sqrt(max(1.0 - matrix[i, j] ** 2 / (matrix[i, i] * matrix[j, j]), 0.0))
+        step = 6.0 / (points - 1)
+        surface.refine(min(max(math.ceil(_STEPS * step / max(alone, 1e-3)), 2), _FINEST))
+    return Contour(
+        parameters=(first, second),
+        x=surface.x,
+        y=surface.y,
+        delta_2nll=surface.delta,
+        best=(float(best.values[i]), float(best.values[j])),
+        valid=surface.valid,
+    )
+
+
+def _inside(problem: Problem, parameter: int, grid: Floats) -> Floats:
+    """Return a grid between the limits of a parameter."""
+    lower, upper = problem.arrays.lower[parameter], problem.arrays.upper[parameter]
+    if grid[0] >= lower and grid[-1] <= upper:
+        return grid
+    return np.linspace(max(grid[0], lower), min(grid[-1], upper), len(grid))
+
+
+class _Surface:
+    """2NLL above its minimum on a grid, with the minima it came from as starts for finer ones."""
+
+    def __init__(self, problem: Problem, best: Minimum, places: tuple[int, int]) -> None:
+        self.problem, self.best, self.places = problem, best, places
+        self.free = problem.held(*places)
+        self.x = self.y = np.zeros(0)
+        self.delta = np.zeros((0, 0))
+        self.valid: Flags = np.zeros((0, 0), np.bool_)
+        self.values = np.zeros((0, 0, len(best.values)))
+
+    def fill(self, x: Floats, y: Floats) -> None:
+        """Fit on a whole grid, column by column, each from the best fit's side outwards."""
+        i, j = self.places
+        known = {(a, b): (r, c) for r, a in enumerate(self.x) for c, b in enumerate(self.y)}
+        before = self.delta, self.valid, self.values
+        delta, valid = np.empty((len(x), len(y))), np.empty((len(x), len(y)), np.bool_)
+        values = np.empty((*delta.shape, len(self.best.values)))
+        for row, at in enumerate(x):
+            new = [column for column, other in enumerate(y) if (at, other) not in known]
+            start = self.best.values.copy()
+            start[i] = at
+            minima = sweep(self.problem, start, float(self.best.values[j]), j, y[new], self.free)
+            for column, found in zip(new, minima, strict=True):
+                delta[row, column] = found.two_nll - self.best.two_nll
+                valid[row, column], values[row, column] = found.converged, found.values
+            for column in set(range(len(y))).difference(new):
+                place = known[at, y[column]]
+                delta[row, column], valid[row, column], values[row, column] = (part[place] for part in before)
+        self.x, self.y, self.delta, self.valid, self.values = x, y, delta, valid, values
+
+    def grown(self, *, grow: tuple[bool, bool]) -> tuple[Floats, Floats] | None:
+        """Return longer grids on the sides where the 95 % region reaches the edge, None if there are none."""
+        grids = [self.x, self.y]
+        edges = ((self.delta[0], self.delta[-1]), (self.delta[:, 0], self.delta[:, -1]))
+        longer = False
+        for axis, (low, high) in enumerate(edges):
+            grid, k = grids[axis], self.places[axis]
+            if not grow[axis]:
+                continue
+            steps = (grid[1] - grid[0]) * np.arange(1, 1 + max(int(_PART * len(grid)), 1))
+            lower, upper = self.problem.arrays.lower[k], self.problem.arrays.upper[k]
+            before = (grid[0] - steps)[::-1] if low.min() < _RISE else steps[:0]
+            after = grid[-1] + steps if high.min() < _RISE else steps[:0]
+            grids[axis] = np.concatenate([before[before >= lower], grid, after[after <= upper]])
+            longer |= len(grids[axis]) > len(grid)
+        return (grids[0], grids[1]) if longer else None
+
+    def refine(self, times: int) -> None:
+        """Cut every step into `times`, and fit again where 2NLL is low; far outside it is interpolated."""
+        i, j = self.places
+        low = self.delta < _FAR
+        near = low[:-1, :-1] | low[1:, :-1] | low[:-1, 1:] | low[1:, 1:]
+        fine = [
+            np.interp(np.arange(times * (len(grid) - 1) + 1) / times, np.arange(len(grid)), grid)
+            for grid in (self.x, self.y)
+        ]
+        # Linear interpolation in both directions: a row of weights for each point of the finer grids.
+        weights = [
+            np.array([np.interp(line, grid, unit) for unit in np.eye(len(grid))]).T
+            for line, grid in zip(fine, (self.x, self.y), strict=True)
+        ]
+        delta = weights[0] @ self.delta @ weights[1].T
+        valid = np.ones(delta.shape, np.bool_)
+        starts = np.einsum("rx,xyk,cy->rck", weights[0], self.values, weights[1], optimize=True)
+        # A point belongs to the cells around it: one inside a cell, two or four on its edges.
+        touched = np.zeros(delta.shape, np.bool_)
+        for row, column in np.argwhere(near):
+            touched[row * times : (row + 1) * times + 1, column * times : (column + 1) * times + 1] = True
+        for row, column in np.argwhere(touched):
+            start = starts[row, column]
+            start[i], start[j] = fine[0][row], fine[1][column]
+            found = self.problem.minimum(start, self.free)
+            delta[row, column] = found.two_nll - self.best.two_nll
+            valid[row, column] = found.converged
+        self.x, self.y, self.delta, self.valid = fine[0], fine[1], delta, valid

@@ -1,0 +1,206 @@
+"""The noise that the simulation gives to the change of a sample's expectation by one systematic, for one sigma.
+
+A template of a systematic is made of simulated events, so the change that it claims has a variance. Per kind:
+
+shift        events that change bins, in the bin they leave and in the bin they enter (`Moves`);
+weight       the squared changes of weight;
+sample       the variances of both sets of events, since their events differ;
+universes    the mean noise of the universes, as a share of their variance: principal components divide it among them;
+flux         the squared weights of each flux bin, likewise;
+covariance   none: the matrix is given.
+
+Everything here is for the Standard Model's monomial: what the couplings add is not there at kappa = 0.
+
+Letters: B bins, S samples, n pairs of bins, J flux bins, D deviations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spectrafit.arraytypes import Floats, Integers
+from spectrafit.config import FluxUncertainty, Shift, ShiftedSample, Universes, Weight
+from spectrafit.templates.cells import Cells, EffectCells
+from spectrafit.templates.effects import Effect
+from spectrafit.templates.migration import Moves
+
+__all__ = ["ChangeNoise", "noise_of_change", "share_of_noise"]
+
+# The Standard Model is the first monomial, and its square the first product.
+_SM = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ChangeNoise:
+    """Variance of the change of one sample for one sigma of one systematic.
+
+    Attributes
+    ----------
+    variance : (B,) array
+        Of each bin, events^2.
+    first, second : (n,) arrays of int
+        Pairs of bins between which events moved.
+    moved : (n,) array
+        What moved, events^2: the covariance of the two bins is minus this.
+    nominal : (B,) array
+        How often the nominal events of a bin are in the change: -1 for "shifted set minus nominal", the relative change
+        for a weight, 0 for a shift, whose events enter and leave.
+    together : (B,) array of int or None
+        Bins of one number fluctuate together in full, as the bins of a coarse cell do.
+    """
+
+    variance: Floats
+    first: Integers
+    second: Integers
+    moved: Floats
+    nominal: Floats
+    together: Integers | None = None
+
+    @classmethod
+    def alone(cls, variance: Floats, nominal: Floats | None = None, together: Integers | None = None) -> ChangeNoise:
+        """Return noise without covariances between bins, but for those that fluctuate together."""
+        nothing = np.zeros(0, np.int64)
+        own = np.zeros_like(variance) if nominal is None else nominal
+        return cls(variance=variance, first=nothing, second=nothing, moved=np.zeros(0), nominal=own, together=together)
+
+    def scaled(self, factor: float) -> ChangeNoise:
+        """Return the noise of events whose weights are multiplied by `factor`."""
+        return replace(self, variance=self.variance * factor**2, moved=self.moved * factor**2)
+
+    def within(self, keep: Floats) -> ChangeNoise:
+        """Return the noise of the bins that `keep`, (B,), marks with 1; 0 elsewhere."""
+        both = (keep[self.first] > 0) & (keep[self.second] > 0)
+        return ChangeNoise(
+            variance=self.variance * keep,
+            first=self.first[both],
+            second=self.second[both],
+            moved=self.moved[both],
+            nominal=self.nominal * keep,
+        )
+
+    def part(self, bins: slice) -> ChangeNoise:
+        """Return the noise of some neighbouring bins, such as those of a region."""
+        start, stop = bins.start, bins.stop
+        inside = (self.first >= start) & (self.first < stop) & (self.second >= start) & (self.second < stop)
+        return ChangeNoise(
+            variance=self.variance[bins],
+            first=self.first[inside] - start,
+            second=self.second[inside] - start,
+            moved=self.moved[inside],
+            nominal=self.nominal[bins],
+        )
+
+    def merged(self, labels: Integers, count: int) -> Floats:
+        """Return the variance of the changes of merged bins, (count,): bin b is part of merged bin `labels[b]`."""
+        result = np.bincount(labels, self.variance, count)
+        a, b = labels[self.first], labels[self.second]
+        inside = a == b
+        # Rounding may leave a sum of squares minus the same squares below 0.
+        found: Floats = np.maximum(result - 2.0 * np.bincount(a[inside], self.moved[inside], count), 0.0)
+        return found
+
+    def thrown(self, count: int, rng: np.random.Generator) -> Floats:
+        """Return `count` Gaussian fluctuations, (count, B), with these variances and covariances."""
+        size = self.variance.size
+        pairs = np.bincount(self.first, self.moved, size) + np.bincount(self.second, self.moved, size)
+        result = rng.normal(size=(count, size)) * np.sqrt(np.maximum(self.variance - pairs, 0.0))
+        moves = rng.normal(size=(count, self.moved.size)) * np.sqrt(self.moved)
+        for row, move in zip(result, moves, strict=True):
+            row += np.bincount(self.first, move, size) - np.bincount(self.second, move, size)
+        return result
+
+
+def noise_of_change(cells: Cells, effect: Effect, at: int) -> ChangeNoise | None:
+    """Return the noise of (up - down) / 2 for one sigma of a systematic of shifts; None where it does not act.
+
+    Of sigmas without a pair at -1 and +1 it is the noise of the smallest one, divided by its sigma.
+
+    Parameters
+    ----------
+    cells : Cells
+    effect : Effect
+        A `shift`, `weight` or `sample`.
+    at : int
+        The sample's position in the expectation.
+    """
+    sample, systematic = cells.expected[at], effect.systematic
+    inner = cells.layout.inner
+    if isinstance(systematic, ShiftedSample):
+        if sample.name not in effect.acts_on(cells.varying):
+            return None
+        sets = [
+            cells.stand_ins[stand_ins[sample.name], sample.name].squares[_SM, inner]
+            for stand_ins in (systematic.up, systematic.down)
+            if sample.name in stand_ins
+        ]
+        if len(sets) == 2:
+            return ChangeNoise.alone((sets[0] + sets[1]) / 4.0)
+        # Mirrored: the change is that from the nominal sample, whose events are in it with a minus.
+        own = sample.squares[_SM, inner]
+        sign = -1.0 if sample.name in systematic.up else 1.0
+        return ChangeNoise.alone(sets[0] + own, np.full(own.size, sign))
+    found = sample.effects.get(effect.key)
+    if found is None:
+        return None
+    if isinstance(systematic, Shift):
+        return _of_moves(cells, found.moves[-1])
+    assert isinstance(systematic, Weight)
+    sigmas = systematic.sigmas
+    nominal = sample.sums[_SM, inner]
+    if len(found.half):
+        variance = found.half[0, _SM, inner]
+        change = (found.sums[sigmas.index(1.0), _SM] - found.sums[sigmas.index(-1.0), _SM])[inner] / 2.0
+    else:
+        row = int(np.argmin(np.abs(sigmas)))
+        variance = found.noise[row, _SM, inner] / sigmas[row] ** 2
+        change = (found.sums[row, _SM, inner] - nominal) / sigmas[row]
+    return ChangeNoise.alone(variance, np.divide(change, nominal, out=np.zeros_like(change), where=nominal > 0))
+
+
+def _of_moves(cells: Cells, moves: Moves) -> ChangeNoise:
+    """Return the noise of moved events, and its covariances between bins that are no flow."""
+    inner = cells.layout.inner
+    number = np.full(cells.layout.size + 1, -1, np.int64)
+    number[:-1][inner] = np.arange(inner.size)
+    first, second = number[moves.first], number[moves.second]
+    inside = (first >= 0) & (second >= 0)
+    variance = moves.noise[_SM, inner]
+    return ChangeNoise(
+        variance=variance,
+        first=first[inside],
+        second=second[inside],
+        moved=moves.squares[_SM, inside],
+        nominal=np.zeros(inner.size),
+    )
+
+
+def share_of_noise(cells: Cells, effect: Effect) -> Floats:
+    """Return what share of the variance of each sample and bin under universes or fluxes is noise, (S, B).
+
+    A principal component takes its part of the noise with its part of the variance. Other kinds have none. The share is
+    above 1 where the few universes there are happen to differ less than their noise: only so is the mean right.
+    """
+    nominal = cells.nominal[:, _SM]
+    if not isinstance(effect.systematic, (Universes, FluxUncertainty)):
+        return np.zeros_like(nominal)
+    variance = (effect.deviations(cells)[:, :, _SM] ** 2).sum(axis=0)
+    noise = np.zeros_like(nominal)
+    for at, found in effect.sums(cells).items():
+        noise[at] = _linear_noise(cells, effect, found, cells.expected[at].name)
+    share: Floats = np.divide(noise, variance, out=np.zeros_like(noise), where=variance > 0)
+    return share
+
+
+def _linear_noise(cells: Cells, effect: Effect, found: EffectCells, sample: str) -> Floats:
+    """Return the noise in the variance of each bin, (B,), of universes or fluxes."""
+    noise = found.noise[:, _SM, cells.layout.inner]
+    if not isinstance(effect.systematic, FluxUncertainty):
+        # One row: the mean of the universes.
+        return noise[0] if len(noise) else np.zeros(noise.shape[-1])
+    names = {one.name: sample_set.name for sample_set in cells.analysis.sample_sets for one in sample_set.samples}
+    weights = cells.tables[effect.key][names[sample]]
+    # An event of flux bin j is in deviation d with weight w_dj: its square is summed over the deviations.
+    result: Floats = (weights**2).sum(axis=0) @ noise
+    return result
