@@ -32,7 +32,7 @@ _RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{i}" for name in ("com", "lpt
 _PART = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})\.(?P<process>\d+)\.\d+\.part")
 # Seconds after which what another machine left is taken for dead: nobody writes one file for a day.
 _OLD = 86400.0
-_swept: set[Path] = set()
+_swept: set[tuple[int, Path]] = set()
 
 
 def slug(name: str) -> str:
@@ -89,9 +89,11 @@ def _alive(process: int) -> bool:
 
 def _sweep(folder: Path) -> None:
     """Remove what processes that are no more left in a folder; once per folder and process."""
-    if os.name != "posix" or folder in _swept:
+    # A forked process has its parent's memory, but other ones may have died since.
+    mark = (os.getpid(), folder)
+    if os.name != "posix" or mark in _swept:
         return
-    _swept.add(folder)
+    _swept.add(mark)
     here = _machine()
     with suppress(OSError):
         for entry in list(os.scandir(folder)):

@@ -85,7 +85,7 @@ def test_any_name_is_carried_to_the_end(
         titles = {key.split("/")[1]: file[key].title for key in file.keys(cycle=False) if key.endswith("/sm")}
     assert len(titles) == 4
     assert titles.pop("total") == "all samples, kappa^0"
-    assert sorted(titles.values()) == sorted(f"{title}, kappa^0" for title in (other, name, ""))
+    assert sorted(titles.values()) == sorted(f"{title}, kappa^0" for title in (other, name, "data"))
     assert all(p.stat().st_size > 0 for p in (folder / "figures").iterdir())
     main_done("export", "fit.toml", "-o", "w.json")
     channels = json.loads((tmp_path / "w.json").read_text(encoding="utf-8"))["channels"]

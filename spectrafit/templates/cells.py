@@ -40,19 +40,11 @@ class EffectCells:
     sums : (R, M, F) array
         One row per shifted sum, weight variation or flux bin. For universes, rows whose outer products sum to their
         covariance.
-    <<<<<<< HEAD
-    noise : (R, Q, F) array
-        Variance that the simulation gives to the change of each row: per cell the sum over events of the squared change
-        of the event's contribution. One row for universes, their mean; for a flux bin the squares of its events, which
-        are the noise of a change by 100 %.
-    half : (1, Q, F) or (0, Q, F) array
-    =======
     noise : (R, 1, F) array
         Variance that the simulation gives to the change of each row where every coupling is 0: per cell the sum over
         events of the squared change of what the event adds there. One row for universes, their mean; for a flux bin the
         squares of its events, which are the noise of a change by 100 %.
     half : (1, 1, F) or (0, 1, F) array
-    >>>>>>> perf
         The same for half the difference of the rows at +1 and -1, where there is such a pair.
     moves : tuple of Moves
         Of a shift, for every row and then for the pair: which cells events moved between. The noise follows from them.

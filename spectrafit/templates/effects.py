@@ -24,7 +24,10 @@ from spectrafit.templates.cells import Cells, EffectCells, Fractions
 from spectrafit.templates.migration import Moves, MoveTable
 from spectrafit.templates.observables import Quantities
 
-__all__ = ["Block", "Effect", "Gathered", "Shifts", "pair_of", "stack", "stacked", "values_of"]
+__all__ = ["Block", "Effect", "Gathered", "Shifts", "pair_of", "refuse_large", "stack", "stacked", "values_of"]
+
+# Bytes of the running sums of one systematic in one worker.
+_MOST_BYTES = 4e9
 
 Shifts = dict[float, Floats]
 """Templates, (S, M, B), by the number of standard deviations at which they stand."""
@@ -32,6 +35,18 @@ Shifts = dict[float, Floats]
 
 # Which product one monomial makes.
 _ALONE = np.zeros((1, 1), np.int64)
+
+
+def refuse_large(shape: tuple[int, int, int], where: str) -> None:
+    """Refuse running sums, (F, M, U) for U universes, that take more than 4 GB, before they are made."""
+    cells, monomials, universes = shape
+    size = 8.0 * cells * monomials * universes
+    if size > _MOST_BYTES:
+        raise ConfigError(
+            f"{where}: the sums of {universes} universes in {cells} cells for {monomials} monomials take"
+            f" {size / 1e9:.3g} GB in each worker; at most {_MOST_BYTES / 1e9:g} GB are taken: use"
+            " fewer universes or bins"
+        )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

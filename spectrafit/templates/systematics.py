@@ -28,7 +28,17 @@ from spectrafit.random import stream_key
 from spectrafit.templates import fill
 from spectrafit.templates.cells import Cells, EffectCells
 from spectrafit.templates.correlated import CovarianceEffect, FluxEffect
-from spectrafit.templates.effects import Block, Effect, Gathered, Shifts, pair_of, stack, stacked, values_of
+from spectrafit.templates.effects import (
+    Block,
+    Effect,
+    Gathered,
+    Shifts,
+    pair_of,
+    refuse_large,
+    stack,
+    stacked,
+    values_of,
+)
 from spectrafit.templates.migration import MoveTable
 from spectrafit.templates.observables import needs
 from spectrafit.templates.principal import fewer_rows
@@ -124,7 +134,9 @@ class UniversesEffect(_Weighted):
         listed = self.matrix(values_of(block, self.lists[0])) if self.lists else None
         ratios = stack(block, self._columns(), axis=1) if listed is None else listed
         if found is None:
-            sums = np.zeros((block.grid.size, len(block.coefficients), ratios.shape[1]))
+            shape = (block.grid.size, len(block.coefficients), ratios.shape[1])
+            refuse_large(shape, self.where)
+            sums = np.zeros(shape)
             found = Gathered(sums=sums, noise=block.no_noise(1), half=block.no_noise(0), moves=[])
         if ratios.shape[1] != found.sums.shape[2]:
             raise DataError(

@@ -46,7 +46,14 @@ def test_toys_accept_the_best_kappa_and_refuse_one_far_away():
     assert not by_toys(question(model, 60.0, sides="two"), cls=False)[0]
 
 
-def test_a_kappa_on_the_boundary_is_asked_for_just_inside():
-    asked = question(counting(), 0.0)
-    assert 0.0 < asked.tested < 1e-3 * asked.scan.error
+def test_a_kappa_below_the_boundary_is_asked_for_on_it():
+    asked = question(counting(), -1.0)
+    assert asked.tested == asked.scan.lower
     assert dataclasses.replace(asked, kappa=2.0).tested == 2.0
+
+
+def test_an_empty_interval_does_not_hold_the_boundary():
+    # None of 3 expected events: P(n = 0) = 0.05 is below 0.1, whatever the signal is.
+    asked = question(counting(0.0, 3.0, 0.0), 0.0)
+    assert not asymptotically(asked, cls=False)[0]
+    assert asymptotically(asked, cls=True)[0]
