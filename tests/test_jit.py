@@ -1,3 +1,4 @@
+import io
 import os
 import subprocess
 import sys
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from spectrafit.compiling import announce
 from spectrafit.jit import discard_stale, make_room
 
 PROJECT = Path(__file__).parents[1]
@@ -164,6 +166,12 @@ def test_kernels_call_each_other_without_being_compiled_into_each_other(tmp_path
     assert said[0] == ["28.0", "False", "0", "1", "-14.0", "0"]
     # From the cache, in another process with other addresses.
     assert said[1][:1] + said[1][2:] == ["28.0", "0", "1", "-14.0", "1"]
+
+
+def test_nothing_is_said_while_nothing_is_compiled() -> None:
+    stream = io.StringIO()
+    announce(stream)
+    assert stream.getvalue() == ""
 
 
 def test_compiling_is_told_once_with_a_count(tmp_path) -> None:
