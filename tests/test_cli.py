@@ -11,7 +11,7 @@ from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.interop.pyhf import fit_workspace
 
 HEAVY = ("numba", "numpy", "uproot", "awkward", "boost_histogram", "iminuit", "matplotlib", "scipy", "rich.console")
-VERBS = {command.callback.__name__: command.callback for command in cli.app.registered_commands}
+VERBS = {c.name or c.callback.__name__: c.callback for c in cli.app.registered_commands}
 
 
 def run(*words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
