@@ -63,7 +63,7 @@ def test_progress_is_for_people(monkeypatch):
 
 
 def test_the_command_compile_says_how_many_kernels_are_ready(monkeypatch, capsys):
-    monkeypatch.setattr("spectrafit.jit.prepare_all", lambda package: {"spectrafit": 41}[package])
+    monkeypatch.setattr("spectrafit.jit.prepare_all", lambda package: {"spectrafit": (41, 3)}[package])
     with pytest.raises(SystemExit) as left:
         main(["compile"])
     assert not left.value.code

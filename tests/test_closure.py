@@ -78,9 +78,9 @@ def test_events_made_with_a_coupling_equal_the_templates_at_its_kappa(tmp_path, 
     reweighted = templates(tmp_path / "reweighted", coupling)
 
     def chi2(at: float) -> float:
-        powers = at ** np.arange(1 + reweighted.powers)
+        powers = at ** np.arange(1 + (len(reweighted.monomials) - 1))
         prediction = np.einsum("p,spb->sb", powers, reweighted.counts[:, 0])
-        variance = np.einsum("k,skb->sb", at ** np.arange(1 + 2 * reweighted.powers), reweighted.squares)
+        variance = np.einsum("k,skb->sb", at ** np.arange(1 + 2 * (len(reweighted.monomials) - 1)), reweighted.squares)
         return float(np.sum((direct.counts[:, 0, 0] - prediction) ** 2 / (variance + direct.squares[:, 0])))
 
     bins = direct.counts[:, 0, 0].size

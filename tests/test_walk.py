@@ -1,6 +1,7 @@
 """The walk of the README with real processes: from recipes to a limit, checked from outside."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -395,7 +396,9 @@ def test_there_is_nothing_to_unblind_without_data(walk: Walk) -> None:
 
 def test_a_friend_of_ones_ntuple_is_the_fits_signal(walk: Walk, fhc) -> None:
     """The weights of `reweight`, filled by numpy, are the templates at that moment."""
-    walk.done("reweight", "generated/nova_nd_fhc/numu.root", "-o", "friend.root", "--value", "2e-9")
+    done = walk.run("reweight", "generated/nova_nd_fhc/numu.root", "-o", "friend.root", "--value", "2e-9")
+    assert done.returncode == 0
+    assert re.search(r"nu-e events; mean weight 1\.\d+, from 1 to .* sin\^2 theta_W = 0\.23863", done.stderr)
     with (
         uproot.open(walk.folder / "generated/nova_nd_fhc/numu.root") as file,
         uproot.open(walk.folder / "friend.root") as friend,
