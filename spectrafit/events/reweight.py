@@ -215,9 +215,9 @@ def _refuse_foreign(target: Path) -> None:
     ours = False
     # Whatever else there is, and cannot be read, was not written here.
     with suppress(Exception), uproot.open({str(target): None}) as file:
-        trees = [tree for tree in file.values(cycle=False) if isinstance(tree, uproot.TTree)]
-        names = [set(tree.keys()) for tree in trees]
-        ours = len(file.keys(cycle=False)) == len(trees) == 1 and "coefficient_1" in names[0]
+        held = [file[key] for key in file.keys(cycle=False)]
+        names = [set(tree.keys()) for tree in held if isinstance(tree, uproot.TTree)]
+        ours = len(held) == len(names) == 1 and "coefficient_1" in names[0]
         ours = ours and all(name == "weight" or name.startswith("coefficient_") for name in names[0])
     if not ours:
         raise ConfigError(

@@ -51,6 +51,7 @@ t_min = 0.1
 name = "up"
 role = "signal"
 files = "up.root"
+generate = { flavour = "numu", events = 100, couplings = { charge_radius = 0.5 } }
 [samples.pot]
 flux = 1.0
 cross_section = 1e-38

@@ -15,7 +15,9 @@ def folded(data, down, up, *, nominal=(40.0, 30.0, 20.0)):
         parameters=(KAPPA, Parameter(name="shape")),
         components=(
             Component(sample="b", nominal=nominal, morphs=(morph,)),
-            Component(sample="s", power=1, nominal=[1.0, 0.0, 0.0], factors=(Factor(parameter="kappa"),)),
+            Component(
+                sample="s", monomial=(("kappa", 1),), nominal=[1.0, 0.0, 0.0], factors=(Factor(parameter="kappa"),)
+            ),
         ),
         regions=(Span(name="r", start=0, stop=3),),
         data=data,

@@ -114,7 +114,7 @@ def test_without_nuisances_there_is_nothing_to_draw(case):
     best = dataclasses.replace(case.best, errors=np.array([0.4, 0, 0, 0, 0]))
     with style.look():
         assert likelihood.nuisances(case.model, best, (), COUPLINGS["magnetic_moment"]) is None
-        assert likelihood.correlations(case.model, best, COUPLINGS["magnetic_moment"]) is None
+        assert likelihood.correlations(case.model, best) is None
 
 
 def test_correlations_start_with_kappa_and_its_closest(case, blind):
