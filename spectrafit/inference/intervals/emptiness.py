@@ -78,7 +78,11 @@ class Compared:
         """Return the normal score of the data, (kappa - best kappa) / sigma."""
         distance = kappa - self.lower
         if not self.deficit or distance >= 2.0 * self.near:
-            return float(asymptotic.normal_score(self.scan.statistic(kappa, self.sides), self.root(kappa) ** 2))
+            statistic = self.scan.statistic(kappa, self.sides)
+            # On the boundary q_A is 0: no data of a smaller best kappa come near a statistic above 0.
+            if distance <= 0.0 < statistic:
+                return math.inf
+            return float(asymptotic.normal_score(statistic, self.root(kappa) ** 2))
         places = (self.lower + self.near, self.lower + 2.0 * self.near)
         first, second = (
             float(asymptotic.normal_score(*(of.statistic(k, self.sides) for of in (self.scan, self.reference))))
