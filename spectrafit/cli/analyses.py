@@ -1,4 +1,4 @@
-"""Commands about an analysis: check, build, fit, limit, sensitivity, coverage, export."""
+"""Commands about an analysis: check, build, fit, limit, coverage, export."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from spectrafit.cli.options import (
     Set,
     SkipBad,
     Unblind,
+    Without,
     Workers,
     interactive,
 )
@@ -34,22 +35,36 @@ if TYPE_CHECKING:
     from spectrafit.inference.model import Model
     from spectrafit.templates.templates import Templates
 
-__all__ = ["assembled", "build", "check", "coverage", "export", "fit", "limit", "refuse_output", "sensitivity"]
+__all__ = [
+    "assembled",
+    "build",
+    "check",
+    "coverage",
+    "crew",
+    "export",
+    "fit",
+    "limit",
+    "limit_options",
+    "refuse_output",
+]
 
 
-def check(analysis: AnalysisFile, set_: Set = None, skip_bad_files: SkipBad = False) -> None:
+def check(analysis: AnalysisFile, set_: Set = None, without: Without = None, skip_bad_files: SkipBad = False) -> None:
     """Read an analysis, open every file it names, and say what a build would do; no event is read."""
     from rich.console import Console
 
     from spectrafit.report.tables import inventory_table
 
-    Console().print(inventory_table(sf.load(analysis, overrides=set_ or ()), skip_bad_files=skip_bad_files))
+    Console().print(
+        inventory_table(sf.load(analysis, overrides=set_ or (), without=without or ()), skip_bad_files=skip_bad_files)
+    )
 
 
 def build(
     analysis: AnalysisFile,
     output: Annotated[Path, typer.Option("-o", "--output", help="where the templates go: *.npz")],
     set_: Set = None,
+    without: Without = None,
     executor: Executor = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -62,7 +77,7 @@ def build(
     from spectrafit.templates.archive import check_name
 
     check_name(output)
-    loaded = sf.load(analysis, overrides=set_ or ())
+    loaded = sf.load(analysis, overrides=set_ or (), without=without or ())
     refuse_inputs(output, inputs_of(loaded))
     templates = _templates(loaded, None, executor, workers, scheduler, cache, skip_bad_files)
     templates.save(output)
@@ -80,6 +95,7 @@ def fit(
         Path | None, typer.Option("-o", "--output", help="result's folder; default: results/NAME")
     ] = None,
     set_: Set = None,
+    without: Without = None,
     interest: Interest = None,
     unblind: Unblind = False,
     templates: Saved = None,
@@ -95,6 +111,8 @@ def fit(
 ) -> None:
     """Fill the templates, fit, draw the limit, and write the result with figures and one page."""
     if _is_workspace(analysis):
+        if without:
+            raise ConfigError(f"{analysis}: --without is for an analysis; take the systematic out with --patch")
         _fit_workspace(analysis, measurement, patch, json)
         return
     if json or measurement or patch:
@@ -106,15 +124,15 @@ def fit(
     from spectrafit.report.alarms import alarms
     from spectrafit.report.tables import constraints_table, result_table
 
-    loaded = sf.load(analysis, overrides=set_ or (), interest=interest)
+    loaded = sf.load(analysis, overrides=set_ or (), without=without or (), interest=interest)
     target = output or Path("results") / analysis.stem
     # As the report does, but before the work.
     refuse_inputs(target / "templates.root", inputs_of(loaded))
     filled = _templates(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
     model = sf.assemble(loaded, filled, unblind=unblind)
     best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
-    with _crew(executor, workers, scheduler) as crew:
-        found = sf.upper_limit(model, **_limit_options(loaded.limit, crew, workers))
+    with crew(executor, workers, scheduler) as pool:
+        found = sf.upper_limit(model, **limit_options(loaded.limit, pool, workers))
     folder = sf.report(target, loaded, filled, best, found, figures=figures)
     console = Console()
     console.print(result_table(best, found))
@@ -131,6 +149,7 @@ def limit(
     analysis: Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="fits/*.toml, or a HistFactory workspace")],
     method: Annotated[list[str] | None, typer.Option(help="profile, cls, feldman-cousins, ...; all for each")] = None,
     set_: Set = None,
+    without: Without = None,
     interest: Interest = None,
     unblind: Unblind = False,
     templates: Saved = None,
@@ -151,18 +170,18 @@ def limit(
     from spectrafit.report.tables import limits_table
 
     if _is_workspace(analysis):
-        said, model = _of_workspace(analysis, set_, templates, cache)
+        said, model = _of_workspace(analysis, set_, templates, cache, without)
     else:
-        loaded, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files)
+        loaded, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files, without)
         said = loaded.limit
     for name in method or ():
         if name != "all":
             named(name, model=model)
     asked = list(methods(model)) if method and "all" in method else method or [said.method]
     found = []
-    with _crew(executor, workers, scheduler) as crew:
+    with crew(executor, workers, scheduler) as pool:
         for name in asked:
-            options = _limit_options(said, crew, workers or os.cpu_count())
+            options = limit_options(said, pool, workers or os.cpu_count())
             toys = replace(options["toys"], bank=tuple(bank or ()), first_toy=first_toy)
             sides = options["sides"] if options["sides"] in METHODS[name].sides else None
             found.append(sf.upper_limit(model, **{**options, "method": name, "sides": sides, "toys": toys}))
@@ -171,37 +190,6 @@ def limit(
     for each in found:
         for note in each.notes:
             console.print(f"note: {each.method}: {note}", markup=False, highlight=False, soft_wrap=True)
-
-
-def sensitivity(
-    analysis: AnalysisFile,
-    exposure: Annotated[list[float] | None, typer.Option(help="multiple of the analysis POT; may be repeated")] = None,
-    systematics: Annotated[list[float] | None, typer.Option(help="multiple of all priors; may be repeated")] = None,
-    simulation: Annotated[
-        Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with the exposure")
-    ] = "fixed",
-    set_: Set = None,
-    interest: Interest = None,
-    templates: Saved = None,
-    executor: Executor = "threads",
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    cache: Cache = None,
-    skip_bad_files: SkipBad = False,
-) -> None:
-    """Print the expected limit for other exposures and other sizes of the systematics."""
-    from spectrafit.inference.studies.sensitivity import sensitivity as expect
-
-    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files)
-    with _crew(executor, workers, scheduler) as crew:
-        found = expect(
-            model,
-            exposure or [1.0, 2.0, 5.0, 10.0],
-            systematics=systematics or [0.0, 1.0],
-            simulation=simulation,
-            **_limit_options(loaded.limit, crew, workers or os.cpu_count()),
-        )
-    typer.echo(found)
 
 
 def coverage(
@@ -213,6 +201,7 @@ def coverage(
     seed: Annotated[int, typer.Option(help="of the experiments")] = 1,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="draw the figure there: *.png, *.pdf")] = None,
     set_: Set = None,
+    without: Without = None,
     interest: Interest = None,
     templates: Saved = None,
     executor: Executor = "threads",
@@ -226,16 +215,16 @@ def coverage(
     from spectrafit.inference.toys.options import ToyOptions
 
     if output is not None:
-        refuse_output(output, analysis, set_, templates)
-    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files)
-    with _crew(executor, workers, scheduler) as crew:
+        refuse_output(output, analysis, set_, templates, without)
+    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files, without)
+    with crew(executor, workers, scheduler) as pool:
         found = count(
             model,
             kappa or [0.0, 1.0, 2.0, 4.0],
             methods=method or ["profile", "cls", "bayes"],
             level=loaded.limit.level,
             experiments=experiments,
-            toys=ToyOptions(toys=toys, seed=seed, executor=crew, workers=workers or os.cpu_count()),
+            toys=ToyOptions(toys=toys, seed=seed, executor=pool, workers=workers or os.cpu_count()),
         )
     typer.echo(found)
     if output is not None:
@@ -252,6 +241,7 @@ def export(
     ] = None,
     form: Annotated[Literal["pyhf", "hs3"], typer.Option(help="whose JSON")] = "pyhf",
     set_: Set = None,
+    without: Without = None,
     interest: Interest = None,
     unblind: Unblind = False,
     templates: Saved = None,
@@ -262,17 +252,23 @@ def export(
     from spectrafit.interop.export import check_name, write_workspace
 
     check_name(output)
-    refuse_output(output, analysis, set_, templates)
-    _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files)
+    refuse_output(output, analysis, set_, templates, without)
+    _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files, without)
     typer.echo(write_workspace(model, output, kappa=kappa, form=form))
 
 
-def refuse_output(output: Path, analysis: Path, overrides: list[str] | None, saved: Path | None) -> None:
+def refuse_output(
+    output: Path,
+    analysis: Path,
+    overrides: list[str] | None,
+    saved: Path | None,
+    without: list[str] | None = None,
+) -> None:
     """Refuse an output that is an input, before anything is read."""
     from spectrafit.config import inputs_of
     from spectrafit.output import refuse_inputs
 
-    loaded = sf.load(analysis, overrides=overrides or ())
+    loaded = sf.load(analysis, overrides=overrides or (), without=without or ())
     refuse_inputs(output, (*inputs_of(loaded), *([saved] if saved else [])))
 
 
@@ -281,17 +277,19 @@ def _is_workspace(path: Path) -> bool:
 
 
 def _of_workspace(
-    path: Path, overrides: list[str] | None, saved: Path | None, cache: Path | None
+    path: Path, overrides: list[str] | None, saved: Path | None, cache: Path | None, without: list[str] | None
 ) -> tuple[LimitOptions, Model]:
     """Read a workspace, with its data; it has no `[limit]`, so what that would say comes from `--set limit.KEY`."""
-    from spectrafit.config import limit_options
+    from spectrafit.config import limit_options as options_of
     from spectrafit.interop.pyhf import read_workspace
 
-    if saved or cache:
-        raise ConfigError(f"{path}: --templates and --cache are for an analysis; a workspace holds its own templates")
+    if saved or cache or without:
+        raise ConfigError(
+            f"{path}: --templates, --cache and --without are for an analysis; a workspace holds its own templates"
+        )
     if interactive():
         announce(sys.stderr)
-    return limit_options(overrides or (), where=str(path)), read_workspace(path)
+    return options_of(overrides or (), where=str(path)), read_workspace(path)
 
 
 def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
@@ -323,9 +321,10 @@ def assembled(
     saved: Path | None,
     cache: Path | None,
     skip_bad_files: bool,
+    without: list[str] | None = None,
 ) -> tuple[Analysis, Model]:
     """Load and assemble; who wants the chunks filled elsewhere builds first and gives --templates."""
-    loaded = sf.load(path, overrides=overrides or (), interest=interest)
+    loaded = sf.load(path, overrides=overrides or (), without=without or (), interest=interest)
     filled = _templates(loaded, saved, "threads", None, None, cache, skip_bad_files)
     return loaded, sf.assemble(loaded, filled, unblind=unblind)
 
@@ -375,7 +374,7 @@ def _tell_age(saved: Path, analysis: Analysis) -> None:
 
 
 @contextmanager
-def _crew(executor: str, workers: int | None, scheduler: str | None) -> Iterator[Any]:
+def crew(executor: str, workers: int | None, scheduler: str | None) -> Iterator[Any]:
     """Yield who throws the toys: an executor by its name, or the workers of a scheduler."""
     if scheduler is None:
         yield executor
@@ -386,7 +385,7 @@ def _crew(executor: str, workers: int | None, scheduler: str | None) -> Iterator
         yield pool
 
 
-def _limit_options(said: LimitOptions, executor: Any, workers: int | None) -> dict[str, Any]:
+def limit_options(said: LimitOptions, executor: Any, workers: int | None) -> dict[str, Any]:
     """Return what `[limit]` says as arguments of `upper_limit`."""
     from spectrafit.inference.toys.options import ToyOptions
 

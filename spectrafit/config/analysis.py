@@ -167,8 +167,9 @@ class Analysis(Keys, frozen=True, kw_only=True):
     `pot` is the exposure of the expectation, one number or one per sample set (keyed by the stem of its TOML).
     `coupling` is the fitted coupling, a name or a table; without it, the magnetic moment. `couplings` lists several
     instead. `sin2_theta_w` and `sm_xsec` say the Standard Model cross section of the expectation; without
-    `sin2_theta_w` it is the value each sample was generated with. `sample_sets` and `path` are filled by `load`, never
-    by the file.
+    `sin2_theta_w` it is the value each sample was generated with. `include` names files that this one is laid over,
+    `without` systematics (names or globs) that are left out. `sample_sets` and `path` are filled by `load`, never by
+    the file.
     """
 
     samples: str | tuple[str, ...]
@@ -186,6 +187,8 @@ class Analysis(Keys, frozen=True, kw_only=True):
     data: dict[str, tuple[Events, ...]] = field(default_factory=dict)
     fit: FitOptions = field(default_factory=FitOptions)
     limit: LimitOptions = field(default_factory=LimitOptions)
+    include: str | tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     sample_sets: tuple[SampleSet, ...] = ()
     path: str = ""
 

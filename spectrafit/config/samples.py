@@ -211,7 +211,8 @@ class Detector(Keys, frozen=True, kw_only=True):
 class SampleSet(Keys, frozen=True, kw_only=True):
     """Everything `samples/*.toml` says: the samples, and what a recipe or a truth-only ntuple needs besides.
 
-    `sin2_theta_w` is the value the events were generated with; `flux` maps a flavour to a table file.
+    `sin2_theta_w` is the value the events were generated with; `flux` maps a flavour to a table file; `include` names
+    files that this one is laid over.
     """
 
     samples: tuple[Sample, ...]
@@ -221,6 +222,7 @@ class SampleSet(Keys, frozen=True, kw_only=True):
     detector: Detector | None = None
     flux: dict[Flavour, str] = field(default_factory=dict)
     response: Response | None = None
+    include: str | tuple[str, ...] = ()
     path: str = ""
 
     @property
