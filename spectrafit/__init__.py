@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Limit, Profile
     from spectrafit.inference.studies.coverage import coverage
+    from spectrafit.inference.studies.scans import scan
     from spectrafit.inference.studies.sensitivity import sensitivity
     from spectrafit.interop.export import write_workspace as export
     from spectrafit.report.tables import inventory_table as check
@@ -83,6 +84,7 @@ _HOME = {
     "profile": "inference.fitting.fit",
     "report": "report.write:write",
     "reweight": "events.reweight",
+    "scan": "inference.studies.scans",
     "sensitivity": "inference.studies.sensitivity",
     "upper_limit": "inference.intervals.limits",
 }
@@ -116,6 +118,7 @@ __all__ = [
     "profile",
     "report",
     "reweight",
+    "scan",
     "sensitivity",
     "upper_limit",
 ]
