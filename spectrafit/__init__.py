@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.likelihood import information
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Limit, Profile
+    from spectrafit.inference.studies.breakdown import breakdown
     from spectrafit.inference.studies.coverage import coverage
     from spectrafit.inference.studies.scans import scan
     from spectrafit.inference.studies.sensitivity import sensitivity
@@ -67,6 +68,7 @@ _HOME = {
     "SampleSet": "config",
     "Templates": "templates.templates",
     "assemble": "inference.assemble",
+    "breakdown": "inference.studies.breakdown",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
     "constraints": "inference.fitting.constraints",
@@ -101,6 +103,7 @@ __all__ = [
     "SpectrafitError",
     "Templates",
     "assemble",
+    "breakdown",
     "build",
     "check",
     "constraints",

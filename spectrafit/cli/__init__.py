@@ -59,6 +59,7 @@ for _command in (
     contours.contour,
     scans.scan,
     scans.sensitivity,
+    scans.breakdown,
     analyses.coverage,
     analyses.export,
     ntuples.reweight,
