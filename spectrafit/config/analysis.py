@@ -85,13 +85,15 @@ class Axis(Keys, frozen=True, kw_only=True):
 class Region(Keys, frozen=True, kw_only=True):
     """One N-dimensional histogram: its axes, a `cut`, and the samples it takes.
 
-    Regions of one analysis share no event.
+    Regions of one analysis share no event. With `fit = false` a region is shown and not fitted, as a validation region
+    or a sideband is: the result has its prediction after the fit, with its band and chi^2.
     """
 
     name: str
     axes: tuple[Axis, ...]
     cut: str = ""
     samples: tuple[str, ...] = ("*",)
+    fit: bool = True
 
 
 class CountsSample(Keys, frozen=True, kw_only=True):

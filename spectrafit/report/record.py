@@ -22,6 +22,7 @@ from spectrafit.report.tables import nuisance_rows
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
     from spectrafit.inference.fitting.constraints import Constraints
+    from spectrafit.inference.fitting.validation import Validation
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Impact, Limit, Profile
     from spectrafit.templates.templates import Templates
@@ -51,6 +52,7 @@ def record(
     profile: Profile,
     impacts: Sequence[Impact],
     constraints: Constraints | None = None,
+    validations: Sequence[Validation] = (),
 ) -> dict[str, Any]:
     """Return what `result.json` holds, as plain values: limit, best fit, nuisances, yields, fit status, provenance.
 
@@ -84,6 +86,7 @@ def record(
         "best_fit": best_fit,
         "nuisances": nuisance_rows(model, best, impacts),
         "constraints": None if constraints is None else constraints.summary(),
+        "validation": [region.summary() for region in validations],
         "smoothing": templates.smoothing,
         "error_budget": {impact.name: impact.size for impact in impacts if impact.group},
         "correlation": {"parameters": list(best.names), "matrix": best.correlation},

@@ -21,6 +21,7 @@ from spectrafit.inference.fitting.constraints import Constraints
 from spectrafit.inference.fitting.constraints import constraints as all_constraints
 from spectrafit.inference.fitting.fit import profile as scan_profile
 from spectrafit.inference.fitting.impacts import impacts as all_impacts
+from spectrafit.inference.fitting.validation import Validation, validation
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.interop import root
 from spectrafit.output import publishing, refuse_inputs, slug
@@ -39,6 +40,7 @@ from spectrafit.report.tables import (
     sources_table,
     yields_table,
 )
+from spectrafit.report.validation import validation_table
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -96,14 +98,17 @@ def write(
     impacts = all_impacts(model, best)
     expected = expectation(_as_shown(analysis, templates, model), best, kappa=limit.kappa)
     constraints = None if templates.cells is None else all_constraints(model, templates)
-    result = record(analysis, templates, model, best, limit, curve, impacts, constraints)
+    validations = validation(model, best)
+    result = record(analysis, templates, model, best, limit, curve, impacts, constraints, validations)
     refuse_inputs(target / "templates.root", inputs_of(analysis))
     with publishing(target, names=_PARTS, remedy="no half-made result is left") as staged:
         pictures: dict[str, Picture] = {}
         if figures:
             pictures = _draw(staged / "figures", analysis, templates, model, best, curve, limit, expected, impacts)
         root.write(staged / "templates.root", _as_written(analysis, templates, model))
-        text = _page(analysis, templates, model, best, limit, expected, impacts, constraints, result, pictures)
+        text = _page(
+            analysis, templates, model, best, limit, expected, impacts, constraints, validations, result, pictures
+        )
         (staged / "index.html").write_text(text, encoding="utf-8")
         (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return target
@@ -190,6 +195,7 @@ def _page(
     expected: Expectation,
     impacts: Sequence[Impact],
     constraints: Constraints | None,
+    validations: Sequence[Validation],
     result: Mapping[str, Any],
     pictures: Mapping[str, Picture],
 ) -> str:
@@ -215,7 +221,11 @@ def _page(
         Section(
             title="Spectra",
             pictures=spectra,
-            tables=(yields_table(expected, model, at), monomials_table(result["monomials"])),
+            tables=(
+                yields_table(expected, model, at),
+                *([validation_table(validations)] if validations else []),
+                monomials_table(result["monomials"]),
+            ),
         ),
         Section(
             title="Fit",

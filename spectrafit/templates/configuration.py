@@ -61,6 +61,7 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
             for key in ("title", "generate"):
                 del sample[key]
     for region in plain["regions"]:
+        del region["fit"]
         for axis in region["axes"]:
             del axis["label"]
     plain["tables"] = tables_of(analysis)

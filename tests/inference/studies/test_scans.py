@@ -10,8 +10,8 @@ import spectrafit as sf
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.studies.expected import Expected
 from spectrafit.inference.studies.points import LimitRule, Point, expected_limits
+from tests.inference.conftest import FIT, SAMPLES
 from tests.inference.models import counting
-from tests.inference.studies.conftest import FIT, SAMPLES
 
 
 def by_hand(folder: Path, *edits: tuple[str, str], samples: tuple[str, str] = ("", "")) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A small analysis with ntuples of its own, for studies."""
+"""A small analysis with ntuples of its own, for studies and validation regions."""
 
 from pathlib import Path
 
@@ -68,3 +68,9 @@ def analysis(folder: Path) -> sf.Analysis:
 @pytest.fixture(scope="module")
 def templates(analysis: sf.Analysis) -> sf.Templates:
     return sf.build(analysis)
+
+
+@pytest.fixture(scope="module")
+def small(folder: Path) -> tuple[Path, str]:
+    """The folder of the analysis, and its text."""
+    return folder, FIT
