@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from spectrafit.config import digest
+from spectrafit.inference.fitting.sources import sources
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.alarms import alarms
 from spectrafit.report.couplings import coupling_rows, monomial_sums
@@ -87,6 +88,7 @@ def record(
         "nuisances": nuisance_rows(model, best, impacts),
         "constraints": None if constraints is None else constraints.summary(),
         "validation": [region.summary() for region in validations],
+        "sources": [source.summary() for source in sources(templates, best)],
         "smoothing": templates.smoothing,
         "error_budget": {impact.name: impact.size for impact in impacts if impact.group},
         "correlation": {"parameters": list(best.names), "matrix": best.correlation},

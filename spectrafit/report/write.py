@@ -21,6 +21,7 @@ from spectrafit.inference.fitting.constraints import Constraints
 from spectrafit.inference.fitting.constraints import constraints as all_constraints
 from spectrafit.inference.fitting.fit import profile as scan_profile
 from spectrafit.inference.fitting.impacts import impacts as all_impacts
+from spectrafit.inference.fitting.sources import sources
 from spectrafit.inference.fitting.validation import Validation, validation
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.interop import root
@@ -29,6 +30,7 @@ from spectrafit.physics.couplings import COUPLINGS, Coupling
 from spectrafit.report.alarms import alarms
 from spectrafit.report.couplings import couplings_table, monomials_table, profiled, title
 from spectrafit.report.expectation import Expectation, expectation
+from spectrafit.report.origins import origins_table
 from spectrafit.report.page import Picture, Section, page, symbols
 from spectrafit.report.record import record
 from spectrafit.report.tables import (
@@ -234,6 +236,7 @@ def _page(
                 nuisance_table(model, best, impacts),
                 *([] if constraints is None else [constraints_table(constraints)]),
                 budget_table(best, impacts),
+                *([origins_table(found)] if (found := sources(templates, best)) else []),
             ),
         ),
         Section(title="Input", pictures=responses, tables=tuple(_input_tables(templates))),

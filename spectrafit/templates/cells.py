@@ -48,12 +48,15 @@ class EffectCells:
         The same for half the difference of the rows at +1 and -1, where there is such a pair.
     moves : tuple of Moves
         Of a shift, for every row and then for the pair: which cells events moved between. The noise follows from them.
+    origin : (U, R) array or None
+        Of universes that were reduced to fewer rows: every row as a combination of the universes.
     """
 
     sums: Floats
     noise: Floats
     half: Floats
     moves: tuple[Moves, ...] = ()
+    origin: Floats | None = None
 
     @classmethod
     def of_moves(cls, sums: Floats, moves: tuple[Moves, ...]) -> EffectCells:
@@ -66,13 +69,13 @@ class EffectCells:
         if self.moves:
             moves = tuple(found.merged(merge.target, merge.size) for found in self.moves)
             return EffectCells.of_moves(merge.sums(self.sums), moves)
-        return EffectCells(sums=merge.sums(self.sums), noise=merge.sums(self.noise), half=merge.sums(self.half))
+        return replace(self, sums=merge.sums(self.sums), noise=merge.sums(self.noise), half=merge.sums(self.half))
 
     def scaled(self, factor: float) -> EffectCells:
         """Return the same of another exposure: `factor` times the weight of every event."""
         moves = tuple(replace(found, squares=found.squares * factor**2) for found in self.moves)
         noise, half = self.noise * factor**2, self.half * factor**2
-        return EffectCells(sums=self.sums * factor, noise=noise, half=half, moves=moves)
+        return replace(self, sums=self.sums * factor, noise=noise, half=half, moves=moves)
 
     def __add__(self, other: EffectCells) -> EffectCells:
         """Add up two parts of one sample."""
@@ -327,7 +330,8 @@ class Cells:
             raise ConfigError("cells with covariances from files or counts cannot be added: each part has them whole")
         for a, b in zip(self.samples, other.samples, strict=True):
             for key, rows in a.effects.items():
-                if rows.sums.shape != b.effects[key].sums.shape:
+                own = rows.origin is not None or b.effects[key].origin is not None
+                if own or rows.sums.shape != b.effects[key].sums.shape:
                     raise ConfigError(f"{key!r}: the universes of each part were reduced; build the parts together")
         return replace(
             self,

@@ -80,6 +80,7 @@ def of_the_fill(plain: Mapping[str, Any], *, edges: bool) -> dict[str, Any]:
     kept = {key: said for key, said in plain["systematics"].items() if said["kind"] != covariance}
     matrices = {said["file"] for said in plain["systematics"].values() if said["kind"] == covariance}
     matrices |= {said["covariance"] for said in plain["systematics"].values() if said["kind"] == flux}
+    matrices |= {said.get("knobs", "") for said in plain["systematics"].values()}
     regions = [
         {**region, "axes": [{k: v for k, v in axis.items() if edges or k not in _EDGES} for axis in region["axes"]]}
         for region in plain["regions"]
