@@ -9,19 +9,17 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-import numpy.typing as npt
 from numba import types
 
+from spectrafit.arraytypes import Bytes, Flags, PdgCodes, Reals
 from spectrafit.events.functions import is_text
-from spectrafit.events.schema import ANGLES, Heaviest, Reals
+from spectrafit.events.schema import ANGLES, Heaviest
 from spectrafit.jit import loop
 from spectrafit.physics.constants import M_E
 from spectrafit.physics.kinematics import inside, t_max
 
 __all__ = ["ROUNDING", "bad_entries", "classify", "heaviest"]
 
-Mask = npt.NDArray[np.bool_]
-Codes = npt.NDArray[np.uint8]
 
 ROUNDING = 1e-6
 """Part of `e_nu` by which `t` may exceed the kinematic limit and be taken for it.
@@ -44,7 +42,7 @@ _WRONG = {
 }
 
 
-def classify(pdg: npt.NDArray[np.int32], e_nu: Reals, t: Reals, theta: Reals | None) -> tuple[Codes, Reals]:
+def classify(pdg: PdgCodes, e_nu: Reals, t: Reals, theta: Reals | None) -> tuple[Bytes, Reals]:
     """Judge the true kinematics of nu-e elastic events.
 
     Parameters
@@ -112,7 +110,7 @@ def _classify(pdg: Any, e_nu: Any, t: Any, theta: Any, codes: Any) -> Any:
     return rounded
 
 
-def bad_entries(codes: Codes, columns: Mapping[str, Reals]) -> Iterator[tuple[str, Mask, str, str]]:
+def bad_entries(codes: Bytes, columns: Mapping[str, Reals]) -> Iterator[tuple[str, Flags, str, str]]:
     """Find the entries that mean nothing: entries that `classify` finds, and entries with a NaN in another column.
 
     Parameters
@@ -151,7 +149,7 @@ def _within(values: Any, low: Any, high: Any) -> Any:
     return within
 
 
-def heaviest(columns: Mapping[str, Any], kept: Mask, start: int, where: str) -> dict[str, Heaviest]:
+def heaviest(columns: Mapping[str, Any], kept: Flags, start: int, where: str) -> dict[str, Heaviest]:
     """Find the heaviest entry of each column of weights.
 
     Parameters

@@ -16,7 +16,8 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-import numpy.typing as npt
+
+from spectrafit.arraytypes import Flags
 
 __all__ = ["BINARY", "COMPARISONS", "FUNCTIONS", "ORDERS", "UNARY", "Element", "doubles", "flat", "is_text", "passes"]
 
@@ -40,7 +41,7 @@ def is_text(values: Any) -> bool:
     return isinstance(values, str) or (isinstance(values, np.ndarray) and values.dtype.kind in "US")
 
 
-def passes(values: Any) -> npt.NDArray[np.bool_]:
+def passes(values: Any) -> Flags:
     """Return which entries a condition takes: those where it is a number other than 0; NaN takes none.
 
     Parameters

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import uproot
 
 from spectrafit import execution
+from spectrafit.arraytypes import Values
 from spectrafit.config import Recipe, Response, Sample, SampleSet
 from spectrafit.config.paths import is_url, local
 from spectrafit.errors import ConfigError, DataError
@@ -34,7 +34,7 @@ from spectrafit.random import stream_key
 
 __all__ = ["expected", "generate"]
 
-Columns = dict[str, npt.NDArray[Any]]
+Columns = dict[str, Values]
 
 # Truth in double precision, because at T_max single precision may round T above what E_nu allows.
 _BRANCHES: dict[str, np.dtype[Any]] = {

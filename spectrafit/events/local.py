@@ -12,9 +12,10 @@ from queue import Queue
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from uproot.source.chunk import Chunk, Source
 from uproot.source.futures import TrivialFuture
+
+from spectrafit.arraytypes import Bytes
 
 __all__ = ["LocalSource"]
 
@@ -75,7 +76,7 @@ class _Reading:
     def __del__(self) -> None:
         self.__exit__()
 
-    def _read(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
+    def _read(self, start: int, stop: int) -> Bytes:
         """Return the bytes there are: fewer where the file ends before, which the reader then says."""
         # A damaged file may ask for more bytes than any memory holds.
         stop = min(stop, self.num_bytes)

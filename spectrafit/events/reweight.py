@@ -20,9 +20,9 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-import numpy.typing as npt
 import uproot
 
+from spectrafit.arraytypes import Floats, Values
 from spectrafit.config import Column, Sample, SampleSet
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.events import read
@@ -238,9 +238,7 @@ def _unit(coupling: Coupling, unit: float | None) -> float:
     return _UNITS.get(coupling.name, coupling.reported(1.0))
 
 
-def _at(
-    coupling: Coupling, rows: npt.NDArray[np.float64], value: float, unit: float | None
-) -> tuple[npt.NDArray[np.float64], list[npt.NDArray[np.float64]]]:
+def _at(coupling: Coupling, rows: Floats, value: float, unit: float | None) -> tuple[Floats, list[Floats]]:
     kappa, kappa_unit = coupling.kappa(value), coupling.kappa(_unit(coupling, unit))
     weight = rows[0] + sum(kappa**p * row for p, row in enumerate(rows[1:], start=1))
     return weight, [kappa_unit**p * row for p, row in enumerate(rows[1:], start=1)]
@@ -258,7 +256,7 @@ def _preset(path: str, tree: str) -> str:
     )
 
 
-def _flatten(*arrays: Any) -> tuple[list[npt.NDArray[Any]], Any]:
+def _flatten(*arrays: Any) -> tuple[list[Values], Any]:
     """Return broadcast arrays as one-dimensional numpy, and what puts a result back into their structure."""
     if not any(isinstance(array, ak.Array) for array in arrays):
         whole = np.broadcast_arrays(*arrays)
@@ -271,7 +269,7 @@ def _flatten(*arrays: Any) -> tuple[list[npt.NDArray[Any]], Any]:
         counts.append(ak.num(layers[0], axis=1))
         layers = [ak.flatten(layer, axis=1) for layer in layers]
 
-    def nest(values: npt.NDArray[np.float64]) -> Any:
+    def nest(values: Floats) -> Any:
         nested: Any = ak.Array(values)
         for count in reversed(counts):
             nested = ak.unflatten(nested, count)

@@ -24,8 +24,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Reals
 from spectrafit.errors import ConfigError
 
 __all__ = [
@@ -46,8 +46,6 @@ __all__ = [
     "convert",
 ]
 
-Floats = npt.NDArray[np.float64]
-Reals = npt.NDArray[np.float64] | npt.NDArray[np.float32]
 
 ENERGIES = ("e_nu", "t", "t_reco")
 ANGLES = ("theta", "theta_reco")

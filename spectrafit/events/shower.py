@@ -17,13 +17,13 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.events import expressions
 from spectrafit.physics.constants import M_E
 
 __all__ = ["SHOWERS", "FinalState", "Quantity", "leading"]
 
-Floats = npt.NDArray[np.float64]
 
 SHOWERS: dict[str, tuple[int, ...]] = {
     "electron": (11, -11),

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit, types
 
+from spectrafit.arraytypes import Floats, StreamKey
 from spectrafit.errors import ConfigError
 from spectrafit.events.flux import Flux
 from spectrafit.jit import KERNEL, loop
@@ -31,7 +31,6 @@ from spectrafit.random import uniforms
 
 __all__ = ["Spectrum", "spectrum"]
 
-Array = npt.NDArray[np.float64]
 
 # Panels: geometric steps in energy from _FIRST up, cut at the edges of the flux and where the cross section begins.
 _FIRST, _STEP = 1e-5, 1.005
@@ -64,11 +63,11 @@ class Spectrum:
     t_min: float
     t_max: float
     rate: float
-    parameters: Array
-    panels: Array
-    cumulative: Array
+    parameters: Floats
+    panels: Floats
+    cumulative: Floats
 
-    def draw(self, key: npt.NDArray[np.uint64], first: int, count: int) -> tuple[Array, Array]:
+    def draw(self, key: StreamKey, first: int, count: int) -> tuple[Floats, Floats]:
         """Return neutrino and electron energies (GeV, (`count`,) each) of events `first`, ... of a stream."""
         e_nu, t = np.empty(count), np.empty(count)
         _draw(key, first, self.cumulative, self.panels, self.parameters, e_nu, t)
@@ -138,7 +137,7 @@ def spectrum(
     )
 
 
-def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, couplings: Mapping[str, float]) -> Array:
+def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, couplings: Mapping[str, float]) -> Floats:
     constant = inverse_t = dipole = 0.0
     for name, kappa in couplings.items():
         if not math.isfinite(kappa):
@@ -163,7 +162,7 @@ def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, coup
     return np.array([gv + ga, gv - ga, inverse_t, dipole, t_min, t_max])
 
 
-def _panel_edges(flux: Flux, t_min: float, t_max: float) -> Array:
+def _panel_edges(flux: Flux, t_min: float, t_max: float) -> Floats:
     top = flux.edges[-1]
     steps = _FIRST * _STEP ** np.arange(math.ceil(math.log(top / _FIRST) / math.log(_STEP)))
     # The cross section has kinks where t_min comes into reach and where t_max does.
@@ -173,7 +172,7 @@ def _panel_edges(flux: Flux, t_min: float, t_max: float) -> Array:
     return np.asarray(edges[(edges >= low) & (edges <= top)])
 
 
-def _total(e_nu: Array, parameters: Array) -> Array:
+def _total(e_nu: Floats, parameters: Floats) -> Floats:
     out = np.empty(e_nu.size)
     _fill_total(np.ascontiguousarray(e_nu).ravel(), parameters, out)
     return SIGMA_SM * out.reshape(e_nu.shape)

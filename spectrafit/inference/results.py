@@ -7,11 +7,10 @@ import html
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from spectrafit.arraytypes import Flags, Floats
 
 __all__ = ["Bands", "Contour", "FitResult", "Goodness", "Impact", "Ledger", "Limit", "Profile"]
-
-Floats = npt.NDArray[np.float64]
 
 
 class _Shown:
@@ -218,7 +217,7 @@ class Profile:
     best: float
     best_2nll: float
     values: Floats
-    valid: npt.NDArray[np.bool_]
+    valid: Flags
 
     def crossing(self, level: float) -> tuple[float, float]:
         """Return where the curve crosses `level` below and above the best fit, by interpolation; NaN if it does not."""
@@ -255,7 +254,7 @@ class Contour:
     y: Floats
     delta_2nll: Floats
     best: tuple[float, float]
-    valid: npt.NDArray[np.bool_]
+    valid: Flags
 
     def __str__(self) -> str:
         return f"contour of {self.parameters[0]} and {self.parameters[1]}: {len(self.x)} x {len(self.y)} points"

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError
 from spectrafit.inference.model import Span
 from spectrafit.interop import workspace as ws
 
 __all__ = ["Part", "divide"]
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

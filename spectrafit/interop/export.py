@@ -26,8 +26,8 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span
@@ -36,7 +36,6 @@ from spectrafit.output import replacing
 
 __all__ = ["Export", "check_name", "reference", "to_workspace", "write_workspace"]
 
-Floats = npt.NDArray[np.float64]
 STRENGTH = "signal_strength"
 # Of nominal predictions, how far down a signal strength below 0 may take them.
 LEAST = 0.05
@@ -172,7 +171,7 @@ def _check(model: Model) -> None:
             raise ConfigError(f"export: {p.name!r} has {found}, HistFactory's pulls are around 0 of width 1")
 
 
-def _kept(model: Model, span: Span) -> npt.NDArray[np.int64]:
+def _kept(model: Model, span: Span) -> Integers:
     """Return the bins of a region that are in the likelihood."""
     return span.start + np.flatnonzero(model.used[span.start : span.stop])
 
@@ -224,7 +223,7 @@ class _Writer:
             result.append({"name": name, "data": data.tolist(), "modifiers": modifiers})
         return result
 
-    def _bins(self, component: Component, values: Floats, kept: npt.NDArray[np.int64]) -> Floats:
+    def _bins(self, component: Component, values: Floats, kept: Integers) -> Floats:
         """Return a component's values in some bins at the reference kappa, 0 where it has none."""
         everywhere = np.zeros(self.model.n_bins)
         everywhere[component.start : component.stop] = values
@@ -235,7 +234,7 @@ class _Writer:
         """Return what a component's monomial is at the references."""
         return math.prod(self.kappas[name] ** power for name, power in component.monomial)
 
-    def _factor(self, component: Component, factor: Factor, kept: npt.NDArray[np.int64]) -> dict[str, Any]:
+    def _factor(self, component: Component, factor: Factor, kept: Integers) -> dict[str, Any]:
         name, value = factor.parameter, factor.values[0]
         parameter = self.parameters[name]
         if name in self.kappas and name != self.model.poi:
@@ -266,7 +265,7 @@ class _Writer:
                 )
         return {"name": name, "type": "normsys", "data": {"lo": low, "hi": high}}
 
-    def _morph(self, component: Component, morph: Morph, kept: npt.NDArray[np.int64]) -> dict[str, Any]:
+    def _morph(self, component: Component, morph: Morph, kept: Integers) -> dict[str, Any]:
         low, high = morph.templates[0], morph.templates[-1]
         if morph.kind == "linear":
             half = (high - low) / 2.0

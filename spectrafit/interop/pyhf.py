@@ -15,8 +15,8 @@ import time
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.fitting.minimum import Problem
@@ -29,7 +29,6 @@ from spectrafit.interop.modifiers import GAMMA, Set, collect, configure
 
 __all__ = ["fit_workspace", "read_workspace"]
 
-Floats = npt.NDArray[np.float64]
 
 # Evaluations per parameter after which a second opinion is not worth more.
 _CALLS = 50

@@ -11,6 +11,7 @@ import boost_histogram as bh
 import numpy as np
 import uproot
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError
 from spectrafit.output import replacing, slugs
 from spectrafit.templates.regions import RegionBins
@@ -105,7 +106,7 @@ def _tlatex(label: str) -> str:
     return re.sub(r"([_^])([A-Za-z0-9])", r"\1{\2}", plain)
 
 
-def _observed(data: np.ndarray[Any, np.dtype[np.float64]], region: RegionBins) -> bh.Histogram[Any]:
+def _observed(data: Floats, region: RegionBins) -> bh.Histogram[Any]:
     histogram = bh.Histogram(*region.axes, storage=bh.storage.Double())
     histogram.view()[...] = data[region.bins].reshape(region.shape)
     return histogram

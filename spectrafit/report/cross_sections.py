@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit import physics as ph
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.physics.constants import SIN2_THETA_W
 from spectrafit.physics.mixing import Mixing
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["cross_section_table", "draw_cross_sections", "moment_table"]
 
 Option = Literal["tree", "effective", "bks"]
-Floats = npt.NDArray[np.float64]
 
 _NAMES = {12: "nu_e", 14: "nu_mu", 16: "nu_tau"}
 _OPTIONS = {"tree": "tree level", "effective": "effective couplings", "bks": "one loop (BKS)"}

@@ -19,8 +19,8 @@ import awkward as ak
 import msgspec
 import numpy as np
 from numba import types
-from numpy.typing import NDArray
 
+from spectrafit.arraytypes import Bytes
 from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import DAMAGE, ConfigError
 from spectrafit.events.read import read_columns
@@ -241,7 +241,7 @@ def _keep(stem: Path, columns: dict[str, Any], facts: Mapping[str, Any]) -> None
         part.write_text(json.dumps({**said, "seal": _seal(said)}))
 
 
-def _checksum(content: NDArray[np.uint8]) -> str:
+def _checksum(content: Bytes) -> str:
     """Return a checksum of bytes, at the speed memory is read."""
     words = content.size // 8
     head = _fletcher(content[: 8 * words].view(np.uint64))

@@ -13,10 +13,9 @@ from typing import Any, ClassVar
 
 import awkward as ak
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrafit import config
-from spectrafit.arraytypes import Floats, Places
+from spectrafit.arraytypes import Floats, Places, Values
 from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.templates import fill
@@ -216,7 +215,7 @@ class Effect:
                 result[sigma][at] = cells.inner(found.sums[row])
         return result
 
-    def matrix(self, values: Any, columns: int | None = None) -> NDArray[Any]:
+    def matrix(self, values: Any, columns: int | None = None) -> Values:
         """Return a branch with a list per event as (N, U); every event must have as many."""
         if isinstance(values, ak.Array):
             try:

@@ -21,9 +21,8 @@ from typing import Any
 import boost_histogram as bh
 import numpy as np
 from numba import njit, types
-from numpy.typing import NDArray
 
-from spectrafit.arraytypes import Floats, Integers, Places
+from spectrafit.arraytypes import Floats, Integers, Places, StreamKey, Values
 from spectrafit.jit import KERNEL, loop
 from spectrafit.physics.couplings import Monomials
 from spectrafit.random import normal
@@ -135,7 +134,7 @@ def axis_index(axis: bh.axis.Axis) -> AxisIndex:
     return AxisIndex(bins=len(axis), lowest=lowest, width=width, edges=edges, table=table)
 
 
-def number(axis: AxisIndex, values: NDArray[Any], stride: int, cells: Places) -> None:
+def number(axis: AxisIndex, values: Values, stride: int, cells: Places) -> None:
     """Add ``stride * (bin + 1)`` of each value, (N,), to `cells`, (N,), in place; bin is -1 below the axis, n above."""
     values = np.ascontiguousarray(values, np.float32 if values.dtype == np.float32 else np.float64)
     if axis.edges.size:
@@ -381,7 +380,7 @@ def add_flux_bins(
                 squares[c, j, q] += weight[i] * weight[i] * products[i, q]
 
 
-def standard_normals(key: NDArray[np.uint64], entries: Integers) -> Floats:
+def standard_normals(key: StreamKey, entries: Integers) -> Floats:
     """Return one standard normal per entry, (N,): the first of the stream `key` at index `entries`."""
     draws = np.empty(entries.size)
     _standard_normals(key, np.ascontiguousarray(entries, np.int64), draws)

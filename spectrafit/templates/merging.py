@@ -9,9 +9,8 @@ from typing import Any
 
 import boost_histogram as bh
 import numpy as np
-from numpy.typing import NDArray
 
-from spectrafit.arraytypes import Floats, Integers
+from spectrafit.arraytypes import Floats, Integers, Values
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.templates.regions import CellLayout, RegionBins
 
@@ -78,12 +77,12 @@ class Merge:
         """Whether any cell is merged."""
         return self.size != self.target.size - 1
 
-    def sums(self, array: NDArray[Any]) -> NDArray[Any]:
+    def sums(self, array: Values) -> Values:
         """Return an array, (..., F), added up over the cells that become one."""
         if not self.changes:
             return array
         order, starts = self._order
-        result: NDArray[Any] = np.add.reduceat(array[..., order], starts, axis=-1)
+        result: Values = np.add.reduceat(array[..., order], starts, axis=-1)
         return result
 
 

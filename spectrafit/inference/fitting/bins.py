@@ -12,16 +12,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Flags, Floats, Integers, Values
+
 __all__ = ["Bins", "Shared", "Together", "guard_of"]
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 # So many events that a bin without any has missed one.
 _MANY = 1e3
@@ -57,8 +55,8 @@ def guard_of(units: Floats, own: Floats, total: Floats, predicted: Floats) -> Fl
     return result
 
 
-def _locked(values: npt.ArrayLike, kind: type) -> npt.NDArray[Any]:
-    array: npt.NDArray[Any] = np.array(values, dtype=kind)
+def _locked(values: npt.ArrayLike, kind: type) -> Values:
+    array: Values = np.array(values, dtype=kind)
     array.flags.writeable = False
     return array
 
@@ -112,7 +110,7 @@ class Shared:
             values=np.zeros(0),
         )
 
-    def chosen(self, keep: Bools) -> Shared:
+    def chosen(self, keep: Flags) -> Shared:
         """Return the covariances that `keep`, (n,), marks."""
         return Shared(
             parameters=self.parameters[keep],
@@ -181,7 +179,7 @@ class Bins:
     parameters: tuple[str, ...]
     prior: Floats
     samples: tuple[str, ...]
-    background: Bools
+    background: Flags
     expected: Floats
     variance: Floats
     entries: Floats

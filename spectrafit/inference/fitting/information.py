@@ -20,14 +20,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fitting.bins import Bins
 
 __all__ = ["ALARM", "Constraint", "Information", "constraints", "covariance", "information"]
 
-Floats = npt.NDArray[np.float64]
 
 # Share of a constraint from which noise raises an alarm.
 ALARM = 0.10
@@ -281,6 +280,6 @@ def _spread(bins: Bins, inverse: Floats, direction: Floats) -> float:
     return float(np.sqrt(4.0 * max(product - trace, 0.0) + 2.0 * trace + nominal))
 
 
-def _crossed(cells: npt.NDArray[np.int64], values: Floats) -> float:
+def _crossed(cells: Integers, values: Floats) -> float:
     """Return the sum over pairs of different bins of one cell of the products of two values."""
     return float((np.bincount(cells, values) ** 2).sum() - (values**2).sum())

@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_ndtr, ndtr
 
-__all__ = ["cls", "cls_of", "expected_statistic", "normal_score", "one_sided", "two_sided", "unbounded"]
+from spectrafit.arraytypes import Floats
 
-Floats = npt.NDArray[np.float64]
+__all__ = ["cls", "cls_of", "expected_statistic", "normal_score", "one_sided", "two_sided", "unbounded"]
 
 
 def one_sided(statistic: npt.ArrayLike, asimov: npt.ArrayLike) -> Floats:

@@ -13,9 +13,9 @@ import dataclasses
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
+from spectrafit.arraytypes import Flags, Floats
 from spectrafit.errors import DataError
 from spectrafit.inference.intervals import one_bin as counting
 from spectrafit.inference.intervals.one_bin import PROBABILITIES, enumerated, last_crossings
@@ -27,7 +27,6 @@ from spectrafit.inference.toys.options import ToyOptions
 
 __all__ = ["MOST_FAILED", "belt"]
 
-Floats = npt.NDArray[np.float64]
 
 # Rate of failed or disputed toy fits above which no limit is given.
 MOST_FAILED = 0.01
@@ -236,7 +235,7 @@ def _cross(found: _Belt, data: dict[float, float], alpha: float, error: float, *
     return centre, width
 
 
-def _reach(near: npt.NDArray[np.bool_], kappas: Floats, middle: float, edge: int, *, last: bool) -> float:
+def _reach(near: Flags, kappas: Floats, middle: float, edge: int, *, last: bool) -> float:
     """Return how far from the crossing the accepted points reach that are `near` it.
 
     The points beyond are taken no farther: p may stay near alpha there, where a second minimum begins.

@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaln, ndtri
 
+from spectrafit.arraytypes import Floats
 from spectrafit.inference.intervals.scan import Outcome, Scan, crossing
 from spectrafit.inference.kernels.averages import fill_means
 from spectrafit.inference.kernels.fields import workspace
@@ -23,7 +23,6 @@ from spectrafit.inference.toys.ensemble import scratch
 
 __all__ = ["PROBABILITIES", "SIGMAS", "enumerated", "last_crossings", "possible", "sequence"]
 
-Floats = npt.NDArray[np.float64]
 
 SIGMAS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 PROBABILITIES = tuple(0.5 * (1.0 + math.erf(s / math.sqrt(2.0))) for s in SIGMAS)

@@ -12,14 +12,13 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logsumexp
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import DataError
 
 __all__ = ["Density"]
 
-Floats = npt.NDArray[np.float64]
 
 _DEGREE = 8
 _PANELS = 4  # to begin with

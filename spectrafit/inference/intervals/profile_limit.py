@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
 from spectrafit.errors import DataError
@@ -17,7 +16,6 @@ from spectrafit.inference.intervals.scan import UNBOUNDED, Outcome, Scan, beyond
 
 __all__ = ["profiled"]
 
-Floats = npt.NDArray[np.float64]
 
 _POINTS = 41
 

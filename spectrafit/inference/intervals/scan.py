@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import erfinv
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.covariance import covariance, degenerate, rises
 from spectrafit.inference.fitting.minimum import Minimum, Problem
@@ -22,7 +23,6 @@ from spectrafit.inference.results import Ledger
 
 __all__ = ["UNBOUNDED", "Outcome", "Scan", "beyond", "crossing"]
 
-Floats = npt.NDArray[np.float64]
 
 UNBOUNDED = "none: both signs of kappa are physical"
 

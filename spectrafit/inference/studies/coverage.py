@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy.special import betaincinv
 
 from spectrafit import execution
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.intervals.acceptance import Question
 from spectrafit.inference.intervals.limits import METHODS, named, smallest
@@ -32,8 +33,6 @@ from spectrafit.random import normal, stream_key
 
 __all__ = ["Coverage", "coverage"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 _CHUNK = 25
 
@@ -63,8 +62,8 @@ class Coverage:
     kappas: Floats
     methods: tuple[str, ...]
     level: float
-    accepted: Ints
-    experiments: Ints
+    accepted: Integers
+    experiments: Integers
     truth: str
     simulation: str
     ledger: Ledger
@@ -207,7 +206,7 @@ def coverage(
     )
 
 
-def _work(task: _Share) -> tuple[Ints, int, Ledger]:
+def _work(task: _Share) -> tuple[Integers, int, Ledger]:
     """Return (accepted, experiments) of each method, failed experiments, and the ledger of the toys."""
     counts = np.zeros((2, len(task.methods)), dtype=np.int64)
     failed, ledger = 0, Ledger()
@@ -245,7 +244,7 @@ class _Experiment:
         toys.throw(arrays, at, key, number, d, workspace(arrays))
         self.scan = Scan(model, smallest(model), measured=d)
 
-    def accepts(self) -> tuple[Ints, Ledger]:
+    def accepts(self) -> tuple[Integers, Ledger]:
         """Return for each method whether the true kappa is in the interval."""
         inside, ledger = [], Ledger()
         for method, sides in self.task.methods:

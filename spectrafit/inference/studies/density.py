@@ -9,13 +9,11 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.inference.studies.grid import Grid
 
 __all__ = ["running", "with_prediction"]
-
-Floats = npt.NDArray[np.float64]
 
 
 def running(values: Floats, reach: int) -> Floats:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.bins import Bins
 
@@ -25,8 +26,6 @@ __all__ = [
     "same_cells",
 ]
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 # Per region and axis the edges of a binning.
 Edges = tuple[tuple[Floats, ...], ...]
 

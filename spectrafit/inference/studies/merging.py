@@ -13,16 +13,12 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Flags, Floats, Integers
 from spectrafit.inference.fitting.bins import guard_of
 from spectrafit.inference.studies.grid import Grid
 
 __all__ = ["Block", "Layout", "blocks"]
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,7 +144,7 @@ class Block:
         inverse, fulfilled = self.layout.inverse(sums)
         return self._slices(sums, inverse * fulfilled, axis) - now[:-1] - now[1:]
 
-    def _add(self, sums: Floats, chosen: Bools, cells: Integers) -> None:
+    def _add(self, sums: Floats, chosen: Flags, cells: Integers) -> None:
         """Add covariances of two cells that have become one, `cells`, to the noise there."""
         pairs = self.pairs[chosen]
         values = self.values[chosen] * np.where(pairs < self.layout.parameters, 2.0, 1.0)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Flags, Floats, Integers
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fitting.information import covariance
 from spectrafit.inference.studies.grid import Edges, Grid, same_cells
@@ -23,8 +24,6 @@ from spectrafit.inference.studies.merging import Block, blocks
 
 __all__ = ["Optimum", "Rules", "optimise"]
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 Positions = tuple[tuple[Integers, ...], ...]
 
 
@@ -335,7 +334,7 @@ def _round(edges: Floats, step: float | None) -> Integers:
     return places[keep]
 
 
-def _wide(edges: Floats, places: Integers, least: npt.ArrayLike | None) -> npt.NDArray[np.bool_]:
+def _wide(edges: Floats, places: Integers, least: npt.ArrayLike | None) -> Flags:
     """Return whether a bin from one of the edges at `places` to another is wide enough, a square matrix."""
     kept = edges[places]
     if least is None:
@@ -347,5 +346,5 @@ def _wide(edges: Floats, places: Integers, least: npt.ArrayLike | None) -> npt.N
         )
     centres = (edges[:-1] + edges[1:]) / 2
     middle, width = (kept[:, None] + kept) / 2, kept - kept[:, None]
-    allowed: npt.NDArray[np.bool_] = width >= np.interp(middle, centres, needed) * (1.0 - 1e-9)
+    allowed: Flags = width >= np.interp(middle, centres, needed) * (1.0 - 1e-9)
     return allowed

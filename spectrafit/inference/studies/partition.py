@@ -13,8 +13,8 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fitting.information import information
 from spectrafit.inference.studies.density import running
@@ -24,8 +24,6 @@ from spectrafit.inference.studies.merging import Block, Layout, blocks
 
 __all__ = ["Partition", "best_partition"]
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 # Ordered cells are gathered into at most so many groups before the bins are chosen among all pairs of them.
 _GROUPS = 800

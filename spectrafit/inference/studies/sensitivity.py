@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.intervals.limits import Method, upper_limit
 from spectrafit.inference.likelihood import Likelihood
@@ -17,8 +18,6 @@ from spectrafit.inference.results import Limit
 from spectrafit.inference.toys.options import ToyOptions
 
 __all__ = ["Sensitivity", "scaled", "sensitivity"]
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import DAMAGE, ConfigError, DataError, SpectrafitError
 from spectrafit.execution import Pool
 from spectrafit.inference.identity import identity
@@ -24,7 +25,6 @@ from spectrafit.output import locked, replacing
 
 __all__ = ["Bank", "Record", "merge"]
 
-Floats = npt.NDArray[np.float64]
 _FORMAT = 2
 
 
@@ -32,7 +32,7 @@ _FORMAT = 2
 class Record:
     """Toys of one truth: their `numbers` (N,), what was fitted to them (N, 4 + G), and the ledger of the fits."""
 
-    numbers: npt.NDArray[np.int64]
+    numbers: Integers
     rows: Floats
     ledger: Ledger
 

@@ -26,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit import execution
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.minimum import Problem
 from spectrafit.inference.identity import identity
@@ -52,7 +53,6 @@ __all__ = [
     "throw_and_fit",
 ]
 
-Floats = npt.NDArray[np.float64]
 
 _CHUNK = 250
 _REFEREE = 500  # Minuit repeats one toy in this many

@@ -15,8 +15,6 @@ from spectrafit.inference.toys.ensemble import BEST, ensemble, run
 
 __all__ = ["goodness_from_toys"]
 
-Floats = npt.NDArray[np.float64]
-
 
 def goodness_from_toys(
     model: Model,

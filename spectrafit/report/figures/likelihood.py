@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["correlations", "nuisances", "profile", "scan"]
 
-Floats = npt.NDArray[np.float64]
 
 # More rows than this cannot be read on one page; the tables have them all.
 MOST_ROWS = 30
