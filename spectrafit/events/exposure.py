@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
+from spectrafit.arraytypes import Values
 from spectrafit.config import PotSource, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events.files import expand, open_file, open_tree, refusing, stored, tree_names
@@ -111,7 +111,7 @@ def _branch(path: str, tree: str, name: str, where: str) -> float:
     return float(np.sum(_values(path, tree, name, where), dtype=np.float64))
 
 
-def _values(path: str, tree: str, name: str, where: str) -> np.ndarray[Any, Any]:
+def _values(path: str, tree: str, name: str, where: str) -> Values:
     """Return all values of a branch with one number per entry."""
     if not tree:
         raise ConfigError(

@@ -14,7 +14,7 @@ __all__ = ["Bands", "Contour", "FitResult", "Goodness", "Impact", "Ledger", "Lim
 
 
 class _Shown:
-    """What a notebook shows of a result: the lines that `print` shows."""
+    """Shows a result in a notebook with the lines that `print` shows."""
 
     def __repr__(self) -> str:
         return str(self)
@@ -39,7 +39,7 @@ class Goodness:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Ledger:
-    """What became of every toy fit.
+    """Counts what became of the toy fits.
 
     Attributes
     ----------
@@ -48,9 +48,9 @@ class Ledger:
     refitted : int
         Fits that did not converge and went to Minuit.
     failed : int
-        Fits that Minuit could not do either; they are left out.
+        Fits in which Minuit failed too; their toys are left out.
     checked, disagreed : int
-        Converged fits repeated by Minuit as referee, and how many differed by more than 1e-3 in 2NLL.
+        Converged fits that Minuit repeated as a referee, and how many of them differed by more than 1e-3 in 2NLL.
     toys : tuple of int
         Numbers of the first toys that failed, for repeating them.
     """
@@ -312,7 +312,7 @@ class Limit(_Shown):
         upper limit.
     level, sides, method : float, "one" or "two", str
     statistic, boundary : str
-        What was computed, and how kappa >= 0 entered, in words.
+        The statistic in words, and how kappa >= 0 entered.
     error : float
         Uncertainty of `value` from the method itself (finite toys, integration); 0 if it has none.
     kappa_error : float
@@ -328,11 +328,11 @@ class Limit(_Shown):
         The scan behind the limit, for figures: "kappa", and "p_value", "statistic", "critical", "posterior" as the
         method has them, with "p_error" and "critical_error" where they are from toys.
     ledger : Ledger or None
-        What became of the toys.
+        Counts of the toy fits.
     notes : tuple of str
-        What a reader must know besides, e.g. a disconnected interval.
+        Sentences that a reader of the limit must know, e.g. that the interval is disconnected.
     empty : bool
-        Whether no physical kappa is allowed at this level. `value` and `kappa` are then the boundary, and no limit.
+        Whether no physical kappa is allowed at this level. `value` and `kappa` are then the boundary and not a limit.
     beside : dict of str to float
         Where a deficit in the data made the limit small or empty: limits by the methods to use instead, in `unit`.
         "feldman-cousins" is its asymptotic form, without toys.

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import boost_histogram as bh
-import numpy as np
 import uproot
 
 from spectrafit.arraytypes import Floats

@@ -1,9 +1,9 @@
 """Intervals from the exact distribution of the count in a model of one bin: without toys and their error.
 
-Possible where nothing but the count is random: because there are no nuisances, or because the ensemble is "prior" and
-only the truth varies. Then P(n | kappa) is the Poisson probability averaged over the priors, by quadrature with a
-low-discrepancy sequence, and counts are ordered by P(n | kappa) / max P(n | kappa'): Feldman and Cousins (PRD 57, 3873)
-without nuisances, Conrad et al. (PRD 67, 012002) with them.
+This works where nothing but the count is random: there are no nuisances, or the ensemble is "prior" and only the truth
+varies. P(n | kappa) is then the Poisson probability averaged over the priors, by quadrature with a low-discrepancy
+sequence. Counts are ordered by P(n | kappa) / max P(n | kappa'), as in Feldman and Cousins (PRD 57, 3873) without
+nuisances and in Conrad et al. (PRD 67, 012002) with nuisances.
 """
 
 from __future__ import annotations

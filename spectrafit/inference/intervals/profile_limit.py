@@ -75,7 +75,7 @@ def _ending(scan: Scan, kappa: float) -> float:
     if math.isfinite(kappa):
         return kappa
     raise DataError(
-        "no limit: p does not fall to 1 - level however large kappa is; the data say next to nothing about kappa "
+        "no limit: p does not fall to 1 - level however large kappa is; the data hardly constrain kappa "
         f"(best fit {scan.kappa:.4g} +- {scan.error:.3g})"
     )
 
@@ -105,8 +105,8 @@ def _unbounded(scan: Scan, level: float, sides: str, *, expected: bool) -> Outco
     notes: tuple[str, ...] = ()
     if second is not None and second[1] < reach**2:
         notes = (
-            f"kappa enters squared: there is a second minimum at kappa = {second[0]:.4g}, 2NLL {second[1]:.2f} higher, "
-            "with an interval of its own around it",
+            f"kappa enters squared: there is a second minimum at kappa = {second[0]:.4g}, with 2NLL {second[1]:.2f} "
+            "higher and an interval of its own around it",
         )
     return Outcome(
         kappa=kappa,

@@ -93,7 +93,7 @@ class Scan:
         self.error = float(np.sqrt(matrix[self.index, self.index]))
         free = self.problem.free
         valley = degenerate(self.problem, self.best, hessian, free, matrix, positive)
-        # Two couplings in a valley are one coupling under two names: rounding far away makes no rise of it.
+        # Two couplings that are degenerate act as one. A rise of 2NLL far away is then rounding and no information.
         alike = len([name for name in valley if name in model.couplings]) > 1
         if model.poi in valley and (alike or not rises(self.problem, self.best, free, self.index, self.error)):
             raise DataError(
@@ -119,7 +119,7 @@ class Scan:
     def _guess(self, kappa: float) -> Floats:
         """Return where the conditional minimum at one kappa is expected: on the line through the two nearest ones.
 
-        With one known minimum alone the line is the tangent, along which the covariance moves the nuisances.
+        If only one minimum is known, the line is the tangent there, along which the covariance moves the nuisances.
         """
         known = sorted((abs(k - kappa), k) for k in {*self._known, self.kappa})
         values = [self._known[k].values if k in self._known else self.best.values for _, k in known[:2]]

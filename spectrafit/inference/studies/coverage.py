@@ -1,8 +1,8 @@
 """Coverage: how often each method's interval holds the truth, counted in thrown experiments, with binomial bands.
 
-Experiments are thrown from true parameters, auxiliary measurements and (optionally) the simulation's own fluctuations
-included. Each experiment is asked whether the method accepts its true kappa; Feldman-Cousins and CLs get their own toys
-in every experiment, thrown from what that experiment's fit found.
+Experiments are thrown from true parameters. Auxiliary measurements are thrown too, and optionally the simulation. For
+each experiment the method says whether it accepts the true kappa. Feldman-Cousins and CLs throw their own toys in every
+experiment, from the experiment's own fit.
 """
 
 from __future__ import annotations
@@ -50,11 +50,11 @@ class Coverage:
     level : float
         Nominal coverage.
     accepted, experiments : (G, M) arrays of int
-        Intervals that hold the truth, and experiments.
+        Number of intervals that hold the truth, and of experiments.
     truth, simulation : str
         How the nuisances' truth and the simulation were thrown.
     ledger : Ledger
-        Of the toys inside the experiments.
+        Counts of the toy fits inside the experiments.
     failed : int
         Experiments left out because their fit failed.
     """
@@ -149,13 +149,13 @@ def coverage(
     experiments : int
         At each kappa.
     toys : int or ToyOptions
-        Toys in each experiment, for the methods that throw. The seed is that of the experiments too, and the executor
-        is who makes them.
+        Toys in each experiment, for the methods that throw toys. Its seed is used for the experiments too, and its
+        executor runs the experiments.
 
     Raises
     ------
     ConfigError
-        Unknown methods or parameters; toys of which 1 - level is no multiple of 1 / (toys + 1).
+        A method or parameter is unknown, or 1 - level is no multiple of 1 / (toys + 1).
     """
     how = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys)
     rows = [named(method, model=model, where="coverage") for method in methods]
@@ -186,7 +186,7 @@ def coverage(
                     count=min(_CHUNK, experiments - first),
                 )
 
-    # What is sent to workers has no executor of its own.
+    # Workers throw toys by themselves: the options sent to them name no executor.
     inner = dataclasses.replace(how, mc=simulation == "thrown", executor="serial", workers=None)
     with execution.executor(how.executor, how.workers, preload=("spectrafit.inference.studies.coverage",)) as pool:
         chunks = math.ceil(experiments / _CHUNK)
@@ -235,7 +235,7 @@ class _Experiment:
             elif task.shifts is not None:
                 values[k] += task.shifts.get(p.name, 0.0)
         values[model.index(model.poi)] = task.kappa
-        # Counts of the true prediction; the templates' auxiliary measurement is thrown around it.
+        # The counts come from the true prediction; the simulation that the analyser has is thrown around the truth.
         truth = ensemble(model, values, mc=task.toys.mc, seed=task.toys.seed)
         at = truth.truth._replace(
             fitted=np.maximum(Likelihood(model).predict(values).mean, 0.0), gamma=np.ones(model.n_bins)

@@ -1,7 +1,7 @@
 """How many simulated events a smooth density expects in each cell of a grid: a prediction for cells that are empty.
 
-The density at a cell is that of the smallest window around the cell that holds enough events (D. O. Loftsgaarden and
-C. P. Quesenberry, Ann. Math. Stat. 36 (1965) 1049, with boxes in place of balls).
+The density in a cell is the mean density of the smallest window around the cell that holds enough events
+(D. O. Loftsgaarden and C. P. Quesenberry, Ann. Math. Stat. 36 (1965) 1049, with boxes in place of balls).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A fine grid over one or several regions, of which coarser binnings are made by merging its bins.
+"""A fine grid over one or several regions. Merging its bins makes coarser binnings.
 
 A binning is written as edges: per region and axis an increasing array whose values are edges of the grid, from the
 first to the last. Cells are numbered in C order, region after region.
@@ -106,7 +106,7 @@ class Grid:
         Raises
         ------
         ConfigError
-            An edge that the grid does not have, edges that do not increase, other regions or axes, other ends.
+            The grid does not have an edge, edges do not increase, or regions, axes or end points differ.
         """
         if [len(axes) for axes in edges] != [len(region.edges) for region in self.regions]:
             raise ConfigError(
@@ -162,12 +162,12 @@ def _positions(where: str, wanted: Floats, fine: Floats) -> Integers:
 
 
 def same_cells(first: Grid, second: Grid) -> None:
-    """Refuse two grids that are not the same cells and parameters filled with different events.
+    """Refuse two grids whose cells or parameters differ. Two halves of a simulation must fill the same cells.
 
     Raises
     ------
     ConfigError
-        Naming what differs.
+        The message names the difference.
     """
     if first.bins.parameters != second.bins.parameters:
         raise ConfigError(f"grids: parameters {first.bins.parameters} and {second.bins.parameters}; need the same")
@@ -184,7 +184,7 @@ def on_grid(grid: Grid, edges: Sequence[Sequence[npt.ArrayLike]]) -> Edges:
     Raises
     ------
     ConfigError
-        Two edges that would become one; other regions or axes than the grid's.
+        Two edges would become one, or regions or axes are not the grid's.
     """
     moved = []
     for region, axes in zip(grid.regions, edges, strict=True):

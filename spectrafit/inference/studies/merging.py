@@ -1,7 +1,7 @@
-"""Information of a grid while its edges are taken away: what each merging of two neighbouring slices would leave.
+"""The information that is left when edges of a grid are removed, for every edge of an axis at once.
 
-Of every cell a column of sums is kept; sums of merged cells add up, and the information is a sum over cells. Taking
-away one edge therefore changes the information of two slices alone, and all edges of an axis are tried in one go.
+Every cell keeps a column of sums. The sums of merged cells add up, and the information is a sum over cells. Removing
+one edge therefore changes the information of two slices only, and all edges of an axis are tried in one go.
 
 Letters: K parameters, P pairs of them, S samples, R rows of sums, d axes of a region, n covariances between two cells,
 c slices along an axis.
@@ -138,7 +138,7 @@ class Block:
         now = self._slices(self.sums, inverse * fulfilled, axis)
         moved = np.moveaxis(self.sums, axis + 1, 1)
         sums = np.moveaxis(moved[:, :-1] + moved[:, 1:], 1, axis + 1)
-        # What moves between two slices is no noise once they are one.
+        # Events that move between two slices make no noise once the slices are merged.
         apart = np.abs(self.places[:, 0] - self.places[:, 1])
         self._add(sums, (apart.sum(axis=1) == 1) & (apart[:, axis] == 1), self.places.min(axis=1))
         inverse, fulfilled = self.layout.inverse(sums)
@@ -167,7 +167,7 @@ class Block:
 def blocks(grid: Grid, *, entries: float, background_entries: float, relative_error: float) -> tuple[Block, ...]:
     """Return one block per region of a grid, with all its cells; the keywords are those of `Layout`.
 
-    Covariances between regions are left out: no edge brings their cells together.
+    Covariances between regions are left out: their cells are never merged.
     """
     bins = grid.bins
     count, unit = len(bins.parameters), bins.weights()
