@@ -28,7 +28,7 @@ __all__ = ["attach", "check_name", "load", "save"]
 
 # The layout of the file; a file of another number is refused, not guessed at.
 _FORMAT = 3
-# All that a damaged file may raise while it is restored.
+# The exceptions that a damaged file may raise while it is restored.
 _DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, msgspec.ValidationError)
 
 
@@ -89,14 +89,14 @@ def load(path: Path, analysis: Analysis | None = None) -> Cells:
     path : Path
         The .npz file.
     analysis : Analysis, optional
-        Return the cells for this analysis. It may differ from the one they were filled for in what acts on filled
-        cells: sizes and smoothing of systematics where no event is weighed anew, covariances from files, counts, and
-        edges that merge bins. Anything else is refused.
+        Return the cells for this analysis. It may differ from the analysis of the file in keys that act on filled
+        cells: sizes and smoothing of systematics that need no new weights, covariances from files, counts, and edges
+        that merge bins. Any other difference is refused.
 
     Raises
     ------
     DataError
-        The file is missing, damaged, no templates file, or of another layout.
+        The file is missing, damaged, not a templates file, or written by another version.
     ConfigError
         The cells belong to another analysis; the message names the first key that differs.
     """
@@ -151,8 +151,8 @@ def _served(path: Path, cells: Cells, analysis: Analysis) -> Cells:
     """Return saved cells with the bins of an analysis, or refuse them."""
     needed = configuration(analysis)
     made, wanted = (of_the_fill(plain, edges=False) for plain in (cells.configuration, needed))
-    # What was filled for a systematic that the analysis lacks is left alone. Not so for shifted ntuple sets: without
-    # their systematic they are samples of the expectation.
+    # The file may hold sums of systematics that the analysis lacks; they are not used. Shifted ntuple sets must not be
+    # left over: without their systematic they would be samples of the expectation.
     made["systematics"] = {
         key: said
         for key, said in made["systematics"].items()
@@ -173,7 +173,7 @@ def _served(path: Path, cells: Cells, analysis: Analysis) -> Cells:
 
 
 def attach(cells: Cells, analysis: Analysis) -> Cells:
-    """Return filled cells with all that an analysis lays beside them: counts, covariances and flux tables.
+    """Return filled cells together with the analysis' counts, covariances and flux tables.
 
     Raises
     ------
@@ -216,7 +216,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises
     ------
     DataError
-        The file is missing, damaged, or no templates file.
+        The file is missing, damaged, or not a templates file.
     """
     if path.is_file() and not zipfile.is_zipfile(path):
         raise DataError(f"{path}: damaged, or not a templates file; build it again")

@@ -56,8 +56,8 @@ def build(
     ----------
     analysis : Analysis
     executor : {"serial", "threads", "processes", "dask"}, concurrent.futures.Executor or Pool
-        Who fills the chunks. A script that asks for "processes" or "dask" is imported by the workers: what it does
-        must stand under ``if __name__ == "__main__":``.
+        Where the chunks are filled. With "processes" or "dask" the workers import the calling script, so its work must
+        stand under ``if __name__ == "__main__":``.
     workers : int, optional
         How many at once; default one per core.
     scheduler : str, optional
@@ -73,7 +73,7 @@ def build(
     Raises
     ------
     ConfigError, DataError
-        With file and entries, or the key of the TOML.
+        The message names the file and entries, or the key of the TOML.
     """
     cells = fill_cells(
         analysis,
@@ -109,7 +109,7 @@ def fill_cells(
         try:
             return _fill(analysis, opened, name, folder, left_out if skip_bad_files else None, progress)
         except BadFile as error:
-            # Damage in the middle of a file shows when its turn comes: again from the beginning, without it.
+            # Damage in the middle of a file shows only while the file is read. Begin again without this file.
             if not skip_bad_files or error.path in left_out:
                 raise
             left_out[error.path] = str(error)
@@ -123,7 +123,7 @@ def _fill(
     left_out: Mapping[str, str] | None,
     progress: bool,
 ) -> Cells:
-    """Fill from all files, or (`left_out` not None) from all readable files that are not left out."""
+    """Fill from all files; if `left_out` is not None, from all readable files that are not in it."""
     begun = time.perf_counter()
     inputs = survey(analysis, left_out)
     scanned = time.perf_counter()
@@ -238,7 +238,7 @@ def _sample(one: Input, sums: ChunkSums) -> SampleCells:
 def _refuse_nothing(
     analysis: Analysis, cells: Cells, inputs: tuple[Input, ...], added: Mapping[Key, ChunkSums]
 ) -> None:
-    """Refuse a sample that is mostly bad, a signal and a region without an entry: that is a wrong unit, not a wish."""
+    """Refuse a sample with mostly bad entries, a signal or a region without entries: a unit is probably wrong."""
     kept = 0
     for one in inputs:
         plan = one.plan
@@ -248,7 +248,7 @@ def _refuse_nothing(
         kept += report.kept
         where = f"{plan.sample_set.path}: {plan.sample.name}"
         if report.dropped > report.kept:
-            raise DataError(f"{where}: more of its entries are bad than good: {report}")
+            raise DataError(f"{where}: more entries are bad than good: {report}; check the units of its columns")
         if plan.sample.role == "signal" and report.entries and not report.kept:
             raise DataError(f"{where}: nothing is left of the signal: {report}; check its selection and threshold")
     for region in cells.regions:
@@ -256,8 +256,8 @@ def _refuse_nothing(
         mine = cells.layout.inner[region.bins]
         if kept and not counted and not any(sample.entries[mine].any() for sample in cells.expected):
             raise DataError(
-                f"{analysis.path}: region {region.name!r}: none of {kept} entries falls into its bins; check the units"
-                f" of the columns that make {' and '.join(region.observables)}, under columns, the edges and the cut"
+                f"{analysis.path}: region {region.name!r}: none of {kept} entries falls into its bins; check the edges,"
+                f" the cut, and the units of the columns that make {' and '.join(region.observables)}"
             )
 
 
@@ -294,5 +294,5 @@ def _weights(plan: Plan) -> tuple[str, ...]:
 
 
 def _reason(path: str, message: str) -> str:
-    """Return an error without the name it begins with and the remedy that has been taken."""
+    """Return the message of an error without the file's name and without the remedy, which has been applied."""
     return message.removeprefix(f"{path}: ").removesuffix(f"; {REMEDY}")

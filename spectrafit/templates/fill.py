@@ -56,7 +56,7 @@ _OUT1, _OUT2, _OUT3 = (types.Array(types.float64, n, "C") for n in (1, 2, 3))
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AxisIndex:
-    """What a kernel needs to number values on one axis.
+    """The edges of one axis as a kernel takes them to number values.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class AxisIndex:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EventSums:
-    """What `add_events` adds up, under names.
+    """The sums of `add_events`, under names.
 
     Attributes
     ----------
@@ -128,7 +128,8 @@ def axis_index(axis: bh.axis.Axis) -> AxisIndex:
     lowest, width = float(edges[0]), float(edges[-1] - edges[0])
     if isinstance(axis, bh.axis.Regular):
         return AxisIndex(bins=len(axis), lowest=lowest, width=width, edges=np.empty(0), table=np.empty(0, np.int32))
-    # The slice of a value is rounded: one slice back is always at or before its bin, from where the kernel counts up.
+    # Rounding may put a value into the next slice. One slice back is always at or before its bin, and the kernel counts
+    # up from there.
     begin = lowest + (np.arange(_TABLE) - 1) * (width / _TABLE)
     table = np.clip(np.searchsorted(edges, begin, side="right"), 1, len(edges) - 1).astype(np.int32)
     return AxisIndex(bins=len(axis), lowest=lowest, width=width, edges=edges, table=table)
@@ -242,7 +243,7 @@ def _products(coefficients: Any, places: Any, result: Any) -> None:
 
 @loop(types.void(_CELLS, _IN1, _IN2, types.int64, _OUT3))
 def add_counts(cells: Any, weight: Any, coefficients: Any, row: Any, sums: Any) -> None:
-    """Add the weights of every monomial alone to one row of `sums`, (F, R, M): one shifted set of cells."""
+    """Add the weights of every monomial, without squares, to one row of `sums`, (F, R, M): one shifted set of cells."""
     if coefficients.shape[0] == 2:
         for i in range(cells.size):
             c = cells[i]
@@ -286,7 +287,7 @@ def add_weights(
     sums, noise, half : (F, V, M), (F, V, Q) and (F, 1, Q) float64
         Changed in place.
     """
-    # Two monomials and one product, the usual case, are spelt out: what the event brings stays in registers.
+    # Two monomials and one product, the usual case, are spelt out, so that the event's numbers stay in registers.
     two = coefficients.shape[0] == 2 and products.shape[1] == 1
     for i in range(cells.size):
         c = cells[i]
@@ -318,8 +319,8 @@ def add_weights(
                 half[c, 0, q] += change * change * products[i, q]
 
 
-# Only the order of additions within this sum is left to the compiler, which then takes several universes at once. It is
-# made in the precision of the ratios: noise need not be known better.
+# The compiler may reorder the additions of this sum alone, so that it takes several universes at once. The sum is made
+# in the precision of the ratios: noise need not be known better.
 @njit(**{**KERNEL, "no_cpython_wrapper": True}, fastmath={"reassoc", "nsz"})
 def _squared_distance(row: Any, one: Any) -> Any:
     total = one - one

@@ -255,7 +255,7 @@ def test_a_covariance_merges_as_one_of_events(ntuples):
     [
         (
             {"nd": {"t_reco": [0.3, 0.6, 3.0]}},
-            r"axis 't_reco': 0\.6 is no edge of the bins that are there; choose among",
+            r"axis 't_reco': 0\.6 is no edge of the present bins; choose among",
         ),
         ({"nd": {"t_rec": [0.3, 3.0]}}, "no axis 't_rec' to rebin; did you mean 't_reco'"),
         ({"ndd": {}}, "no region 'ndd' to rebin; did you mean 'nd'"),
