@@ -1,4 +1,4 @@
-"""Chooses one neutrino and one electron per entry of a flat CAF, whose branches are jagged.
+"""Chooses one neutrino and one electron per entry of a flat CAF, which has lists of both.
 
 In a flat CAF every vector `P` of a record has a branch `P..length`; a vector inside another is flattened over the
 whole record, with `P..length` and `P..idx` saying how many elements each parent has and where they begin. So the
@@ -49,7 +49,7 @@ class _Items:
 
 
 def companions(wanted: Collection[str], available: Collection[str]) -> set[str]:
-    """Return the branches `choose` needs besides the `wanted` ones: the rule's and those of nested vectors."""
+    """Return the branches that `choose` needs besides the `wanted` ones, for its rule and for nested vectors."""
     inside = [name for name in wanted if name.startswith(_NU + ".")]
     if not inside:
         return set()
@@ -60,8 +60,8 @@ def companions(wanted: Collection[str], available: Collection[str]) -> set[str]:
 def choose(raw: dict[str, Any]) -> dict[str, Any]:
     """Reduce every branch of `rec.mc.nu` to the candidate of its entry; leave the others as they are.
 
-    The candidate electron is that of `RULE`; its neutrino is the candidate neutrino. An entry without one keeps its
-    first neutrino and has no electron.
+    `RULE` chooses the candidate electron; its neutrino is the candidate neutrino. An entry without a candidate keeps
+    its first neutrino and has no electron.
 
     Parameters
     ----------

@@ -66,7 +66,7 @@ def load(path: str | Path) -> Flux:
     Raises
     ------
     DataError
-        No such file or histogram, a line that is not numbers, bins that do not follow each other, a negative value.
+        There is no such file or histogram, a line is not numbers, bins do not join, or a value is negative.
     """
     text = str(path)
     if ".root:" in text:

@@ -257,7 +257,7 @@ class Templates:
 
     def _cells(self) -> Cells:
         if self.cells is None:
-            raise ConfigError("these templates were not made of cells; build them from an analysis")
+            raise ConfigError("these templates have no cells; build them from an analysis")
         return self.cells
 
     def save(self, path: str | os.PathLike[str]) -> Path:
