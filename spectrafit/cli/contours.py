@@ -63,7 +63,7 @@ def contour(
     if bad:
         typer.echo(f"note: {bad} of {found.valid.size} fits did not converge; the figure marks them", err=True)
     if not best.valid:
-        typer.echo(f"the fit is NOT VALID, so its regions are none: {best.message}", err=True)
+        typer.echo(f"the fit is NOT VALID, so do not use the regions: {best.message}", err=True)
         raise typer.Exit(1)
 
 

@@ -83,7 +83,7 @@ class Axis(Keys, frozen=True, kw_only=True):
 
 
 class Region(Keys, frozen=True, kw_only=True):
-    """One N-dimensional histogram: its axes, a `cut`, and the samples it takes.
+    """One histogram of any number of axes: its axes, a `cut`, and the samples it takes.
 
     Regions of one analysis share no event.
     """
@@ -122,8 +122,8 @@ class Correlation(Keys, frozen=True, kw_only=True):
 class Prune(Keys, frozen=True, kw_only=True):
     """Effects too small to keep, per sample and region; 0 keeps all. The result lists every pruned effect.
 
-    Left out are relative changes of a sample's total in a region smaller than `norm`, and of its bins at the nominal
-    total smaller than `shape`, at every sigma.
+    An effect is pruned if, at every sigma, it changes a sample's total in a region by less than the share `norm`, and
+    its bins at the nominal total by less than the share `shape`. The two parts are pruned separately.
     """
 
     norm: Share = 0.0
@@ -133,8 +133,8 @@ class Prune(Keys, frozen=True, kw_only=True):
 class FitOptions(Keys, frozen=True, kw_only=True):
     """How the likelihood is made and fitted.
 
-    `gaussian` is a chi-square with the fixed covariance of the nominal expectation, Poisson and simulation; a further
-    covariance is a systematic of kind `covariance`, which comes to the same. `minos` is for kappa.
+    `gaussian` is a chi-square with the fixed covariance of the nominal expectation, Poisson and simulation. To add a
+    further covariance, use a systematic of kind `covariance`; the chi-square is the same. `minos` is for kappa.
     """
 
     terms: Literal["shape+norm", "shape", "norm"] = "shape+norm"
@@ -162,7 +162,7 @@ class LimitOptions(Keys, frozen=True, kw_only=True):
 
 
 class Analysis(Keys, frozen=True, kw_only=True):
-    """Everything `fits/*.toml` says, with its sample sets loaded.
+    """The content of `fits/*.toml`, with its sample sets loaded.
 
     `pot` is the exposure of the expectation, one number or one per sample set (keyed by the stem of its TOML).
     `coupling` is the fitted coupling, a name or a table; without it, the magnetic moment. `couplings` lists several

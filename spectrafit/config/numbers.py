@@ -1,7 +1,7 @@
-"""The domains of the numbers in a TOML file: what each key may say, and where a file says something else.
+"""The domains of the numbers in a TOML file: which values each key may have.
 
-A domain stands beside its key as a type. `refuse_wild` refuses what no key may say: NaN, infinities, whole numbers of
-more than 64 bits, and control characters. No number may be larger than 1e30 in size, so that its square is
+A domain stands beside its key as a type. `refuse_wild` refuses values that no key may have: NaN, infinities, whole
+numbers of more than 64 bits, and control characters. No number may be larger than 1e30 in size, so that its square is
 still a number.
 """
 
@@ -101,7 +101,7 @@ def refuse_wild(raw: Any, where: str, at: str = "$") -> None:
 
 
 def _refuse_text(text: str, where: str, at: str, *, one_line: bool) -> None:
-    """Refuse characters that no name, title or expression has use for, and that files and terminals do not carry."""
+    """Refuse control characters: no name, title or expression needs them, and files and terminals damage them."""
     for character in text:
         kind = unicodedata.category(character)
         if kind == "Cs" or (kind == "Cc" and (one_line or character not in "\t\n\r")):

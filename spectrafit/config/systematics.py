@@ -1,6 +1,6 @@
 """The keys of `[[systematics]]` as frozen structs, one class for each `kind`.
 
-What a kind does to the templates is in `spectrafit.templates.systematics`.
+The effect of each kind on the templates is in `spectrafit.templates.systematics`.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ __all__ = [
 
 
 class _Effect(Keys, frozen=True, kw_only=True):
-    """What every systematic says: its parameter's name and where it acts.
+    """The keys of every systematic: its parameter's name and where it acts.
 
     `samples` and `regions` are names or globs. `powers` is "all", or "sm" to leave the coupling's templates alone.
-    `shape = "shape"` takes out the change of each sample's total, `"norm"` keeps nothing else. `group` is for impacts.
+    `shape = "shape"` removes the change of each sample's total, `"norm"` keeps only this change. `group` is for impacts.
     """
 
     name: str

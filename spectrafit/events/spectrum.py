@@ -51,7 +51,7 @@ class Spectrum:
     rate : float
         Events per electron and POT.
     parameters : (6,) array
-        What the kernels need: g_V + g_A, g_V - g_A, the part of g_V that goes as 1/T (GeV), the dipole's strength over
+        For the kernels: g_V + g_A, g_V - g_A, the part of g_V that goes as 1/T (GeV), the dipole's strength over
         that of the weak cross section (GeV), t_min, t_max.
     panels : (n, 5) array
         Lower edge (GeV), width, and the density over the panel as p0 + p1 x + p2 x^2, x from 0 to 1.
@@ -104,8 +104,8 @@ def spectrum(
     Raises
     ------
     ConfigError
-        Unknown coupling; a value of kappa that is not finite, or negative for a dipole; `t_min` 0 where the cross
-        section diverges there; nothing left between `t_min` and `t_max`.
+        The coupling is unknown; kappa is not finite, or negative for a dipole; `t_min` is 0 and the cross section
+        diverges there; or no event lies between `t_min` and `t_max`.
     """
     code = flavour(pdg)
     if not (0.0 <= t_min < t_max and math.isfinite(kappa)):

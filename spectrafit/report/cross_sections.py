@@ -1,7 +1,4 @@
-"""Makes the tables and the figure of the commands about cross sections and effective moments.
-
-What `spectrafit xsec` and `spectrafit moment` print and draw: the physics before any event.
-"""
+"""Makes the tables and the figure of the commands `spectrafit xsec` and `spectrafit moment`."""
 
 from __future__ import annotations
 
@@ -185,7 +182,7 @@ def moment_table(
     Raises
     ------
     ConfigError
-        For matrices that are not Hermitian (Majorana: antisymmetric besides), and unknown words.
+        A matrix is not Hermitian (for Majorana neutrinos also not antisymmetric), or a word is unknown.
     """
     if mixing is None and ordering not in ph.ORDERINGS:
         raise ConfigError(f"ordering: {ordering!r}{nearest(ordering, ph.ORDERINGS)}; needed 'normal' or 'inverted'")

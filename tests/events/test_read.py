@@ -280,7 +280,7 @@ def test_friends_that_are_not_aligned(write_tree: Write, one: One) -> None:
         everything(*one(files="a.root", friends=(Friend(files="other.root", match="event"),)))
     with pytest.raises(DataError, match=r"no branch 'evt'"):
         everything(*one(files="a.root", friends=(Friend(files="other.root", match="evt"),)))
-    with pytest.raises(DataError, match=r"friends\[0\]: 2 files for 1"):
+    with pytest.raises(DataError, match=r"friends\[0\]: 2 friend files for 1"):
         everything(*one(files="a.root", friends=(Friend(files=("short.root", "other.root")),)))
 
 

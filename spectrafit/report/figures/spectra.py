@@ -202,7 +202,7 @@ def _logarithmic(edges: Floats) -> bool:
 
 
 def _widths(edges: Floats, unit: str) -> tuple[Floats, str]:
-    """Return what to divide events by, per bin, and its name: nothing where all bins are as wide as the first."""
+    """Return the divisor of each bin's events and its name; a divisor of 1 if all bins are equally wide."""
     widths = np.diff(edges)
     if np.allclose(widths, widths[0]):
         return np.ones_like(widths), f"{widths[0]:.3g} {mathtext(unit)}".strip()
