@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import math
 from fnmatch import fnmatchcase
@@ -256,3 +257,24 @@ class Analysis(Keys, frozen=True, kw_only=True):
     def exposure(self, sample_set: SampleSet) -> float:
         """Return the analysis POT for the samples of one set."""
         return self.pot[sample_set.name] if isinstance(self.pot, dict) else self.pot
+
+    def __repr__(self) -> str:
+        """Return a few lines: coupling, exposure, samples, regions and systematics."""
+        listed = [table.name for table in self.couplings] or ["magnetic_moment"]
+        short = self.coupling.name if isinstance(self.coupling, Coupling) else self.coupling
+        couplings = [short] if isinstance(short, str) else listed
+        pots = self.pot if isinstance(self.pot, dict) else {"": self.pot}
+        samples = [sample.name for _, sample in self.nominal] + [sample.name for sample in self.counts]
+        regions = [f"{region.name} ({' x '.join(axis.observable for axis in region.axes)})" for region in self.regions]
+        lines = (
+            f"Analysis {self.path}{': ' if self.title else ''}{self.title}",
+            f"  coupling: {', '.join(couplings)}; statistic {self.fit.statistic}, limit by {self.limit.method}",
+            f"  exposure: {', '.join(f'{name} {pot:.6g} POT'.strip() for name, pot in pots.items())}",
+            f"  samples: {', '.join(samples)}",
+            f"  regions: {', '.join(regions)}",
+            f"  systematics: {', '.join(systematic.name for systematic in self.systematics) or 'none'}",
+        )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
