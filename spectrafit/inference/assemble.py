@@ -280,8 +280,8 @@ def _follows(monomials: Monomials, pair: tuple[int, int], nominal: dict[int, Flo
     for m in set(pair):
         partners = _partners(monomials, m)
         if partners is not None and all(other in nominal for other in partners):
-            a, b = (nominal[other] for other in partners)
-            follows &= np.abs(nominal[m]) > 0.1 * np.sqrt(np.abs(a * b))
+            first, second = (nominal[other] for other in partners)
+            follows &= np.abs(nominal[m]) > 0.1 * np.sqrt(np.abs(first * second))
     return follows
 
 

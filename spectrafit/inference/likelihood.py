@@ -17,6 +17,8 @@ exact, V's part included.
 
 The Fisher information is the expectation of the Hessian, J^T W J plus the constraints, with the per-bin curvature W at
 n = prediction. The observed Hessian is made of central differences of the analytic gradient.
+
+Letters as in the kernels: a for the packed model, d for the measured data, w for scratch space.
 """
 
 from __future__ import annotations

@@ -92,10 +92,10 @@ def _code4(component: Component, morph: Morph) -> Floats:
     high, low = np.where(empty, 1.0, up / safe), np.where(empty, 1.0, down / safe)
     bad = np.flatnonzero(~((high > 0) & (low > 0) & np.isfinite(high) & np.isfinite(low)))
     if bad.size:
-        b = int(bad[0])
+        at = int(bad[0])
         raise ConfigError(
-            f"{morph.parameter!r}, sample {component.sample!r}, bin {component.start + b}: code4 needs one sign, found "
-            f"nominal {nominal[b]:g}, up {up[b]:g} and down {down[b]:g}; use interpolation = 'code4p'"
+            f"{morph.parameter!r}, sample {component.sample!r}, bin {component.start + at}: code4 needs one sign, "
+            f"found nominal {nominal[at]:g}, up {up[at]:g} and down {down[at]:g}; use interpolation = 'code4p'"
         )
     return code4_coefficients(high, low)
 
@@ -152,8 +152,8 @@ def _reach(model: Model, index: Mapping[str, int]) -> tuple[Integers, Integers]:
         for names in component.bin_factors:
             spans += [(name, component.start + i, component.start + i + 1) for i, name in enumerate(names) if name]
         for name, start, stop in spans:
-            k = index[name]
-            first[k], last[k] = min(first[k], start), max(last[k], stop)
+            at = index[name]
+            first[at], last[at] = min(first[at], start), max(last[at], stop)
     return _ints(np.minimum(first, last)), _ints(last)
 
 

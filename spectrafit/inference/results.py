@@ -223,15 +223,16 @@ class Profile:
         """Return where the curve crosses `level` below and above the best fit, by interpolation; NaN if it does not."""
         found = []
         for side in (self.grid <= self.best, self.grid >= self.best):
-            x, y = self.grid[side], self.delta_2nll[side]
-            above = np.flatnonzero((y[:-1] - level) * (y[1:] - level) <= 0)
+            grid, rise = self.grid[side], self.delta_2nll[side]
+            above = np.flatnonzero((rise[:-1] - level) * (rise[1:] - level) <= 0)
             if above.size == 0:
                 found.append(float("nan"))
                 continue
-            i = int(above[0])
+            at = int(above[0])
             # Roots vary linearly with the parameter where the curve is a parabola.
-            a, b, c = np.sqrt(np.maximum([y[i], y[i + 1], level], 0.0))
-            found.append(float(x[i] + (x[i + 1] - x[i]) * (c - a) / (b - a) if b != a else x[i]))
+            left, right, wanted = np.sqrt(np.maximum([rise[at], rise[at + 1], level], 0.0))
+            step = (grid[at + 1] - grid[at]) * (wanted - left) / (right - left) if right != left else 0.0
+            found.append(float(grid[at] + step))
         return found[0], found[1]
 
     def __str__(self) -> str:

@@ -179,7 +179,7 @@ class Problem:
 
     def _starts(self, values: Floats, free: Flags) -> list[Floats]:
         """Return starts spread evenly (Roberts' sequence) over the priors and the limits of the free parameters."""
-        a, places = self.arrays, np.flatnonzero(free)
+        lower, upper, places = self.arrays.lower, self.arrays.upper, np.flatnonzero(free)
         ratio = 2.0
         for _ in range(60):
             ratio = (1.0 + ratio) ** (1.0 / (places.size + 1))
@@ -187,14 +187,14 @@ class Problem:
         found = []
         for i in range(1, _STARTS + 1):
             here = values.copy()
-            for k, u in zip(places, (0.5 + i * steps) % 1.0, strict=True):
-                p = self.model.parameters[k]
-                if p.constraint == "gaussian":
-                    here[k] = p.centre + _SPREAD * p.width * float(ndtri(min(max(u, 1e-3), 1.0 - 1e-3)))
+            for k, share in zip(places, (0.5 + i * steps) % 1.0, strict=True):
+                known = self.model.parameters[k]
+                if known.constraint == "gaussian":
+                    here[k] = known.centre + _SPREAD * known.width * float(ndtri(min(max(share, 1e-3), 1.0 - 1e-3)))
                 else:
-                    reach = _SPREAD * max(abs(p.initial), 1.0)
-                    low, high = (max(a.lower[k], p.initial - reach), min(a.upper[k], p.initial + reach))
-                    here[k] = low + u * (high - low)
-                here[k] = min(max(here[k], a.lower[k]), a.upper[k])
+                    reach = _SPREAD * max(abs(known.initial), 1.0)
+                    low, high = max(lower[k], known.initial - reach), min(upper[k], known.initial + reach)
+                    here[k] = low + share * (high - low)
+                here[k] = min(max(here[k], lower[k]), upper[k])
             found.append(here)
         return found

@@ -144,8 +144,9 @@ def last_crossings(grid: Floats, p: Floats, alpha: float) -> Floats:
     edge = np.where(accepted.any(axis=1), p.shape[1] - 1 - np.argmax(accepted[:, ::-1], axis=1), 0)
     after = np.minimum(edge + 1, p.shape[1] - 1)
     row = np.arange(len(p))
-    a, b = (ndtri(np.clip(p[row, k], 1e-6, 1.0 - 1e-6)) for k in (edge, after))
-    share = np.where(a != b, (a - ndtri(alpha)) / np.where(a != b, a - b, 1.0), 0.0)
+    inside, outside = (ndtri(np.clip(p[row, k], 1e-6, 1.0 - 1e-6)) for k in (edge, after))
+    differ = inside != outside
+    share = np.where(differ, (inside - ndtri(alpha)) / np.where(differ, inside - outside, 1.0), 0.0)
     result: Floats = grid[edge] + np.clip(share, 0.0, 1.0) * (grid[after] - grid[edge])
     return result
 

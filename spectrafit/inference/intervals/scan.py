@@ -128,8 +128,7 @@ class Scan:
         if len(known) > 1 and known[0][0] <= 2.0 * abs(known[1][1] - near):
             slope = (values[1] - values[0]) / (known[1][1] - near)
         start = values[0] + np.where(self._free, slope, 0.0) * (kappa - near)
-        a = self.problem.arrays
-        start = np.clip(start, a.lower, a.upper)
+        start = np.clip(start, self.problem.arrays.lower, self.problem.arrays.upper)
         start[self.index] = kappa
         return start
 
@@ -158,15 +157,15 @@ class Scan:
     def _asimov(self) -> Scan:
         """Return the scan of the data without fluctuation that the fit at the boundary (or kappa = 0) predicts."""
         values = self.at(0.0 if self.lower is None else self.lower).values
-        model, a = self.problem.model, self.problem.arrays
+        model, arrays = self.problem.model, self.problem.arrays
         at = Likelihood(model).predict(values, measured=self.problem.observed)
         centre = values.copy()
-        centre[a.auxiliary] = values[a.auxiliary] * a.auxiliary_scale
+        centre[arrays.auxiliary] = values[arrays.auxiliary] * arrays.auxiliary_scale
         profiled = model.statistic == "poisson"
         counts = np.maximum(at.fitted if profiled else at.mean, 0.0)
         relative = np.where(at.mean > 0, counts / np.where(at.mean > 0, at.mean, 1.0), 1.0)
-        gammas = np.where(a.gamma_kind == 0, relative, at.gamma)
-        gammas = np.where(a.gamma_kind == 2, a.gamma_width * gammas, gammas)
+        gammas = np.where(arrays.gamma_kind == 0, relative, at.gamma)
+        gammas = np.where(arrays.gamma_kind == 2, arrays.gamma_width * gammas, gammas)
         return Scan(model, self.lower, measured=Observed(counts, centre, gammas))
 
     def asymptotic_top(self, level: float, sides: str) -> float:
@@ -188,15 +187,15 @@ class Scan:
 
 def _open(model: Model, lower: float | None) -> Model:
     """Return the model with its parameter of interest free above, and down to the physical boundary."""
-    k = model.index(model.poi)
-    p = model.parameters[k]
-    least = min(p.lower, -math.inf if lower is None else lower)
-    if p.upper == math.inf and p.lower == least:
+    place = model.index(model.poi)
+    interest = model.parameters[place]
+    least = min(interest.lower, -math.inf if lower is None else lower)
+    if interest.upper == math.inf and interest.lower == least:
         return model
     parameters = (
-        *model.parameters[:k],
-        dataclasses.replace(p, lower=least, upper=math.inf),
-        *model.parameters[k + 1 :],
+        *model.parameters[:place],
+        dataclasses.replace(interest, lower=least, upper=math.inf),
+        *model.parameters[place + 1 :],
     )
     return dataclasses.replace(model, parameters=parameters)
 
