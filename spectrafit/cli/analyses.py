@@ -108,7 +108,7 @@ def fit(
 
     loaded = sf.load(analysis, overrides=set_ or (), interest=interest)
     target = output or Path("results") / analysis.stem
-    # The report refuses these too, but here the refusal comes before the work.
+    # As the report does, but before the work.
     refuse_inputs(target / "templates.root", inputs_of(loaded))
     filled = _templates(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
     model = sf.assemble(loaded, filled, unblind=unblind)
@@ -283,7 +283,7 @@ def _is_workspace(path: Path) -> bool:
 def _of_workspace(
     path: Path, overrides: list[str] | None, saved: Path | None, cache: Path | None
 ) -> tuple[LimitOptions, Model]:
-    """Read a workspace with its data. It has no `[limit]`: options of the limit come from `--set limit.KEY=VALUE`."""
+    """Read a workspace, with its data; it has no `[limit]`, so what that would say comes from `--set limit.KEY`."""
     from spectrafit.config import limit_options
     from spectrafit.interop.pyhf import read_workspace
 
@@ -324,7 +324,7 @@ def assembled(
     cache: Path | None,
     skip_bad_files: bool,
 ) -> tuple[Analysis, Model]:
-    """Load an analysis and assemble its model. To fill the chunks elsewhere, build first and give --templates."""
+    """Load and assemble; who wants the chunks filled elsewhere builds first and gives --templates."""
     loaded = sf.load(path, overrides=overrides or (), interest=interest)
     filled = _templates(loaded, saved, "threads", None, None, cache, skip_bad_files)
     return loaded, sf.assemble(loaded, filled, unblind=unblind)
@@ -364,7 +364,7 @@ def _templates(
 
 
 def _tell_age(saved: Path, analysis: Analysis) -> None:
-    """Note on stderr which inputs are newer than the templates. The keys of the TOML are compared elsewhere."""
+    """Say on stderr which inputs are newer than the templates. The keys of the TOML are compared elsewhere."""
     from spectrafit.config import inputs_of
 
     made = saved.stat().st_mtime
@@ -376,7 +376,7 @@ def _tell_age(saved: Path, analysis: Analysis) -> None:
 
 @contextmanager
 def _crew(executor: str, workers: int | None, scheduler: str | None) -> Iterator[Any]:
-    """Yield the executor of the toys: its name, or a pool of a scheduler's workers."""
+    """Yield who throws the toys: an executor by its name, or the workers of a scheduler."""
     if scheduler is None:
         yield executor
         return
@@ -387,7 +387,7 @@ def _crew(executor: str, workers: int | None, scheduler: str | None) -> Iterator
 
 
 def _limit_options(said: LimitOptions, executor: Any, workers: int | None) -> dict[str, Any]:
-    """Return the options of `[limit]` as arguments of `upper_limit`."""
+    """Return what `[limit]` says as arguments of `upper_limit`."""
     from spectrafit.inference.toys.options import ToyOptions
 
     toys = ToyOptions(toys=said.toys, seed=said.seed, ensemble=said.ensemble, executor=executor, workers=workers)

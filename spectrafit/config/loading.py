@@ -36,7 +36,7 @@ def load(path: str | Path, *, overrides: Sequence[str] = (), interest: str | Non
     Raises
     ------
     ConfigError
-        A key or value is not understood. The message names the file, the key, the value found, and the need.
+        For anything that is not understood, with file, key, what was found and what is needed.
     """
     analysis = _read(Path(path), Analysis, overrides)
     sets = (analysis.samples,) if isinstance(analysis.samples, str) else analysis.samples
@@ -55,7 +55,7 @@ def load_samples(path: str | Path) -> SampleSet:
         where = f"{path}: $.samples[{index}]"
         if not sample.files:
             raise ConfigError(
-                f"{where}: {sample.name!r} has no files; give the path of its ntuples, or of ntuples to be generated"
+                f"{where}: {sample.name!r} has no files; say where its ntuples are, or are to be generated"
             )
         for key, named in [
             ("files", sample.files),
@@ -64,7 +64,7 @@ def load_samples(path: str | Path) -> SampleSet:
             for name in (named,) if isinstance(named, str) else named:
                 substituted(name, f"{where}.{key}")
         if sample.response is True and sample_set.response is None:
-            raise ConfigError(f"{where}.response: true means the set's [response], and the set has none; add the table")
+            raise ConfigError(f"{where}.response: true takes the set's [response], and there is none")
         if sample.generate is not None:
             if sample.generate.flavour not in sample_set.flux:
                 known = ", ".join(sample_set.flux) or "none"
@@ -78,7 +78,7 @@ def load_samples(path: str | Path) -> SampleSet:
 
 
 def _check_recipes(sample_set: SampleSet, path: str | Path) -> None:
-    """Refuse two recipes for one file: the file made last would be read for both samples."""
+    """Refuse two recipes for one file: whichever is made last would be read for both."""
     owners: dict[Path, str] = {}
     for index, sample in enumerate(sample_set.samples):
         if sample.generate is None:
@@ -102,7 +102,7 @@ def _check_recipes(sample_set: SampleSet, path: str | Path) -> None:
 
 
 def digest(analysis: Analysis) -> str:
-    """Return the SHA-256 of the content of the analysis and its sample sets, without the places of files."""
+    """Return the SHA-256 of all that the analysis and its sample sets say; where the files lie does not count."""
     sets = tuple(msgspec.structs.replace(s, path=s.name) for s in analysis.sample_sets)
     content = msgspec.structs.replace(analysis, path="", sample_sets=sets)
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
@@ -118,7 +118,7 @@ def schema(kind: type[Analysis] | type[SampleSet]) -> dict[str, Any]:
 
 
 def limit_options(overrides: Sequence[str], *, where: str) -> LimitOptions:
-    """Return the options of a limit for a workspace, which has no `[limit]`, from overrides ``limit.KEY=VALUE``.
+    """Return the options of a limit for what has no `[limit]`, from overrides ``limit.KEY=VALUE`` alone.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> T:
         raise ConfigError(f"{path}: no such file{near}") from None
     except UnicodeDecodeError:
         look = "; `spectrafit inspect` shows what a ROOT file holds" if path.suffix == ".root" else ""
-        raise ConfigError(f"{path}: is not text; give a TOML file{look}") from None
+        raise ConfigError(f"{path}: is not text, and needed is a TOML file{look}") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     except tomllib.TOMLDecodeError as error:
@@ -296,7 +296,7 @@ def _bins(axes: Sequence[Any]) -> int:
 
 
 def _check_size(analysis: Analysis, path: Path) -> None:
-    """Refuse regions with more cells than memory can hold, before any template is made."""
+    """Refuse regions of more cells than a machine can hold: before anything is made of them."""
     total = 0
     for index, region in enumerate(analysis.regions):
         cells = 1
@@ -310,6 +310,6 @@ def _check_size(analysis: Analysis, path: Path) -> None:
             memory = 8e-9 * min(total, 10**300)
             raise ConfigError(
                 f"{path}: $.regions[{index}].axes: region {region.name!r} has {many} cells with flow, and one template"
-                f" of all regions would take {memory:.3g} GB; at most {MOST_CELLS} cells are allowed:"
-                " use fewer bins or axes"
+                f" of all regions would take {memory:.3g} GB; at most {MOST_CELLS} cells are made:"
+                " take fewer bins or axes"
             )

@@ -30,8 +30,7 @@ class _Effect(Keys, frozen=True, kw_only=True):
     """The keys of every systematic: its parameter's name and where it acts.
 
     `samples` and `regions` are names or globs. `powers` is "all", or "sm" to leave the coupling's templates alone.
-    `shape = "shape"` removes the change of each sample's total, `"norm"` keeps this change only. `group` is for
-    impacts.
+    `shape = "shape"` takes out the change of each sample's total, `"norm"` keeps nothing else. `group` is for impacts.
     """
 
     name: str

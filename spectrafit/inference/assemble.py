@@ -139,9 +139,9 @@ def _unblinded(analysis: Analysis, templates: Templates) -> Floats:
 
 
 def _refuse_other_exposure(analysis: Analysis, templates: Templates) -> None:
-    """Refuse data whose files or TOML name another exposure than that of the expectation.
+    """Refuse data that are said, by their files or their TOML, to be of another exposure than the expectation.
 
-    A sample set that holds data alone is not checked: nothing says which expectation its data belong to.
+    Of data in a sample set of their own it is not known which of the expectations is theirs.
     """
     said = {i["sample"]: i["pot"] for i in templates.inventories if i["role"] == "data"}
     for sample_set in analysis.sample_sets:
@@ -153,7 +153,7 @@ def _refuse_other_exposure(analysis: Analysis, templates: Templates) -> None:
         if not np.isclose(found, wanted, rtol=0.01):
             raise ConfigError(
                 f"{analysis.path}: $.pot: the expectation is at {wanted:.6g} POT, the data of {sample_set.name!r} are"
-                f" of {found:.6g}; correct pot here, or pot of the data sample if its files count protons differently"
+                f" of {found:.6g}; correct pot, here or in the data sample if its files count otherwise"
             )
 
 

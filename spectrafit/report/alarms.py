@@ -23,10 +23,10 @@ def alarms(
     limit: Limit | None = None,
     constraints: Constraints | None = None,
 ) -> list[str]:
-    """Return the sentences that stand above the tables.
+    """Return what stands above the tables.
 
-    They tell of an invalid or bad fit, the notes of the limit, constraints that are noise of the simulation, files left
-    out or read twice, and empty bins.
+    An invalid or bad fit, the notes of the limit, constraints that are noise of the simulation, files left out or read
+    twice, empty bins.
     """
     found = [] if best.valid else [f"The fit is not valid: {best.message}"]
     if best.goodness.p_value < _BAD:

@@ -119,7 +119,7 @@ def _run(task: FillTask) -> ChunkSums:
     places = fill.places_of(monomials)
     events = fill.EventSums.zeros(plan.grid.size, monomials)
     effects: dict[str, Gathered] = {}
-    # At least one turn, so that a chunk without accepted entries has sums too.
+    # One turn at least: a chunk of which nothing passed still has sums.
     for start in range(0, max(report.kept, 1), BLOCK):
         view = Quantities({name: values[start : start + BLOCK] for name, values in columns.items()})
         count = len(view.stored("weight"))

@@ -16,19 +16,19 @@ from spectrafit.templates.systematics import EFFECTS, effects
 __all__ = ["VERSION", "configuration", "differing_key", "of_the_fill"]
 
 VERSION = version("spectrafit-numm")
-"""Version of spectrafit, part of the identity of templates and caches. Looked up once, which takes a millisecond."""
+"""Of spectrafit: part of the identity of templates and caches. Looked up once, which takes a millisecond."""
 
-# Keys of an analysis that act on filled templates or later, and keys that only say where files lie.
+# Keys of an analysis that act on filled templates or after them, and what only says where files lie.
 _AFTER = ("title", "coupling", "counts", "normalise", "data", "fit", "limit", "samples", "path")
 # Keys of an axis that say its edges: bins may be merged after the fill.
 _EDGES = ("edges", "bins", "range", "log")
 
 
 def configuration(analysis: Analysis) -> dict[str, Any]:
-    """Return the keys of an analysis that determine its templates, as plain values, with digests of the files it names.
+    """Return what of the analysis shapes its templates, as plain values, with digests of its matrices and flux tables.
 
-    Left out are keys that act on filled templates (fit and limit options, `norm` systematics, counts, data and
-    normalisation), titles and labels, and the folders in which files lie.
+    Left out: fit and limit options, `norm` systematics, counts, data and normalisation (all applied to filled
+    templates), titles and labels, and the folders files lie in.
     """
     plain: dict[str, Any] = msgspec.to_builtins(analysis)
     plain["couplings"] = msgspec.to_builtins(analysis.fitted_couplings)
@@ -42,7 +42,7 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     }
     for sample_set in plain["sample_sets"].values():
         for sample in sample_set["samples"]:
-            # A generator's recipe only tells how files were made; the identities of the files describe their content.
+            # A generator's recipe says how the files came to be; the files' own identities describe their content.
             for key in ("title", "generate"):
                 del sample[key]
     for region in plain["regions"]:
@@ -53,9 +53,9 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
 
 
 def of_the_fill(plain: Mapping[str, Any], *, edges: bool) -> dict[str, Any]:
-    """Return the part of a `configuration` that the pass over the events depends on, with or without the edges.
+    """Return that part of a `configuration` which the pass over the events depends on, with or without the edges.
 
-    Left out are the keys that `vary` and its tables read again: which part of a systematic is kept, how a systematic is
+    Left out is what `vary` and its tables take from the analysis anew: which part of a systematic is kept, how it is
     smoothed and interpolated, the sizes of flux uncertainties, and covariances from files.
     """
     after = {_tag(kind): effect.after for kind, effect in EFFECTS.items()}

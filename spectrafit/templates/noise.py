@@ -49,7 +49,7 @@ class ChangeNoise:
         How often the nominal events of a bin are in the change: -1 for "shifted set minus nominal", the relative change
         for a weight, 0 for a shift, whose events leave one bin and enter another.
     together : (B,) array of int or None
-        Bins with the same number fluctuate together fully, as the bins of a coarse cell do.
+        Bins of one number fluctuate together in full, as the bins of a coarse cell do.
     """
 
     variance: Floats

@@ -42,7 +42,7 @@ class Variation:
     samples : tuple of str
         Samples it acts on; the counts of all others equal the nominal ones.
     interpolation : {"code4p", "code4", "spline", "linear"}
-        How to interpolate between the variations of one parameter. Principal components are "linear", which is exact.
+        How to go between the variations of one parameter. Principal components are "linear": exact for any value.
     """
 
     parameter: str

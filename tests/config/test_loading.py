@@ -121,7 +121,7 @@ def test_mistakes_name_file_key_and_remedy(write, old: str, new: str, expected: 
     [
         ('name = "other"', 'name = "numu"', "two are called 'numu'"),
         ('files = "other.root"', "", "has no files"),
-        ('files = "other.root"', 'files = "x.root"\nresponse = true', r"true means the set's \[response\]"),
+        ('files = "other.root"', 'files = "x.root"\nresponse = true', r"true takes the set's \[response\]"),
         ('files = "other.root"', 'files = "x.root"\npot = {histogram = "a", branch = "b"}', "give one of histogram"),
         (
             'files = "other.root"',

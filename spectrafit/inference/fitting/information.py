@@ -263,7 +263,7 @@ def _spread(bins: Bins, inverse: Floats, direction: Floats) -> float:
     values = direction[shared.parameters[:, 0]] * direction[shared.parameters[:, 1]] * shared.values
     same = shared.bins[:, 0] == shared.bins[:, 1]
     own = np.maximum(own + 2.0 * np.bincount(shared.bins[same, 0], values[same], bins.size), 0.0)
-    # Between different bins: the covariances of one pair of bins add up over parameters and samples.
+    # Between different bins: what several parameters and samples say of one pair of bins adds up.
     a, b = np.sort(shared.bins[~same], axis=1).T
     keys, where = np.unique(a * bins.size + b, return_inverse=True)
     between = np.bincount(where.reshape(-1), values[~same], keys.size)

@@ -196,12 +196,12 @@ class _Linear:
             if found.together is not None:
                 sizes = np.sqrt(found.variance)
                 together.append(Together(parameter=parameter, sample=sample, cells=found.together, sizes=sizes))
-        # Each event also changes the variance of the count, which moves D / v by a_s D / v.
+        # In step with the variance of the count: a_s D / v of each event.
         sums = expected.sum(axis=1)
         weights = np.divide(squares.sum(axis=1), sums, out=np.zeros_like(sums), where=sums > 0)
         step = (1.0 + weights)[:, None] * inverse[self._labels]
         moving = np.maximum(variance - nominal**2 * squares, 0.0)
-        # The products of two D in that correction hold the noise of moving events once more.
+        # The products of two D in it hold the noise of moving events once more.
         known = np.maximum(1.0 - (step**2 * squares).sum(axis=0), 0.0)
         nominal = nominal - step * derivative.sum(axis=1)[:, None, self._labels]
         variance = moving * known + nominal**2 * squares

@@ -5,14 +5,14 @@ is below 1 - level. Next to the boundary q~ and q_A vanish, and their computed v
 
     (q~ + q_A) / (2 sqrt(q_A))  ->  (d 2NLL / d kappa) sigma_A / 2  =  (boundary - best kappa) / sigma
 
-still has a limit there. It is linear in kappa where kappa_hat is normal. `Compared` takes the score a few hundredths of
-an error away from the boundary, where 2NLL can be resolved, and continues it as a straight line to the boundary. The
-error here is that of the Asimov data. The error of the data themselves would not do: it is almost 0 for a fit that ends
-where the prediction runs out.
+has a limit there all the same, and runs linearly in kappa where kappa_hat is normal. `Compared` takes the score where
+2NLL can be resolved, at a few hundredths of the error of the Asimov data, and continues it as a straight line from
+there to the boundary. The error of the data themselves is no scale for this: a fit that ends where the prediction runs
+out has an error of almost nothing.
 
-A note says that a limit owes its size to a deficit if the limit lies below the expected 2-sigma band of CLs. Without a
-signal 97.7 % of experiments have larger CLs limits. (The band of the one-sided limit itself is of no use: its lower
-edge is the boundary, because two sigma low such limits are empty.)
+A limit is told to owe its size to a deficit when it lies below the 2-sigma band that CLs would expect. CLs limits
+without a signal are larger in 97.7 % of experiments. (The band of the one-sided limit itself has its lower edge on the
+boundary, because such limits are empty two sigma low.)
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _RESOLVED = 0.02
 _FARTHER = (0.1, 0.3, 1.0)
 # The lower edge of the 2-sigma band.
 _DEEP = -2.0
-# A limit above this many times the lower edge has no note. Above 1, because fluctuations of the data move the band by
-# some percent: 15 of 2000 experiments lay below the nominal band by up to 9 %, but not below their own.
+# Fluctuations of the data move the band by some percent: 15 of 2000 experiments lay below the nominal one by up to 9 %,
+# but not below their own.
 _MARGIN = 1.15
 
 

@@ -75,7 +75,7 @@ def _ending(scan: Scan, kappa: float) -> float:
     if math.isfinite(kappa):
         return kappa
     raise DataError(
-        "no limit: p does not fall to 1 - level however large kappa is; the data hardly constrain kappa "
+        "no limit: p does not fall to 1 - level however large kappa is; the data say next to nothing about kappa "
         f"(best fit {scan.kappa:.4g} +- {scan.error:.3g})"
     )
 

@@ -106,7 +106,7 @@ class Grid:
         Raises
         ------
         ConfigError
-            The grid does not have an edge, edges do not increase, or regions, axes or end points differ.
+            An edge that the grid does not have, edges that do not increase, other regions or axes, other ends.
         """
         if [len(axes) for axes in edges] != [len(region.edges) for region in self.regions]:
             raise ConfigError(
@@ -162,7 +162,7 @@ def _positions(where: str, wanted: Floats, fine: Floats) -> Integers:
 
 
 def same_cells(first: Grid, second: Grid) -> None:
-    """Refuse two grids whose cells or parameters differ. Two halves of a simulation must fill the same cells.
+    """Refuse two grids that are not the same cells and parameters filled with different events.
 
     Raises
     ------

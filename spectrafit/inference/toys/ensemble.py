@@ -204,7 +204,6 @@ def throw_and_fit(task: Task) -> tuple[Floats, Ledger]:
         elif converged:
             checked += 1
             disagreed += bool(np.nanmax(rows[i, BEST:] - row[BEST:]) > 1e-3)
-            # Where the referee found a deeper minimum, its 2NLL is the right one.
             better = rows[i, BEST:] > row[BEST:] + 1e-3
             rows[i, BEST:][better] = row[BEST:][better]
     ledger = Ledger(
