@@ -303,7 +303,9 @@ def _check_size(analysis: Analysis, path: Path) -> None:
         for axis in region.axes:
             cells *= (len(axis.edges) - 1 if axis.edges else axis.bins) + 2
         if not region.axes:
-            raise ConfigError(f"{path}: $.regions[{index}].axes: region {region.name!r} has no axis; give at least one")
+            raise ConfigError(
+                f"{path}: $.regions[{index}].axes: region {region.name!r} has none; it needs one at least"
+            )
         total += cells
         if total > MOST_CELLS:
             many = f"{cells}" if cells < 10**15 else f"about 10^{len(str(cells)) - 1}"
