@@ -104,8 +104,8 @@ class _Axis:
             self.low = self.origin
         if not math.isfinite(self.high - self.low):
             raise DataError(
-                "no limit: the posterior of kappa does not fall off, however large kappa is; the data hardly "
-                f"constrain kappa (best fit {scan.kappa:.4g} +- {scan.error:.3g})"
+                "no limit: the posterior of kappa does not fall off, however large kappa is; the data say next to "
+                f"nothing about kappa (best fit {scan.kappa:.4g} +- {scan.error:.3g})"
             )
 
     def kappas(self, x: Floats) -> Floats:

@@ -246,7 +246,7 @@ def _cross(found: _Belt, data: dict[float, float], alpha: float, error: float, *
                 "more toys, or use cls or bayes"
             )
         raise DataError(
-            f"no limit: p is still {p[-1]:.2g} at kappa = {kappas[-1]:.4g}; the data hardly constrain kappa"
+            f"no limit: p is still {p[-1]:.2g} at kappa = {kappas[-1]:.4g}; the data say next to nothing about kappa"
         )
     return centre, width
 
