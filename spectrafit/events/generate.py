@@ -34,7 +34,7 @@ from spectrafit.random import stream_key
 
 __all__ = ["expected", "generate"]
 
-Columns = dict[str, Values]
+Branches = dict[str, Values]
 
 # True columns are in double precision: single precision may round T above the kinematic limit.
 _BRANCHES: dict[str, np.dtype[Any]] = {
@@ -289,13 +289,13 @@ def _job(sample_set: SampleSet, sample: Sample, recipe: Recipe, folder: str | Pa
     )
 
 
-def _make(piece: _Piece) -> tuple[int, Columns]:
+def _make(piece: _Piece) -> tuple[int, Branches]:
     """Return how many events were made, and the columns of those above the threshold."""
     name, seed = piece.sample, piece.seed
     e_nu, t = piece.spectrum.draw(stream_key(seed, "events", name), piece.first, piece.count)
     theta = np.asarray(kinematics.theta(e_nu, t))
     pdg = np.full(piece.count, piece.spectrum.pdg)
-    columns: Columns = {"pdg": pdg, "e_nu": e_nu, "t": t, "theta": theta}
+    columns: Branches = {"pdg": pdg, "e_nu": e_nu, "t": t, "theta": theta}
     if piece.response is not None:
         key = stream_key(seed, "response", name)
         t_reco, theta_reco, weight = response.apply(piece.response, t, theta, key=key, first=piece.first)
@@ -305,7 +305,7 @@ def _make(piece: _Piece) -> tuple[int, Columns]:
 
 
 def _write(
-    job: _Job, set_name: str, made: Iterator[tuple[int, Columns]], advance: Callable[[str, int, int], None]
+    job: _Job, set_name: str, made: Iterator[tuple[int, Branches]], advance: Callable[[str, int, int], None]
 ) -> None:
     """Write one file under a temporary name and put it in place when it is whole."""
     done = 0
