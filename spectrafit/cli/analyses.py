@@ -310,6 +310,10 @@ def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json
             error = f" +- {result['errors'][name]:.3g}" if result["errors"].get(name) else ""
             typer.echo(f"  {name}  {value:.6g}{error}{'  at its bound' if name in result['at_limit'] else ''}")
         verdict = "valid" if result["valid"] else f"NOT VALID: {result['message']}"
+        if result["valid"] and result["at_limit"]:
+            verdict = f"valid, at the bounds of {', '.join(result['at_limit'])}"
+        for note in result["notes"]:
+            typer.echo(f"note: {note}")
         typer.echo(f"{verdict}; {result['seconds']:.3f} s")
     if not result["valid"]:
         raise typer.Exit(1)

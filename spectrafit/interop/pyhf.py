@@ -32,6 +32,8 @@ __all__ = ["fit_workspace", "read_workspace"]
 
 # Evaluations per parameter that a second fit may take.
 _CALLS = 50
+# Probability of a worse goodness of fit below which a note says that the model is not that of the data.
+_UNLIKELY = 1e-6
 
 
 def read_workspace(
@@ -230,7 +232,8 @@ def fit_workspace(
     dict
         Plain numbers and strings, for JSON: `statistic_at_start` and `statistic` (2NLL at the initial parameters and
         at the minimum, both relative to the saturated model), `valid`, `message`, `poi`, `parameters` by name (all of
-        the workspace), `errors` by name (none of profiled factors), `at_limit`, `seconds` from file to minimum.
+        the workspace), `errors` by name (none of profiled factors), `at_limit`, `notes` (sentences: what ended at its
+        bound, data that the model does not describe), `seconds` from file to minimum.
 
     Raises
     ------
@@ -257,8 +260,27 @@ def fit_workspace(
         "parameters": dict(zip(best.names, best.values.tolist(), strict=True)) | best.gammas,
         "errors": dict(zip(best.names, best.errors.tolist(), strict=True)),
         "at_limit": list(at_limit),
+        "notes": _notes(best, at_limit),
         "seconds": time.perf_counter() - begun,
     }
+
+
+def _notes(best: FitResult, at_limit: tuple[str, ...]) -> list[str]:
+    """Return what a reader of a minimum must know although the minimum is valid."""
+    found = []
+    if at_limit:
+        found.append(
+            f"{', '.join(at_limit)} ended at {'its bound' if len(at_limit) == 1 else 'their bounds'}: 2NLL is lowest "
+            "there, and still falls beyond; the errors of the others are taken along the bounds; widen the bounds in "
+            "the workspace unless they are physical"
+        )
+    fit_of = best.goodness
+    if fit_of.ndof > 0 and not fit_of.p_value > _UNLIKELY:
+        found.append(
+            f"the model does not describe the data: 2NLL = {fit_of.chi2:.6g} for {fit_of.ndof} degrees of freedom "
+            f"(p = {fit_of.p_value:.1e}); look at the data before the parameters"
+        )
+    return found
 
 
 def _second_opinion(model: Model, best: FitResult) -> FitResult:

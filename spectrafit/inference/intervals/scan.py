@@ -21,8 +21,11 @@ from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Ledger
 
-__all__ = ["UNBOUNDED", "Outcome", "Scan", "beyond", "crossing"]
+__all__ = ["UNBOUNDED", "Outcome", "Scan", "beyond", "crossing", "ending"]
 
+
+# How often the distance is doubled in which an end is looked for: 10^12 errors.
+_DOUBLINGS = 40
 
 UNBOUNDED = "none: both signs of kappa are physical"
 
@@ -174,7 +177,8 @@ class Scan:
         target = (2.0 + math.sqrt(2.0) * float(erfinv(level))) ** 2
         origin = 0.0 if self.lower is None else self.lower
         above = beyond(lambda k: target - reference.statistic(k, sides), origin, reference.error)
-        return max(above, beyond(lambda k: target - self.statistic(k, sides), max(self.kappa, origin), self.error))
+        high = beyond(lambda k: target - self.statistic(k, sides), max(self.kappa, origin), self.error)
+        return ending(self, max(above, high))
 
     def statistic(self, kappa: float, sides: str) -> float:
         """Return q~ ("one") or t~ ("two") at kappa; without a boundary q or t."""
@@ -219,10 +223,21 @@ def crossing(function: Callable[[float], float], low: float, high: float, *, tol
 
 
 def beyond(excess: Callable[[float], float], start: float, step: float) -> float:
-    """Return where p falls to alpha above `start`, where it is larger."""
+    """Return where p falls to alpha above `start`, where it is larger; inf if it does not."""
     low, high = start, start + step
-    for _ in range(60):
+    for _ in range(_DOUBLINGS):
         if excess(high) < 0:
             return crossing(excess, low, high)
         low, high = high, start + 2.0 * (high - start)
     return math.inf
+
+
+def ending(scan: Scan, kappa: float) -> float:
+    """Return a limit, or refuse one that does not end."""
+    if math.isfinite(kappa):
+        return kappa
+    raise DataError(
+        "no limit: p does not fall to 1 - level however large kappa is; the data say next to nothing about kappa "
+        f"(best fit {scan.kappa:.4g} +- {scan.error:.3g}): there are too few events, or the simulation of the signal "
+        "has too few entries to tell how many are expected"
+    )

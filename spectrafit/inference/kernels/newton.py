@@ -112,6 +112,12 @@ def descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, 
             theta[k] = w.trial[k]
         add_gradient(a, theta, w)
         fill_information(a, d, theta, w)
+        if _straight(a, free, w):
+            # Bins without counts are straight where the expected curvature is not: without it nothing would move.
+            w.scoring[0] = True
+            evaluate(a, d, theta, w)
+            add_gradient(a, theta, w)
+            fill_information(a, d, theta, w)
         if exact:
             _exact(a, d, theta, w)
         for k in range(n):
@@ -216,6 +222,17 @@ def _move(a: Any, theta: Any, w: Any, live: Any, length: float) -> None:
     for k in range(theta.size):
         moved = theta[k] + length * w.step[k] if live[k] else theta[k]
         w.trial[k] = min(max(moved, a.lower[k]), a.upper[k])
+
+
+@inlined
+def _straight(a: Any, free: Any, w: Any) -> bool:
+    """Whether 2NLL falls along a straight line of a free parameter that has no limit there."""
+    found = False
+    for k in range(free.size):
+        slope = w.gradient[k]
+        limit = a.lower[k] if slope > 0.0 else a.upper[k]
+        found = found or (free[k] and w.hessian[k, k] == 0.0 and slope != 0.0 and not math.isfinite(limit))
+    return found
 
 
 @inlined
