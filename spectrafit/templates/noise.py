@@ -31,6 +31,8 @@ __all__ = ["ChangeNoise", "noise_of_change", "share_of_noise"]
 
 # The Standard Model is the first monomial, and its square the first product.
 _SM = 0
+# From this sum of squares over squared sum on, a bin has one event.
+_ONE = 1.0 - 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -50,6 +52,8 @@ class ChangeNoise:
         for a weight, 0 for a shift, whose events leave one bin and enter another.
     together : (B,) array of int or None
         Bins of one number fluctuate together in full, as the bins of a coarse cell do.
+    scattered : bool
+        Whether `nominal` is the mean of the events' own changes, whose scatter about it is the rest of the noise.
     """
 
     variance: Floats
@@ -58,13 +62,44 @@ class ChangeNoise:
     moved: Floats
     nominal: Floats
     together: Integers | None = None
+    scattered: bool = False
 
     @classmethod
-    def alone(cls, variance: Floats, nominal: Floats | None = None, together: Integers | None = None) -> ChangeNoise:
+    def alone(
+        cls,
+        variance: Floats,
+        nominal: Floats | None = None,
+        together: Integers | None = None,
+        *,
+        scattered: bool = False,
+    ) -> ChangeNoise:
         """Return noise without covariances between bins, but for those that fluctuate together."""
         nothing = np.zeros(0, np.int64)
         own = np.zeros_like(variance) if nominal is None else nominal
-        return cls(variance=variance, first=nothing, second=nothing, moved=np.zeros(0), nominal=own, together=together)
+        return cls(
+            variance=variance,
+            first=nothing,
+            second=nothing,
+            moved=np.zeros(0),
+            nominal=own,
+            together=together,
+            scattered=scattered,
+        )
+
+    def unbiased(self, sums: Floats, squares: Floats) -> ChangeNoise:
+        """Return the noise of scattered changes with the part of the scatter that their own mean has taken up.
+
+        As a variance from n events is divided by n - 1. `sums` and `squares`, (B,), are those of the nominal weights.
+        A bin of one event has no scatter: all of its change is noise.
+        """
+        if not self.scattered:
+            return self
+        few = np.divide(squares, sums**2, out=np.ones_like(squares), where=sums > 0)
+        many = few < _ONE
+        common = self.nominal**2 * squares
+        rest = np.maximum(self.variance - common, 0.0) / np.where(many, 1.0 - few, 1.0)
+        variance = np.where(many, common + rest, self.variance)
+        return replace(self, variance=variance, nominal=np.where(many, self.nominal, 0.0))
 
     def scaled(self, factor: float) -> ChangeNoise:
         """Return the noise of events whose weights are multiplied by `factor`."""
@@ -79,6 +114,7 @@ class ChangeNoise:
             second=self.second[both],
             moved=self.moved[both],
             nominal=self.nominal * keep,
+            scattered=self.scattered,
         )
 
     def part(self, bins: slice) -> ChangeNoise:
@@ -157,7 +193,8 @@ def noise_of_change(cells: Cells, effect: Effect, at: int) -> ChangeNoise | None
         row = int(np.argmin(np.abs(sigmas)))
         variance = found.noise[row, _SM, inner] / sigmas[row] ** 2
         change = (found.sums[row, _SM, inner] - nominal) / sigmas[row]
-    return ChangeNoise.alone(variance, np.divide(change, nominal, out=np.zeros_like(change), where=nominal > 0))
+    relative = np.divide(change, nominal, out=np.zeros_like(change), where=nominal > 0)
+    return ChangeNoise.alone(variance, relative, scattered=True)
 
 
 def _of_moves(cells: Cells, moves: Moves) -> ChangeNoise:

@@ -197,14 +197,15 @@ def information(bins: Bins, *, guarded: bool = False) -> Information:
         error_spread=np.zeros(len(bins.parameters)),
     )
     count = len(bins.parameters)
-    spread = np.array([_spread(bins, inverse, direction) for direction in np.eye(count)])
+    known_pairs = _Pairs.of(bins)
+    spread = np.array([_spread(bins, known_pairs, inverse, direction) for direction in np.eye(count)])
     matrix = found.covariance()
     variance = np.diag(matrix)
     known = np.isfinite(variance)
     # The error's square changes by - a (change of I) a, with a a row of the covariance.
     errors = np.full(count, np.inf)
     for k in np.flatnonzero(known):
-        errors[k] = _spread(bins, inverse, np.where(known, matrix[k], 0.0)) / (2.0 * np.sqrt(variance[k]))
+        errors[k] = _spread(bins, known_pairs, inverse, np.where(known, matrix[k], 0.0)) / (2.0 * np.sqrt(variance[k]))
     return dataclasses.replace(found, spread=spread, error_spread=errors)
 
 
@@ -250,7 +251,27 @@ def constraints(
     return tuple(result)
 
 
-def _spread(bins: Bins, inverse: Floats, direction: Floats) -> float:
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class _Pairs:
+    """Which of the shared covariances are of one bin, in `places`; the pairs of bins of the others, each once."""
+
+    same: npt.NDArray[np.bool_]
+    places: npt.NDArray[np.int64]
+    where: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    second: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, bins: Bins) -> _Pairs:
+        pairs = bins.shared.bins
+        same = pairs[:, 0] == pairs[:, 1]
+        a, b = np.sort(pairs[~same], axis=1).T
+        keys, where = np.unique(a * bins.size + b, return_inverse=True)
+        first, second = np.divmod(keys, bins.size)
+        return cls(same=same, places=pairs[same, 0], where=where.reshape(-1), first=first, second=second)
+
+
+def _spread(bins: Bins, pairs: _Pairs, inverse: Floats, direction: Floats) -> float:
     """Return the standard error of a I a, for the information of data with the noise subtracted and a = `direction`.
 
     Let g_b = a D_b, with the noise C between bins. For Gaussian noise the sum of (g_b^2 - C_bb) / v_b has the variance
@@ -258,16 +279,12 @@ def _spread(bins: Bins, inverse: Floats, direction: Floats) -> float:
     by tr(W C W C). The noise of v_b, the simulation's variance of the expectation, is added.
     """
     shared = bins.shared
-    slope = (direction @ bins.derivative.reshape(direction.size, -1)).reshape(bins.expected.shape).sum(axis=0)
+    slope = (direction @ bins.derivative.sum(axis=1)).reshape(-1)
     own = (direction**2) @ bins.noise.sum(axis=1)
     values = direction[shared.parameters[:, 0]] * direction[shared.parameters[:, 1]] * shared.values
-    same = shared.bins[:, 0] == shared.bins[:, 1]
-    own = np.maximum(own + 2.0 * np.bincount(shared.bins[same, 0], values[same], bins.size), 0.0)
-    # Between different bins: what several parameters and samples say of one pair of bins adds up.
-    a, b = np.sort(shared.bins[~same], axis=1).T
-    keys, where = np.unique(a * bins.size + b, return_inverse=True)
-    between = np.bincount(where.reshape(-1), values[~same], keys.size)
-    a, b = np.divmod(keys, bins.size)
+    own = np.maximum(own + 2.0 * np.bincount(pairs.places, values[pairs.same], bins.size), 0.0)
+    # What several parameters and samples say of one pair of bins adds up.
+    a, b, between = pairs.first, pairs.second, np.bincount(pairs.where, values[~pairs.same], pairs.first.size)
     traced = (own * inverse) ** 2
     trace = traced.sum() + 2.0 * (between**2 * inverse[a] * inverse[b]).sum()
     along = slope * inverse

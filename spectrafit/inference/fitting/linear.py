@@ -185,12 +185,15 @@ class _Linear:
         variance, nominal = np.zeros((k, s, b)), np.zeros((k, s, b))
         pairs: list[tuple[int, int, ChangeNoise]] = []
         together: list[Together] = []
-        squares = np.zeros((s, b))
+        squares, counts = np.zeros((s, b)), np.zeros((s, b))
+        scattered = np.zeros((k, s, 1), np.bool_)
         for name, at in self._known.items():
             squares[self._names.index(name)] = self._templates.squares[at, 0] * self._scales[name] ** 2
+            counts[self._names.index(name)] = self._templates.counts[at, 0, 0] * self._scales[name]
         for parameter, sample, found in self._changes(expected, derivative, squares):
             variance[parameter, sample] += found.variance
             nominal[parameter, sample] += found.nominal
+            scattered[parameter, sample] |= found.scattered
             if found.moved.size:
                 pairs.append((parameter, sample, found))
             if found.together is not None:
@@ -201,10 +204,15 @@ class _Linear:
         weights = np.divide(squares.sum(axis=1), sums, out=np.zeros_like(sums), where=sums > 0)
         step = (1.0 + weights)[:, None] * inverse[self._labels]
         moving = np.maximum(variance - nominal**2 * squares, 0.0)
-        # The products of two D in it hold the noise of moving events once more.
-        known = np.maximum(1.0 - (step**2 * squares).sum(axis=0), 0.0)
+        few = np.bincount(self._labels, (step**2 * squares).sum(axis=0), self._model.n_bins)
+        shrunk = (1.0 / (1.0 + few))[self._labels]
+        # The products of two D that are subtracted hold some of the noise of moving events once more, and so do the
+        # products of two r where these are means of the same events.
+        again = np.divide(squares, counts**2, out=np.zeros_like(squares), where=counts > 0) * (1.0 - step * counts) ** 2
+        moving *= np.where(scattered, np.maximum(1.0 - again * shrunk, 0.0), shrunk)
         nominal = nominal - step * derivative.sum(axis=1)[:, None, self._labels]
-        variance = moving * known + nominal**2 * squares
+        squares = squares * shrunk
+        variance = moving + nominal**2 * squares
         fine = Bins(
             parameters=self._parameters,
             prior=np.zeros(k),
@@ -215,7 +223,7 @@ class _Linear:
             entries=np.zeros((s, b)),
             derivative=np.zeros((k, s, b)),
             noise=variance,
-            shared=_shared(pairs, nominal, squares, variance),
+            shared=_shared(pairs, shrunk, nominal, squares, variance),
         )
         if self._model.n_bins == b:
             return variance, fine.shared, tuple(together)
@@ -253,23 +261,23 @@ class _Linear:
                 if not changes.any():
                     continue
                 keep = changes.astype(np.float64)
-                nominal = self._templates.counts[at, 0, 0]
+                nominal, squares = self._templates.counts[at, 0, 0], self._templates.squares[at, 0]
                 if effect.linear:
                     change = self._change(parameter, at)
                     relative = np.divide(change, nominal, out=np.zeros_like(change), where=nominal > 0)
                     # Events whose weights scatter within a bin move on their own.
-                    squares = self._templates.squares[at, 0]
-                    few = np.divide(squares, nominal**2, out=np.zeros_like(change), where=nominal > 0)
-                    alike = np.divide(1.0 - share[at], 1.0 - few, out=np.ones_like(few), where=few < 1)
-                    common = np.sqrt(np.clip(alike, 0.0, 1.0)) * (share[at] > 0)
-                    found = ChangeNoise.alone(share[at] * change**2, relative * common).within(keep)
+                    acting = share[at] > 0
+                    found = ChangeNoise.alone(share[at] * change**2, relative * acting, scattered=True).within(keep)
+                    found = found.unbiased(nominal, squares)
                 else:
                     raw = noise_of_change(cells, effect, at)
                     if raw is None:
                         continue
                     found = raw.within(keep)
                     # The total of a region is not smoothed.
-                    if self._model.n_bins == self._templates.n_bins:
+                    if self._model.n_bins != self._templates.n_bins or not effect.systematic.smooth:
+                        found = found.unbiased(nominal, squares)
+                    else:
                         found = smoothed_noise(cells, effect, at, found, grids)
                     found = _part(found, keep, nominal, part)
                 yield parameter, self._names.index(sample_name), found.scaled(self._scales[sample_name])
@@ -351,7 +359,9 @@ def _labels(model: Model, templates: Templates) -> Integers:
     )
 
 
-def _shared(pairs: list[tuple[int, int, ChangeNoise]], nominal: Floats, squares: Floats, variance: Floats) -> Shared:
+def _shared(
+    pairs: list[tuple[int, int, ChangeNoise]], shrunk: Floats, nominal: Floats, squares: Floats, variance: Floats
+) -> Shared:
     """Return the covariances: of moved events between bins, of nominal events between parameters."""
     parameters, samples, bins, values = [], [], [], []
     for k, s, found in pairs:
@@ -359,17 +369,16 @@ def _shared(pairs: list[tuple[int, int, ChangeNoise]], nominal: Floats, squares:
         parameters.append(np.full((n, 2), k))
         samples.append(np.full(n, s))
         bins.append(np.column_stack([found.first, found.second]))
-        values.append(-found.moved)
-    touching = [[k for k in range(len(nominal)) if nominal[k, s].any()] for s in range(len(squares))]
-    for s, acting in enumerate(touching):
-        for i, j in enumerate(acting):
-            for k in acting[i + 1 :]:
-                both = squares[s] * nominal[j, s] * nominal[k, s]
-                places = np.flatnonzero(np.abs(both) > _SMALL * np.sqrt(variance[j, s] * variance[k, s]))
-                parameters.append(np.tile([j, k], (places.size, 1)))
-                samples.append(np.full(places.size, s))
-                bins.append(np.column_stack([places, places]))
-                values.append(both[places])
+        values.append(-found.moved * np.sqrt(shrunk[found.first] * shrunk[found.second]))
+    for s in range(len(squares)):
+        acting = np.flatnonzero(nominal[:, s].any(axis=1))
+        one, other = (acting[side] for side in np.triu_indices(acting.size, 1))
+        both = squares[s] * nominal[one, s] * nominal[other, s]
+        pair, places = np.nonzero(np.abs(both) > _SMALL * np.sqrt(variance[one, s] * variance[other, s]))
+        parameters.append(np.column_stack([one[pair], other[pair]]))
+        samples.append(np.full(places.size, s))
+        bins.append(np.column_stack([places, places]))
+        values.append(both[pair, places])
     if not values:
         return Shared.none()
     return Shared(
