@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spectrafit.events.inspect import inspect
     from spectrafit.events.reweight import reweight
     from spectrafit.inference.assemble import assemble
+    from spectrafit.inference.fake import Asimov, Simulated, Toy
     from spectrafit.inference.fitting.constraints import constraints
     from spectrafit.inference.fitting.contours import contour
     from spectrafit.inference.fitting.fit import fit, profile
@@ -59,12 +60,15 @@ discard_stale(str(Path(__file__).parent))
 
 _HOME = {
     "Analysis": "config",
+    "Asimov": "inference.fake",
     "FitResult": "inference.results",
     "Limit": "inference.results",
     "Model": "inference.model",
     "Profile": "inference.results",
     "SampleSet": "config",
+    "Simulated": "inference.fake",
     "Templates": "templates.templates",
+    "Toy": "inference.fake",
     "assemble": "inference.assemble",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
@@ -89,6 +93,7 @@ _HOME = {
 
 __all__ = [
     "Analysis",
+    "Asimov",
     "ConfigError",
     "DataError",
     "FitResult",
@@ -96,8 +101,10 @@ __all__ = [
     "Model",
     "Profile",
     "SampleSet",
+    "Simulated",
     "SpectrafitError",
     "Templates",
+    "Toy",
     "assemble",
     "build",
     "check",

@@ -167,8 +167,9 @@ class Analysis(Keys, frozen=True, kw_only=True):
     `pot` is the exposure of the expectation, one number or one per sample set (keyed by the stem of its TOML).
     `coupling` is the fitted coupling, a name or a table; without it, the magnetic moment. `couplings` lists several
     instead. `sin2_theta_w` and `sm_xsec` say the Standard Model cross section of the expectation; without
-    `sin2_theta_w` it is the value each sample was generated with. `sample_sets` and `path` are filled by `load`, never
-    by the file.
+    `sin2_theta_w` it is the value each sample was generated with. `data` are counts by region, or the name of a file
+    that `spectrafit inject` wrote. `injected` says what made them, if they are not measured. `sample_sets` and `path`
+    are filled by `load`, never by the file.
     """
 
     samples: str | tuple[str, ...]
@@ -184,6 +185,7 @@ class Analysis(Keys, frozen=True, kw_only=True):
     counts: tuple[CountsSample, ...] = ()
     normalise: tuple[Normalise, ...] = ()
     data: dict[str, tuple[Events, ...]] = field(default_factory=dict)
+    injected: str = ""
     fit: FitOptions = field(default_factory=FitOptions)
     limit: LimitOptions = field(default_factory=LimitOptions)
     sample_sets: tuple[SampleSet, ...] = ()
