@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.studies.coverage import coverage
     from spectrafit.inference.studies.sensitivity import sensitivity
     from spectrafit.interop.export import write_workspace as export
+    from spectrafit.interop.injection import inject
     from spectrafit.report.tables import inventory_table as check
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
@@ -80,6 +81,7 @@ _HOME = {
     "generate": "events.generate",
     "impacts": "inference.fitting.impacts",
     "information": "inference.likelihood",
+    "inject": "interop.injection",
     "inspect": "events.inspect",
     "limit": "inference.intervals.limits:upper_limit",
     "load": "config",
@@ -116,6 +118,7 @@ __all__ = [
     "generate",
     "impacts",
     "information",
+    "inject",
     "inspect",
     "limit",
     "load",

@@ -37,7 +37,18 @@ if TYPE_CHECKING:
     from spectrafit.inference.model import Model
     from spectrafit.templates.templates import Templates
 
-__all__ = ["assembled", "build", "check", "crew", "export", "fit", "limit", "refuse_output", "sensitivity"]
+__all__ = [
+    "assembled",
+    "build",
+    "check",
+    "crew",
+    "export",
+    "fit",
+    "limit",
+    "refuse_output",
+    "sensitivity",
+    "templates_of",
+]
 
 
 def check(analysis: AnalysisFile, set_: Set = None, skip_bad_files: SkipBad = False) -> None:
@@ -67,7 +78,7 @@ def build(
     check_name(output)
     loaded = sf.load(analysis, overrides=set_ or ())
     refuse_inputs(output, inputs_of(loaded))
-    templates = _templates(loaded, None, executor, workers, scheduler, cache, skip_bad_files)
+    templates = templates_of(loaded, None, executor, workers, scheduler, cache, skip_bad_files)
     templates.save(output)
     typer.echo(f"{output}: {templates}")
     for name, made in templates.components.items():
@@ -120,8 +131,10 @@ def fit(
     target = output or Path("results") / analysis.stem
     # As the report does, but before the work.
     refuse_inputs(target / "templates.root", (*inputs_of(loaded), *fake.inputs(data_from)))
-    filled = _templates(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
-    model = fake.with_data(loaded, filled, data, unblind=unblind, executor=executor, workers=workers, cache=cache)
+    filled = templates_of(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
+    model = fake.with_data(
+        loaded, filled, data, unblind=unblind, executor=executor, workers=workers, scheduler=scheduler, cache=cache
+    )
     best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
     with crew(executor, workers, scheduler) as pool:
         found = sf.upper_limit(model, **_limit_options(loaded.limit, pool, workers))
@@ -305,11 +318,11 @@ def assembled(
 ) -> tuple[Analysis, Model]:
     """Load and assemble; who wants the chunks filled elsewhere builds first and gives --templates."""
     loaded = sf.load(path, overrides=overrides or (), interest=interest)
-    filled = _templates(loaded, saved, "threads", None, None, cache, skip_bad_files)
+    filled = templates_of(loaded, saved, "threads", None, None, cache, skip_bad_files)
     return loaded, fake.with_data(loaded, filled, data, unblind=unblind, executor="threads", cache=cache)
 
 
-def _templates(
+def templates_of(
     analysis: Analysis,
     saved: Path | None,
     executor: str,
@@ -318,6 +331,7 @@ def _templates(
     cache: Path | None,
     skip_bad_files: bool,
 ) -> Templates:
+    """Return saved templates, or fill them; say on stderr what was left out."""
     if interactive():
         announce(sys.stderr)
     if saved is not None:

@@ -231,14 +231,19 @@ class Analysis(Keys, frozen=True, kw_only=True):
         return table_of_interest(self.coupling, self.couplings, self.path)
 
     @property
-    def nominal(self) -> tuple[tuple[SampleSet, Sample], ...]:
-        """The samples that make the expectation and the data: all but the shifted stand-ins of `sample` systematics."""
-        shifted = {
+    def stand_ins(self) -> frozenset[str]:
+        """The shifted samples of `sample` systematics."""
+        return frozenset(
             name
             for systematic in self.systematics
             if isinstance(systematic, ShiftedSample)
             for name in (*systematic.up.values(), *systematic.down.values())
-        }
+        )
+
+    @property
+    def nominal(self) -> tuple[tuple[SampleSet, Sample], ...]:
+        """The samples that make the expectation and the data: all but the shifted stand-ins of `sample` systematics."""
+        shifted = self.stand_ins
         used = [pattern for region in self.regions for pattern in region.samples]
         return tuple(
             (sample_set, sample)

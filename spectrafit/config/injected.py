@@ -9,13 +9,16 @@ from typing import Any
 
 from spectrafit.errors import ConfigError
 
-__all__ = ["counts_of", "quoted", "toml"]
+__all__ = ["FIRST_WORDS", "counts_of", "quoted", "toml"]
+
+FIRST_WORDS = "# Not measured: written by spectrafit inject."
+"""What a file that was written by `spectrafit inject` begins with."""
 
 
 def toml(counts: Mapping[str, Sequence[float]], *, injected: str) -> str:
     """Return the text of a file of counts per region, with what made them; its keys may also stand in an analysis."""
     lines = [
-        "# Not measured: written by spectrafit inject. An analysis takes these counts for its data with",
+        f"{FIRST_WORDS} An analysis takes these counts for its data with",
         '#     data = "NAME OF THIS FILE"',
         f"injected = {quoted(injected)}",
         "",

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from spectrafit.config import Analysis, SampleSet, ShiftedSample, chosen, load_samples
+from spectrafit.config import Analysis, SampleSet, chosen, load_samples
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fake import Simulated
 from spectrafit.templates.build import build
@@ -98,13 +98,7 @@ def simulate(
 
 def _simulation(sample_set: SampleSet, analysis: Analysis) -> SampleSet:
     """Return a set without measured data, and without the shifted stand-ins of the analysis' systematics."""
-    shifted = {
-        name
-        for systematic in analysis.systematics
-        if isinstance(systematic, ShiftedSample)
-        for name in (*systematic.up.values(), *systematic.down.values())
-    }
-    kept = tuple(s for s in sample_set.samples if s.role != "data" and s.name not in shifted)
+    kept = tuple(s for s in sample_set.samples if s.role != "data" and s.name not in analysis.stand_ins)
     if not kept:
         raise ConfigError(
             f"{sample_set.path}: holds no simulation, only data; data are fitted with --unblind, as samples of the"
