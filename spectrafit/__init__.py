@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spectrafit.events.inspect import inspect
     from spectrafit.events.reweight import reweight
     from spectrafit.inference.assemble import assemble
+    from spectrafit.inference.fake import Asimov, Simulated, Toy
     from spectrafit.inference.fitting.constraints import constraints
     from spectrafit.inference.fitting.contours import contour
     from spectrafit.inference.fitting.fit import fit, profile
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.studies.coverage import coverage
     from spectrafit.inference.studies.sensitivity import sensitivity
     from spectrafit.interop.export import write_workspace as export
+    from spectrafit.interop.injection import inject
     from spectrafit.report.tables import inventory_table as check
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
@@ -59,12 +61,15 @@ discard_stale(str(Path(__file__).parent))
 
 _HOME = {
     "Analysis": "config",
+    "Asimov": "inference.fake",
     "FitResult": "inference.results",
     "Limit": "inference.results",
     "Model": "inference.model",
     "Profile": "inference.results",
     "SampleSet": "config",
+    "Simulated": "inference.fake",
     "Templates": "templates.templates",
+    "Toy": "inference.fake",
     "assemble": "inference.assemble",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
@@ -76,6 +81,7 @@ _HOME = {
     "generate": "events.generate",
     "impacts": "inference.fitting.impacts",
     "information": "inference.likelihood",
+    "inject": "interop.injection",
     "inspect": "events.inspect",
     "limit": "inference.intervals.limits:upper_limit",
     "load": "config",
@@ -89,6 +95,7 @@ _HOME = {
 
 __all__ = [
     "Analysis",
+    "Asimov",
     "ConfigError",
     "DataError",
     "FitResult",
@@ -96,8 +103,10 @@ __all__ = [
     "Model",
     "Profile",
     "SampleSet",
+    "Simulated",
     "SpectrafitError",
     "Templates",
+    "Toy",
     "assemble",
     "build",
     "check",
@@ -109,6 +118,7 @@ __all__ = [
     "generate",
     "impacts",
     "information",
+    "inject",
     "inspect",
     "limit",
     "load",

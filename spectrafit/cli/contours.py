@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import spectrafit as sf
+from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, refuse_output
+from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
 from spectrafit.cli.options import AnalysisFile, Cache, Saved, Set, SkipBad, Unblind
 from spectrafit.errors import ConfigError
 
@@ -33,14 +35,20 @@ def contour(
     templates: Saved = None,
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
+    asimov: AsimovAt = None,
+    toy: ToySeed = None,
+    throw_nuisances: ThrowNuisances = False,
+    auxiliary: Auxiliary = "stay",
+    data_from: DataFrom = None,
 ) -> None:
     """Find the joint confidence regions of two parameters, couplings or nuisances, all others refitted."""
+    data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if output is not None:
         from spectrafit.report.figures.saving import check_name
 
         check_name(output)
         refuse_output(output, analysis, set_, templates)
-    loaded, model = assembled(analysis, set_, None, unblind, templates, cache, skip_bad_files)
+    loaded, model = assembled(analysis, set_, None, unblind, templates, cache, skip_bad_files, data=data)
     first, second = _axes(analysis, model, x, y)
     best = sf.fit(model)
     found = sf.contour(model, first, second, points=points)
@@ -48,11 +56,13 @@ def contour(
     from spectrafit.report.contours import draw_contour, summary
 
     if output is not None:
-        drawn = draw_contour(output, found, couplings=model.couplings, title=loaded.title or "")
+        drawn = draw_contour(
+            output, found, couplings=model.couplings, title=loaded.title or "", data="" if data is None else "fake data"
+        )
     if json:
         import json as writer
 
-        typer.echo(writer.dumps(summary(found) | {"valid": best.valid, "message": best.message}))
+        typer.echo(writer.dumps(summary(found) | {"valid": best.valid, "message": best.message, "data": model.called}))
     else:
         from rich.console import Console
 
@@ -99,4 +109,5 @@ def _table(said: dict[str, Any], model: Model) -> Table:
         for name, best in zip(said["parameters"], said["best"], strict=True)
     )
     levels = tuple(f">{100 * region['level']:.4g} %" for region in said["regions"])
-    return Table(title="Joint regions, all others refitted", columns=("parameter", "unit", ">best", *levels), rows=rows)
+    title = f"Joint regions, all others refitted{'' if model.fake is None else f'; {model.called}'}"
+    return Table(title=title, columns=("parameter", "unit", ">best", *levels), rows=rows)

@@ -168,8 +168,9 @@ class Analysis(Keys, frozen=True, kw_only=True):
     `pot` is the exposure of the expectation, one number or one per sample set (keyed by the stem of its TOML).
     `coupling` is the fitted coupling, a name or a table; without it, the magnetic moment. `couplings` lists several
     instead. `sin2_theta_w` and `sm_xsec` say the Standard Model cross section of the expectation; without
-    `sin2_theta_w` it is the value each sample was generated with. `sample_sets` and `path` are filled by `load`, never
-    by the file.
+    `sin2_theta_w` it is the value each sample was generated with. `data` are counts by region, or the name of a file
+    that `spectrafit inject` wrote. `injected` says what made them, if they are not measured. `sample_sets` and `path`
+    are filled by `load`, never by the file.
     """
 
     samples: str | tuple[str, ...]
@@ -185,6 +186,7 @@ class Analysis(Keys, frozen=True, kw_only=True):
     counts: tuple[CountsSample, ...] = ()
     normalise: tuple[Normalise, ...] = ()
     data: dict[str, tuple[Events, ...]] = field(default_factory=dict)
+    injected: str = ""
     fit: FitOptions = field(default_factory=FitOptions)
     limit: LimitOptions = field(default_factory=LimitOptions)
     sample_sets: tuple[SampleSet, ...] = ()
@@ -230,14 +232,19 @@ class Analysis(Keys, frozen=True, kw_only=True):
         return table_of_interest(self.coupling, self.couplings, self.path)
 
     @property
-    def nominal(self) -> tuple[tuple[SampleSet, Sample], ...]:
-        """The samples that make the expectation and the data: all but the shifted stand-ins of `sample` systematics."""
-        shifted = {
+    def stand_ins(self) -> frozenset[str]:
+        """The shifted samples of `sample` systematics."""
+        return frozenset(
             name
             for systematic in self.systematics
             if isinstance(systematic, ShiftedSample)
             for name in (*systematic.up.values(), *systematic.down.values())
-        }
+        )
+
+    @property
+    def nominal(self) -> tuple[tuple[SampleSet, Sample], ...]:
+        """The samples that make the expectation and the data: all but the shifted stand-ins of `sample` systematics."""
+        shifted = self.stand_ins
         used = [pattern for region in self.regions for pattern in region.samples]
         return tuple(
             (sample_set, sample)

@@ -13,6 +13,7 @@ import msgspec
 from spectrafit.config.analysis import Analysis, LimitOptions, chosen
 from spectrafit.config.couplings import settle
 from spectrafit.config.explain import explain
+from spectrafit.config.injected import counts_of
 from spectrafit.config.numbers import MOST_CELLS, refuse_wild
 from spectrafit.config.paths import is_url, local, substituted
 from spectrafit.config.samples import SampleSet
@@ -114,6 +115,8 @@ def schema(kind: type[Analysis] | type[SampleSet]) -> dict[str, Any]:
     properties = found["$defs"][kind.__name__]["properties"]
     for internal in ("path", "sample_sets"):
         properties.pop(internal, None)
+    if kind is Analysis:
+        properties["data"] = {"anyOf": [{"type": "string"}, properties["data"]]}
     return found
 
 
@@ -160,6 +163,8 @@ def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> T:
         raise ConfigError(f"{path}: not valid TOML: lists or tables are nested too deeply") from None
     for text in overrides:
         _override(raw, text)
+    if kind is Analysis and isinstance(raw.get("data"), str):
+        raw |= counts_of(local(raw["data"], path.parent, f"{path}: $.data"))
     refuse_wild(raw, str(path))
     for internal in ("path", "sample_sets"):
         if internal in raw:

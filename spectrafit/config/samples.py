@@ -182,6 +182,8 @@ class Sample(Keys, frozen=True, kw_only=True):
     `shower` says which particle of a generator's final state is taken for the electron, where that is not the electron:
     "pi0", "photon", "electron", or a condition on the branches that list the final state. Of the particles that fit,
     the particle of highest energy gives `t` and `theta`.
+
+    `injected` says of role "data" what made the events, if they are not measured; `spectrafit inject` writes it.
     """
 
     name: str
@@ -199,6 +201,7 @@ class Sample(Keys, frozen=True, kw_only=True):
     sin2_theta_w: Share | None = None
     on_bad: Literal["error", "drop"] = "error"
     generate: Recipe | None = None
+    injected: str = ""
 
 
 class Detector(Keys, frozen=True, kw_only=True):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -12,13 +14,17 @@ from spectrafit import config
 from spectrafit.arraytypes import Flags, Floats
 from spectrafit.config import Analysis, chosen
 from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.inference.fake import Asimov, Fake, Injected, Simulated, Toy
+from spectrafit.inference.faking.counts import Made, made
+from spectrafit.inference.faking.simulated import simulate
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
+from spectrafit.inference.observed import observed
 from spectrafit.physics.couplings import Monomials
 from spectrafit.templates.templates import Templates
 from spectrafit.templates.variations import Variation
 
-__all__ = ["as_fitted", "assemble"]
+__all__ = ["as_fitted", "assemble", "fake_data", "resolved"]
 
 _FLOOR = "floor of empty bins"
 
@@ -28,7 +34,7 @@ def assemble(
     templates: Templates,
     *,
     unblind: bool = False,
-    data: npt.ArrayLike | None = None,
+    data: npt.ArrayLike | Fake | None = None,
 ) -> Model:
     """Return the model of an analysis, with Asimov data at kappa = 0 unless asked otherwise.
 
@@ -39,19 +45,26 @@ def assemble(
         Built from the same analysis.
     unblind : bool
         Use the data of the samples with role "data" and the counts in the TOML.
-    data : (B,) array_like, optional
-        Use these counts.
+    data : (B,) array_like, Asimov, Toy or Simulated, optional
+        Use these counts; or make them as a choice of `spectrafit.inference.fake` says, and label them so.
 
     Raises
     ------
     ConfigError
-        Names, lengths or options that do not fit the templates.
+        Names, lengths or options that do not fit the templates; fake data together with `unblind`.
     DataError
         Bins without a prediction, under `zero_bins = "error"`; no data to unblind.
     """
+    if isinstance(data, Fake):
+        if unblind:
+            raise ConfigError(
+                f"{analysis.path}: real data are not unblinded beside fake data ({data.label}); choose one"
+            )
+        return _with_fake(analysis, templates, data)
     counts = None if data is None else np.asarray(data, dtype=np.float64)
+    label = None
     if unblind and counts is None:
-        counts = _unblinded(analysis, templates)
+        counts, label = observed(analysis, templates)
     names = [r.name for r in templates.regions]
     spans = tuple(Span(name=r.name, start=r.start, stop=r.stop) for r in templates.regions)
     templates = as_fitted(analysis, templates)
@@ -72,6 +85,7 @@ def assemble(
         regions=spans,
         data=np.zeros(spans[-1].stop) if counts is None else counts,
         asimov=counts is None,
+        fake=label,
         poi=analysis.interest,
         couplings={c.parameter: c.coupling.name for c in analysis.fitted_couplings if c.carriers},
         statistic=analysis.fit.statistic,
@@ -86,6 +100,54 @@ def assemble(
     if counts is not None:
         return model
     return model.with_data(np.maximum(Likelihood(model).predict().mean, 0.0), asimov=True)
+
+
+def resolved(analysis: Analysis, templates: Templates, choice: Fake, **options: Any) -> Fake:
+    """Return a choice of fake data with the counts of another simulation made, if it asks for one.
+
+    Parameters
+    ----------
+    analysis, templates : Analysis, Templates
+        As for `assemble`.
+    choice : Asimov, Toy, Simulated or Injected
+    **options
+        How the ntuples are read: those of `spectrafit.templates.build.build`.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `spectrafit.inference.faking.simulated.simulate`.
+    """
+    of = choice.of if isinstance(choice, Toy) else choice
+    if not isinstance(of, Simulated):
+        return choice
+    counted = templates.with_counts(analysis)
+    scales = dict(zip(counted.samples, _scales(analysis, counted).tolist(), strict=True))
+    of = simulate(of, analysis, as_fitted(analysis, templates), scales=scales, **options)
+    return dataclasses.replace(choice, of=of) if isinstance(choice, Toy) else of
+
+
+def fake_data(analysis: Analysis, templates: Templates, choice: Fake) -> tuple[Model, Made]:
+    """Return the fake data of a choice, in every bin, with the model whose expectation they were made from.
+
+    With `terms = "norm"` the data are still made bin by bin. Parameters and errors are those of `resolved`.
+    """
+    fit = msgspec.structs.replace(analysis.fit, terms="shape+norm") if analysis.fit.terms == "norm" else analysis.fit
+    source = assemble(msgspec.structs.replace(analysis, fit=fit), templates)
+    return source, made(source, resolved(analysis, templates, choice))
+
+
+def _with_fake(analysis: Analysis, templates: Templates, choice: Fake) -> Model:
+    """Return the model with fake data: their counts, their auxiliary measurements, and the words for them."""
+    if choice == Asimov():
+        return assemble(analysis, templates)
+    if isinstance(choice, Injected):
+        return assemble(analysis, templates, unblind=True)
+    source, found = fake_data(analysis, templates, choice)
+    centres = dict(zip(source.names, found.centres.tolist(), strict=True))
+    model = assemble(analysis, templates, data=found.counts)
+    parameters = tuple(dataclasses.replace(p, centre=centres.get(p.name, p.centre)) for p in model.parameters)
+    return dataclasses.replace(model, parameters=parameters, fake=found.fake)
 
 
 def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
@@ -110,51 +172,6 @@ def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
         residual=templates.residual * growth**2,
         flow=templates.flow * scales[:, None, None],
     )
-
-
-def _bins(templates: Templates, region: str, where: str, length: int) -> slice:
-    """Return a region's bins after checking its name and the number of values given for it."""
-    known = {r.name: r for r in templates.regions}
-    if region not in known:
-        raise ConfigError(f"{where}: no region {region!r}{nearest(region, known)}")
-    if length != known[region].size:
-        shape = " x ".join(map(str, known[region].shape))
-        raise ConfigError(f"{where}: {length} values for region {region!r}, which has {shape} bins; give one per bin")
-    return known[region].bins
-
-
-def _unblinded(analysis: Analysis, templates: Templates) -> Floats:
-    """Return the real data: data samples plus the counts in the TOML."""
-    _refuse_other_exposure(analysis, templates)
-    counts = np.zeros(templates.n_bins) if templates.data is None else np.array(templates.data)
-    for region, values in analysis.data.items():
-        counts[_bins(templates, region, f"{analysis.path}: data", len(values))] += values
-    missing = [r.name for r in templates.regions if r.name not in analysis.data]
-    if templates.data is None and missing:
-        raise DataError(
-            f"{analysis.path}: no data for region {', '.join(missing)}; add a sample with role = 'data', or counts "
-            "under [data], or fit Asimov data without --unblind"
-        )
-    return counts
-
-
-def _refuse_other_exposure(analysis: Analysis, templates: Templates) -> None:
-    """Refuse data that are said, by their files or their TOML, to be of another exposure than the expectation.
-
-    Of data in a sample set of their own it is not known which of the expectations is theirs.
-    """
-    said = {i["sample"]: i["pot"] for i in templates.inventories if i["role"] == "data"}
-    for sample_set in analysis.sample_sets:
-        exposures = [said[sample.name] for sample in sample_set.samples if sample.name in said]
-        alone = all(sample.role == "data" for sample in sample_set.samples)
-        if alone or not exposures or None in exposures:
-            continue
-        found, wanted = sum(exposures), analysis.exposure(sample_set)
-        if not np.isclose(found, wanted, rtol=0.01):
-            raise ConfigError(
-                f"{analysis.path}: $.pot: the expectation is at {wanted:.6g} POT, the data of {sample_set.name!r} are"
-                f" of {found:.6g}; correct pot, here or in the data sample if its files count otherwise"
-            )
 
 
 def _scales(analysis: Analysis, templates: Templates) -> Floats:

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from spectrafit.arraytypes import Flags, Floats
 from spectrafit.errors import ConfigError, nearest
+from spectrafit.inference.fake import Fake, called
 from spectrafit.inference.parts import (
     BinGammas,
     Component,
@@ -59,7 +60,9 @@ class Model:
     data : (B,) array
         Counts; Asimov counts need not be whole.
     asimov : bool
-        Whether `data` is the prediction itself.
+        Whether `data` is the prediction itself, at the nominal parameters.
+    fake : Asimov, Toy, Simulated, Injected or None
+        What made `data`, if that is neither the nominal prediction nor a measurement.
     poi : str
         Name of the parameter of interest, "" if the model has none.
     couplings : mapping of str to str
@@ -96,6 +99,7 @@ class Model:
     regions: tuple[Span, ...]
     data: Floats
     asimov: bool = True
+    fake: Fake | None = None
     poi: str = "kappa"
     couplings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     statistic: Literal["poisson", "dembinski-abdelmotteleb", "gaussian", "neyman-pearson"] = "poisson"
@@ -181,6 +185,16 @@ class Model:
         """Key of the coupling that is the parameter of interest, "" if that is no coupling."""
         return self.couplings.get(self.poi, "")
 
+    @property
+    def measured(self) -> bool:
+        """Whether `data` are real ones."""
+        return not self.asimov and self.fake is None
+
+    @property
+    def called(self) -> str:
+        """What `data` are called where they are shown."""
+        return called(asimov=self.asimov, fake=self.fake)
+
     def index(self, name: str) -> int:
         """Return the position of a parameter; ConfigError with the nearest names if there is none."""
         try:
@@ -190,7 +204,7 @@ class Model:
 
     def with_data(self, data: npt.ArrayLike, *, asimov: bool = False) -> Model:
         """Return the same model with other counts."""
-        return dataclasses.replace(self, data=np.asarray(data, dtype=np.float64), asimov=asimov)
+        return dataclasses.replace(self, data=np.asarray(data, dtype=np.float64), asimov=asimov, fake=None)
 
     def with_interest(self, name: str) -> Model:
         """Return the same model with another parameter of interest; the former one becomes a nuisance.
@@ -222,7 +236,7 @@ class Model:
         where = ", ".join(f"{span.name} ({span.stop - span.start})" for span in self.regions)
         interest = f"{self.poi} ({self.coupling})" if self.coupling else self.poi or "none"
         events = float(self.data[self.used].sum())
-        counts = f"{'Asimov data' if self.asimov else 'data'} of {events:.6g} events"
+        counts = f"{self.called} of {events:.6g} events"
         return "\n".join(
             (
                 f"Model of {', '.join(kinds)}; {self.statistic}, {counts}",

@@ -10,6 +10,8 @@ import numpy as np
 
 from spectrafit.arraytypes import Flags, Floats
 
+from spectrafit.inference.fake import Fake, called
+
 __all__ = ["Bands", "Contour", "FitResult", "Goodness", "Impact", "Ledger", "Limit", "Profile"]
 
 
@@ -117,7 +119,9 @@ class FitResult(_Shown):
     gammas : dict
         Values of the analytically profiled gammas, by name (HistFactory models).
     asimov : bool
-        Whether Asimov data were fitted.
+        Whether the nominal expectation itself was fitted.
+    fake : Asimov, Toy, Simulated, Injected or None
+        What made the data, if they are neither that nor a measurement.
     poi, coupling : str
     couplings : dict
         Fitted couplings, the one of interest and the profiled ones: parameter to key of `COUPLINGS`.
@@ -142,6 +146,7 @@ class FitResult(_Shown):
     initial_two_nll: float = float("nan")
     gammas: dict[str, float] = dataclasses.field(default_factory=dict)
     asimov: bool = True
+    fake: Fake | None = None
     poi: str = "kappa"
     coupling: str = ""
     couplings: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -175,7 +180,7 @@ class FitResult(_Shown):
     def __str__(self) -> str:
         width = max(len(n) for n in self.names)
         lines = [
-            f"{'valid' if self.valid else 'INVALID'} fit of {'Asimov data' if self.asimov else 'data'}: "
+            f"{'valid' if self.valid else 'INVALID'} fit of {called(asimov=self.asimov, fake=self.fake)}: "
             f"2NLL = {self.two_nll:.4f}, EDM = {self.edm:.1e}, {self.calls} calls, {1e3 * self.seconds:.1f} ms",
             str(self.goodness),
         ]
@@ -321,7 +326,9 @@ class Limit(_Shown):
     simulation_error : float
         How far `value` would move with another simulation of the same size; 0 if that was not asked for.
     asimov : bool
-        Whether the data were Asimov: then the limit is itself an expected one.
+        Whether the data were the nominal expectation: then the limit is itself an expected one.
+    fake : Asimov, Toy, Simulated, Injected or None
+        What made the data, if they are neither that nor a measurement.
     expected : Bands or None
     best_kappa, best_error : float
         Unbounded best fit.
@@ -355,6 +362,7 @@ class Limit(_Shown):
     expected: Bands | None
     best_kappa: float
     best_error: float
+    fake: Fake | None = None
     simulation_error: float = 0.0
     points: dict[str, Floats] = dataclasses.field(default_factory=dict)
     ledger: Ledger | None = None
@@ -366,6 +374,7 @@ class Limit(_Shown):
         """Return what `result.json` keeps: every field but the scan, as plain numbers and strings; None for no end."""
         record = dataclasses.asdict(self)
         del record["points"]
+        record["fake"] = None if self.fake is None else self.fake.label
         for end in ("lower", "lower_kappa"):
             record[end] = record[end] if np.isfinite(record[end]) else None
         return record
@@ -376,7 +385,7 @@ class Limit(_Shown):
         interval = self.sides == "two" and np.isfinite(self.lower_kappa) and self.lower_kappa != 0
         what = "EMPTY INTERVAL, boundary" if self.empty else "interval's upper end" if interval else "upper limit"
         where = f"in [{self.lower_kappa:.4g}, {self.kappa:.4g}]" if interval else f"< {self.kappa:.4g}"
-        how = f"{self.method}, {self.sides}-sided, {'Asimov data' if self.asimov else 'data'}"
+        how = f"{self.method}, {self.sides}-sided, {called(asimov=self.asimov, fake=self.fake)}"
         lines = [
             f"{what} {self.value:.4g}{error} {self.unit} at {100 * self.level:g} % ({how})",
             f"  kappa {where}, best fit {self.best_kappa:.4g} +- {self.best_error:.3g}",

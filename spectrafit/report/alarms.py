@@ -25,10 +25,11 @@ def alarms(
 ) -> list[str]:
     """Return what stands above the tables.
 
-    An invalid or bad fit, the notes of the limit, constraints that are noise of the simulation, files left out or read
-    twice, empty bins.
+    Fake data, an invalid or bad fit, the notes of the limit, constraints that are noise of the simulation, files left
+    out or read twice, empty bins.
     """
-    found = [] if best.valid else [f"The fit is not valid: {best.message}"]
+    found = [] if model.fake is None else [f"The data are fake, not measured: {model.fake.label}"]
+    found += [] if best.valid else [f"The fit is not valid: {best.message}"]
     if best.goodness.p_value < _BAD:
         found.append(
             f"The fit describes the data badly ({best.goodness}): do not trust a limit from such a fit; "

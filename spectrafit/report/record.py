@@ -41,6 +41,8 @@ _PACKAGES = (
     "formulate",
 )
 
+_ASIMOV = "Asimov: the expectation at kappa = 0"
+
 
 def record(
     analysis: Analysis,
@@ -105,8 +107,10 @@ def record(
         },
         "profile": {"kappa": profile.grid, "delta_2nll": profile.delta_2nll},
         "data": {
-            "blinded": model.asimov,
-            "what": "Asimov: the expectation at kappa = 0" if model.asimov else "observed",
+            "blinded": not model.measured,
+            "unblinded": model.measured,
+            "what": "observed" if model.measured else model.called if model.fake else _ASIMOV,
+            "fake": None if model.fake is None else model.fake.summary(),
             "events": {span.name: float(model.data[span.start : span.stop].sum()) for span in model.regions},
         },
         "samples": names,

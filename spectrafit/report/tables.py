@@ -134,11 +134,18 @@ def result_table(best: FitResult, limit: Limit) -> Table:
         if name != best.poi:
             found = f"{quantity(best.value(name), best.error(name))} {kappa_unit(coupling)}".strip()
             rows.append((f"  {name}, profiled", found))
-    rows.append(("data", "Asimov (the expectation itself)" if best.asimov else "observed"))
+    rows.append(("data", _origin(best)))
     rows.append(("goodness of fit", str(best.goodness)))
     state = "valid" if best.valid else f"NOT VALID: {best.message}"
     rows.append(("fit", f"{state}; EDM {best.edm:.1e}, {best.calls} calls, {1e3 * best.seconds:.1f} ms"))
     return Table(title="", columns=("", ""), rows=tuple(rows), rules=(second,))
+
+
+def _origin(found: FitResult | Limit) -> str:
+    """Return where the data of a fit or limit come from."""
+    if found.fake is not None:
+        return f"FAKE, not measured: {found.fake.label}"
+    return "Asimov (the expectation itself)" if found.asimov else "observed"
 
 
 def limits_table(limits: Sequence[Limit]) -> Table:
@@ -169,7 +176,9 @@ def limits_table(limits: Sequence[Limit]) -> Table:
         )
     unit = " ".join(word for word in (f"1e{power}" if power else "", limits[0].unit if limits else "") if word)
     columns = ("method", ">sides", ">level", ">kappa", ">limit", ">expected", ">68 %")
-    return Table(title=f"Limits in {unit}" if unit else "Limits", columns=columns, rows=tuple(rows))
+    origins = dict.fromkeys(f", {_origin(limit)}" for limit in limits if limit.fake is not None)
+    title = f"Limits{f' in {unit}' if unit else ''}{''.join(origins)}"
+    return Table(title=title, columns=columns, rows=tuple(rows))
 
 
 def nuisance_rows(model: Model, best: FitResult, impacts: Sequence[Impact]) -> list[dict[str, Any]]:
@@ -283,7 +292,9 @@ def yields_table(expected: Expectation, model: Model, coupling_at: str) -> Table
     rows.append((coupling_at, *added))
     if not model.asimov:
         rules.append(len(rows))
-        rows.append(("data", *(f"{model.data[span.start : span.stop].sum():.0f}" for span in spans)))
+        called = "data" if model.fake is None else f"fake data ({model.fake.short})"
+        digits = 0 if model.measured else 1
+        rows.append((called, *(f"{model.data[span.start : span.stop].sum():.{digits}f}" for span in spans)))
     return Table(
         title="Events at the analysis exposure",
         columns=("sample", *(f">{name}" for name in names)),

@@ -110,7 +110,7 @@ def write(
 
 def _fitted(analysis: Analysis, templates: Templates, best: FitResult) -> Model:
     """Return the model a fit was made of: assembled again, and refused if the fit's minimum is elsewhere."""
-    model = assemble(analysis, templates, unblind=not best.asimov)
+    model = assemble(analysis, templates, unblind=not best.asimov and best.fake is None, data=best.fake)
     if best.poi in model.couplings:
         model = model.with_interest(best.poi)
     if model.names != best.names or abs(Likelihood(model).two_nll(best.values) - best.two_nll) > 1e-6 * (
@@ -135,13 +135,13 @@ def _as_shown(analysis: Analysis, templates: Templates, model: Model) -> Model:
     if model.n_bins == templates.n_bins:
         return model
     options = msgspec.structs.replace(analysis.fit, terms="shape+norm")
-    shown = assemble(msgspec.structs.replace(analysis, fit=options), templates, unblind=not model.asimov)
+    shown = assemble(msgspec.structs.replace(analysis, fit=options), templates, unblind=model.measured, data=model.fake)
     return shown.with_interest(model.poi) if model.poi in shown.couplings else shown
 
 
 def _as_written(analysis: Analysis, templates: Templates, model: Model) -> Templates:
-    """Return the templates and data that were fitted; a blind fit leaves real data in no file."""
-    data = None if model.asimov else model.data if model.n_bins == templates.n_bins else templates.data
+    """Return the templates and data that were fitted; a fit of other than real data leaves data in no file."""
+    data = None if not model.measured else model.data if model.n_bins == templates.n_bins else templates.data
     return dataclasses.replace(as_fitted(analysis, templates), data=data)
 
 
@@ -235,7 +235,8 @@ def _page(
         ),
         Section(title="Configuration, resolved", text=json.dumps(provenance["configuration"], indent=1)),
     ]
-    data = "expectation without the coupling (blinded)" if model.asimov else "observed data"
+    data = "observed data" if model.measured else "expectation without the coupling (blinded)"
+    data = data if model.fake is None else f"FAKE DATA, not measured: {model.fake.label}"
     how = f"{100 * limit.level:g} % CL, {limit.sides}-sided, {limit.method}"
     return page(
         analysis.title or Path(analysis.path).stem,

@@ -19,7 +19,7 @@ VERSION = version("spectrafit-numm")
 """Of spectrafit: part of the identity of templates and caches. Looked up once, which takes a millisecond."""
 
 # Keys of an analysis that act on filled templates or after them, and what only says where files lie.
-_AFTER = ("title", "coupling", "counts", "normalise", "data", "fit", "limit", "samples", "path")
+_AFTER = ("title", "coupling", "counts", "normalise", "data", "injected", "fit", "limit", "samples", "path")
 # Keys of an axis that say its edges: bins may be merged after the fill.
 _EDGES = ("edges", "bins", "range", "log")
 
@@ -42,8 +42,8 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     }
     for sample_set in plain["sample_sets"].values():
         for sample in sample_set["samples"]:
-            # A generator's recipe says how the files came to be; the files' own identities describe their content.
-            for key in ("title", "generate"):
+            # How the files came to be is said by a recipe, or `injected`; their own identities describe their content.
+            for key in ("title", "generate", "injected"):
                 del sample[key]
     for region in plain["regions"]:
         for axis in region["axes"]:

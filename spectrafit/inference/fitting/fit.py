@@ -106,6 +106,7 @@ def fit(
         initial_two_nll=initial_two_nll,
         gammas=gammas,
         asimov=model.asimov and data is None,
+        fake=model.fake if data is None else None,
         poi=model.poi,
         coupling=model.coupling,
         couplings=dict(model.couplings),

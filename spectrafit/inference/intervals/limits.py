@@ -224,7 +224,7 @@ def upper_limit(
     scan = Scan(model, smallest(model), data)
     options = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys)
     outcome = row.interval(scan, level, side, options, expected)
-    limit = _reported(model, scan, outcome, level, method, side, asimov=model.asimov and data is None)
+    limit = _reported(model, scan, outcome, level, method, side, given=data is not None)
     if not simulation or not model.variances or limit.empty:
         return limit
     kappa = outcome.kappa if method == "profile" else profiled(scan, level, side, cls=False, expected=False).kappa
@@ -241,9 +241,9 @@ def _converted(model: Model, kappa: float, error: float) -> float:
 
 
 def _reported(
-    model: Model, scan: Scan, outcome: Outcome, level: float, method: str, sides: str, *, asimov: bool
+    model: Model, scan: Scan, outcome: Outcome, level: float, method: str, sides: str, *, given: bool
 ) -> Limit:
-    """Return the limit in the coupling's unit."""
+    """Return the limit in the coupling's unit; data that were `given` are the caller's, whatever those of the model."""
     coupling = COUPLINGS[model.coupling] if model.coupling else None
     unit = coupling.unit if coupling else ""
 
@@ -272,7 +272,8 @@ def _reported(
         boundary=outcome.boundary,
         error=_converted(model, outcome.kappa, outcome.error),
         kappa_error=outcome.error,
-        asimov=asimov,
+        asimov=model.asimov and not given,
+        fake=None if given else model.fake,
         expected=bands,
         best_kappa=scan.kappa,
         best_error=scan.error,

@@ -109,6 +109,7 @@ class _Share:
     methods: tuple[tuple[str, str], ...]
     level: float
     shifts: Mapping[str, float] | None
+    expected: Floats | None
     toys: ToyOptions
     first: int
     count: int
@@ -126,6 +127,7 @@ def coverage(
     sides: Literal["one", "two"] = "one",
     truth: Mapping[str, float] | Literal["thrown"] | None = None,
     simulation: Literal["thrown", "exact"] = "thrown",
+    expected: npt.ArrayLike | None = None,
     experiments: int = 500,
     toys: int | ToyOptions = 199,
 ) -> Coverage:
@@ -146,6 +148,9 @@ def coverage(
         experiment (coverage on average), or nominal.
     simulation : {"thrown", "exact"}
         Whether the analyser's templates fluctuate around the truth as their MC variance says, or are the truth.
+    expected : (B,) array_like, optional
+        Expectation to throw the counts from in place of the model's own, as of another simulation: whether intervals
+        hold a kappa that is true there.
     experiments : int
         At each kappa.
     toys : int or ToyOptions
@@ -170,6 +175,11 @@ def coverage(
     tested = tuple((row.name, sides if sides in row.sides else row.sides[0]) for row in rows)
     values = np.asarray(kappas, dtype=np.float64).reshape(-1)
     counts = np.zeros((2, len(values), len(tested)), dtype=np.int64)
+    given = None if expected is None else np.array(expected, dtype=np.float64)
+    if given is not None and given.shape != (model.n_bins,):
+        raise ConfigError(f"coverage: {given.size} expected counts for {model.n_bins} bins; give one for each bin")
+    thrown = "thrown from their constraints" if shifts is None else f"nominal, {shifts}" if shifts else "nominal"
+    thrown = thrown if given is None else f"of {model.fake.label if model.fake else 'the given expectation'}"
     ledger, failed = Ledger(), 0
 
     def tasks() -> Iterator[_Share]:
@@ -181,6 +191,7 @@ def coverage(
                     methods=tested,
                     level=level,
                     shifts=shifts,
+                    expected=given,
                     toys=inner,
                     first=first,
                     count=min(_CHUNK, experiments - first),
@@ -199,7 +210,7 @@ def coverage(
         level=level,
         accepted=counts[0],
         experiments=counts[1],
-        truth="thrown from their constraints" if shifts is None else f"nominal, {shifts}" if shifts else "nominal",
+        truth=thrown,
         simulation="fluctuates around the truth" if simulation == "thrown" else "exact",
         ledger=ledger,
         failed=failed,
@@ -237,9 +248,8 @@ class _Experiment:
         values[model.index(model.poi)] = task.kappa
         # The counts come from the true prediction; the simulation that the analyser has is thrown around the truth.
         truth = ensemble(model, values, mc=task.toys.mc, seed=task.toys.seed)
-        at = truth.truth._replace(
-            fitted=np.maximum(Likelihood(model).predict(values).mean, 0.0), gamma=np.ones(model.n_bins)
-        )
+        mean = Likelihood(model).predict(values).mean if task.expected is None else task.expected
+        at = truth.truth._replace(fitted=np.maximum(mean, 0.0), gamma=np.ones(model.n_bins))
         arrays, d = Likelihood(model).arrays, toys.scratch(model)
         toys.throw(arrays, at, key, number, d, workspace(arrays))
         self.scan = Scan(model, smallest(model), measured=d)

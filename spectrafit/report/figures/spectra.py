@@ -35,6 +35,7 @@ def spectrum(
     roles: Mapping[str, str],
     signal: str,
     data: Floats | None = None,
+    data_label: str = "data",
     left: str = "",
     right: str = "",
 ) -> Figure:
@@ -47,6 +48,7 @@ def spectrum(
     titles, roles : printed title and "signal" or "background" of every sample.
     signal : legend of the coupling's events, saying at which value they stand.
     data : (B,) observed events, or None if there are none to show.
+    data_label : what the legend calls them.
     left, right : text above the frame.
 
     The bands are the uncertainty of the sum: the light one of the nuisance parameters' priors, the dark one of the fit,
@@ -83,7 +85,7 @@ def spectrum(
     upper.stairs(total / width, edges, baseline=None, color=COLOURS["ink"], lw=1.0)
     low, high = (total - bands[1]) / width, (total + bands[1]) / width
     upper.stairs(high, edges, baseline=low, fill=True, facecolor="none", edgecolor=_HATCH, hatch="/////", lw=0)
-    handles: list[Any] = [] if observed is None else [_points(upper, edges, observed, width)]
+    handles: list[Any] = [] if observed is None else [_points(upper, edges, observed, width, data_label)]
     handles.append(Patch(facecolor=_PALE, edgecolor=SIGNAL, label=signal))
     scale = _visible(extra / width, total / width)
     # A coupling that interferes takes events away: alone it would be below the axis.
@@ -242,7 +244,7 @@ def _decades(low: float, high: float) -> list[float]:
     return [tick for d in decades for tick in (s * 10.0**d for s in steps) if low <= tick <= high]
 
 
-def _points(axes: Axes, edges: Floats, observed: Floats, width: Floats) -> Any:
+def _points(axes: Axes, edges: Floats, observed: Floats, width: Floats, label: str = "data") -> Any:
     """Draw counts with central 68.3 % Poisson intervals (Garwood)."""
     from scipy.special import gammaincinv
 
@@ -251,4 +253,4 @@ def _points(axes: Axes, edges: Floats, observed: Floats, width: Floats) -> Any:
     high = gammaincinv(observed + 1, 1 - tail)
     errors = np.maximum([(observed - low) / width, (high - observed) / width], 0.0)
     centres = 0.5 * (edges[1:] + edges[:-1])
-    return axes.errorbar(centres, observed / width, yerr=errors, fmt="o", ms=3.6, lw=1.0, color="black", label="data")
+    return axes.errorbar(centres, observed / width, yerr=errors, fmt="o", ms=3.6, lw=1.0, color="black", label=label)
