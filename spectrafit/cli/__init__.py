@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import spectrafit as sf
-from spectrafit.cli import analyses, bench, caches, contours, coverages, injection, ntuples, theory
+from spectrafit.cli import analyses, bench, caches, contours, coverages, injection, ntuples, scans, theory
 from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
 from spectrafit.errors import SpectrafitError
@@ -57,7 +57,7 @@ for _command in (
     analyses.fit,
     analyses.limit,
     contours.contour,
-    analyses.sensitivity,
+    scans.sensitivity,
     coverages.coverage,
     analyses.export,
     injection.inject,

@@ -18,12 +18,21 @@ __all__ = [
     "Set",
     "SkipBad",
     "Unblind",
+    "Without",
     "Workers",
     "interactive",
 ]
 
 AnalysisFile = Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="what to fit: a fits/*.toml")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="lay a setting over the file")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="lay a setting over the file: fit.terms=shape, systematics.NAME.sigma=0.1"
+    ),
+]
+Without = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="leave out a systematic, by name or glob; may be repeated")
+]
 Interest = Annotated[
     str | None, typer.Option(metavar="PARAMETER", help="the fitted coupling that the limit is for; default: the file's")
 ]

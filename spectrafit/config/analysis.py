@@ -169,8 +169,9 @@ class Analysis(Keys, frozen=True, kw_only=True):
     `coupling` is the fitted coupling, a name or a table; without it, the magnetic moment. `couplings` lists several
     instead. `sin2_theta_w` and `sm_xsec` say the Standard Model cross section of the expectation; without
     `sin2_theta_w` it is the value each sample was generated with. `data` are counts by region, or the name of a file
-    that `spectrafit inject` wrote. `injected` says what made them, if they are not measured. `sample_sets` and `path`
-    are filled by `load`, never by the file.
+    that `spectrafit inject` wrote. `injected` says what made them, if they are not measured. `include` names files that
+    this one is laid over, `without` systematics (names or globs) that are left out. `sample_sets` and `path` are filled
+    by `load`, never by the file.
     """
 
     samples: str | tuple[str, ...]
@@ -189,6 +190,8 @@ class Analysis(Keys, frozen=True, kw_only=True):
     injected: str = ""
     fit: FitOptions = field(default_factory=FitOptions)
     limit: LimitOptions = field(default_factory=LimitOptions)
+    include: str | tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     sample_sets: tuple[SampleSet, ...] = ()
     path: str = ""
 

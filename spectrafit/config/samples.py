@@ -214,7 +214,8 @@ class Detector(Keys, frozen=True, kw_only=True):
 class SampleSet(Keys, frozen=True, kw_only=True):
     """The content of `samples/*.toml`: the samples, and the flux, detector and response for recipes and true ntuples.
 
-    `sin2_theta_w` is the value the events were generated with; `flux` maps a flavour to a table file.
+    `sin2_theta_w` is the value the events were generated with; `flux` maps a flavour to a table file; `include` names
+    files that this one is laid over.
     """
 
     samples: tuple[Sample, ...]
@@ -224,6 +225,7 @@ class SampleSet(Keys, frozen=True, kw_only=True):
     detector: Detector | None = None
     flux: dict[Flavour, str] = field(default_factory=dict)
     response: Response | None = None
+    include: str | tuple[str, ...] = ()
     path: str = ""
 
     @property

@@ -19,7 +19,20 @@ VERSION = version("spectrafit-numm")
 """Of spectrafit: part of the identity of templates and caches. Looked up once, which takes a millisecond."""
 
 # Keys of an analysis that act on filled templates or after them, and what only says where files lie.
-_AFTER = ("title", "coupling", "counts", "normalise", "data", "injected", "fit", "limit", "samples", "path")
+_AFTER = (
+    "title",
+    "coupling",
+    "counts",
+    "normalise",
+    "data",
+    "injected",
+    "fit",
+    "limit",
+    "samples",
+    "path",
+    "include",
+    "without",
+)
 # Keys of an axis that say its edges: bins may be merged after the fill.
 _EDGES = ("edges", "bins", "range", "log")
 
@@ -36,7 +49,9 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     plain["systematics"] = {key: msgspec.to_builtins(effect.systematic) for key, effect in effects(analysis).items()}
     plain["sample_sets"] = {
         sample_set.name: {
-            key: value for key, value in msgspec.to_builtins(sample_set).items() if key not in ("title", "path")
+            key: value
+            for key, value in msgspec.to_builtins(sample_set).items()
+            if key not in ("title", "path", "include")
         }
         for sample_set in analysis.sample_sets
     }
