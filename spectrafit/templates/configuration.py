@@ -48,6 +48,8 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     for region in plain["regions"]:
         for axis in region["axes"]:
             del axis["label"]
+        if not region["partition"]:
+            del region["partition"]
     plain["tables"] = tables_of(analysis)
     return {key: value for key, value in plain.items() if key not in _AFTER}
 
@@ -63,7 +65,7 @@ def of_the_fill(plain: Mapping[str, Any], *, edges: bool) -> dict[str, Any]:
     kept = {key: said for key, said in plain["systematics"].items() if said["kind"] != covariance}
     matrices = {said["file"] for said in plain["systematics"].values() if said["kind"] == covariance}
     matrices |= {said["covariance"] for said in plain["systematics"].values() if said["kind"] == flux}
-    matrices |= {region["partition"] for region in plain["regions"]}
+    matrices |= {region["partition"] for region in plain["regions"] if "partition" in region}
     regions = [
         {
             **{key: value for key, value in region.items() if key != "partition"},

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from spectrafit.config import Analysis
 from spectrafit.errors import ConfigError
 from spectrafit.inference.studies.grid import Grid, GridRegion, equal_statistics, equal_width
+from spectrafit.inference.studies.judgement import information_by_bin
 from spectrafit.inference.studies.optimise import Optimum, Rules
 from spectrafit.inference.studies.optimise import optimise as search
 from spectrafit.inference.studies.partition import Partition, best_partition
@@ -27,6 +28,8 @@ from spectrafit.templates.partition import merge_to
 from spectrafit.templates.regions import lay_out
 
 __all__ = ["BestBinning", "Binnings", "compare_binnings", "optimise"]
+
+Floats = npt.NDArray[np.float64]
 
 OWN, WIDTH, STATISTICS, OPTIMUM, BOUND = "as it is", "equal width", "equal statistics", "optimum", "best partition"
 
@@ -66,7 +69,7 @@ class BestBinning:
             for region, axes in zip(self.regions, self.found.edges, strict=True)
         }
 
-    def labels(self, region: str) -> npt.NDArray[np.int64]:
+    def partition_of(self, region: str) -> npt.NDArray[np.int64]:
         """Return the partition of one region's cells: numbers from 1 in the shape of its grid, 0 for none.
 
         Raises
@@ -132,16 +135,40 @@ class Binnings:
         The analysis' own first.
     best : BestBinning or None
         What the search found, if there was one.
-    parameter : str
-        The parameter of interest.
-    fine_cells : int
-        Cells of the fine grid.
+    parameter, coupling : str
+        The parameter of interest, and the coupling it is of.
+    grid : Grid
+        The fine grid, filled with the whole simulation.
+    labels : tuple of tuple of str
+        Printed label of every axis of each region.
     """
 
     rows: tuple[Rated, ...]
     best: BestBinning | None
     parameter: str
-    fine_cells: int
+    coupling: str
+    grid: Grid
+    labels: tuple[tuple[str, ...], ...]
+
+    @property
+    def fine_cells(self) -> int:
+        """Cells of the fine grid."""
+        return self.grid.bins.size
+
+    def information(self, region: int) -> tuple[Floats, Floats]:
+        """Return what each cell of a region says of the parameter, naive and without noise, in the grid's shape."""
+        naive, corrected = information_by_bin(self.grid.bins, self.parameter)
+        return self._part(region, naive), self._part(region, corrected)
+
+    def simulated(self, region: int) -> tuple[Floats, Floats]:
+        """Return the simulated events in each cell of a region, of signal and of background, in the grid's shape."""
+        bins = self.grid.bins
+        entries = (bins.entries[~bins.background].sum(axis=0), bins.entries[bins.background].sum(axis=0))
+        return self._part(region, entries[0]), self._part(region, entries[1])
+
+    def _part(self, region: int, values: Floats) -> Floats:
+        start, shape = self.grid.starts[region], self.grid.regions[region].shape
+        return values[start : start + int(np.prod(shape))].reshape(shape)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -267,7 +294,14 @@ def compare_binnings(
         rows.append(best.rated)
         if best.bound is not None:
             rows.append(best.bound)
-    return Binnings(rows=tuple(rows), best=best, parameter=rater.parameter, fine_cells=rater.whole.bins.size)
+    return Binnings(
+        rows=tuple(rows),
+        best=best,
+        parameter=rater.parameter,
+        coupling=cells.analysis.coupling_options.name,
+        grid=rater.whole,
+        labels=tuple(region.labels for region in cells.regions),
+    )
 
 
 def _own(rater: Rater, analysis: Analysis) -> Rated:
