@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import spectrafit as sf
-from spectrafit.cli import analyses, bench, caches, contours, coverages, injection, ntuples, scans, theory
+from spectrafit.cli import analyses, bench, binnings, caches, contours, coverages, injection, ntuples, scans, theory
 from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
 from spectrafit.errors import SpectrafitError
@@ -58,6 +58,7 @@ for _command in (
     analyses.limit,
     contours.contour,
     scans.sensitivity,
+    binnings.binning,
     coverages.coverage,
     analyses.export,
     injection.inject,

@@ -86,13 +86,15 @@ class Axis(Keys, frozen=True, kw_only=True):
 class Region(Keys, frozen=True, kw_only=True):
     """One histogram of any number of axes: its axes, a `cut`, and the samples it takes.
 
-    Regions of one analysis share no event.
+    Regions of one analysis share no event. `partition` names a file (.csv) that numbers every bin of the axes' grid,
+    from 1 and 0 for none; bins of one number are one bin of the fit, wherever they lie.
     """
 
     name: str
     axes: tuple[Axis, ...]
     cut: str = ""
     samples: tuple[str, ...] = ("*",)
+    partition: str = ""
 
 
 class CountsSample(Keys, frozen=True, kw_only=True):

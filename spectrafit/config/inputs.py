@@ -18,7 +18,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def inputs_of(analysis: Analysis) -> tuple[Path, ...]:
-    """Return the TOML files, ntuples, friends, flux tables and matrices an analysis names; URLs are left out.
+    """Return the TOML files, ntuples, friends, flux tables, matrices and partitions an analysis names, but no URLs.
 
     A file that does not exist yet is returned under its name in the TOML.
     """
@@ -27,6 +27,9 @@ def inputs_of(analysis: Analysis) -> tuple[Path, ...]:
     for systematic in analysis.systematics:
         for name in systematic.reads:
             found += _files(name, beside)
+    for region in analysis.regions:
+        if region.partition:
+            found += _files(region.partition, beside)
     for sample_set in analysis.sample_sets:
         found += inputs_of_samples(sample_set)
     return tuple(dict.fromkeys(found))

@@ -133,12 +133,12 @@ def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> tuple[T, Writt
 def _file_names(raw: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the holder and the key of every name of a file in an analysis or a sample set."""
     found = raw.get("samples")
-    tables = [table for key in ("samples", "systematics") for table in _tables(raw.get(key))]
+    tables = [table for key in ("samples", "systematics", "regions") for table in _tables(raw.get(key))]
     tables += [friend for table in tables for friend in _tables(table.get("friends"))]
     for holder, keys in (
         *([(raw, ("samples",))] if isinstance(found, str) else []),
         *([(found, range(len(found)))] if isinstance(found, list) else []),
-        *((table, ("file", "covariance", "files")) for table in tables),
+        *((table, ("file", "covariance", "files", "partition")) for table in tables),
         *((table["files"], range(len(table["files"]))) for table in tables if isinstance(table.get("files"), list)),
         *([(raw["flux"], tuple(raw["flux"]))] if isinstance(raw.get("flux"), dict) else []),
     ):

@@ -25,6 +25,7 @@ from spectrafit.templates.cells import Cells, EffectCells, SampleCells
 from spectrafit.templates.chunks import ChunkSums, FillTask, run
 from spectrafit.templates.configuration import VERSION, configuration
 from spectrafit.templates.outliers import outweighed
+from spectrafit.templates.partition import merge_to
 from spectrafit.templates.plan import Input, Plan, survey
 from spectrafit.templates.regions import CellLayout, lay_out
 from spectrafit.templates.systematics import effects
@@ -46,6 +47,7 @@ def build(
     cache: str | os.PathLike[str] | None = None,
     skip_bad_files: bool = False,
     progress: bool = False,
+    halves: bool = False,
 ) -> Templates:
     """Fill the templates of an analysis: one pass over the ntuples for all systematics, regions and couplings.
 
@@ -69,6 +71,8 @@ def build(
         are never left out. Damage in the middle of a file costs a second pass, over the others.
     progress : bool
         Show a progress bar on the terminal.
+    halves : bool
+        Keep beside the cells those of two independent halves of the simulation, see `Cells.halves`.
 
     Raises
     ------
@@ -83,6 +87,7 @@ def build(
         cache=cache,
         skip_bad_files=skip_bad_files,
         progress=progress,
+        halves=halves,
     )
     begun = time.perf_counter()
     templates = vary(cells)
@@ -99,6 +104,7 @@ def fill_cells(
     cache: str | os.PathLike[str] | None = None,
     skip_bad_files: bool = False,
     progress: bool = False,
+    halves: bool = False,
 ) -> Cells:
     """Fill the cells of an analysis; parameters and errors as in `build`."""
     name = executor if isinstance(executor, str) else type(executor).__name__
@@ -107,7 +113,7 @@ def fill_cells(
     left_out: dict[str, str] = {}
     while True:
         try:
-            return _fill(analysis, opened, name, folder, left_out if skip_bad_files else None, progress)
+            return _fill(analysis, opened, name, folder, left_out if skip_bad_files else None, progress, halves)
         except BadFile as error:
             # Damage in the middle of a file shows only while the file is read. Begin again without this file.
             if not skip_bad_files or error.path in left_out:
@@ -122,12 +128,13 @@ def _fill(
     cache: Path | None,
     left_out: Mapping[str, str] | None,
     progress: bool,
+    halves: bool,
 ) -> Cells:
     """Fill from all files; if `left_out` is not None, from all readable files that are not in it."""
     begun = time.perf_counter()
     inputs = survey(analysis, left_out)
     scanned = time.perf_counter()
-    tasks = [task for one in inputs for task in _tasks(one, cache)]
+    tasks = [task for one in inputs for task in _tasks(one, cache, halves)]
     added: dict[Key, ChunkSums] = {}
     with opened() as pool:
         for task, sums in _watched(zip(tasks, imap(pool, run, tasks), strict=True), tasks, progress):
@@ -139,6 +146,8 @@ def _fill(
         used = pool.workers
     filled = time.perf_counter()
     cells = _gathered(analysis, inputs, added)
+    if halves:
+        cells = replace(cells, halves=tuple(_half(analysis, inputs, added, number) for number in (0, 1)))
     spent = {stage: sum(sums.seconds[stage] for sums in added.values()) for stage in ("read", "weigh", "fill")}
     provenance = {
         "version": VERSION,
@@ -156,7 +165,7 @@ def _fill(
     return replace(cells, provenance=provenance)
 
 
-def _tasks(one: Input, cache: Path | None) -> Iterator[FillTask]:
+def _tasks(one: Input, cache: Path | None, halves: bool) -> Iterator[FillTask]:
     by_path = {identity.path: identity for identity in one.inventory.identities}
     for chunk in one.inventory.chunks:
         yield FillTask(
@@ -164,6 +173,7 @@ def _tasks(one: Input, cache: Path | None) -> Iterator[FillTask]:
             chunk=chunk,
             identities=tuple(by_path[path] for path in (chunk.file, *(file for file, _ in chunk.friends))),
             cache=cache,
+            halves=halves,
         )
 
 
@@ -215,7 +225,15 @@ def _gathered(analysis: Analysis, inputs: tuple[Input, ...], added: Mapping[Key,
         version=VERSION,
     )
     _refuse_nothing(analysis, cells, inputs, added)
-    return attach(cells, analysis)
+    return attach(cells.merged(merge_to(regions, analysis)), analysis)
+
+
+def _half(analysis: Analysis, inputs: tuple[Input, ...], added: Mapping[Key, ChunkSums], number: int) -> Cells:
+    """Return the cells of one half of the simulation, whose events count twice."""
+    doubled = tuple(replace(one, scale=one.scale * (1.0 if one.plan.sample.role == "data" else 2.0)) for one in inputs)
+    return _gathered(
+        analysis, doubled, {k: found.halves[number] if found.halves else found for k, found in added.items()}
+    )
 
 
 def _sample(one: Input, sums: ChunkSums) -> SampleCells:

@@ -179,6 +179,9 @@ class Cells:
         Version of the program that filled the cells.
     provenance : mapping
         Versions, executor, seconds per stage: nothing that changes the numbers.
+    halves : tuple of Cells
+        The same filled with the even and with the odd entries of the simulation alone, each at the full exposure; empty
+        unless they were asked for. What was chosen on one half is judged on the other.
     """
 
     analysis: Analysis
@@ -191,6 +194,7 @@ class Cells:
     configuration: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    halves: tuple[Cells, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the shapes against the regions, and make every array read-only."""
@@ -252,6 +256,7 @@ class Cells:
         edges = [region.plain()["axes"] for region in self.regions]
         if edges != [region.plain()["axes"] for region in lay_out(self.analysis.regions)]:
             content.append(edges)
+        content += [region.plain()["partition"] for region in self.regions if region.partition is not None]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def rebinned(self, edges: Edges) -> Cells:
@@ -277,7 +282,8 @@ class Cells:
         """Return the cells merged by a `Merge` of these regions."""
         samples = tuple(self._with_fractions(s).merged(merge) for s in self.samples) if merge.changes else self.samples
         fractions = {} if merge.changes else self.fractions
-        return replace(self, regions=merge.regions, samples=samples, fractions=fractions)
+        halves = tuple(half.merged(merge) for half in self.halves)
+        return replace(self, regions=merge.regions, samples=samples, fractions=fractions, halves=halves)
 
     def _with_fractions(self, sample: SampleCells) -> SampleCells:
         """Return a sample whose covariances from files are changes of events, which may be merged."""
@@ -293,7 +299,8 @@ class Cells:
     def without_tables(self) -> Cells:
         """Return the part filled from events, without counts, covariances from files and flux tables."""
         samples = tuple(sample for sample in self.samples if not sample.tabulated)
-        return replace(self, samples=samples, fractions={}, tables={})
+        halves = tuple(half.without_tables() for half in self.halves)
+        return replace(self, samples=samples, fractions={}, tables={}, halves=halves)
 
     def __add__(self, other: Cells) -> Cells:
         """Return the sum of two parts, which hold different events of the same samples for the same analysis.
@@ -319,6 +326,7 @@ class Cells:
             self,
             samples=tuple(a + b for a, b in zip(self.samples, other.samples, strict=True)),
             inventories=self.inventories + other.inventories,
+            halves=tuple(a + b for a, b in zip(self.halves, other.halves, strict=False)),
         )
 
     def __repr__(self) -> str:

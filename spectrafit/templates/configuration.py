@@ -63,6 +63,8 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     for region in plain["regions"]:
         for axis in region["axes"]:
             del axis["label"]
+        if not region["partition"]:
+            del region["partition"]
     plain["tables"] = tables_of(analysis)
     return {key: value for key, value in plain.items() if key not in _AFTER}
 
@@ -71,15 +73,19 @@ def of_the_fill(plain: Mapping[str, Any], *, edges: bool) -> dict[str, Any]:
     """Return that part of a `configuration` which the pass over the events depends on, with or without the edges.
 
     Left out is what `vary` and its tables take from the analysis anew: which part of a systematic is kept, how it is
-    smoothed and interpolated, the sizes of flux uncertainties, and covariances from files.
+    smoothed and interpolated, the sizes of flux uncertainties, covariances from files, and partitions of the grid.
     """
     after = {_tag(kind): effect.after for kind, effect in EFFECTS.items()}
     covariance, flux = (_tag(kind) for kind in (Covariance, FluxUncertainty))
     kept = {key: said for key, said in plain["systematics"].items() if said["kind"] != covariance}
     matrices = {said["file"] for said in plain["systematics"].values() if said["kind"] == covariance}
     matrices |= {said["covariance"] for said in plain["systematics"].values() if said["kind"] == flux}
+    matrices |= {region["partition"] for region in plain["regions"] if "partition" in region}
     regions = [
-        {**region, "axes": [{k: v for k, v in axis.items() if edges or k not in _EDGES} for axis in region["axes"]]}
+        {
+            **{key: value for key, value in region.items() if key != "partition"},
+            "axes": [{k: v for k, v in axis.items() if edges or k not in _EDGES} for axis in region["axes"]],
+        }
         for region in plain["regions"]
     ]
     return {

@@ -17,8 +17,8 @@ from spectrafit.errors import DataError
 from spectrafit.templates import fill, matrices
 from spectrafit.templates.cells import Cells, Fractions
 from spectrafit.templates.effects import Block, Effect, Gathered, stacked
+from spectrafit.templates.partition import fitted_regions
 from spectrafit.templates.principal import directions_of
-from spectrafit.templates.regions import lay_out
 
 __all__ = ["CovarianceEffect", "FluxEffect"]
 
@@ -35,7 +35,7 @@ class CovarianceEffect(Effect):
 
     def _rows(self, analysis: Analysis) -> tuple[Floats, Integers]:
         """Return rows (D, n) whose outer products sum to the matrix, and the n bins it is over."""
-        regions = lay_out(analysis.regions)
+        regions = fitted_regions(analysis)
         wanted = config.chosen(self.systematic.regions, tuple(r.name for r in regions))
         bins = np.concatenate([np.arange(r.start, r.stop) for r in regions if r.name in wanted])
         matrix = matrices.load(self.systematic.file, analysis.path, self.where)

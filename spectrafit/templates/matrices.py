@@ -102,7 +102,7 @@ def _split(name: str, beside: str) -> tuple[Path, str]:
 
 
 def tables_of(analysis: Analysis) -> dict[str, str]:
-    """Return the SHA-256 of every file with a matrix or a flux table that templates are made with.
+    """Return the SHA-256 of every file with a matrix, a flux table or a partition that templates are made with.
 
     Raises
     ------
@@ -110,6 +110,9 @@ def tables_of(analysis: Analysis) -> dict[str, str]:
         A file cannot be read.
     """
     files: dict[str, Path] = {}
+    for region in analysis.regions:
+        if region.partition:
+            files[region.partition] = _split(region.partition, analysis.path)[0]
     for systematic in analysis.systematics:
         for name in systematic.reads:
             files[name] = _split(name, analysis.path)[0]

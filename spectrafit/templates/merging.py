@@ -66,6 +66,50 @@ class Merge:
             targets.append(numbers.ravel())
         return cls(regions=tuple(new), target=np.concatenate([*targets, [layout.size]]), size=layout.size)
 
+    @classmethod
+    def of_partition(
+        cls, regions: Sequence[RegionBins], labels: Integers, parted: Sequence[bool] | None = None
+    ) -> Merge:
+        """Return the merge of each region's bins into one row of bins by their labels.
+
+        Flow and bins without a label become flow of the row.
+
+        Parameters
+        ----------
+        regions : sequence of RegionBins
+        labels : (B,) array of int
+            The bin of every bin of the regions, -1 for none. Those of one region are numbered anew, in their order.
+        parted : sequence of bool, optional
+            Which regions are partitioned; the others stay as they are. By default all are.
+
+        Raises
+        ------
+        ConfigError
+            A region of which no bin has a label.
+        """
+        new: list[RegionBins] = []
+        numbers = []
+        for at, region in enumerate(regions):
+            start = new[-1].stop if new else 0
+            if parted is not None and not parted[at]:
+                new.append(replace(region, start=start))
+                numbers.append(np.arange(int(np.prod(region.extents))))
+                continue
+            mine = labels[region.bins]
+            used = np.unique(mine[mine >= 0])
+            if not used.size:
+                raise ConfigError(f"region {region.name!r}: no bin of the partition has an event in it")
+            places = np.where(mine >= 0, np.searchsorted(used, mine) + 1, 0)
+            new.append(region.partitioned(places.astype(np.int64), start))
+            # What lies outside goes to the end of the row, but for one cell: no cell may be made of none.
+            inside = np.full(region.extents, used.size + 1, np.int64)
+            inside.flat[0] = 0
+            inside[(slice(1, -1),) * len(region.extents)] = places.reshape(region.shape)
+            numbers.append(inside.ravel())
+        layout = CellLayout.of(new)
+        targets = [first + found for first, found in zip(layout.firsts, numbers, strict=True)]
+        return cls(regions=tuple(new), target=np.concatenate([*targets, [layout.size]]), size=layout.size)
+
     @cached_property
     def _order(self) -> tuple[Integers, Integers]:
         """Old cells in the order of their new ones, and where each new cell begins among them."""
@@ -75,7 +119,7 @@ class Merge:
     @property
     def changes(self) -> bool:
         """Whether any cell is merged."""
-        return self.size != self.target.size - 1
+        return not np.array_equal(self.target, np.arange(self.size + 1))
 
     def sums(self, array: Values) -> Values:
         """Return an array, (..., F), added up over the cells that become one."""
@@ -112,6 +156,11 @@ def merged_regions(regions: Sequence[RegionBins], edges: Edges) -> tuple[RegionB
             raise ConfigError(f"no region {name!r} to rebin{nearest(name, names)} (there are: {', '.join(names)})")
     result: list[RegionBins] = []
     for region in regions:
+        if edges.get(region.name) and region.partition is not None:
+            raise ConfigError(
+                f"region {region.name!r}: its bins are those of a partition, which has no edges to change; take cells"
+                " filled without it, or change the partition"
+            )
         wanted = _by_axis(region, edges.get(region.name, {}))
         axes = tuple(
             axis if asked is None else _axis(axis, asked, f"region {region.name!r}, axis {observable!r}")

@@ -6,11 +6,14 @@ import dataclasses
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from spectrafit.inference.fitting.bins import Bins
 from spectrafit.inference.fitting.information import information
 
-__all__ = ["Judgement", "judge"]
+__all__ = ["Judgement", "information_by_bin", "judge"]
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,3 +64,27 @@ def judge(bins: Bins, parameter: str = "kappa") -> Judgement:
         background_entries=float(bins.entries[bins.background].sum(axis=0).min()),
         relative_error=float(relative.max()),
     )
+
+
+def information_by_bin(bins: Bins, parameter: str = "kappa") -> tuple[Floats, Floats]:
+    """Return what each bin says of a parameter with all others profiled, (B,) each: naive, and without noise.
+
+    Along the direction a in which the parameter moves with all others refitted, scaled to 1 for itself, the information
+    is the sum over bins of (a D_b)^2 / v_b, and the priors'. The noise of a D_b is subtracted for the second, and v_b
+    guarded. The direction is that without noise, for both.
+    """
+    k = bins.parameters.index(parameter)
+    row = information(bins, guarded=True).covariance()[k]
+    direction = np.where(np.isfinite(row), row, 0.0) / row[k]
+    slope = np.tensordot(direction, bins.derivative.sum(axis=1), 1)
+    noise = (direction**2) @ bins.noise.sum(axis=1)
+    shared = bins.shared
+    same = shared.bins[:, 0] == shared.bins[:, 1]
+    pairs = direction[shared.parameters[same, 0]] * direction[shared.parameters[same, 1]] * shared.values[same]
+    noise = noise + 2.0 * np.bincount(shared.bins[same, 0], pairs, bins.size)
+    total = bins.total()
+    naive, corrected = (
+        np.divide(top, v, out=np.zeros_like(v), where=v > 0)
+        for top, v in ((slope**2, total), (slope**2 - noise, total + bins.guard()))
+    )
+    return naive, corrected
