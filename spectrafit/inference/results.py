@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from spectrafit.arraytypes import Flags, Floats
-
 from spectrafit.inference.fake import Fake, called
 
 __all__ = ["Bands", "Contour", "FitResult", "Goodness", "Impact", "Ledger", "Limit", "Profile"]

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from spectrafit.arraytypes import Floats, Integers
+from spectrafit.arraytypes import Flags, Floats, Integers
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fitting.bins import Bins
 
@@ -255,11 +255,11 @@ def constraints(
 class _Pairs:
     """Which of the shared covariances are of one bin, in `places`; the pairs of bins of the others, each once."""
 
-    same: npt.NDArray[np.bool_]
-    places: npt.NDArray[np.int64]
-    where: npt.NDArray[np.int64]
-    first: npt.NDArray[np.int64]
-    second: npt.NDArray[np.int64]
+    same: Flags
+    places: Integers
+    where: Integers
+    first: Integers
+    second: Integers
 
     @classmethod
     def of(cls, bins: Bins) -> _Pairs:

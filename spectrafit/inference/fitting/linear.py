@@ -223,7 +223,7 @@ class _Linear:
             entries=np.zeros((s, b)),
             derivative=np.zeros((k, s, b)),
             noise=variance,
-            shared=_shared(pairs, shrunk, nominal, squares, variance),
+            shared=_shared(pairs, np.asarray(shrunk, np.float64), nominal, squares, variance),
         )
         if self._model.n_bins == b:
             return variance, fine.shared, tuple(together)

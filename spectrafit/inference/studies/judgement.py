@@ -6,14 +6,12 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.inference.fitting.bins import Bins
 from spectrafit.inference.fitting.information import information
 
 __all__ = ["Judgement", "information_by_bin", "judge"]
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
