@@ -25,6 +25,7 @@ __all__ = [
     "NotNegative",
     "Positive",
     "Pot",
+    "PriorWidth",
     "Relative",
     "Seed",
     "Share",
@@ -47,6 +48,8 @@ Pot = Annotated[float, Meta(ge=1e-6, le=LARGEST)]
 """Protons on target."""
 Events = Annotated[float, Meta(ge=0.0, le=1e15)]
 """A number of events in a bin; above 1e15 a double no longer counts one by one."""
+PriorWidth = Annotated[float, Meta(ge=1e-6, le=1000.0)]
+"""The width of a prior in standard deviations."""
 Sigma = Annotated[float, Meta(ge=0.0, le=1000.0)]
 """A fractional uncertainty."""
 Relative = Annotated[float, Meta(ge=0.0, le=1000.0)]

@@ -211,10 +211,18 @@ def _parameters(analysis: Analysis, templates: Templates, regions: list[str]) ->
         if not isinstance(effect, config.Norm):
             continue
         free = Parameter(name=effect.name, initial=1.0, constraint="free", group=effect.group)
-        found[effect.name] = free if effect.free else Parameter(name=effect.name, group=effect.group)
+        tied = Parameter(name=effect.name, group=effect.group, width=effect.prior_width)
+        found[effect.name] = free if effect.free else tied
     for variation in templates.variations[1:]:
         if variation.parameter not in found:
-            found[variation.parameter] = Parameter(name=variation.parameter, group=variation.group)
+            found[variation.parameter] = Parameter(
+                name=variation.parameter, group=variation.group, width=variation.width
+            )
+        elif found[variation.parameter].width != variation.width:
+            raise ConfigError(
+                f"{analysis.path}: $.systematics: {variation.parameter!r} is one parameter of two systematics whose"
+                f" prior_width is {found[variation.parameter].width:g} and {variation.width:g}; give both the same"
+            )
     if analysis.fit.terms == "shape":
         for region in regions:
             name = f"norm[{region}]"

@@ -154,7 +154,7 @@ class Effect:
 
     linear: ClassVar[bool] = False
     fills: ClassVar[bool] = True
-    after: ClassVar[tuple[str, ...]] = ("regions", "powers", "shape", "group")
+    after: ClassVar[tuple[str, ...]] = ("regions", "powers", "shape", "group", "prior_width")
     lists: tuple[str, ...] = ()
 
     def __init__(self, systematic: Any, key: str, where: str) -> None:

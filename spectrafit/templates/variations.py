@@ -43,6 +43,8 @@ class Variation:
         Samples it acts on; the counts of all others equal the nominal ones.
     interpolation : {"code4p", "code4", "spline", "linear"}
         How to go between the variations of one parameter. Principal components are "linear": exact for any value.
+    width : float
+        Width of the parameter's prior, in the same standard deviations.
     """
 
     parameter: str
@@ -50,6 +52,7 @@ class Variation:
     group: str = ""
     samples: tuple[str, ...] = ()
     interpolation: str = "code4p"
+    width: float = 1.0
 
 
 NOMINAL = Variation(parameter="", sigma=0.0)
@@ -107,7 +110,7 @@ def variations(cells: Cells) -> Varied:
             deviations = np.where(scope, effect.deviations(cells), 0.0)
             parts = _part_of_deviations(deviations, nominal, systematic.shape)
             made = principal(parts, systematic.variance, places_of(cells.monomials))
-            residual += made.residual
+            residual += systematic.prior_width**2 * made.residual
             parameters = [f"{systematic.name}[{k}]" for k in range(len(made.kept))]
             components[systematic.name] = {
                 "directions": len(deviations),
@@ -140,11 +143,21 @@ def variations(cells: Cells) -> Varied:
             _refuse_overlap(effect, name, scope, touched, found, shifts)
         for (name, sigma), shifted in sorted(shifts.items(), key=lambda one: one[0][1]):
             variation = Variation(
-                parameter=name, sigma=sigma, group=group, samples=samples, interpolation=interpolation
+                parameter=name,
+                sigma=sigma,
+                group=group,
+                samples=samples,
+                interpolation=interpolation,
+                width=systematic.prior_width,
             )
             if (name, sigma) in found:
                 # Several systematics share the parameter; each acts on other templates.
                 before, counts = found[name, sigma]
+                if before.width != systematic.prior_width:
+                    raise ConfigError(
+                        f"{effect.where}: prior_width is {systematic.prior_width:g}, and {before.width:g} in another"
+                        " systematic of this name; one parameter has one prior, so give both the same"
+                    )
                 variation = replace(variation, samples=tuple(dict.fromkeys((*before.samples, *samples))))
                 shifted = counts + shifted - nominal
             found[name, sigma] = (variation, shifted)
