@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.studies.binnings import compare_binnings, optimise
     from spectrafit.inference.studies.coverage import coverage
     from spectrafit.inference.studies.optimise import Rules
+    from spectrafit.inference.studies.scans import scan
     from spectrafit.inference.studies.sensitivity import sensitivity
     from spectrafit.interop.export import write_workspace as export
     from spectrafit.interop.injection import inject
@@ -96,6 +97,7 @@ _HOME = {
     "profile": "inference.fitting.fit",
     "report": "report.write:write",
     "reweight": "events.reweight",
+    "scan": "inference.studies.scans",
     "sensitivity": "inference.studies.sensitivity",
     "upper_limit": "inference.intervals.limits",
 }
@@ -137,6 +139,7 @@ __all__ = [
     "profile",
     "report",
     "reweight",
+    "scan",
     "sensitivity",
     "upper_limit",
 ]

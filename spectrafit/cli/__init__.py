@@ -57,6 +57,7 @@ for _command in (
     analyses.fit,
     analyses.limit,
     contours.contour,
+    scans.scan,
     scans.sensitivity,
     binnings.binning,
     coverages.coverage,

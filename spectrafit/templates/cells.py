@@ -69,6 +69,12 @@ class EffectCells:
             return EffectCells.of_moves(merge.sums(self.sums), moves)
         return EffectCells(sums=merge.sums(self.sums), noise=merge.sums(self.noise), half=merge.sums(self.half))
 
+    def scaled(self, factor: float) -> EffectCells:
+        """Return the same of another exposure: `factor` times the weight of every event."""
+        moves = tuple(replace(found, squares=found.squares * factor**2) for found in self.moves)
+        noise, half = self.noise * factor**2, self.half * factor**2
+        return EffectCells(sums=self.sums * factor, noise=noise, half=half, moves=moves)
+
     def __add__(self, other: EffectCells) -> EffectCells:
         """Add up two parts of one sample."""
         sums = self.sums + other.sums
@@ -125,6 +131,15 @@ class SampleCells:
             squares=merge.sums(self.squares),
             entries=merge.sums(self.entries),
             effects={key: found.merged(merge) for key, found in self.effects.items()},
+        )
+
+    def scaled(self, factor: float) -> SampleCells:
+        """Return the same of another exposure: `factor` times the weight of every event."""
+        return replace(
+            self,
+            sums=self.sums * factor,
+            squares=self.squares * factor**2,
+            effects={key: found.scaled(factor) for key, found in self.effects.items()},
         )
 
     def __add__(self, other: SampleCells) -> SampleCells:

@@ -39,7 +39,13 @@ class Spectrum:
         )
         self.figure.min_border_left = 70
         self.figure.quad(
-            source=self.bars, left="left", right="right", bottom="bottom", top="top", fill_color="colour", line_color=None
+            source=self.bars,
+            left="left",
+            right="right",
+            bottom="bottom",
+            top="top",
+            fill_color="colour",
+            line_color=None,
         )
         self.figure.line(source=self.signal, x="x", y="y", line_color=SIGNAL, line_width=2)
         self.figure.add_glyph(self.handles, VSpan(x="x", line_color=COLOURS["grey"], line_dash="dashed"))

@@ -385,7 +385,9 @@ class Page:
         self._setting = True
         try:
             at = int(self.region.value)
-            off = self.numbers.by_sample({n: v for n, v in self.values.items() if n not in self.numbers.model.couplings})
+            off = self.numbers.by_sample(
+                {n: v for n, v in self.values.items() if n not in self.numbers.model.couplings}
+            )
             on = self.numbers.by_sample(self.values)
             region = self.numbers.templates.regions[at]
             for spectrum in self.spectra:
@@ -405,9 +407,7 @@ def headline(numbers: Numbers, bench: Workbench) -> str:
     if limit.expected is not None:
         low2, low1, median, high1, high2 = limit.expected.values
         words = f"{median:.4g}{unit}"
-        bands = (
-            f"; 68 % of experiments {low1:.4g} to {high1:.4g}, 95 % {low2:.4g} to {high2:.4g}"
-        )
+        bands = f"; 68 % of experiments {low1:.4g} to {high1:.4g}, 95 % {low2:.4g} to {high2:.4g}"
     error = numbers.constraints.information
     poi = numbers.constraints.poi
     errors = ""
@@ -439,7 +439,9 @@ def constraint_rows(numbers: Numbers) -> str:
         f"{'</b>' if one.alarm else ''}</td></tr>"
         for one in numbers.constraints
     ]
-    head = f"<tr><th style='text-align:left'>nuisance</th><th {cell}>fitted</th><th {cell}>true</th><th {cell}>noise</th>"
+    head = (
+        f"<tr><th style='text-align:left'>nuisance</th><th {cell}>fitted</th><th {cell}>true</th><th {cell}>noise</th>"
+    )
     return (
         "<b>constraints</b>, in prior widths: as fitted, without the simulation's noise, and the noise's share"
         f"<table style='border-collapse:collapse'>{head}{''.join(rows)}</table>"
