@@ -267,9 +267,7 @@ def test_a_wider_prior_constrains_less():
     wide = {"n_bg": 2.0, "knob": 0.5}
     made = templates()
     narrow = tuple(dataclasses.replace(v, width=wide.get(v.parameter, 1.0)) for v in made.variations)
-    widened = tuple(
-        msgspec.structs.replace(n, prior_width=wide.get(n.name, 1.0)) if not n.free else n for n in norms()
-    )
+    widened = tuple(msgspec.structs.replace(n, prior_width=wide.get(n.name, 1.0)) if not n.free else n for n in norms())
     plain = Likelihood(assemble(analysis(systematics=norms()), made))
     other = Likelihood(assemble(analysis(systematics=widened), dataclasses.replace(made, variations=narrow)))
     values = np.array([1.7, 0.6, -0.8, 1.3, 1.0, -2.0])
