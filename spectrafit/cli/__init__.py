@@ -17,7 +17,19 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import spectrafit as sf
-from spectrafit.cli import analyses, bench, binnings, caches, contours, coverages, injection, ntuples, scans, theory
+from spectrafit.cli import (
+    analyses,
+    bench,
+    binnings,
+    caches,
+    contours,
+    coverages,
+    injection,
+    ntuples,
+    scans,
+    theory,
+    tuning,
+)
 from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
 from spectrafit.errors import SpectrafitError
@@ -60,6 +72,7 @@ for _command in (
     scans.scan,
     scans.sensitivity,
     binnings.binning,
+    tuning.tune,
     coverages.coverage,
     analyses.export,
     injection.inject,
