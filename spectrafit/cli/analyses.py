@@ -1,4 +1,4 @@
-"""Commands about an analysis: check, build, fit, limit, coverage, export."""
+"""Commands about an analysis: check, build, fit, limit, export."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 import spectrafit as sf
+from spectrafit.cli import fake
+from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
     AnalysisFile,
     Cache,
@@ -32,6 +34,7 @@ from spectrafit.errors import ConfigError
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis, LimitOptions
+    from spectrafit.inference.fake import Fake
     from spectrafit.inference.model import Model
     from spectrafit.templates.templates import Templates
 
@@ -39,13 +42,13 @@ __all__ = [
     "assembled",
     "build",
     "check",
-    "coverage",
     "crew",
     "export",
     "fit",
     "limit",
     "limit_options",
     "refuse_output",
+    "templates_of",
 ]
 
 
@@ -79,7 +82,7 @@ def build(
     check_name(output)
     loaded = sf.load(analysis, overrides=set_ or (), without=without or ())
     refuse_inputs(output, inputs_of(loaded))
-    templates = _templates(loaded, None, executor, workers, scheduler, cache, skip_bad_files)
+    templates = templates_of(loaded, None, executor, workers, scheduler, cache, skip_bad_files)
     templates.save(output)
     typer.echo(f"{output}: {templates}")
     for name, made in templates.components.items():
@@ -108,9 +111,16 @@ def fit(
     json: Annotated[bool, typer.Option("--json", help="workspace: print the fit as JSON")] = False,
     measurement: Annotated[str | None, typer.Option(help="workspace: which measurement; default: the first")] = None,
     patch: Annotated[Path | None, typer.Option(help="workspace: a JSON patch to lay over it")] = None,
+    asimov: AsimovAt = None,
+    toy: ToySeed = None,
+    throw_nuisances: ThrowNuisances = False,
+    auxiliary: Auxiliary = "stay",
+    data_from: DataFrom = None,
 ) -> None:
     """Fill the templates, fit, draw the limit, and write the result with figures and one page."""
+    data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if _is_workspace(analysis):
+        fake.refuse(analysis, data)
         if without:
             raise ConfigError(f"{analysis}: --without is for an analysis; take the systematic out with --patch")
         _fit_workspace(analysis, measurement, patch, json)
@@ -129,13 +139,15 @@ def fit(
     loaded = sf.load(analysis, overrides=set_ or (), without=without or (), interest=interest)
     target = output or Path("results") / analysis.stem
     # As the report does, but before the work.
-    refuse_inputs(target / "templates.root", inputs_of(loaded))
-    filled = _templates(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
-    model = sf.assemble(loaded, filled, unblind=unblind)
+    refuse_inputs(target / "templates.root", (*inputs_of(loaded), *fake.inputs(data_from)))
+    filled = templates_of(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
+    model = fake.with_data(
+        loaded, filled, data, unblind=unblind, executor=executor, workers=workers, scheduler=scheduler, cache=cache
+    )
     best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
     with crew(executor, workers, scheduler) as pool:
         found = sf.upper_limit(model, **limit_options(loaded.limit, pool, workers))
-    folder = sf.report(target, loaded, filled, best, found, figures=figures)
+    folder = sf.report(target, loaded, filled, best, found, model=model, figures=figures)
     console = Console()
     console.print(result_table(best, found))
     if validations := validation(model, best):
@@ -166,6 +178,11 @@ def limit(
         list[Path] | None, typer.Option(help="toys to use; all, new ones too, are saved to the first; may be repeated")
     ] = None,
     first_toy: Annotated[int, typer.Option(help="number of the first toy thrown here, to merge banks")] = 0,
+    asimov: AsimovAt = None,
+    toy: ToySeed = None,
+    throw_nuisances: ThrowNuisances = False,
+    auxiliary: Auxiliary = "stay",
+    data_from: DataFrom = None,
 ) -> None:
     """Draw the limit by one or several methods and print them side by side."""
     from rich.console import Console
@@ -173,10 +190,14 @@ def limit(
     from spectrafit.inference.intervals.limits import METHODS, methods, named
     from spectrafit.report.tables import limits_table
 
+    data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if _is_workspace(analysis):
+        fake.refuse(analysis, data)
         said, model = _of_workspace(analysis, set_, templates, cache, without)
     else:
-        loaded, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files, without)
+        loaded, model = assembled(
+            analysis, set_, interest, unblind, templates, cache, skip_bad_files, without, data=data
+        )
         said = loaded.limit
     for name in method or ():
         if name != "all":
@@ -194,47 +215,6 @@ def limit(
     for each in found:
         for note in each.notes:
             console.print(f"note: {each.method}: {note}", markup=False, highlight=False, soft_wrap=True)
-
-
-def coverage(
-    analysis: AnalysisFile,
-    kappa: Annotated[list[float] | None, typer.Option(help="true kappa; may be repeated")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="may be repeated; default: profile, cls, bayes")] = None,
-    experiments: Annotated[int, typer.Option(help="at each true kappa")] = 1000,
-    toys: Annotated[int, typer.Option(help="of the toy methods, in each experiment")] = 199,
-    seed: Annotated[int, typer.Option(help="of the experiments")] = 1,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="draw the figure there: *.png, *.pdf")] = None,
-    set_: Set = None,
-    without: Without = None,
-    interest: Interest = None,
-    templates: Saved = None,
-    executor: Executor = "threads",
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    cache: Cache = None,
-    skip_bad_files: SkipBad = False,
-) -> None:
-    """Throw experiments of known truth and count how often each method's interval holds it."""
-    from spectrafit.inference.studies.coverage import coverage as count
-    from spectrafit.inference.toys.options import ToyOptions
-
-    if output is not None:
-        refuse_output(output, analysis, set_, templates, without)
-    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files, without)
-    with crew(executor, workers, scheduler) as pool:
-        found = count(
-            model,
-            kappa or [0.0, 1.0, 2.0, 4.0],
-            methods=method or ["profile", "cls", "bayes"],
-            level=loaded.limit.level,
-            experiments=experiments,
-            toys=ToyOptions(toys=toys, seed=seed, executor=pool, workers=workers or os.cpu_count()),
-        )
-    typer.echo(found)
-    if output is not None:
-        from spectrafit.report.coverage import draw_coverage
-
-        typer.echo(draw_coverage(output, found, coupling=model.coupling, title=loaded.title or ""))
 
 
 def export(
@@ -312,6 +292,10 @@ def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json
             error = f" +- {result['errors'][name]:.3g}" if result["errors"].get(name) else ""
             typer.echo(f"  {name}  {value:.6g}{error}{'  at its bound' if name in result['at_limit'] else ''}")
         verdict = "valid" if result["valid"] else f"NOT VALID: {result['message']}"
+        if result["valid"] and result["at_limit"]:
+            verdict = f"valid, at the bounds of {', '.join(result['at_limit'])}"
+        for note in result["notes"]:
+            typer.echo(f"note: {note}")
         typer.echo(f"{verdict}; {result['seconds']:.3f} s")
     if not result["valid"]:
         raise typer.Exit(1)
@@ -326,14 +310,16 @@ def assembled(
     cache: Path | None,
     skip_bad_files: bool,
     without: list[str] | None = None,
+    *,
+    data: Fake | None = None,
 ) -> tuple[Analysis, Model]:
     """Load and assemble; who wants the chunks filled elsewhere builds first and gives --templates."""
     loaded = sf.load(path, overrides=overrides or (), without=without or (), interest=interest)
-    filled = _templates(loaded, saved, "threads", None, None, cache, skip_bad_files)
-    return loaded, sf.assemble(loaded, filled, unblind=unblind)
+    filled = templates_of(loaded, saved, "threads", None, None, cache, skip_bad_files)
+    return loaded, fake.with_data(loaded, filled, data, unblind=unblind, executor="threads", cache=cache)
 
 
-def _templates(
+def templates_of(
     analysis: Analysis,
     saved: Path | None,
     executor: str,
@@ -342,6 +328,7 @@ def _templates(
     cache: Path | None,
     skip_bad_files: bool,
 ) -> Templates:
+    """Return saved templates, or fill them; say on stderr what was left out."""
     if interactive():
         announce(sys.stderr)
     if saved is not None:

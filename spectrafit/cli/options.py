@@ -1,4 +1,4 @@
-"""Options that several commands share, said once."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -46,5 +46,5 @@ Saved = Annotated[Path | None, typer.Option("--templates", help="use templates s
 
 
 def interactive() -> bool:
-    """Return whether somebody is watching: progress is drawn for people, not into files."""
+    """Return whether stderr is a terminal: progress bars are for people, not for files."""
     return sys.stderr.isatty()

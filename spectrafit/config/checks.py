@@ -128,7 +128,7 @@ def check(analysis: Analysis, path: str | Path) -> None:
         if isinstance(systematic, ShiftedSample):
             for key, variant in (("up", systematic.up), ("down", systematic.down)):
                 known(f"{where}.{key}", "sample", (*variant, *variant.values()), in_sets)
-    bins = {r.name: _bins(r.axes) for r in analysis.regions}
+    bins = {r.name: 0 if r.partition else _bins(r.axes) for r in analysis.regions}
     listed = [
         (f"$.counts[{i}].{key}", c_key)
         for i, c in enumerate(analysis.counts)
@@ -137,7 +137,8 @@ def check(analysis: Analysis, path: str | Path) -> None:
     for where, numbers in [("$.data", analysis.data), *listed]:
         known(where, "region", numbers, regions)
         for region_name, values in numbers.items():
-            if len(values) != bins[region_name]:
+            # The bins of a partition are known when its file is read.
+            if bins[region_name] and len(values) != bins[region_name]:
                 raise ConfigError(f"{path}: {where}.{region_name}: {len(values)} numbers for {bins[region_name]} bins")
     for index, normalise in enumerate(analysis.normalise):
         known(f"$.normalise[{index}].region", "region", (normalise.region,), regions)

@@ -13,6 +13,7 @@ from spectrafit.config.analysis import Analysis, LimitOptions
 from spectrafit.config.checks import check, check_samples
 from spectrafit.config.explain import explain
 from spectrafit.config.including import Written, read
+from spectrafit.config.injected import counts_of
 from spectrafit.config.numbers import refuse_wild
 from spectrafit.config.paths import local
 from spectrafit.config.samples import SampleSet
@@ -85,6 +86,8 @@ def schema(kind: type[Analysis] | type[SampleSet]) -> dict[str, Any]:
     properties = found["$defs"][kind.__name__]["properties"]
     for internal in ("path", "sample_sets"):
         properties.pop(internal, None)
+    if kind is Analysis:
+        properties["data"] = {"anyOf": [{"type": "string"}, properties["data"]]}
     return found
 
 
@@ -114,6 +117,8 @@ def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> tuple[T, Writt
     raw = written.plain
     for text in overrides:
         lay(raw, *parsed(text))
+    if kind is Analysis and isinstance(raw.get("data"), str):
+        raw |= counts_of(local(raw["data"], path.parent, f"{path}: $.data"))
     refuse_wild(raw, str(path))
     for internal in ("path", "sample_sets"):
         if internal in raw:
@@ -128,12 +133,12 @@ def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> tuple[T, Writt
 def _file_names(raw: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the holder and the key of every name of a file in an analysis or a sample set."""
     found = raw.get("samples")
-    tables = [table for key in ("samples", "systematics") for table in _tables(raw.get(key))]
+    tables = [table for key in ("samples", "systematics", "regions") for table in _tables(raw.get(key))]
     tables += [friend for table in tables for friend in _tables(table.get("friends"))]
     for holder, keys in (
         *([(raw, ("samples",))] if isinstance(found, str) else []),
         *([(found, range(len(found)))] if isinstance(found, list) else []),
-        *((table, ("file", "covariance", "knobs", "files")) for table in tables),
+        *((table, ("file", "covariance", "knobs", "files", "partition")) for table in tables),
         *((table["files"], range(len(table["files"]))) for table in tables if isinstance(table.get("files"), list)),
         *([(raw["flux"], tuple(raw["flux"]))] if isinstance(raw.get("flux"), dict) else []),
     ):

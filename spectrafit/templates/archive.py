@@ -24,7 +24,7 @@ __all__ = ["check_name", "load", "save"]
 
 # The layout of the file; a file of another number is refused, not guessed at.
 _FORMAT = 4
-# All that a damaged file may raise while it is restored.
+# The exceptions that a damaged file may raise while it is restored.
 _DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, msgspec.ValidationError)
 
 
@@ -55,8 +55,12 @@ def save(path: Path, cells: Cells) -> Path:
         "configuration": cells.configuration,
         "version": cells.version,
         "provenance": cells.provenance,
+        "halves": len(cells.halves),
     }
-    return _write(path, plain, dict(_arrays(cells)))
+    arrays = dict(_arrays(cells))
+    for number, half in enumerate(cells.halves):
+        arrays |= {f"half{number}.{name}": array for name, array in _arrays(half)}
+    return _write(path, plain, arrays)
 
 
 def _arrays(cells: Cells) -> Any:
@@ -93,7 +97,7 @@ def load(path: Path, analysis: Analysis | None = None) -> Cells:
     Raises
     ------
     DataError
-        The file is missing, damaged, no templates file, or of another layout.
+        The file is missing, damaged, not a templates file, or written by another version.
     ConfigError
         The cells belong to another analysis; the message names the first key that differs.
     """
@@ -128,6 +132,11 @@ def _restored(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Cells:
                 found[key] = EffectCells(sums=sums, origin=arrays.get(f"{i}.{j}.origin"), **kept)
         own = {name: arrays[f"{i}.{name}"] for name in ("sums", "squares", "entries")}
         samples.append(SampleCells(**{**said, "effects": found}, **own))
+    halves = []
+    for number in range(plain.get("halves", 0)):
+        prefix = f"half{number}."
+        mine = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        halves.append(_restored({**plain, "halves": 0}, mine))
     return Cells(
         analysis=msgspec.convert(plain["analysis"], Analysis),
         regions=regions,
@@ -145,6 +154,7 @@ def _restored(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Cells:
         configuration=plain["configuration"],
         version=plain["version"],
         provenance=plain["provenance"],
+        halves=tuple(halves),
     )
 
 
@@ -177,7 +187,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises
     ------
     DataError
-        The file is missing, damaged, or no templates file.
+        The file is missing, damaged, or not a templates file.
     """
     if path.is_file() and not zipfile.is_zipfile(path):
         raise DataError(f"{path}: damaged, or not a templates file; build it again")

@@ -26,6 +26,7 @@ _AFTER = (
     "counts",
     "normalise",
     "data",
+    "injected",
     "fit",
     "limit",
     "samples",
@@ -57,13 +58,15 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     }
     for sample_set in plain["sample_sets"].values():
         for sample in sample_set["samples"]:
-            # A generator's recipe says how the files came to be; the files' own identities describe their content.
-            for key in ("title", "generate"):
+            # How the files came to be is said by a recipe, or `injected`; their own identities describe their content.
+            for key in ("title", "generate", "injected"):
                 del sample[key]
     for region in plain["regions"]:
         del region["fit"]
         for axis in region["axes"]:
             del axis["label"]
+        if not region["partition"]:
+            del region["partition"]
     plain["tables"] = tables_of(analysis)
     return {key: value for key, value in plain.items() if key not in _AFTER}
 
@@ -72,8 +75,8 @@ def of_the_fill(plain: Mapping[str, Any], *, edges: bool) -> dict[str, Any]:
     """Return that part of a `configuration` which the pass over the events depends on, with or without the edges.
 
     Left out is what `vary` and its tables take from the analysis anew: which part of a systematic is kept, how it is
-    smoothed and interpolated, the sizes of flux uncertainties, and covariances from files; and the exposure, to which
-    all sums are proportional.
+    smoothed and interpolated, the sizes of flux uncertainties, covariances from files, and partitions of the grid; and
+    the exposure, to which all sums are proportional.
     """
     after = {_tag(kind): effect.after for kind, effect in EFFECTS.items()}
     covariance, flux = (_tag(kind) for kind in (Covariance, FluxUncertainty))
@@ -81,8 +84,12 @@ def of_the_fill(plain: Mapping[str, Any], *, edges: bool) -> dict[str, Any]:
     matrices = {said["file"] for said in plain["systematics"].values() if said["kind"] == covariance}
     matrices |= {said["covariance"] for said in plain["systematics"].values() if said["kind"] == flux}
     matrices |= {said.get("knobs", "") for said in plain["systematics"].values()}
+    matrices |= {region["partition"] for region in plain["regions"] if "partition" in region}
     regions = [
-        {**region, "axes": [{k: v for k, v in axis.items() if edges or k not in _EDGES} for axis in region["axes"]]}
+        {
+            **{key: value for key, value in region.items() if key != "partition"},
+            "axes": [{k: v for k, v in axis.items() if edges or k not in _EDGES} for axis in region["axes"]],
+        }
         for region in plain["regions"]
     ]
     return {

@@ -17,7 +17,7 @@ __all__ = ["PrincipalComponents", "directions_of", "fewer_rows", "principal", "r
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PrincipalComponents:
-    """What a set of deviations comes to.
+    """The principal components of a set of deviations.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class PrincipalComponents:
     residual : (Q, B) array
         Variance, by products of monomials, of the sum over samples that is left over, without its correlations.
     fraction : float
-        Kept share of the variance of the monomial that is served worst.
+        Kept share of the variance, for the monomial with the smallest share.
     combination : (K, R) array
         Each direction as a combination of the rows that were given; its rows are orthonormal.
     """
@@ -55,7 +55,8 @@ def principal(deviations: Floats, fraction: float, places: Integers) -> Principa
     """
     samples, monomials, bins = deviations.shape[1:]
     products = int(places.max()) + 1
-    # The directions are found among the rows: where there are more rows than numbers in one, fewer rows say the same.
+    # The directions are combinations of the rows. If there are more rows than numbers in a row, fewer rows with the
+    # same covariance are taken.
     given = len(deviations)
     parts, origin = reduced({"": deviations})
     deviations = parts[""]
@@ -74,7 +75,7 @@ def principal(deviations: Floats, fraction: float, places: Integers) -> Principa
     # Rounding may leave the last share at 1 - 1e-16, below a fraction of 1.
     count = min(int(np.searchsorted(share, fraction * (1 - 1e-12))) + 1, rows)
     kept, rest = directions[:count], directions[count:].sum(axis=1)
-    # Eigenvectors have no sign of their own: +1 sigma is where there are more events.
+    # Eigenvectors have no sign of their own: +1 sigma is the side with more events.
     signs = np.where(kept[:, :, 0].sum(axis=(1, 2)) < 0, -1.0, 1.0)
     residual = np.zeros((products, bins))
     for m in range(monomials):
@@ -95,7 +96,7 @@ def fewer_rows(parts: Mapping[str, Floats]) -> dict[str, Floats]:
 
 
 def reduced(parts: Mapping[str, Floats]) -> tuple[dict[str, Floats], Floats | None]:
-    """Return rows with the same sum of outer products, at most as many as numbers in a row that are not always zero.
+    """Return fewer rows with the same sum of outer products: at most one for each column that is not always zero.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def directions_of(covariance: Floats) -> Floats:
     diagonal = np.diag(covariance)
     if np.any(diagonal < 0):
         raise ValueError(f"is not positive semi-definite: a variance of {diagonal.min():.3g} on its diagonal")
-    # Of the correlation matrix: beside one large variance all others would look like rounding.
+    # The correlation matrix is checked: beside one large variance all other variances would look like rounding.
     sizes = np.sqrt(diagonal)
     scale = np.where(sizes > 0, sizes, 1.0)
     with np.errstate(over="ignore"):

@@ -15,8 +15,7 @@ from spectrafit.config import Analysis
 from spectrafit.errors import ConfigError
 from spectrafit.templates.cells import Cells
 from spectrafit.templates.configuration import configuration, differing_key, of_the_fill
-from spectrafit.templates.merging import Merge
-from spectrafit.templates.regions import lay_out
+from spectrafit.templates.partition import merge_to
 from spectrafit.templates.systematics import effects
 from spectrafit.templates.tables import tabulate
 
@@ -43,14 +42,18 @@ def served(cells: Cells, analysis: Analysis) -> Cells:
         raise ConfigError(key)
     bare = cells.without_tables()
     wanted = _samples(needed)
-    bare = replace(
-        bare,
-        samples=tuple(s for s in bare.samples if s.name in wanted),
-        inventories=tuple(i for i in bare.inventories if i["sample"] in wanted),
-    )
-    bare = _exposed(bare, analysis)
-    merge = Merge.between(cells.regions, lay_out(analysis.regions))
-    return attach(replace(bare.merged(merge), configuration=needed), analysis)
+    merge = merge_to(cells.regions, analysis)
+
+    def mine(cells: Cells) -> Cells:
+        kept = replace(
+            cells,
+            samples=tuple(s for s in cells.samples if s.name in wanted),
+            inventories=tuple(i for i in cells.inventories if i["sample"] in wanted),
+            halves=tuple(map(mine, cells.halves)),
+        )
+        return replace(_exposed(kept, analysis), configuration=needed)
+
+    return attach(mine(bare).merged(merge), analysis)
 
 
 def difference(cells: Cells, analysis: Analysis, needed: Mapping[str, Any] | None = None) -> str:
@@ -84,7 +87,7 @@ def difference(cells: Cells, analysis: Analysis, needed: Mapping[str, Any] | Non
     if key:
         return key
     try:
-        Merge.between(cells.regions, lay_out(analysis.regions))
+        merge_to(cells.regions, analysis)
     except ConfigError as error:
         made, wanted = (of_the_fill(plain, edges=True) for plain in (cells.configuration, needed))
         return differing_key({"regions": made["regions"]}, {"regions": wanted["regions"]}) or str(error)
@@ -103,7 +106,8 @@ def attach(cells: Cells, analysis: Analysis) -> Cells:
     every = effects(analysis)
     tables = {key: found for key, effect in every.items() if (found := effect.tables(analysis))}
     fractions = {key: rows for key, effect in every.items() if (rows := effect.fractions(cells)) is not None}
-    return replace(cells, fractions=fractions, tables=tables)
+    halves = tuple(attach(half, analysis) for half in cells.halves)
+    return replace(cells, fractions=fractions, tables=tables, halves=halves)
 
 
 def _samples(plain: Mapping[str, Any]) -> set[str]:
