@@ -1,4 +1,4 @@
-"""Commands that measure: bench templates, bench inference."""
+"""Commands that measure: bench templates, bench inference, bench sensitivity."""
 
 from __future__ import annotations
 
@@ -43,6 +43,19 @@ def inference(
 
     rows = bench.inference(quick=quick, peers=peer, workspaces=workspace or (), analysis=analysis)
     _print(rows, "bench inference", json)
+
+
+@app.command()
+def sensitivity(
+    analysis: Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="its ntuples are there; has a norm")],
+    json: Json = False,
+    quick: Quick = False,
+    peer: Peer = None,
+) -> None:
+    """Scan 12 x 9 expected limits beside a refill and pyhf's limit, stated per point."""
+    from spectrafit import bench
+
+    _print(bench.sensitivity(analysis, quick=quick, peers=peer), "bench sensitivity", json)
 
 
 def _print(rows: list[Row], title: str, json: bool) -> None:
