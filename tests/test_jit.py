@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spectrafit.compiling import announce
-from spectrafit.jit import discard_stale, make_room
+from spectrafit.kept import discard_stale, make_room
 
 PROJECT = Path(__file__).parents[1]
 
@@ -41,7 +41,7 @@ import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 if sys.argv[3] == "numba first": import numba
-from spectrafit.jit import make_room
+from spectrafit.kept import make_room
 place = make_room(sys.argv[1])
 from mine import answer
 assert answer() == 42
@@ -99,7 +99,7 @@ def test_a_kernel_follows_what_is_compiled_into_it(tmp_path) -> None:
     run = textwrap.dedent(
         """
         import sys
-        from spectrafit.jit import discard_stale
+        from spectrafit.kept import discard_stale
         if sys.argv[1] == "look": discard_stale(".")
         from outer import answer
         print(answer())
