@@ -100,7 +100,12 @@ def discard_stale(package: str) -> bool:
             with suppress(OSError):
                 kernels += [kernel for kernel in os.scandir(kept) if kernel.name.endswith((".nbc", ".nbi"))]
     # An index (.nbi) is written anew with every kernel that is added to it: its date tells nothing about the others.
-    oldest = min((kernel.stat().st_mtime for kernel in kernels if kernel.name.endswith(".nbc")), default=float("inf"))
+    oldest = float("inf")
+    for kernel in kernels:
+        # Another process that starts now may have thrown a kernel away.
+        if kernel.name.endswith(".nbc"):
+            with suppress(OSError):
+                oldest = min(oldest, kernel.stat().st_mtime)
     newer = {path: date for path, date in dates.items() if date > oldest}
     seen = {f"{path} {date!r}" for path, date in newer.items()}
     if any(seen <= _seen(place) for place in places):

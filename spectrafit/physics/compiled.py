@@ -92,17 +92,16 @@ def ufunc(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             return made
 
         register(build)
-        kinds = [
-            np.dtype(kind.strip().replace("boolean", "bool"))
-            for kind in signature[signature.index("(") + 1 : -1].split(",")
-        ]
+        given = signature[signature.index("(") + 1 : -1].replace("boolean", "bool").split(",")
+        kinds = [np.dtype(kind.strip()) for kind in given]
+        by_python = functools.cache(lambda: _uncompiled(function))
 
         @functools.wraps(function)
         def call(*arguments: Any, **options: Any) -> Any:
             # A vectorised loop computes both branches and chooses: its flags tell of numbers nobody gets.
             with np.errstate(all="ignore"):
                 if _INTERPRETED.get() and not options:
-                    values = _interpret(_uncompiled(function), kinds, arguments)
+                    values = _interpret(by_python(), kinds, arguments)
                     if values is not None:
                         return values
                 return build()(*arguments, **options)
