@@ -11,7 +11,8 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from numba.core import types, untyped_passes
+from numba import types
+from numba.core import untyped_passes
 from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.ir import UNDEFINED
@@ -88,13 +89,16 @@ class _Remembering:
 
 _KNOWN: dict[Any, Any] = {}
 _OPERATORS = {*(value for value in vars(operator).values() if callable(value)), range, bool, "getiter", "iternext"}
+_SIMPLE = (types.Number, types.Boolean, types.RangeType, types.iterators.RangeIteratorType, Contiguous)
 
 
 def _plain(kind: Any) -> bool:
     """Tell whether the type is a number's, an array's of kernels, or an index's of several numbers."""
     if isinstance(kind, types.BaseTuple):
         return all(isinstance(part, types.Integer) for part in kind)
-    return isinstance(kind, (types.Number, types.Boolean, types.RangeType, types.RangeIteratorType, Contiguous))
+    return isinstance(
+        kind, (types.Number, types.Boolean, types.RangeType, types.iterators.RangeIteratorType, Contiguous)
+    )
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)

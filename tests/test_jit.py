@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from spectrafit import kept
+from spectrafit.cli.compile import compile_
 from spectrafit.compiling import announce
 from spectrafit.kept import discard_stale, make_room
 
@@ -306,3 +307,12 @@ def test_a_look_at_newer_sources_is_remembered(tmp_path, monkeypatch) -> None:
     os.utime(compiled, (2.2e9, 2.2e9))
     assert discard_stale(str(root))
     assert not kernel.exists()
+
+
+@pytest.mark.parametrize(
+    ("compiled", "said"), [(3, "7 kernels are ready"), (0, "; all of them had been compiled before")]
+)
+def test_compile_says_whether_there_was_anything_to_do(monkeypatch, capsys, compiled, said) -> None:
+    monkeypatch.setattr("spectrafit.jit.prepare_all", lambda package: (7, compiled))
+    compile_()
+    assert capsys.readouterr().out.endswith(f"{said}\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import awkward as ak
 import numpy as np
@@ -71,10 +71,12 @@ def classify(pdg: npt.NDArray[np.int32], e_nu: Reals, t: Reals, theta: Reals | N
     if not at.size:
         return codes, t
     e, k = e_nu[at].astype(np.float64), t[at].astype(np.float64)
+    # Python's functions take arrays as well as numbers.
+    allowed, limit = cast(Any, plain(inside)), cast(Any, plain(end_point))
     with np.errstate(all="ignore"):
-        wrong = {2: ~np.isfinite(e), 3: ~np.isfinite(k), 4: e <= 0.0, 5: k <= 0.0, 0: plain(inside)(e, k)}
-        wrong[ROUNDED] = k <= plain(end_point)(e) + ROUNDING * e
-    found = np.select(list(wrong.values()), list(wrong), 6)
+        wrong = {2: ~np.isfinite(e), 3: ~np.isfinite(k), 4: e <= 0.0, 5: k <= 0.0, 0: allowed(e, k)}
+        wrong[ROUNDED] = k <= limit(e) + ROUNDING * e
+    found: npt.NDArray[np.int64] = np.select(list(wrong.values()), list(wrong), 6)
     if theta is not None:
         angle = theta[at].astype(np.float64)
         found[(found <= ROUNDED) & ~((angle >= 0.0) & (angle <= math.pi))] = 7
