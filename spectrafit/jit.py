@@ -37,7 +37,7 @@ KERNEL: dict[str, Any] = {
     "nogil": True,
     # Division by zero gives inf or nan as in numpy; a test before each division would stop loops from being vectorised.
     "error_model": "numpy",
-    # Nobody calls kernels from C.
+    # No C code calls the kernels.
     "no_cfunc_wrapper": True,
     # Kernels work on arrays that their caller owns and allocate none, so there are no references to count.
     "_nrt": False,
@@ -162,17 +162,17 @@ def kernel(
     fastmath : bool
         Whether sums may be reordered.
     optional : bool
-        Whether its callers do without it: it is not compiled with them, and somebody calls its `prepare` before one
-        of them calls it.
+        Whether its callers usually do without it. It is then not compiled with them, and its `prepare` must be called
+        before a caller calls it.
     """
     return lambda function: Kernel(function, signature, entry=entry, fastmath=fastmath, optional=optional)
 
 
 class Loop:
-    """A compiled function of arrays that exists in several precisions, each compiled when data of its kind first come.
+    """A compiled function of arrays in several precisions, each compiled when data of this precision first come.
 
-    numba compiles a function with a list of signatures for all of them when its module is imported: of twenty kernels
-    that a build might need, a usual one needs ten, in one precision.
+    numba would compile a function with a list of signatures for all of them when its module is imported. Of twenty
+    kernels that a build might need, a usual build needs ten, in one precision.
     """
 
     def __init__(self, function: Callable[..., Any], signatures: Sequence[Any], options: dict[str, Any]) -> None:
@@ -192,7 +192,7 @@ class Loop:
             self._compiled(kinds)
 
     def _compiled(self, kinds: tuple[str, ...]) -> Callable[..., Any]:
-        """Return what is compiled for these kinds of elements."""
+        """Return the function compiled for these kinds of elements."""
         if kinds not in self._wanted:
             known = "; ".join(", ".join(kinds) for kinds in self._wanted)
             raise TypeError(f"{self.__name__}: elements of type {', '.join(kinds)}; needed {known}")
@@ -227,13 +227,13 @@ def loop(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any
     *signatures : numba signatures
         They differ in the elements of some of their arrays.
     **options
-        Of numba, besides those of `KERNEL`.
+        Options of numba besides those of `KERNEL`.
     """
     return lambda function: Loop(function, signatures, {**KERNEL, **options})
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Return a function that numba writes into the kernels that call it, and compiles nowhere else."""
+    """Return a function that numba compiles into each kernel that calls it, and nowhere else."""
     from numba import njit
 
     return njit(inline="always", error_model="numpy", _nrt=False)(function)

@@ -19,11 +19,11 @@ _SEEN = "spectrafit-seen.txt"
 
 
 def make_room(package: str) -> str | None:
-    """Have numba keep kernels in a temporary folder of the user's where it finds no other; call before numba compiles.
+    """Have numba keep kernels in a temporary folder if it has no other place; call this before numba compiles.
 
-    numba keeps them beside the sources of `package` or in the user's cache, and refuses to compile where it can write
-    to neither: in a container or a batch job, with the package installed by somebody else and no home. Workers inherit
-    the place through NUMBA_CACHE_DIR.
+    numba keeps kernels beside the sources of `package` or in the user's cache. It refuses to compile if it can write to
+    neither, as in a container or batch job without a home in which the package is read-only. Workers inherit the folder
+    through NUMBA_CACHE_DIR.
 
     Returns
     -------
@@ -32,7 +32,7 @@ def make_room(package: str) -> str | None:
     """
     if os.environ.get("NUMBA_CACHE_DIR") or os.access(package, os.W_OK):
         return None
-    # As numba does, to see whether it can. A user without a home has no path to one either.
+    # The same checks as numba's. A user without a home has no path to a cache either.
     with suppress(OSError, RuntimeError):
         home = _home()
         home.mkdir(parents=True, exist_ok=True)
@@ -40,7 +40,7 @@ def make_room(package: str) -> str | None:
             return None
     import tempfile
 
-    # numba runs what it finds there: the folder must be the user's, and nobody else's.
+    # numba runs the kernels that it finds there, so the folder must belong to the user alone.
     own = os.geteuid() if hasattr(os, "geteuid") else 0
     place = Path(tempfile.gettempdir()) / f"spectrafit-{own}"
     with suppress(FileExistsError):
@@ -77,10 +77,10 @@ def _kept(folder: str) -> Iterator[str]:
 def discard_stale(package: str) -> bool:
     """Delete numba's cached kernels of `package` if one is older than a source that may be compiled into it.
 
-    numba dates a cached kernel by the file that defines it, not by those of the functions compiled into it: after
-    a pull that changes only the latter it would go on computing with the old ones, without a word. Only modules that
-    import numba, and those their constants are from, count as such sources. To look takes about a millisecond, because
-    the newer sources that were found to be compiled into none are remembered beside the kernels.
+    numba dates a cached kernel by the file that defines it, not by the files of functions compiled into it. After an
+    update of such a function numba would silently go on with the old code. Only modules that import numba count as
+    sources, and modules that define their constants. The check takes about a millisecond, because newer sources that
+    are compiled into no kernel are remembered beside the kernels.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def discard_stale(package: str) -> bool:
         for kept in _kept(folder):
             with suppress(OSError):
                 kernels += [kernel for kernel in os.scandir(kept) if kernel.name.endswith((".nbc", ".nbi"))]
-    # An index (.nbi) is written anew with every kernel that is added to it: its date tells nothing about the others.
+    # An index (.nbi) is written again with every kernel that is added: its date tells nothing about the other kernels.
     oldest = float("inf")
     for kernel in kernels:
         # Another process that starts now may have thrown a kernel away.
@@ -138,7 +138,7 @@ def _see(places: Iterable[str], seen: Iterable[str]) -> None:
 
 
 def compiled_sources(paths: Iterable[str]) -> set[str]:
-    """Return those of the sources that numba may compile: modules that use it, and where their constants are from."""
+    """Return the sources that numba may compile: modules that use numba, and modules that define their constants."""
     texts = {path: Path(path).read_text(encoding="utf-8") for path in paths}
     uses = re.compile(r"^(from|import) numba\b|^from \S+\b(jit|compiled) import", re.M)
     waiting, found = [path for path, text in texts.items() if uses.search(text)], set[str]()

@@ -17,9 +17,9 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import types
 
+from spectrafit.arraytypes import StreamKey
 from spectrafit.contiguous import Contiguous
 from spectrafit.jit import inlined, kernel
 
@@ -40,7 +40,7 @@ _SHIFT = np.uint64(12)
 _COUNTER = (Contiguous(types.uint64), types.int64, types.int64)
 
 
-def stream_key(*parts: str | int) -> npt.NDArray[np.uint64]:
+def stream_key(*parts: str | int) -> StreamKey:
     """Hash names and numbers into the key of a stream.
 
     Parameters
