@@ -93,7 +93,8 @@ def discard_stale(package: str) -> bool:
         folder = folders.pop()
         for entry in os.scandir(folder):
             if entry.name.endswith(".py"):
-                dates[entry.path] = entry.stat().st_mtime
+                with suppress(FileNotFoundError):
+                    dates[entry.path] = entry.stat().st_mtime
             elif entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):
                 folders.append(entry.path)
         for kept in _kept(folder):
@@ -139,7 +140,11 @@ def _see(places: Iterable[str], seen: Iterable[str]) -> None:
 
 def compiled_sources(paths: Iterable[str]) -> set[str]:
     """Return the sources that numba may compile: modules that use numba, and modules that define their constants."""
-    texts = {path: Path(path).read_text(encoding="utf-8") for path in paths}
+    texts: dict[str, str] = {}
+    for path in paths:
+        # An update under way may have taken a source away for a moment.
+        with suppress(FileNotFoundError):
+            texts[path] = Path(path).read_text(encoding="utf-8")
     uses = re.compile(r"^(from|import) numba\b|^from \S+\b(jit|compiled) import", re.M)
     waiting, found = [path for path, text in texts.items() if uses.search(text)], set[str]()
     while waiting:
