@@ -24,7 +24,7 @@ from spectrafit.config import Analysis, Sample
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events import expressions
 from spectrafit.events.read import EFFICIENCY, ENTRY
-from spectrafit.random import stream_key
+from spectrafit.random import standard_normals, stream_key
 from spectrafit.templates import fill
 from spectrafit.templates.cells import Cells, EffectCells
 from spectrafit.templates.correlated import CovarianceEffect, FluxEffect
@@ -234,7 +234,7 @@ class ShiftEffect(Effect):
         if self.systematic.smear:
             # Entry i draws the same number however the entries are divided into chunks.
             key = stream_key("smear", self.systematic.name, block.sample.name)
-            draws = fill.standard_normals(key, np.asarray(block.events[ENTRY], np.int64))
+            draws = standard_normals(key, np.asarray(block.events[ENTRY], np.int64))
             scales, offset = 1.0 + self.systematic.smear * draws, 0.0
         else:
             scales, offset = 1.0 + sigma * self.systematic.scale, sigma * self.systematic.offset
