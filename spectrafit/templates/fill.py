@@ -347,14 +347,15 @@ def add_universes(
         c = cells[i]
         if c < 0:
             continue
-        b, given, square = base[i], ratios[i], 0.0
-        nominal = weight[i] / b if b != 0.0 else 0.0
+        b, given = base[i], ratios[i]
+        # In the precision of the ratios: noise need not be known better.
+        nominal, square = ratios.dtype.type(weight[i] / b if b != 0.0 else 0.0), ratios.dtype.type(0.0)
         for u in range(universes):
             change = given[u] - nominal
             square += change * change
-        square = square * b * b if b != 0.0 else universes * weight[i] * weight[i]
+        moved = np.float64(square) * b * b if b != 0.0 else universes * weight[i] * weight[i]
         for q in range(products.shape[1]):
-            noise[c, 0, q] += square * products[i, q]
+            noise[c, 0, q] += moved * products[i, q]
         for m in range(coefficients.shape[0]):
             w, into = b * coefficients[m, i], sums[c, m]
             for u in range(universes):
