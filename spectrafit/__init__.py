@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrafit.errors import ConfigError, DataError, SpectrafitError
-from spectrafit.jit import discard_stale, make_room
+from spectrafit.kept import discard_stale, make_room
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis, SampleSet, load, load_samples

@@ -89,10 +89,7 @@ class WeightEffect(_Weighted):
         sigmas = self.systematic.sigmas
         pair = pair_of(sigmas)
         if found is None:
-            rows = len(sigmas)
-            found = Gathered(
-                sums=block.zeros(rows), noise=block.no_noise(rows), half=block.no_noise(1 if pair else 0), moves=[]
-            )
+            found = Gathered.of_weights(block, len(sigmas), pair=pair is not None)
         if self.lists:
             matrix = self.matrix(values_of(block, self.lists[0]), len(sigmas))
             ratios = np.ascontiguousarray(matrix.T, np.float64)
@@ -110,9 +107,7 @@ class WeightEffect(_Weighted):
                 ratios,
                 down,
                 up,
-                found.sums,
-                found.noise,
-                found.half,
+                found.table,
             )
         return found
 
