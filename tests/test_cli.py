@@ -52,6 +52,8 @@ def test_flags_and_the_verb_agree(name: str) -> None:
     # What makes fake data is one keyword of assemble, `data`, and these are its values.
     assert "data" in inspect.signature(sf.assemble).parameters
     steps += [sf.Asimov, sf.Toy, sf.Simulated]
+    if name == "reweight":
+        steps = [sf.reweight_files]
     known = {*verb, *(p for step in steps for p in inspect.signature(step).parameters)}
     renamed = {"set_": "overrides", "samples": "sample_set", "files": "path", "output": None, "json": None}
     renamed |= {"asimov": "values", "toy": "seed", "throw_nuisances": "thrown", "data_from": "samples"}

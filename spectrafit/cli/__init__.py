@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import spectrafit as sf
-from spectrafit.cli import analyses, bench, caches, contours, coverages, injection, ntuples, theory
+from spectrafit.cli import analyses, bench, caches, contours, coverages, injection, ntuples, reweighting, theory
 from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
 from spectrafit.errors import SpectrafitError
@@ -61,7 +61,7 @@ for _command in (
     coverages.coverage,
     analyses.export,
     injection.inject,
-    ntuples.reweight,
+    reweighting.reweight,
     theory.xsec,
     theory.moment,
 ):
