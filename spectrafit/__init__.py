@@ -42,13 +42,17 @@ if TYPE_CHECKING:
     from spectrafit.inference.likelihood import information
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Limit, Profile
+    from spectrafit.inference.studies.binnings import compare_binnings, optimise
     from spectrafit.inference.studies.coverage import coverage
+    from spectrafit.inference.studies.optimise import Rules
+    from spectrafit.inference.studies.scans import scan
     from spectrafit.inference.studies.sensitivity import sensitivity
     from spectrafit.interop.export import write_workspace as export
     from spectrafit.interop.injection import inject
     from spectrafit.report.tables import inventory_table as check
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
+    from spectrafit.templates.refine import fine_cells
     from spectrafit.templates.templates import Templates
 
 # The room and the verb are both called `report`. Python binds the name to the room once, at the room's first import.
@@ -67,6 +71,7 @@ _HOME = {
     "Limit": "inference.results",
     "Model": "inference.model",
     "Profile": "inference.results",
+    "Rules": "inference.studies.optimise",
     "SampleSet": "config",
     "Simulated": "inference.fake",
     "Templates": "templates.templates",
@@ -74,10 +79,12 @@ _HOME = {
     "assemble": "inference.assemble",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
+    "compare_binnings": "inference.studies.binnings",
     "constraints": "inference.fitting.constraints",
     "contour": "inference.fitting.contours",
     "coverage": "inference.studies.coverage",
     "export": "interop.export:write_workspace",
+    "fine_cells": "templates.refine",
     "fit": "inference.fitting.fit",
     "generate": "events.generate",
     "impacts": "inference.fitting.impacts",
@@ -87,10 +94,12 @@ _HOME = {
     "limit": "inference.intervals.limits:upper_limit",
     "load": "config",
     "load_samples": "config",
+    "optimise": "inference.studies.binnings",
     "profile": "inference.fitting.fit",
     "report": "report.write:write",
     "reweight": "events.reweight",
     "reweight_files": "events.reweight_files",
+    "scan": "inference.studies.scans",
     "sensitivity": "inference.studies.sensitivity",
     "upper_limit": "inference.intervals.limits",
     "weights": "events.reweight",
@@ -105,6 +114,7 @@ __all__ = [
     "Limit",
     "Model",
     "Profile",
+    "Rules",
     "SampleSet",
     "Simulated",
     "SpectrafitError",
@@ -113,10 +123,12 @@ __all__ = [
     "assemble",
     "build",
     "check",
+    "compare_binnings",
     "constraints",
     "contour",
     "coverage",
     "export",
+    "fine_cells",
     "fit",
     "generate",
     "impacts",
@@ -126,10 +138,12 @@ __all__ = [
     "limit",
     "load",
     "load_samples",
+    "optimise",
     "profile",
     "report",
     "reweight",
     "reweight_files",
+    "scan",
     "sensitivity",
     "upper_limit",
     "weights",

@@ -1,4 +1,4 @@
-"""Commands about an analysis: check, build, fit, limit, sensitivity, export."""
+"""Commands about an analysis: check, build, fit, limit, export."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from spectrafit.cli.options import (
     Set,
     SkipBad,
     Unblind,
+    Without,
     Workers,
     interactive,
 )
@@ -45,25 +46,28 @@ __all__ = [
     "export",
     "fit",
     "limit",
+    "limit_options",
     "refuse_output",
-    "sensitivity",
     "templates_of",
 ]
 
 
-def check(analysis: AnalysisFile, set_: Set = None, skip_bad_files: SkipBad = False) -> None:
+def check(analysis: AnalysisFile, set_: Set = None, without: Without = None, skip_bad_files: SkipBad = False) -> None:
     """Read an analysis, open every file it names, and say what a build would do; no event is read."""
     from rich.console import Console
 
     from spectrafit.report.tables import inventory_table
 
-    Console().print(inventory_table(sf.load(analysis, overrides=set_ or ()), skip_bad_files=skip_bad_files))
+    Console().print(
+        inventory_table(sf.load(analysis, overrides=set_ or (), without=without or ()), skip_bad_files=skip_bad_files)
+    )
 
 
 def build(
     analysis: AnalysisFile,
     output: Annotated[Path, typer.Option("-o", "--output", help="where the templates go: *.npz")],
     set_: Set = None,
+    without: Without = None,
     executor: Executor = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -76,7 +80,7 @@ def build(
     from spectrafit.templates.archive import check_name
 
     check_name(output)
-    loaded = sf.load(analysis, overrides=set_ or ())
+    loaded = sf.load(analysis, overrides=set_ or (), without=without or ())
     refuse_inputs(output, inputs_of(loaded))
     templates = templates_of(loaded, None, executor, workers, scheduler, cache, skip_bad_files)
     templates.save(output)
@@ -94,6 +98,7 @@ def fit(
         Path | None, typer.Option("-o", "--output", help="result's folder; default: results/NAME")
     ] = None,
     set_: Set = None,
+    without: Without = None,
     interest: Interest = None,
     unblind: Unblind = False,
     templates: Saved = None,
@@ -116,6 +121,8 @@ def fit(
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if _is_workspace(analysis):
         fake.refuse(analysis, data)
+        if without:
+            raise ConfigError(f"{analysis}: --without is for an analysis; take the systematic out with --patch")
         _fit_workspace(analysis, measurement, patch, json)
         return
     if json or measurement or patch:
@@ -127,7 +134,7 @@ def fit(
     from spectrafit.report.alarms import alarms
     from spectrafit.report.tables import constraints_table, result_table
 
-    loaded = sf.load(analysis, overrides=set_ or (), interest=interest)
+    loaded = sf.load(analysis, overrides=set_ or (), without=without or (), interest=interest)
     target = output or Path("results") / analysis.stem
     # As the report does, but before the work.
     refuse_inputs(target / "templates.root", (*inputs_of(loaded), *fake.inputs(data_from)))
@@ -137,7 +144,7 @@ def fit(
     )
     best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
     with crew(executor, workers, scheduler) as pool:
-        found = sf.upper_limit(model, **_limit_options(loaded.limit, pool, workers))
+        found = sf.upper_limit(model, **limit_options(loaded.limit, pool, workers))
     folder = sf.report(target, loaded, filled, best, found, model=model, figures=figures)
     console = Console()
     console.print(result_table(best, found))
@@ -154,6 +161,7 @@ def limit(
     analysis: Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="fits/*.toml, or a HistFactory workspace")],
     method: Annotated[list[str] | None, typer.Option(help="profile, cls, feldman-cousins, ...; all for each")] = None,
     set_: Set = None,
+    without: Without = None,
     interest: Interest = None,
     unblind: Unblind = False,
     templates: Saved = None,
@@ -181,9 +189,11 @@ def limit(
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if _is_workspace(analysis):
         fake.refuse(analysis, data)
-        said, model = _of_workspace(analysis, set_, templates, cache)
+        said, model = _of_workspace(analysis, set_, templates, cache, without)
     else:
-        loaded, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files, data=data)
+        loaded, model = assembled(
+            analysis, set_, interest, unblind, templates, cache, skip_bad_files, without, data=data
+        )
         said = loaded.limit
     for name in method or ():
         if name != "all":
@@ -192,7 +202,7 @@ def limit(
     found = []
     with crew(executor, workers, scheduler) as pool:
         for name in asked:
-            options = _limit_options(said, pool, workers or os.cpu_count())
+            options = limit_options(said, pool, workers or os.cpu_count())
             toys = replace(options["toys"], bank=tuple(bank or ()), first_toy=first_toy)
             sides = options["sides"] if options["sides"] in METHODS[name].sides else None
             found.append(sf.upper_limit(model, **{**options, "method": name, "sides": sides, "toys": toys}))
@@ -203,37 +213,6 @@ def limit(
             console.print(f"note: {each.method}: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
-def sensitivity(
-    analysis: AnalysisFile,
-    exposure: Annotated[list[float] | None, typer.Option(help="multiple of the analysis POT; may be repeated")] = None,
-    systematics: Annotated[list[float] | None, typer.Option(help="multiple of all priors; may be repeated")] = None,
-    simulation: Annotated[
-        Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with the exposure")
-    ] = "fixed",
-    set_: Set = None,
-    interest: Interest = None,
-    templates: Saved = None,
-    executor: Executor = "threads",
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    cache: Cache = None,
-    skip_bad_files: SkipBad = False,
-) -> None:
-    """Print the expected limit for other exposures and other sizes of the systematics."""
-    from spectrafit.inference.studies.sensitivity import sensitivity as expect
-
-    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files)
-    with crew(executor, workers, scheduler) as pool:
-        found = expect(
-            model,
-            exposure or [1.0, 2.0, 5.0, 10.0],
-            systematics=systematics or [0.0, 1.0],
-            simulation=simulation,
-            **_limit_options(loaded.limit, pool, workers or os.cpu_count()),
-        )
-    typer.echo(found)
-
-
 def export(
     analysis: AnalysisFile,
     output: Annotated[Path, typer.Option("-o", "--output", help="the workspace: *.json or *.json.gz")],
@@ -242,6 +221,7 @@ def export(
     ] = None,
     form: Annotated[Literal["pyhf", "hs3"], typer.Option(help="whose JSON")] = "pyhf",
     set_: Set = None,
+    without: Without = None,
     interest: Interest = None,
     unblind: Unblind = False,
     templates: Saved = None,
@@ -252,17 +232,23 @@ def export(
     from spectrafit.interop.export import check_name, write_workspace
 
     check_name(output)
-    refuse_output(output, analysis, set_, templates)
-    _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files)
+    refuse_output(output, analysis, set_, templates, without)
+    _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files, without)
     typer.echo(write_workspace(model, output, kappa=kappa, form=form))
 
 
-def refuse_output(output: Path, analysis: Path, overrides: list[str] | None, saved: Path | None) -> None:
+def refuse_output(
+    output: Path,
+    analysis: Path,
+    overrides: list[str] | None,
+    saved: Path | None,
+    without: list[str] | None = None,
+) -> None:
     """Refuse an output that is an input, before anything is read."""
     from spectrafit.config import inputs_of
     from spectrafit.output import refuse_inputs
 
-    loaded = sf.load(analysis, overrides=overrides or ())
+    loaded = sf.load(analysis, overrides=overrides or (), without=without or ())
     refuse_inputs(output, (*inputs_of(loaded), *([saved] if saved else [])))
 
 
@@ -271,17 +257,19 @@ def _is_workspace(path: Path) -> bool:
 
 
 def _of_workspace(
-    path: Path, overrides: list[str] | None, saved: Path | None, cache: Path | None
+    path: Path, overrides: list[str] | None, saved: Path | None, cache: Path | None, without: list[str] | None
 ) -> tuple[LimitOptions, Model]:
     """Read a workspace, with its data; it has no `[limit]`, so what that would say comes from `--set limit.KEY`."""
-    from spectrafit.config import limit_options
+    from spectrafit.config import limit_options as options_of
     from spectrafit.interop.pyhf import read_workspace
 
-    if saved or cache:
-        raise ConfigError(f"{path}: --templates and --cache are for an analysis; a workspace holds its own templates")
+    if saved or cache or without:
+        raise ConfigError(
+            f"{path}: --templates, --cache and --without are for an analysis; a workspace holds its own templates"
+        )
     if interactive():
         announce(sys.stderr)
-    return limit_options(overrides or (), where=str(path)), read_workspace(path)
+    return options_of(overrides or (), where=str(path)), read_workspace(path)
 
 
 def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
@@ -300,6 +288,10 @@ def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json
             error = f" +- {result['errors'][name]:.3g}" if result["errors"].get(name) else ""
             typer.echo(f"  {name}  {value:.6g}{error}{'  at its bound' if name in result['at_limit'] else ''}")
         verdict = "valid" if result["valid"] else f"NOT VALID: {result['message']}"
+        if result["valid"] and result["at_limit"]:
+            verdict = f"valid, at the bounds of {', '.join(result['at_limit'])}"
+        for note in result["notes"]:
+            typer.echo(f"note: {note}")
         typer.echo(f"{verdict}; {result['seconds']:.3f} s")
     if not result["valid"]:
         raise typer.Exit(1)
@@ -313,11 +305,12 @@ def assembled(
     saved: Path | None,
     cache: Path | None,
     skip_bad_files: bool,
+    without: list[str] | None = None,
     *,
     data: Fake | None = None,
 ) -> tuple[Analysis, Model]:
     """Load and assemble; who wants the chunks filled elsewhere builds first and gives --templates."""
-    loaded = sf.load(path, overrides=overrides or (), interest=interest)
+    loaded = sf.load(path, overrides=overrides or (), without=without or (), interest=interest)
     filled = templates_of(loaded, saved, "threads", None, None, cache, skip_bad_files)
     return loaded, fake.with_data(loaded, filled, data, unblind=unblind, executor="threads", cache=cache)
 
@@ -379,7 +372,7 @@ def crew(executor: str, workers: int | None, scheduler: str | None) -> Iterator[
         yield pool
 
 
-def _limit_options(said: LimitOptions, executor: Any, workers: int | None) -> dict[str, Any]:
+def limit_options(said: LimitOptions, executor: Any, workers: int | None) -> dict[str, Any]:
     """Return what `[limit]` says as arguments of `upper_limit`."""
     from spectrafit.inference.toys.options import ToyOptions
 

@@ -11,7 +11,7 @@ import spectrafit as sf
 from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, refuse_output
 from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
-from spectrafit.cli.options import AnalysisFile, Cache, Saved, Set, SkipBad, Unblind
+from spectrafit.cli.options import AnalysisFile, Cache, Saved, Set, SkipBad, Unblind, Without
 from spectrafit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def contour(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="draw the figure there: *.png, *.pdf")] = None,
     json: Annotated[bool, typer.Option("--json", help="print grids and regions as JSON")] = False,
     set_: Set = None,
+    without: Without = None,
     unblind: Unblind = False,
     templates: Saved = None,
     cache: Cache = None,
@@ -47,8 +48,8 @@ def contour(
         from spectrafit.report.figures.saving import check_name
 
         check_name(output)
-        refuse_output(output, analysis, set_, templates)
-    loaded, model = assembled(analysis, set_, None, unblind, templates, cache, skip_bad_files, data=data)
+        refuse_output(output, analysis, set_, templates, without)
+    loaded, model = assembled(analysis, set_, None, unblind, templates, cache, skip_bad_files, without, data=data)
     first, second = _axes(analysis, model, x, y)
     best = sf.fit(model)
     found = sf.contour(model, first, second, points=points)
@@ -73,7 +74,7 @@ def contour(
     if bad:
         typer.echo(f"note: {bad} of {found.valid.size} fits did not converge; the figure marks them", err=True)
     if not best.valid:
-        typer.echo(f"the fit is NOT VALID, so its regions are none: {best.message}", err=True)
+        typer.echo(f"the fit is NOT VALID, so do not use the regions: {best.message}", err=True)
         raise typer.Exit(1)
 
 

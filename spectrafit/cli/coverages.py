@@ -20,6 +20,7 @@ from spectrafit.cli.options import (
     Scheduler,
     Set,
     SkipBad,
+    Without,
     Workers,
 )
 from spectrafit.errors import ConfigError
@@ -36,6 +37,7 @@ def coverage(
     seed: Annotated[int | None, typer.Option(help="of the experiments; --toy says the same")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="draw the figure there: *.png, *.pdf")] = None,
     set_: Set = None,
+    without: Without = None,
     interest: Interest = None,
     templates: Saved = None,
     executor: Executor = "threads",
@@ -64,9 +66,9 @@ def coverage(
             " leave out --asimov and --throw-nuisances"
         )
     if output is not None:
-        refuse_output(output, analysis, set_, templates)
+        refuse_output(output, analysis, set_, templates, without)
     data = fake.choice(None, None, False, "stay", data_from)
-    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files, data=data)
+    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files, without, data=data)
     true, shifts = fake.truth(model, asimov, kappa, thrown=throw_nuisances)
     number = seed if seed is not None else toy if toy is not None else 1
     with crew(executor, workers, scheduler) as pool:

@@ -12,7 +12,7 @@ import spectrafit as sf
 from spectrafit.cli import fake
 from spectrafit.cli.analyses import crew, refuse_output, templates_of
 from spectrafit.cli.fake import AsimovAt, DataFrom, ThrowNuisances, ToySeed
-from spectrafit.cli.options import AnalysisFile, Cache, Executor, Saved, Scheduler, Set, SkipBad, Workers
+from spectrafit.cli.options import AnalysisFile, Cache, Executor, Saved, Scheduler, Set, SkipBad, Without, Workers
 from spectrafit.errors import ConfigError
 
 __all__ = ["inject"]
@@ -28,6 +28,7 @@ def inject(
     throw_nuisances: ThrowNuisances = False,
     data_from: DataFrom = None,
     set_: Set = None,
+    without: Without = None,
     templates: Saved = None,
     executor: Executor = "threads",
     workers: Workers = None,
@@ -52,8 +53,8 @@ def inject(
         raise ConfigError("inject: say what to write: --asimov NAME=VALUE, --toy SEED or --data-from SAMPLES.toml")
     check_name(output, data)
     for path in {output, output.with_suffix(".toml")}:
-        refuse_output(path, analysis, set_, templates)
-    loaded = sf.load(analysis, overrides=set_ or ())
+        refuse_output(path, analysis, set_, templates, without)
+    loaded = sf.load(analysis, overrides=set_ or (), without=without or ())
     found = templates_of(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
     with crew(executor, workers, scheduler) as pool:
         written = sf.inject(

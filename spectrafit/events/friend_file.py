@@ -176,7 +176,7 @@ def _left(task: FriendTask, flavours: Mapping[int, int], report: DropReport, ent
 
 def is_friend(path: Path) -> bool:
     """Return whether a file holds a friend that was written here, and nothing else."""
-    # Whatever cannot be read was not written here.
+    # A file that cannot be read was not written here.
     with suppress(Exception), uproot.open({str(path): None}) as file:
         held = [file[key] for key in file.keys(cycle=False)]
         names = [set(tree.keys()) for tree in held if isinstance(tree, uproot.TTree)]
@@ -186,7 +186,7 @@ def is_friend(path: Path) -> bool:
 
 
 def refuse_foreign(target: Path) -> None:
-    """Refuse to write over a file that holds anything but a friend that was written here, as another ntuple does.
+    """Refuse to overwrite a file that holds anything but a friend tree that was written here, as another ntuple does.
 
     Raises
     ------
@@ -197,6 +197,5 @@ def refuse_foreign(target: Path) -> None:
         raise ConfigError(f"reweight: {target}: a friend is kept in a .root file; call the file {target.stem}.root")
     if target.exists() and not is_friend(target):
         raise ConfigError(
-            f"reweight: {target}: is there already, and is no friend that reweight wrote; remove it, or name another"
-            " file"
+            f"reweight: {target}: exists already, and reweight did not write it; remove it, or name another file"
         )

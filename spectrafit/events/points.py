@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.physics.couplings import COUPLINGS, Coupling, FittedCoupling, Monomials
 from spectrafit.physics.weighing import weigh
@@ -181,7 +182,7 @@ class Points:
 
     def __call__(
         self, pdg: npt.ArrayLike, e_nu: npt.ArrayLike, t: npt.ArrayLike, *, sin2_theta_w: float
-    ) -> dict[str, npt.NDArray[np.float64]]:
+    ) -> dict[str, Floats]:
         """Return all branches of N events: see `spectrafit.physics.weighing.weigh` for the arguments.
 
         Raises
@@ -195,7 +196,7 @@ class Points:
                 rows[group] = weigh(self._fitted(group), pdg, e_nu, t, sin2_theta_w_generated=sin2_theta_w)
             except ValueError as error:
                 raise ConfigError(f"{', '.join(group)}: {error}") from error
-        found: dict[str, npt.NDArray[np.float64]] = {}
+        found: dict[str, Floats] = {}
         for name, point in zip(self.weights, self.points, strict=True):
             group = tuple(c for c, _ in point)
             kappas = np.array([COUPLINGS[c].kappa(value) for c, value in point])

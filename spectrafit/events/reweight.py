@@ -4,9 +4,9 @@ The friend has an entry for every entry of the ntuple, so that ROOT's ``AddFrien
 together:
 
 * `weight`: dsigma(value) / dsigma_SM at the entry's flavour, neutrino energy and electron energy; 1 for background;
-* `coefficient_1`, ...: its part that goes with each power of kappa, at the value `unit` of the coupling; 0 for
-  background. So weight(v) = 1 + sum_p coefficient_p (kappa(v) / kappa(unit))^p, where kappa is mu^2 up to a factor for
-  a magnetic moment: its `coefficient_1` is the mu^2 coefficient for mu = 1e-10 mu_B.
+* `coefficient_1`, ...: the part of the weight for each power of kappa, at the value `unit` of the coupling; 0 for
+  background. So weight(v) = 1 + sum_p coefficient_p (kappa(v) / kappa(unit))^p. For a magnetic moment kappa is mu^2 up
+  to a factor, and `coefficient_1` is the mu^2 coefficient for mu = 1e-10 mu_B.
 
 With several values or couplings there is a branch for each; `spectrafit.events.points.Points` says their names.
 """
@@ -20,8 +20,8 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Values
 from spectrafit.config import Column, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events.domain import classify
@@ -122,12 +122,12 @@ def reweight(
     chunk_entries : int
         Entries held at once.
     tell : callable, optional
-        Is called with a sentence about the tree: entries, mean weight, and the reference of the weights.
+        Function that is called with a sentence about the tree: entries, mean weight, and reference of the weights.
 
     Warns
     -----
     UserWarning
-        If no event has a neutrino that carries the coupling, so that every weight is 1.
+        No event has a neutrino that carries the coupling, so every weight is 1.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def reweight(
     Raises
     ------
     ConfigError, DataError
-        If the ntuple cannot be read, an entry is outside the domain, or the output cannot be written.
+        The ntuple cannot be read, an entry is outside the domain, or the output cannot be written.
     """
     points, target = Points.of(coupling, value, carriers=carriers, unit=unit), Path(destination)
     if on_bad not in ("error", "drop"):
@@ -269,13 +269,13 @@ def preset_of(path: str, tree: str) -> str:
             return found.name
     known = ", ".join(PRESETS)
     raise ConfigError(
-        f"{path}: no preset reads its trees ({', '.join(tree_names(path)) or 'none'}); name one of {known},"
-        " with columns for what is called otherwise"
+        f"{path}: no preset reads its trees ({', '.join(tree_names(path)) or 'none'}); give one of {known} as preset,"
+        " and columns for branches with other names"
     )
 
 
-def _flatten(*arrays: Any) -> tuple[list[npt.NDArray[Any]], Any]:
-    """Return broadcast arrays as one-dimensional numpy, and what puts a result back into their structure."""
+def _flatten(*arrays: Any) -> tuple[list[Values], Any]:
+    """Return broadcast arrays as one-dimensional numpy, and a function that restores their structure in a result."""
     if not any(isinstance(array, ak.Array) for array in arrays):
         whole = np.broadcast_arrays(*arrays)
         shape = whole[0].shape
@@ -287,7 +287,7 @@ def _flatten(*arrays: Any) -> tuple[list[npt.NDArray[Any]], Any]:
         counts.append(ak.num(layers[0], axis=1))
         layers = [ak.flatten(layer, axis=1) for layer in layers]
 
-    def nest(values: npt.NDArray[np.float64]) -> Any:
+    def nest(values: Floats) -> Any:
         nested: Any = ak.Array(values)
         for count in reversed(counts):
             nested = ak.unflatten(nested, count)

@@ -70,6 +70,8 @@ def assemble(
     templates = as_fitted(analysis, templates)
     expected, squares, residual = templates.counts, templates.squares, templates.residual
     if analysis.fit.terms == "norm":
+        # Each region becomes one bin. The Poisson likelihood of all bins is that of their total times that of the
+        # shape, so the total's may be fitted alone.
         starts = [s.start for s in spans]
         expected, squares, residual = (np.add.reduceat(a, starts, -1) for a in (expected, squares, residual))
         counts = None if counts is None else np.add.reduceat(counts, starts)
@@ -157,7 +159,8 @@ def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
     if not analysis.normalise:
         return templates
     scales = _scales(analysis, templates)
-    # What principal components leave of the variance grows with the expectation of the samples that it is of.
+    # Principal components leave a residual variance. It is relative to the expectation of the samples that were filled
+    # from events, so it grows with the square of that expectation.
     filled = [i for i, name in enumerate(templates.samples) if name not in templates.tabulated]
     before = templates.counts[filled, 0, 0].sum(axis=0)
     after = (templates.counts[filled, 0, 0] * scales[filled, None]).sum(axis=0)
@@ -197,19 +200,29 @@ def _scales(analysis: Analysis, templates: Templates) -> Floats:
 def _parameters(analysis: Analysis, templates: Templates, regions: list[str]) -> tuple[Parameter, ...]:
     """Return the couplings, the systematics' parameters, and the free normalisations of `terms = "shape"`.
 
-    The couplings besides the one of interest are free nuisances. Their physical bounds belong in the test statistic.
+    Every coupling besides the one of interest is a free nuisance. No coupling is bounded in the fit: a boundary would
+    change the distribution of the best fit, and Cowan et al. (EPJC 71, 1554) put it into the test statistic instead.
     """
     interest, known = analysis.interest, templates.monomials.parameters
     found = {interest: Parameter(name=interest, kind="interest", constraint="free")}
     found |= {name: Parameter(name=name, constraint="free") for name in known if name != interest}
+    # A `norm` is a factor and needs no template. All other systematics are seen through their variations.
     for effect in analysis.systematics:
         if not isinstance(effect, config.Norm):
             continue
         free = Parameter(name=effect.name, initial=1.0, constraint="free", group=effect.group)
-        found[effect.name] = free if effect.free else Parameter(name=effect.name, group=effect.group)
+        tied = Parameter(name=effect.name, group=effect.group, width=effect.prior_width)
+        found[effect.name] = free if effect.free else tied
     for variation in templates.variations[1:]:
         if variation.parameter not in found:
-            found[variation.parameter] = Parameter(name=variation.parameter, group=variation.group)
+            found[variation.parameter] = Parameter(
+                name=variation.parameter, group=variation.group, width=variation.width
+            )
+        elif found[variation.parameter].width != variation.width:
+            raise ConfigError(
+                f"{analysis.path}: $.systematics: {variation.parameter!r} is one parameter of two systematics whose"
+                f" prior_width is {found[variation.parameter].width:g} and {variation.width:g}; give both the same"
+            )
     if analysis.fit.terms == "shape":
         for region in regions:
             name = f"norm[{region}]"
@@ -221,6 +234,10 @@ def _components(
     analysis: Analysis, templates: Templates, counts: Floats, squares: Floats, spans: tuple[Span, ...]
 ) -> tuple[list[Component], list[Variance], Floats]:
     """Return the components, their variances, and the variance that follows the couplings but no nuisance.
+
+    A nuisance that raises a yield by a factor f weighs its events by f, so the simulation's variance grows by f^2. A
+    `Variance` therefore follows the yields of two components. Where a yield is near zero the ratio of yields means
+    nothing; there the variance follows the couplings alone.
 
     `counts` are (S, V, M, B) and `squares` (S, Q, B), in the bins of `spans`.
     """
@@ -254,9 +271,10 @@ def _components(
 
 
 def _partners(monomials: Monomials, m: int) -> tuple[int, int] | None:
-    """Return two other monomials whose product is the square of m, if it is interference, whose templates may cancel.
+    """Return two other monomials whose product is the square of m; None if there are none.
 
-    The interference of a coupling with the Standard Model, kappa, squares to the same as 1 times kappa^2.
+    Such an m is an interference term, whose template may be positive here and negative there. An example is kappa, the
+    interference of a coupling with the Standard Model: its square is also 1 times kappa^2.
     """
     square = monomials.places[m][m]
     found = ((a, b) for a in range(len(monomials)) for b in range(a) if monomials.places[a][b] == square)
@@ -264,7 +282,11 @@ def _partners(monomials: Monomials, m: int) -> tuple[int, int] | None:
 
 
 def _pair(monomials: Monomials, q: int, places: dict[int, int]) -> tuple[int, int] | None:
-    """Return monomials whose yields a variance of product q follows: without interference if possible, balanced."""
+    """Return the two monomials whose yields the variance of product q follows; None if no component has them.
+
+    Yields of interference may vanish, so pairs without interference come first. Among these the two closest powers are
+    taken.
+    """
     pairs = [(a, b) for a in places for b in places if a <= b and monomials.places[a][b] == q]
 
     def cost(pair: tuple[int, int]) -> tuple[int, int]:
@@ -277,14 +299,14 @@ def _pair(monomials: Monomials, q: int, places: dict[int, int]) -> tuple[int, in
 def _follows(monomials: Monomials, pair: tuple[int, int], nominal: dict[int, Floats]) -> Flags:
     """Return in which bins the yields are far enough from zero for a variance to be scaled with them.
 
-    An interference template changes sign; where it nearly cancels, its relative change says nothing about variances.
+    An interference template changes sign. Where it nearly cancels, its relative change says nothing about variances.
     """
     follows: Flags = (nominal[pair[0]] != 0) & (nominal[pair[1]] != 0)
     for m in set(pair):
         partners = _partners(monomials, m)
         if partners is not None and all(other in nominal for other in partners):
-            a, b = (nominal[other] for other in partners)
-            follows &= np.abs(nominal[m]) > 0.1 * np.sqrt(np.abs(a * b))
+            first, second = (nominal[other] for other in partners)
+            follows &= np.abs(nominal[m]) > 0.1 * np.sqrt(np.abs(first * second))
     return follows
 
 
@@ -355,6 +377,7 @@ def _ruled(analysis: Analysis, model: Model) -> Model:
         used = model.used.copy()
         used[empty] = False
         return dataclasses.replace(model, used=used, zero_bins=names)
+    # "floor": a background without uncertainty lifts empty bins. The model's own floor is then made anew.
     raised = []
     for span in model.regions:
         short = np.maximum(analysis.fit.floor - mean[span.start : span.stop], 0.0)

@@ -71,11 +71,11 @@ class Model:
     statistic : str
         "poisson", "dembinski-abdelmotteleb", "gaussian" or "neyman-pearson".
     terms : str
-        What was fitted, for the labels: `assemble` has made the totals or the free normalisations already.
+        "shape+norm", "shape" or "norm", for labels only: `assemble` has already made totals or free normalisations.
     variances : tuple of Variance
         MC statistics; empty for none.
     residual : (Q, B) array
-        Further variance per bin: what principal components left over. Row q is multiplied by the q-th monomial.
+        Further variance per bin, left over by principal components. Row q is multiplied by the q-th monomial.
     residual_monomials : (Q,) tuple of monomials
         Powers of the couplings, e.g. ((), (("kappa", 1),), (("kappa", 2),)).
     gammas : BinGammas or None
@@ -86,8 +86,8 @@ class Model:
     used : (B,) bool array
         Bins in the likelihood; the others were dropped by the `zero_bins` rule.
     floor : (B,) array
-        Least prediction; below it 2NLL goes on as a steep parabola, so that no fit ends there unnoticed. By default
-        a thousandth of the bin's Standard Model templates, 1e-6 events where they are empty.
+        Smallest normal prediction. Below it 2NLL continues as a steep parabola, so that no fit ends there unnoticed. By
+        default a thousandth of the bin's Standard Model templates, 1e-6 events where they are empty.
     zero_bins : tuple of str
         The bins the rule was applied to, named.
     titles : mapping
@@ -148,7 +148,7 @@ class Model:
         return result
 
     def _check_names(self) -> None:
-        """Refuse parameters named twice and effects of parameters that are not there."""
+        """Refuse parameters that are declared twice, and effects of parameters that are not declared."""
         names = self.names
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
@@ -209,13 +209,13 @@ class Model:
     def with_interest(self, name: str) -> Model:
         """Return the same model with another parameter of interest; the former one becomes a nuisance.
 
-        The new one is free of its limits: the smallest physical value of a coupling belongs to the test statistic. A
-        former coupling is profiled without its boundary; give it limits with `dataclasses.replace` if it needs them.
+        The new parameter of interest loses its limits: the smallest physical value of a coupling belongs to the test
+        statistic. The former one is profiled without a boundary; set limits with `dataclasses.replace` if needed.
 
         Raises
         ------
         ConfigError
-            No parameter of that name, or a parameter with a constraint.
+            There is no parameter of that name, or it has a constraint.
         """
         chosen = self.parameters[self.index(name)]
         if chosen.constraint != "free":

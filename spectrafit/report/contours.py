@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
+from spectrafit.arraytypes import Floats
 from spectrafit.physics.couplings import COUPLINGS
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LEVELS", "draw_contour", "rise", "summary"]
 
-Floats = NDArray[np.float64]
 
 LEVELS = (0.6827, 0.90, 0.95)
 """Joint confidence levels of the drawn regions."""

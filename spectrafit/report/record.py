@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["record"]
 
-# What the numbers can depend on.
+# Packages on whose versions the numbers can depend.
 _PACKAGES = (
     "spectrafit-numm",
     "numpy",
@@ -54,9 +54,9 @@ def record(
     impacts: Sequence[Impact],
     constraints: Constraints | None = None,
 ) -> dict[str, Any]:
-    """Return what `result.json` holds, as plain values: limit, best fit, nuisances, yields, fit status, provenance.
+    """Return the content of `result.json` as plain values: limit, best fit, nuisances, yields, status, provenance.
 
-    Numbers that are not finite become None, and so are the constraints without noise of templates without cells.
+    Numbers that are not finite become None. Templates without cells have no constraints without noise: they are None.
     """
     coupling = COUPLINGS[model.coupling]
     couplings = coupling_rows(analysis, model, best, impacts, limit)

@@ -74,7 +74,7 @@ class Table:
         for index, name in enumerate(self.columns):
             number = name.startswith(">")
             justify: Literal["left", "right"] = "right" if number else "left"
-            # Names and numbers stay whole; what gives way on a narrow terminal is prose.
+            # On a narrow terminal prose is wrapped; names and numbers stay whole.
             whole = number or (index == 0 and len(self.columns) > 2)
             table.add_column(Text(name.removeprefix(">")), justify=justify, no_wrap=whole, overflow="fold")
         for index, row in enumerate(self.rows):
@@ -93,7 +93,7 @@ def quantity(value: float, error: float | None = None) -> str:
 
 
 def kappa_unit(coupling: str) -> str:
-    """Return what kappa is counted in, as `(1e-9 mu_B)²`; nothing for a workspace, which has no coupling."""
+    """Return the unit of kappa, such as `(1e-9 mu_B)²`; empty for a workspace, which has no coupling."""
     if not coupling:
         return ""
     found = COUPLINGS[coupling]
@@ -182,7 +182,7 @@ def limits_table(limits: Sequence[Limit]) -> Table:
 
 
 def nuisance_rows(model: Model, best: FitResult, impacts: Sequence[Impact]) -> list[dict[str, Any]]:
-    """Return, per nuisance parameter, what `result.json` keeps: prior, fit, pull, constraint and impact on kappa.
+    """Return the values that `result.json` keeps of each nuisance: prior, fit, pull, constraint, impact on kappa.
 
     Couplings are no nuisances, whether they are of interest or profiled.
     """
@@ -239,7 +239,7 @@ def nuisance_table(model: Model, best: FitResult, impacts: Sequence[Impact]) -> 
 def constraints_table(found: Constraints) -> Table:
     """Return how far each nuisance is constrained, as fitted and without the noise of the simulation."""
     return Table(
-        title="Expected constraints, and what of them is noise of the simulation",
+        title="Expected constraints, and the share that is noise of the simulation",
         columns=("parameter", ">post / prior", ">without noise", ">noise", "mostly of"),
         rows=tuple(
             (
@@ -255,7 +255,7 @@ def constraints_table(found: Constraints) -> Table:
 
 
 def budget_table(best: FitResult, impacts: Sequence[Impact]) -> Table:
-    """Return what the error of kappa is made of: groups of nuisances, statistics of simulation and data."""
+    """Return the parts of the error of kappa: groups of nuisances, statistics of simulation and data."""
     groups = [(i.name, f"{i.size:.3g}", f"{100 * i.size / best.kappa_error:.0f} %") for i in impacts if i.group]
     total = ("all", f"{best.kappa_error:.3g}", "100 %")
     return Table(
@@ -347,7 +347,7 @@ def inventory_table(analysis: Analysis, *, skip_bad_files: bool = False) -> Tabl
     Raises
     ------
     ConfigError, DataError
-        What a build would stumble over; with `skip_bad_files` simulation that cannot be read is left out.
+        A build would fail. With `skip_bad_files` simulation that cannot be read is left out instead.
     """
     from spectrafit.templates.plan import survey
 

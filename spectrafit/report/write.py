@@ -1,4 +1,4 @@
-"""Writing the result of a finished analysis: a folder with result.json, templates.root, figures and one page."""
+"""Writes the result of a finished analysis: a folder with result.json, templates.root, figures and one page."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ __all__ = ["write"]
 # On the page a figure is shown at about half its size, so that this prints at 350 dots per inch.
 DPI = 200
 
-# What a result consists of; the record last.
+# The parts of a result; the record last.
 _PARTS = ("figures", "templates.root", "index.html", "result.json")
 
 
@@ -70,8 +70,8 @@ def write(
 
     Parameters
     ----------
-    directory : folder to write to, made if missing. What an earlier run wrote there is replaced, once all of the new
-        is there; other files are left alone.
+    directory : folder to write to, made if missing. The result of an earlier run is replaced when the new result is
+        complete; other files are not changed.
     analysis, templates, best, limit : the analysis and its results.
     model : the model that was fitted; assembled here if not given, which needs its data to be those of `analysis`.
     profile : the profile in kappa; made here if not given.
@@ -85,8 +85,7 @@ def write(
     Raises
     ------
     ConfigError
-        The fit is not of this analysis and templates, or of other data; or an input of the analysis would be
-        overwritten.
+        The fit belongs to another analysis, other templates or other data, or an input would be overwritten.
     DataError
         The folder cannot be written; an earlier result in it is still whole.
     """
@@ -119,7 +118,7 @@ def _fitted(analysis: Analysis, templates: Templates, best: FitResult) -> Model:
     ):
         raise ConfigError(
             f"{analysis.path}: the fit to report is not of this analysis with these templates and data; "
-            "give the fitted one, report(..., model=model)"
+            "give the fitted model, report(..., model=model)"
         )
     return model
 

@@ -150,7 +150,7 @@ def test_folders_keep_their_shape(folder: Path) -> None:
         ("", "numu_0.root: is read here, and would be overwritten"),
         ("one.root", "3 files, and one friend, .*one.root; name a folder"),
         ("friends.txt", "name a folder for friends, or NAME.root"),
-        ("taken", "taken/numu_2.root: is there already, and is no friend"),
+        ("taken", "taken/numu_2.root: exists already, and reweight did not write it"),
     ],
 )
 def test_outputs_replace_nothing(folder: Path, destination: str, message: str) -> None:

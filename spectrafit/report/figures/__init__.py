@@ -96,7 +96,7 @@ def draw(
     )
     scanned = likelihood.scan(limit, coupling, name=name, **about)
     if scanned is not None:
-        yield Drawing(name="limit", caption=f"What the {limit.method} limit was read from.", figure=scanned)
+        yield Drawing(name="limit", caption=f"The curve behind the {limit.method} limit.", figure=scanned)
     pulls = likelihood.nuisances(model, best, impacts, coupling, name=name, **about)
     if pulls is not None:
         yield Drawing(

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
@@ -16,13 +15,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from spectrafit.arraytypes import Floats
 from spectrafit.report.expectation import Expectation
 from spectrafit.report.figures.style import COLOURS, SIGNAL, components, frame, mathtext, tag
 from spectrafit.templates.regions import RegionBins
 
 __all__ = ["plane", "spectrum"]
 
-Floats = npt.NDArray[np.float64]
 _PALE, _BEFORE, _AFTER, _HATCH = "#F6CFB6", "#E4E4E4", "#B9B9B9", COLOURS["ink"]
 _UNIT = re.compile(r"\s*[\[(](?P<unit>[^\])]+)[\])]\s*$")
 
@@ -205,7 +204,7 @@ def _logarithmic(edges: Floats) -> bool:
 
 
 def _widths(edges: Floats, unit: str) -> tuple[Floats, str]:
-    """Return what to divide events by, per bin, and its name: nothing where all bins are as wide as the first."""
+    """Return the divisor of each bin's events and its name; a divisor of 1 if all bins are equally wide."""
     widths = np.diff(edges)
     if np.allclose(widths, widths[0]):
         return np.ones_like(widths), f"{widths[0]:.3g} {mathtext(unit)}".strip()
