@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spectrafit.events.inspect import inspect
     from spectrafit.events.reweight import reweight
     from spectrafit.inference.assemble import assemble
+    from spectrafit.inference.fake import Asimov, Simulated, Toy
     from spectrafit.inference.fitting.constraints import constraints
     from spectrafit.inference.fitting.contours import contour
     from spectrafit.inference.fitting.fit import fit, profile
@@ -43,8 +44,10 @@ if TYPE_CHECKING:
     from spectrafit.inference.studies.binnings import compare_binnings, optimise
     from spectrafit.inference.studies.coverage import coverage
     from spectrafit.inference.studies.optimise import Rules
+    from spectrafit.inference.studies.scans import scan
     from spectrafit.inference.studies.sensitivity import sensitivity
     from spectrafit.interop.export import write_workspace as export
+    from spectrafit.interop.injection import inject
     from spectrafit.report.tables import inventory_table as check
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
@@ -62,13 +65,16 @@ discard_stale(str(Path(__file__).parent))
 
 _HOME = {
     "Analysis": "config",
+    "Asimov": "inference.fake",
     "FitResult": "inference.results",
     "Limit": "inference.results",
     "Model": "inference.model",
     "Profile": "inference.results",
     "Rules": "inference.studies.optimise",
     "SampleSet": "config",
+    "Simulated": "inference.fake",
     "Templates": "templates.templates",
+    "Toy": "inference.fake",
     "assemble": "inference.assemble",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
@@ -82,6 +88,7 @@ _HOME = {
     "generate": "events.generate",
     "impacts": "inference.fitting.impacts",
     "information": "inference.likelihood",
+    "inject": "interop.injection",
     "inspect": "events.inspect",
     "limit": "inference.intervals.limits:upper_limit",
     "load": "config",
@@ -90,12 +97,14 @@ _HOME = {
     "profile": "inference.fitting.fit",
     "report": "report.write:write",
     "reweight": "events.reweight",
+    "scan": "inference.studies.scans",
     "sensitivity": "inference.studies.sensitivity",
     "upper_limit": "inference.intervals.limits",
 }
 
 __all__ = [
     "Analysis",
+    "Asimov",
     "ConfigError",
     "DataError",
     "FitResult",
@@ -104,8 +113,10 @@ __all__ = [
     "Profile",
     "Rules",
     "SampleSet",
+    "Simulated",
     "SpectrafitError",
     "Templates",
+    "Toy",
     "assemble",
     "build",
     "check",
@@ -119,6 +130,7 @@ __all__ = [
     "generate",
     "impacts",
     "information",
+    "inject",
     "inspect",
     "limit",
     "load",
@@ -127,6 +139,7 @@ __all__ = [
     "profile",
     "report",
     "reweight",
+    "scan",
     "sensitivity",
     "upper_limit",
 ]

@@ -14,9 +14,9 @@ from typing import Any
 import boost_histogram as bh
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import uproot
 
+from spectrafit.arraytypes import Floats
 from spectrafit.bench import ntuples
 from spectrafit.bench.timing import Row, Timed, agree, child, chosen, elsewhere, in_turns, times
 from spectrafit.config import Analysis, Norm, Sample, Shift
@@ -31,7 +31,6 @@ from spectrafit.templates.templates import vary
 
 __all__ = ["PEERS", "binning"]
 
-Floats = npt.NDArray[np.float64]
 
 PEERS = ("boost-histogram", "pyhf")
 # One sigma of the energy scale.

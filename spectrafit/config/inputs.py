@@ -51,7 +51,7 @@ def _files(name: str, folder: Path) -> Iterator[Path]:
     if _URL.match(name):
         return
     split = _TREE.match(name)
-    # What cannot be looked for is refused where it is opened.
+    # A name that cannot be searched for is refused where the file is opened.
     with suppress(OSError, ValueError, RuntimeError, re.error):
         path = folder / Path(split["file"] if split else name).expanduser()
         if path.exists() or not glob.has_magic(str(path)):

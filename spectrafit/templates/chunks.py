@@ -22,17 +22,17 @@ from spectrafit.templates.plan import Plan
 __all__ = ["BLOCK", "ChunkSums", "FillTask", "run"]
 
 BLOCK = 65_536
-"""Events worked on at a time: what the kernels hand on stays in the second-level cache, and threads seldom wait for the
-interpreter between one kernel and the next."""
+"""Events worked on at a time. The arrays between two kernels then stay in the second-level cache, and threads seldom
+wait for the interpreter between one kernel and the next."""
 
-# To free one large array teaches glibc's allocator to keep what a block leaves for the next one. Else the pages go back
+# After one large array is freed, glibc's allocator keeps freed memory for the next block. Otherwise the pages go back
 # to the system, which clears them again for every block: up to a fifth of the time of a build from the cache.
 np.empty(31 << 20, np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FillTask:
-    """A chunk and all a worker needs to know of it; picklable.
+    """A chunk and everything that a worker needs to fill it; picklable.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ def run(task: FillTask) -> ChunkSums:
     Raises
     ------
     ConfigError, DataError
-        Whatever goes wrong, with file and entries.
+        The message of every error names the file and entries.
     """
     try:
         return _run(task)
@@ -176,7 +176,7 @@ def _added(task: FillTask, columns: Mapping[str, Any], report: DropReport, read:
 def _refuse_nonfinite(
     task: FillTask, events: fill.EventSums, effects: Mapping[str, Gathered], columns: Mapping[str, Any]
 ) -> None:
-    """Refuse NaN and infinite weights, which would make a bin of every template NaN; they show in the sums."""
+    """Refuse NaN and infinite weights, which the sums show and which would make a bin of every template NaN."""
     sample = task.plan.sample
     if not np.all(np.isfinite(events.table)):
         raise DataError(f"{task}: weights of {sample.name!r} add up to NaN or infinity; correct columns.weight")

@@ -9,9 +9,8 @@ from typing import Any
 
 import boost_histogram as bh
 import numpy as np
-from numpy.typing import NDArray
 
-from spectrafit.arraytypes import Floats, Integers
+from spectrafit.arraytypes import Floats, Integers, Values
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.templates.regions import CellLayout, RegionBins
 
@@ -122,12 +121,12 @@ class Merge:
         """Whether any cell is merged."""
         return not np.array_equal(self.target, np.arange(self.size + 1))
 
-    def sums(self, array: NDArray[Any]) -> NDArray[Any]:
+    def sums(self, array: Values) -> Values:
         """Return an array, (..., F), added up over the cells that become one."""
         if not self.changes:
             return array
         order, starts = self._order
-        result: NDArray[Any] = np.add.reduceat(array[..., order], starts, axis=-1)
+        result: Values = np.add.reduceat(array[..., order], starts, axis=-1)
         return result
 
 
@@ -137,7 +136,7 @@ def _places(fine: Floats, coarse: Floats, where: str) -> Integers:
     for edge in coarse:
         if np.abs(fine - edge).min() > tolerance:
             listed = ", ".join(f"{value:.10g}" for value in fine)
-            raise ConfigError(f"{where}: {edge:.10g} is no edge of the bins that are there; choose among {listed}")
+            raise ConfigError(f"{where}: {edge:.10g} is no edge of the present bins; choose among {listed}")
     below = np.concatenate([[-np.inf], fine])
     places: Integers = np.searchsorted(coarse - tolerance, below, side="right").astype(np.int64)
     return places
@@ -187,10 +186,10 @@ def _by_axis(region: RegionBins, asked: Any) -> list[Sequence[float] | None]:
 def _axis(axis: bh.axis.Axis, asked: Sequence[float], where: str) -> bh.axis.Axis:
     edges, wanted = np.asarray(axis.edges), np.asarray(asked, np.float64)
     if wanted.ndim != 1 or wanted.size < 2 or np.any(np.diff(wanted) <= 0):
-        raise ConfigError(f"{where}: new edges must be two or more that increase, found {list(asked)}")
+        raise ConfigError(f"{where}: needs two or more increasing edges, found {list(asked)}")
     if wanted.size == edges.size and np.allclose(wanted, edges, rtol=0, atol=_SAME * (edges[-1] - edges[0])):
         return axis
-    # The edges that are there, not the digits of the request: events were sorted by them.
+    # The present edges are taken, not the digits of the request: events were sorted by the present edges.
     near = edges[np.abs(edges[:, None] - wanted).argmin(axis=0)]
     same = np.abs(near - wanted) <= _SAME * (edges[-1] - edges[0])
     return bh.axis.Variable(np.where(same, near, wanted))

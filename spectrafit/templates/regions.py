@@ -1,4 +1,4 @@
-"""Regions: their axes, where their bins lie among all, and the number of the cell each event falls in."""
+"""Regions: their axes, the place of their bins among all bins, and the number of the cell each event falls into."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Partition:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RegionBins:
-    """One region: an N-dimensional grid of bins, and where it lies among the flattened bins of all regions.
+    """One region: a grid of bins with any number of axes, and its place among the flattened bins of all regions.
 
     Attributes
     ----------
@@ -183,7 +183,7 @@ def axis(options: config.Axis) -> bh.axis.Axis:
         return bh.axis.Variable(options.edges)
     low, high = options.range
     if options.log:
-        # The ends are put in by hand: geomspace may round them.
+        # The ends are set exactly: geomspace may round them.
         return bh.axis.Variable([low, *np.geomspace(low, high, options.bins + 1)[1:-1], high])
     regular = bh.axis.Regular(options.bins, low, high)
     numbered: Any = regular.index

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.config import Analysis
 from spectrafit.errors import ConfigError
 from spectrafit.inference.studies.grid import Grid, GridRegion, equal_statistics, equal_width
@@ -29,7 +29,6 @@ from spectrafit.templates.regions import lay_out
 
 __all__ = ["BestBinning", "Binnings", "compare_binnings", "optimise"]
 
-Floats = npt.NDArray[np.float64]
 
 OWN, WIDTH, STATISTICS, OPTIMUM, BOUND = "as it is", "equal width", "equal statistics", "optimum", "best partition"
 
@@ -69,7 +68,7 @@ class BestBinning:
             for region, axes in zip(self.regions, self.found.edges, strict=True)
         }
 
-    def partition_of(self, region: str) -> npt.NDArray[np.int64]:
+    def partition_of(self, region: str) -> Integers:
         """Return the partition of one region's cells: numbers from 1 in the shape of its grid, 0 for none.
 
         Raises
@@ -85,7 +84,7 @@ class BestBinning:
         shape = self.regions[at].shape
         mine = self.partition.labels[start : start + int(np.prod(shape))]
         used = np.unique(mine[mine >= 0])
-        found: npt.NDArray[np.int64] = np.where(mine >= 0, np.searchsorted(used, mine) + 1, 0).reshape(shape)
+        found: Integers = np.where(mine >= 0, np.searchsorted(used, mine) + 1, 0).reshape(shape)
         return found
 
     def toml(self) -> str:

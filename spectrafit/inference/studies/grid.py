@@ -1,4 +1,4 @@
-"""A fine grid over one or several regions, of which coarser binnings are made by merging its bins.
+"""A fine grid over one or several regions. Merging its bins makes coarser binnings.
 
 A binning is written as edges: per region and axis an increasing array whose values are edges of the grid. Cells outside
 the first and the last edge are in no bin. Cells are numbered in C order, region after region.
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.bins import Bins
 
@@ -25,8 +26,6 @@ __all__ = [
     "same_cells",
 ]
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 # Per region and axis the edges of a binning.
 Edges = tuple[tuple[Floats, ...], ...]
 
@@ -171,7 +170,7 @@ def same_cells(first: Grid, second: Grid) -> None:
     Raises
     ------
     ConfigError
-        Naming what differs.
+        The message names the difference.
     """
     if [r.name for r in first.regions] != [r.name for r in second.regions]:
         raise ConfigError("grids: different regions; a training and a judging grid need the same cells")
@@ -186,7 +185,7 @@ def on_grid(grid: Grid, edges: Sequence[Sequence[npt.ArrayLike]]) -> Edges:
     Raises
     ------
     ConfigError
-        Two edges that would become one; other regions or axes than the grid's.
+        Two edges would become one, or regions or axes are not the grid's.
     """
     moved = []
     for region, axes in zip(grid.regions, edges, strict=True):

@@ -1,4 +1,4 @@
-"""What a binning is worth: the expected error of kappa on given simulated events, and how well these fill its bins."""
+"""Judges a binning: the expected error of kappa on given simulated events, and how well the events fill the bins."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.inference.fitting.bins import Bins
 from spectrafit.inference.fitting.information import information
 
 __all__ = ["Judgement", "information_by_bin", "judge"]
 
-Floats = npt.NDArray[np.float64]
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """What a binning is worth on one set of simulated events.
+    """How good a binning is on one set of simulated events.
 
     Attributes
     ----------
     bins : int
         Bins of all regions.
     naive, corrected, guarded : float
-        Expected profiled error of kappa: as a fit of these events has it; with the noise of the derivatives subtracted;
-        with the noise of the expectation kept from profit as well.
+        Expected profiled error of kappa: as a fit of these events finds it; with the noise of the derivatives
+        subtracted; and with bins that are empty by chance guarded as well.
     uncertainty : float
         Standard error of `guarded` that comes from the simulation.
     entries, background_entries : float
@@ -50,7 +48,7 @@ class Judgement:
 
 
 def judge(bins: Bins, parameter: str = "kappa") -> Judgement:
-    """Return what `bins` are worth on the events they were filled with."""
+    """Return how good `bins` are on the events they were filled with."""
     plain, guarded = information(bins), information(bins, guarded=True)
     expected, variance = bins.expected.sum(axis=0), bins.variance.sum(axis=0)
     relative = np.divide(np.sqrt(variance), expected, out=np.full(bins.size, np.inf), where=expected > 0)

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Integers
 from spectrafit.config import Analysis, Prune, Shift
 from spectrafit.errors import ConfigError
 from spectrafit.inference.assemble import assemble
@@ -32,8 +32,6 @@ from spectrafit.templates.regions import CellLayout
 from spectrafit.templates.templates import Templates, vary
 
 __all__ = ["Rated", "Rater", "grid_of"]
-
-Integers = npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

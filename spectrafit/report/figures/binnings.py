@@ -6,20 +6,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, LogNorm, Normalize, SymLogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.report.figures.style import COLOURS, frame, latex, mathtext, tag
 
 if TYPE_CHECKING:
     from spectrafit.inference.studies.rating import Rated
 
 __all__ = ["comparison", "line_of_cells", "map_of_cells", "partition", "spread"]
-
-Floats = npt.NDArray[np.float64]
 
 
 def comparison(rows: Sequence[Rated], *, symbol: str = "", left: str = "", right: str = "") -> Figure:
@@ -200,7 +198,7 @@ def line_of_cells(
 
 
 def partition(
-    numbers: npt.NDArray[np.int64],
+    numbers: Integers,
     edges: tuple[Floats, Floats],
     labels: tuple[str, str],
     *,

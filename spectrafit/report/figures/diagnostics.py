@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from spectrafit.arraytypes import Floats
 from spectrafit.report.figures.binnings import spread
 from spectrafit.report.figures.style import COLOURS, frame, mathtext, tag
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["along_truth", "migration"]
 
-Floats = npt.NDArray[np.float64]
 _UNIT = re.compile(r"\[[^\]]+\]\s*$")
 
 

@@ -123,7 +123,7 @@ def test_shapes_are_checked():
         Grid(regions=(GridRegion(name="r", observables=("x",), edges=(X,)),), bins=grid.bins)
     with pytest.raises(ValueError, match="increasing numbers"):
         GridRegion(name="r", observables=("x",), edges=([1.0, 1.0],))
-    with pytest.raises(ValueError, match="belongs in the noise of Bins"):
+    with pytest.raises(ValueError, match="belongs in Bins"):
         Shared(parameters=[[1, 1]], samples=[0], bins=[[2, 2]], values=[1.0])
     with pytest.raises(ValueError, match="expected has shape"):
         Bins(**{n: getattr(grid.bins, n) for n in grid.bins.__dataclass_fields__} | {"expected": np.zeros((1, 3))})
