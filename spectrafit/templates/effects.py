@@ -22,6 +22,7 @@ from spectrafit.templates import fill
 from spectrafit.templates.cells import Cells, EffectCells, Fractions
 from spectrafit.templates.migration import Moves, MoveTable
 from spectrafit.templates.observables import Quantities
+from spectrafit.templates.sources import Loadings
 
 __all__ = ["Block", "Effect", "Gathered", "Shifts", "pair_of", "refuse_large", "stack", "stacked", "values_of"]
 
@@ -207,6 +208,10 @@ class Effect:
     def deviations(self, cells: Cells) -> Floats:
         """Return rows (R, S, M, B) whose outer products sum to the covariance; empty for a systematic of shifts."""
         return np.zeros((0, *cells.nominal.shape))
+
+    def loadings(self, cells: Cells) -> Loadings | None:
+        """Return which knobs or flux bins its rows are made of; None if it has no such thing."""
+        return None
 
     def acts_on(self, samples: tuple[str, ...]) -> tuple[str, ...]:
         """Return the samples among `samples` that the systematic changes."""
