@@ -8,6 +8,7 @@ import pytest
 
 import spectrafit as sf
 from spectrafit import cli
+from spectrafit.cli.tuning import tune
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.interop.pyhf import fit_workspace
 from tests.events.ntuples import native
@@ -137,3 +138,9 @@ def test_physics_alone_is_two_commands(tmp_path: Path) -> None:
     refused = run("xsec", "--flavour", "nummu")
     assert refused.returncode == 2
     assert "did you mean 'numu'" in refused.stderr
+
+
+def test_the_page_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "spectrafit.report.tuning.serve", None)
+    with pytest.raises(sf.ConfigError, match=r"pip install 'spectrafit-numm\[tune\]'"):
+        tune(tmp_path / "fit.toml")
