@@ -19,7 +19,7 @@ from typing import Any
 from spectrafit.bench.roofit import fit as roofit_fit
 from spectrafit.bench.workspaces import load
 
-__all__ = ["FITTERS", "Answer", "cold_ours", "cold_pyhf", "installed", "limit_of_workspace", "nextstat_toys"]
+__all__ = ["FITTERS", "Answer", "cold_ours", "cold_pyhf", "installed", "nextstat_toys"]
 
 Answer = tuple[float, float]
 
@@ -95,32 +95,6 @@ FITTERS: dict[str, tuple[str, tuple[str, ...], Callable[[str], Answer]]] = {
 def installed(peer: str) -> bool:
     """Tell whether a peer can be run here."""
     return all(find_spec(package) is not None for package in FITTERS[peer][1])
-
-
-def limit_of_workspace(path: str, level: float, near: float) -> tuple[float, list[float]]:
-    """Return the seconds that pyhf takes for the CLs limit with its bands, and the five expected limits on its mu.
-
-    Parameters
-    ----------
-    path : str
-        The workspace.
-    level : float
-        0.90 for 90 %.
-    near : float
-        About where the limit is: pyhf looks between 0 and ten times that.
-    """
-    backend = "jax" if installed("pyhf-jax") else "numpy"
-    _, model, data = _pyhf_model(path, backend)
-    scan = _package("pyhf.infer.intervals.upper_limits").toms748_scan
-    # Its CLs statistic is for a signal that cannot be negative, and says so by the bounds of mu.
-    bounds = list(model.config.suggested_bounds())
-    bounds[model.config.poi_index] = (0.0, 20.0 * near)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        begun = time.perf_counter()
-        _, expected = scan(data, model, 0.0, 10.0 * near, level=1.0 - level, rtol=1e-3, par_bounds=bounds)
-        seconds = time.perf_counter() - begun
-    return seconds, [float(limit) for limit in expected]
 
 
 def cold_ours(path: str) -> tuple[float, float, str]:

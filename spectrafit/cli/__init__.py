@@ -26,6 +26,7 @@ from spectrafit.cli import (
     coverages,
     injection,
     ntuples,
+    reweighting,
     scans,
     theory,
     tuning,
@@ -77,7 +78,7 @@ for _command in (
     coverages.coverage,
     analyses.export,
     injection.inject,
-    ntuples.reweight,
+    reweighting.reweight,
     theory.xsec,
     theory.moment,
 ):

@@ -47,15 +47,20 @@ def inference(
 
 @app.command()
 def sensitivity(
-    analysis: Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="its ntuples are there; has a norm")],
     json: Json = False,
     quick: Quick = False,
     peer: Peer = None,
+    analysis: Annotated[
+        Path | None, typer.Option(metavar="ANALYSIS.toml", help="time a scan of 12 x 9 limits of it too")
+    ] = None,
 ) -> None:
-    """Scan 12 x 9 expected limits beside a refill and pyhf's limit, stated per point."""
+    """Try binnings, and scan 12 x 9 expected limits, beside boost-histogram and pyhf."""
     from spectrafit import bench
 
-    _print(bench.sensitivity(analysis, quick=quick, peers=peer), "bench sensitivity", json)
+    rows = bench.binning(quick=quick, peers=peer)
+    if analysis is not None:
+        rows += bench.sensitivity(analysis, quick=quick, peers=peer)
+    _print(rows, "bench sensitivity", json)
 
 
 def _print(rows: list[Row], title: str, json: bool) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 import spectrafit as sf
+from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, crew, limit_options, refuse_output
+from spectrafit.cli.fake import AsimovAt, Auxiliary, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
     AnalysisFile,
     Cache,
@@ -53,6 +55,10 @@ def scan(
     simulation: Annotated[
         Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with `exposure`")
     ] = "fixed",
+    asimov: AsimovAt = None,
+    toy: ToySeed = None,
+    throw_nuisances: ThrowNuisances = False,
+    auxiliary: Auxiliary = "stay",
     output: Output = None,
     set_: Set = None,
     without: Without = None,
@@ -64,7 +70,10 @@ def scan(
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
 ) -> None:
-    """Print the expected limit, with its bands, over values of one or two keys and for several analyses."""
+    """Print the expected limit, with its bands, over values of one or two keys and for several analyses.
+
+    With --asimov or --toy: the limit from fake data, made anew from the expectation at each point.
+    """
     _scan(
         analysis,
         output,
@@ -77,6 +86,7 @@ def scan(
         simulation=simulation,
         method=method,
         level=level,
+        data=fake.choice(asimov, toy, throw_nuisances, auxiliary, None),
         executor=executor,
         workers=workers,
         scheduler=scheduler,

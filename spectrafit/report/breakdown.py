@@ -62,6 +62,7 @@ def draw_breakdown(path: str | os.PathLike[str], found: Breakdown, *, title: str
     values = np.array([limit.expected.median if limit.expected else limit.value for limit in limits])
     with look():
         scale, label = limit_unit(values, found.coupling, first.unit)
+        label = f"expected {label}"
         whole, statistics, rows = values[0] / scale, values[1] / scale, values[2:].reshape(-1, 2) / scale
         figure = Figure(figsize=(6.2, 1.35 + height))
         axes = frame(figure, 1.75, 0.6, 4.25, height)

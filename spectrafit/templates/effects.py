@@ -103,15 +103,25 @@ class Gathered:
     noise : (F, R, 1) array
     half : (F, 1, 1) or (F, 0, 1) array
     moves : list of MoveTable, then of Moves
+    table : array or None
+        What the sums of weight variations are views of, while a chunk is filled: see `fill.weight_sums`.
     """
 
     sums: Floats
     noise: Floats
     half: Floats
     moves: list[Any]
+    table: Floats | None = None
+
+    @classmethod
+    def of_weights(cls, block: Block, rows: int, *, pair: bool) -> Gathered:
+        """Return empty sums of weight variations, of which two may be a pair."""
+        table, sums, noise, half = fill.weight_sums(block.grid.size, rows, len(block.coefficients), 1, pair=pair)
+        return cls(sums=sums, noise=noise, half=half, moves=[], table=table)
 
     def close(self) -> Gathered:
         """Return the sums of a finished chunk, which may be sent to another process."""
+        self.table = None
         self.moves = [found.moves() if isinstance(found, MoveTable) else found for found in self.moves]
         return self
 

@@ -24,7 +24,7 @@ from spectrafit.config import Analysis, Sample
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events import expressions
 from spectrafit.events.read import EFFICIENCY, ENTRY
-from spectrafit.random import stream_key
+from spectrafit.random import standard_normals, stream_key
 from spectrafit.templates import fill
 from spectrafit.templates.cells import Cells, EffectCells
 from spectrafit.templates.correlated import CovarianceEffect, FluxEffect
@@ -89,10 +89,7 @@ class WeightEffect(_Weighted):
         sigmas = self.systematic.sigmas
         pair = pair_of(sigmas)
         if found is None:
-            rows = len(sigmas)
-            found = Gathered(
-                sums=block.zeros(rows), noise=block.no_noise(rows), half=block.no_noise(1 if pair else 0), moves=[]
-            )
+            found = Gathered.of_weights(block, len(sigmas), pair=pair is not None)
         if self.lists:
             matrix = self.matrix(values_of(block, self.lists[0]), len(sigmas))
             ratios = np.ascontiguousarray(matrix.T, np.float64)
@@ -110,9 +107,7 @@ class WeightEffect(_Weighted):
                 ratios,
                 down,
                 up,
-                found.sums,
-                found.noise,
-                found.half,
+                found.table,
             )
         return found
 
@@ -255,7 +250,7 @@ class ShiftEffect(Effect):
         if self.systematic.smear:
             # Entry i draws the same number however the entries are divided into chunks.
             key = stream_key("smear", self.systematic.name, block.sample.name)
-            draws = fill.standard_normals(key, np.asarray(block.events[ENTRY], np.int64))
+            draws = standard_normals(key, np.asarray(block.events[ENTRY], np.int64))
             scales, offset = 1.0 + self.systematic.smear * draws, 0.0
         else:
             scales, offset = 1.0 + sigma * self.systematic.scale, sigma * self.systematic.offset
