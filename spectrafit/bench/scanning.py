@@ -1,16 +1,14 @@
-"""Times a scan of expected limits beside a refill through boost-histogram and pyhf's limit on the exported workspace.
+"""Times a scan of expected limits beside a refill through boost-histogram.
 
-The peer's time is stated for one point: a script that asks for each point of a scan fills and fits anew. Events are
-read and weighed as ours are. Then numpy makes observables, boost-histogram fills every sample, power of kappa and
-variation, and pyhf finds the CLs limit with its bands.
+The peer's time is stated for one point: a script that asks for each point of a scan fills anew. Events are read and
+weighed as ours are. Then numpy makes observables, and boost-histogram fills every sample, power of kappa and variation.
+`spectrafit.bench.binning` compares a single limit with pyhf's.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +16,11 @@ import boost_histogram as bh
 import numpy as np
 
 from spectrafit.arraytypes import Floats
-from spectrafit.bench.binning import PEERS, pyhf_limit
-from spectrafit.bench.timing import Row, Timed, agree, child, chosen, elsewhere, times
+from spectrafit.bench.binning import PEERS
+from spectrafit.bench.timing import Row, Timed, agree, chosen, times
 from spectrafit.config import Analysis, Norm, Shift, Weight, load, varied
 from spectrafit.errors import ConfigError
-from spectrafit.inference.assemble import assemble
-from spectrafit.inference.intervals.limits import upper_limit
 from spectrafit.inference.studies.scans import scan
-from spectrafit.interop.export import to_workspace
 from spectrafit.templates import cache
 from spectrafit.templates.build import build
 from spectrafit.templates.observables import Quantities
@@ -34,9 +29,6 @@ from spectrafit.templates.regions import RegionBins, lay_out
 from spectrafit.templates.templates import Templates
 
 __all__ = ["refilled", "sensitivity"]
-
-# pyhf's statistical errors are parameters of each bin, ours a profile of all samples together.
-_SAME_LIMIT = 0.03
 
 
 def sensitivity(
@@ -67,8 +59,6 @@ def sensitivity(
         Answers differ.
     """
     wanted = set(chosen(peers, PEERS))
-    if not find_spec("pyhf"):
-        wanted.discard("pyhf")
     loaded = analysis if isinstance(analysis, Analysis) else load(analysis)
     norms = [s for s in loaded.systematics if isinstance(s, Norm) and not s.free]
     if not norms or isinstance(loaded.pot, dict):
@@ -95,32 +85,14 @@ def sensitivity(
     point = varied(loaded, {key: float(values[-1]) for key, values in over.items()})
     here = build(point)
     one = Timed(seconds=seconds / count, answer=None)
-    spent: list[tuple[str, float]] = []
+    peer = None
     if "boost-histogram" in wanted:
         begun = time.perf_counter()
         counts = refilled(point)
-        spent.append(("refill", time.perf_counter() - begun))
+        peer = Timed(seconds=time.perf_counter() - begun, answer=counts)
         agree("refill", here.counts, counts, rtol=1e-9, atol=1e-9 * float(here.counts.max()))
-    if "pyhf" in wanted:
-        spent.append(("limit", _pyhf(point, here)))
-    peer = Timed(seconds=sum(time for _, time in spent), answer=None) if spent else None
-    note = ", ".join(f"{what} {taken:.3g} s" for what, taken in spent)
-    title = " + ".join(p for p in PEERS if p in wanted) or "a refill and pyhf"
-    return [*result, times(f"one point of them, beside {title}", one, peer, note)]
-
-
-def _pyhf(point: Analysis, templates: Templates) -> float:
-    """Return the seconds of pyhf's limit with bands, after a check against our CLs limit."""
-    model = assemble(point, templates)
-    ours = upper_limit(model, level=0.90, method="cls", simulation=False, points=False)
-    workspace, kappa, _ = to_workspace(model)
-    with child() as pool:
-        elsewhere(pool, import_module, "pyhf")
-        begun = time.perf_counter()
-        median = elsewhere(pool, pyhf_limit, workspace, kappa)
-        seconds = time.perf_counter() - begun
-    agree("pyhf's median limit", ours.expected.kappas[2] if ours.expected else ours.kappa, median, rtol=_SAME_LIMIT)
-    return seconds
+    note = "ours: the limit with its bands, and its share of all else; the peer's: the templates alone"
+    return [*result, times("one point of them: a refill by boost-histogram", one, peer, note)]
 
 
 def refilled(analysis: Analysis) -> Floats:
