@@ -26,7 +26,6 @@ from spectrafit.templates.build import build
 from spectrafit.templates.observables import Quantities
 from spectrafit.templates.plan import Input, survey
 from spectrafit.templates.regions import RegionBins, lay_out
-from spectrafit.templates.templates import Templates
 
 __all__ = ["refilled", "sensitivity"]
 

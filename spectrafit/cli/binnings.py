@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 import spectrafit as sf
@@ -207,7 +207,7 @@ def _number(option: str, text: str, value: str) -> float:
         number = float(value)
     except ValueError:
         number = float("nan")
-    if not np.isfinite(number):
+    if not math.isfinite(number):
         raise ConfigError(f"{option} {text.strip()!r}: {value.strip()!r} is no finite number")
     return number
 
@@ -263,7 +263,7 @@ def _rules(
     for region in cells.regions:
         least.append(
             [
-                truths.axis(region.name, name).widths(np.asarray(axis.centers), widths[name])
+                truths.axis(region.name, name).widths(axis.centers, widths[name])
                 if truths is not None and name in widths
                 else None
                 for name, axis in zip(region.observables, region.axes, strict=True)
@@ -274,7 +274,7 @@ def _rules(
         bins=most_bins,
         entries=least_entries,
         background_entries=least_background,
-        relative_error=np.inf if relative_error is None else relative_error,
+        relative_error=math.inf if relative_error is None else relative_error,
         widths=least,
         steps=rounded,
     )
