@@ -1,4 +1,8 @@
-"""Keeps toys in a file. A bank can be topped up and merged; a bank of another truth is refused."""
+"""Keeps toys in a file. A bank can be topped up and merged; a bank of another truth is refused.
+
+A bank holds what was fitted to each toy, by truth and tested kappas: what a mixture needs besides is thrown again from
+the toy's number.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ from spectrafit.output import locked, replacing
 __all__ = ["Bank", "Record", "merge"]
 
 Floats = npt.NDArray[np.float64]
-_FORMAT = 2
+_FORMAT = 3  # 2 held toys of 26 truths, each fitted at its own kappa
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
