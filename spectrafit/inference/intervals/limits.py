@@ -199,7 +199,7 @@ def upper_limit(
         One-sided upper limit or two-sided interval. "profile" has both, one-sided unless asked; Feldman-Cousins is
         two-sided, the others are upper limits.
     toys : int or ToyOptions
-        Toys at each kappa, or everything about them: seed, ensemble, bank, executor.
+        Toys of each truth, or everything about them: seed, ensemble, bank, executor.
     expected : bool
         Whether to add the expected quantiles.
     simulation : bool

@@ -36,7 +36,7 @@ Floats = npt.NDArray[np.float64]
 
 _GRID = 20
 _LONGER = 3  # how often the grid is made longer
-_SURVEY = 250  # toys of each truth in the survey, or this share of all
+_SURVEY = 100  # toys of each truth in the survey, or this share of all
 _SHARE = 40
 _EXPECTED = 500  # toys of kappa = 0 whose own limits make the expected quantiles
 # In standard deviations of what tells two kappas apart:
