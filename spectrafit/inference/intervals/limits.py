@@ -80,7 +80,7 @@ def _profile(cls: bool, scan: Scan, level: float, sides: str, toys: ToyOptions, 
 
 def _toys(cls: bool, scan: Scan, level: float, sides: str, toys: ToyOptions, expected: bool) -> Outcome:
     # One pool for all kappas: workers load their kernels once.
-    with execution.executor(toys.executor, toys.workers, preload=("spectrafit.inference.toys.ensemble",)) as pool:
+    with execution.executor(toys.executor, toys.workers, preload=("spectrafit.inference.toys.mixture",)) as pool:
         return belt(scan, level, dataclasses.replace(toys, executor=pool), cls=cls, expected=expected)
 
 

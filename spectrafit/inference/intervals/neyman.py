@@ -43,6 +43,7 @@ _EXPECTED = 500  # toys of kappa = 0 whose own limits make the expected quantile
 _NEAR = 1.5  # truths of the survey
 _TAILS = 1.6  # truths on either side of an end of the interval
 _STEP = 0.25  # tested kappas there, at most
+_FINEST = 10.0  # parts of the grid's step
 
 
 class _Survey:
@@ -55,18 +56,27 @@ class _Survey:
         self.found, self.low, self.step = found, float(grid[0]), float(grid[1] - grid[0])
         self.grid = grid[1:] if found.cls else grid
         most, known = found.how.toys, {float(kappa): found.ensemble(float(kappa)) for kappa in grid}
-        toys = dict.fromkeys(_chain(known), min(most, max(_SURVEY, most // _SHARE)))
+        truths = {
+            known[kappa].digest: (known[kappa], min(most, max(_SURVEY, most // _SHARE))) for kappa in _chain(known)
+        }
+        null = found.ensemble(found.origin)
         if expected or found.cls:
-            toys[found.origin] = min(most, max(_EXPECTED, most // _SHARE))
-        self.toys = found.mixture([(found.ensemble(kappa), count) for kappa, count in toys.items()], self.grid)
+            truths[null.digest] = null, min(most, max(_EXPECTED, most // _SHARE))
+        self.toys = found.mixture(list(truths.values()), self.grid)
         self.expects = expected
-        place = list(toys).index(found.origin) if found.origin in toys else -1
-        self.null = self.toys.statistic[self.toys.strata == place]
+        own = [digest == null.digest for digest in truths]
+        self.null = self.toys.statistic[np.array(own)[self.toys.strata]]
         found.record(self.toys)
         points = [found.points[float(kappa)] for kappa in self.grid]
         self.statistic, self.p, self.p_error = (
             np.array([getattr(point, name) for point in points]) for name in ("statistic", "p_value", "p_error")
         )
+
+    @property
+    def open(self) -> list[int]:
+        """The ends of the grid that the interval goes beyond: 0 where kappa has no boundary, -1."""
+        ends = [-1] if self.found.scan.lower is not None or self.found.cls else [0, -1]
+        return [end for end in ends if self.p[end] > 1.0 - self.found.level]
 
     def unlike_null(self) -> bool:
         """Return whether no toy of kappa = 0 is as low as the data where the grid ends."""
@@ -92,7 +102,7 @@ class _Survey:
         middle = self.grid[edge]
         near = distance(found.ensemble(middle), found.ensemble(middle + self.step, like=found.ensemble(middle)))
         # Tested kappas lie on a lattice, so that machines that share a limit agree on them.
-        step = self.step / max(math.ceil(near / _STEP), 1)
+        step = self.step / max(math.ceil(min(near / _STEP, _FINEST)), 1)
         first = 1 + found.cls if found.scan.lower is not None else -math.inf
         for _ in range(3):
             place = max(round((kappa - self.low) / step), first)
@@ -104,10 +114,10 @@ class _Survey:
             if not math.isfinite(apart):
                 return kappa, max(error, 2.0 * step)
             error = math.hypot(toys.error(slopes @ influences), apart)
-            if abs(kappa - tested[1]) <= 1.5 * step or place == first:
+            if abs(kappa - tested[1]) <= 1.5 * step or (place == first and kappa < tested[1]):
                 break
             kappa = float(np.clip(kappa, tested[1] - 8.0 * step, tested[1] + 8.0 * step))
-        return kappa, error
+        return max(kappa, found.lower), error
 
     def _around(self, step: float, place: int) -> list[tuple[Ensemble, int]]:
         """Return truths whose toys fill the tails of the statistic at one place of the lattice, and how many of each.
@@ -190,12 +200,14 @@ def belt(scan: Scan, level: float, how: ToyOptions, *, cls: bool, expected: bool
     grid = np.linspace(low, low + 1.1 * (reference - low), _GRID)
     survey = _Survey(found, grid, expected=expected)
     for _ in range(_LONGER):
-        if not survey.p[-1] > 1.0 - level:
+        if not survey.open:
             break
         # The grid ends too early.
-        grid = np.linspace(low, low + 1.3 * (grid[-1] - low), _GRID)
+        more = 0.3 * (grid[-1] - grid[0])
+        low, top = (float(grid[end]) + more * (2 * side - 1) * (end in survey.open) for side, end in enumerate((0, -1)))
+        grid = np.linspace(low, top, _GRID)
         survey = _Survey(found, grid, expected=expected)
-    if survey.p[-1] > 1.0 - level:
+    if survey.open:
         raise DataError(_without_end(survey))
     upper = survey.end(last=True)
     lower = survey.end(last=False)[0] if not cls and survey.p[0] < 1.0 - level else low
@@ -221,7 +233,8 @@ def _without_end(survey: _Survey) -> str:
             "cannot be told from toys; the data lie far below the expectation without a signal: look at the fit, "
             "throw many more toys, or use cls or bayes"
         )
+    end = survey.open[-1]
     return (
-        f"no limit: p is still {survey.p[-1]:.2g} at kappa = {survey.grid[-1]:.4g}; the data say next to nothing "
+        f"no limit: p is still {survey.p[end]:.2g} at kappa = {survey.grid[end]:.4g}; the data say next to nothing "
         "about kappa"
     )

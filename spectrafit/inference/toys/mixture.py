@@ -188,7 +188,8 @@ class Mixture:
         if target not in self._known:
             controls = np.column_stack([self._controls, self.weights[:, target]])
             centred = np.stack([self._within(column) for column in controls.T], axis=1)
-            inverse = np.linalg.pinv(centred.T @ centred / self.toys, rcond=1e-8, hermitian=True)
+            covariance = centred.T @ centred / self.toys
+            inverse: Floats = np.asarray(np.linalg.pinv(covariance, rcond=1e-8, hermitian=True), dtype=np.float64)
             shift = inverse @ (controls.mean(axis=0) - 1.0)
             weights = self.weights[:, target] * (1.0 - centred @ shift) / self.toys
             self._known[target] = weights, centred, inverse
