@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import DataError
 from spectrafit.inference.intervals.scan import Scan
 from spectrafit.inference.results import Ledger
@@ -18,8 +19,6 @@ from spectrafit.inference.toys.mixture import Mixture, log_densities
 from spectrafit.inference.toys.options import ToyOptions
 
 __all__ = ["MOST_FAILED", "Construction", "Point"]
-
-Floats = npt.NDArray[np.float64]
 
 # Rate of failed or disputed toy fits above which no limit is given.
 MOST_FAILED = 0.01
@@ -66,7 +65,7 @@ class Construction:
         self.ledger = Ledger()
         self.bank = Bank(digest=scan.problem.likelihood.digest, first=how.first_toy)
         for place, path in enumerate(how.files):
-            # The first is also where new toys go: it need not be there yet.
+            # New toys are saved to the first file, so this one need not exist yet.
             if place or path.exists():
                 self.bank = self.bank + Bank.load(path, model=self.model)
         self.points: dict[float, Point] = {}
@@ -89,7 +88,7 @@ class Construction:
         self.ledger = self.ledger + record.ledger
         if self.ledger.rate > MOST_FAILED:
             failed = f"; look at toys {', '.join(map(str, self.ledger.toys))}" if self.ledger.toys else ""
-            look = failed or "; the expectation may be too small to be fitted: take bayes, or wider bins"
+            look = failed or "; the expectation may be too small to be fitted: use bayes, or wider bins"
             raise DataError(
                 f"no limit: {100 * self.ledger.rate:.1f} % of the toy fits failed or were disputed (at most "
                 f"{100 * MOST_FAILED:g} %): {self.ledger}{look}"

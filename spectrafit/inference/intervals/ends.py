@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
-__all__ = ["line", "through"]
+from spectrafit.arraytypes import Flags, Floats
 
-Floats = npt.NDArray[np.float64]
+__all__ = ["line", "through"]
 
 _BENT = 0.25  # change of the slope from the middle to the next kappa that no smooth distribution shows
 
@@ -55,10 +54,11 @@ def through(kappas: Floats, p: Floats, target: float, *, last: bool) -> tuple[fl
     return float(kappas[1] + step * x), slopes, step * abs(x - straight) if abs(bend) > _BENT * abs(slope) else 0.0
 
 
-def _reach(near: npt.NDArray[np.bool_], kappas: Floats, middle: float, edge: int, *, last: bool) -> float:
-    """Return how far from the crossing the accepted points reach that are `near` it.
+def _reach(near: Flags, kappas: Floats, middle: float, edge: int, *, last: bool) -> float:
+    """Return how far from the crossing the accepted points extend without a gap in `near`.
 
-    The points beyond are taken no farther: p may stay near alpha there, where a second minimum begins.
+    The line uses points on the other side of the crossing up to the same distance only: farther out, where a second
+    minimum begins, p may stay near alpha.
     """
     i = edge
     while 0 <= i < len(near) and near[i]:
@@ -67,7 +67,10 @@ def _reach(near: npt.NDArray[np.bool_], kappas: Floats, middle: float, edge: int
 
 
 def line(kappas: Floats, p: Floats, p_error: Floats, target: float, edge: int, *, last: bool) -> tuple[float, float]:
-    """Return where a straight line through the normal scores near the crossing is at the target, and its error.
+    """Return the kappa, and its error, at which a line through the normal scores near the crossing reaches the target.
+
+    The normal score of p is linear in kappa where kappa_hat is normal. A line through several points therefore uses all
+    of their toys, where the two points next to the crossing would use their own toys alone.
 
     Parameters
     ----------
@@ -85,7 +88,7 @@ def line(kappas: Floats, p: Floats, p_error: Floats, target: float, edge: int, *
     width = p_error / np.maximum(density, 1e-12)
     other = edge + 1 if last else edge - 1
     middle = 0.5 * (kappas[edge] + kappas[other]) if 0 <= other < len(kappas) else kappas[edge]
-    # p falls on both sides of the best kappa: only this one's.
+    # p falls on both sides of the best kappa: only points on the side of this crossing count.
     top = kappas[np.argmax(p)]
     here = kappas >= top if last else kappas <= top
     near = here & (np.abs(score - target) < 0.6)
@@ -98,9 +101,10 @@ def line(kappas: Floats, p: Floats, p_error: Floats, target: float, edge: int, *
     covariance = np.linalg.inv(design.T @ (weight[:, None] * design))
     offset, slope = covariance @ (design.T @ (weight * y))
     if slope == 0.0 or (slope > 0) == last:
-        # Steps of a nearly discrete distribution: believe the points themselves.
+        # The line slopes the wrong way, as where p falls in steps for few events: take the middle of the two points.
         return float(middle), float(abs(kappas[edge] - middle))
     root = (target - offset) / slope
     spread = math.sqrt(covariance[0, 0] + 2.0 * root * covariance[0, 1] + root * root * covariance[1, 1])
+    # Points that scatter more than their errors say, because of such steps, make the error larger.
     chi2 = float(np.sum(weight * (y - offset - slope * x) ** 2)) / max(len(x) - 2, 1)
     return float(middle + root), float(spread * math.sqrt(max(chi2, 1.0)) / abs(slope))

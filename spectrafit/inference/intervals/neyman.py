@@ -1,13 +1,17 @@
 """Neyman's construction with toys: Feldman-Cousins intervals and CLs limits, with their errors from finite toys.
 
-p(kappa) is the probability of a toy of that kappa whose statistic is at least the data's. Feldman and Cousins (PRD 57,
-3873) order by t~, the likelihood ratio to the best physical kappa, and accept kappa where p > 1 - level; the limit is
-the largest accepted one. CLs divides p of q~ by the p of toys of kappa = 0.
+p(kappa) is the fraction of toys of that kappa whose statistic is at least the data's. Feldman and Cousins (PRD 57, 3873
+(1998)) order by t~, the likelihood ratio to the best physical kappa. They accept kappa where p > 1 - level, and the
+limit is the largest accepted kappa. CLs (A. L. Read, J. Phys. G 28, 2693 (2002)) divides p of q~ by the p of toys of
+kappa = 0. The statistics are those of Cowan et al. (arXiv:1007.1727).
+
+Nuisances are thrown at their best fit for each kappa, or from their constraints (see the module `ensemble` of
+`spectrafit.inference.toys`). The first way, the profiled construction, is NOvA's (arXiv:2207.14353).
 
 Toys of several kappas are one mixture, in which each counts for every kappa (`spectrafit.inference.toys.mixture`). A
 survey of few toys finds p on a grid. At each end of the interval toys are then thrown from the kappa there and from one
-on either side, which fill the tails that decide p; they are fitted at three kappas, and where p crosses 1 - level is
-interpolated between those. Every toy tells of all three, so that they fluctuate together.
+on either side, which fill the tails that decide p. They are fitted at three kappas, and a parabola through the normal
+scores of p there gives the end. Every toy tells of all three kappas, so that they fluctuate together.
 """
 
 from __future__ import annotations
@@ -17,9 +21,9 @@ import itertools
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import DataError
 from spectrafit.inference.intervals import one_bin as counting
 from spectrafit.inference.intervals.construction import Construction
@@ -31,8 +35,6 @@ from spectrafit.inference.toys.mixture import TIE, distance
 from spectrafit.inference.toys.options import ToyOptions
 
 __all__ = ["belt"]
-
-Floats = npt.NDArray[np.float64]
 
 _GRID = 20
 _LONGER = 3  # how often the grid is made longer
@@ -195,6 +197,7 @@ def belt(scan: Scan, level: float, how: ToyOptions, *, cls: bool, expected: bool
         outcome = enumerated(scan, level, how.ensemble, reference, mc=how.mc, cls=cls, expected=expected)
         words = "" if how.ensemble == "profiled" else f", {nuisances}: P(n) averaged in the ratio too"
         return dataclasses.replace(outcome, statistic=f"{statistic}; counts enumerated{words}", boundary=boundary)
+    # The grid ends a little beyond the asymptotic limit of data two sigma high: the crossing is nearly always inside.
     low = origin if scan.lower is not None or cls else 2.0 * scan.kappa - reference
     found = Construction(scan, how, level, cls=cls)
     grid = np.linspace(low, low + 1.1 * (reference - low), _GRID)
@@ -210,6 +213,8 @@ def belt(scan: Scan, level: float, how: ToyOptions, *, cls: bool, expected: bool
     if survey.open:
         raise DataError(_without_end(survey))
     upper = survey.end(last=True)
+    # The interval is two-sided only if it excludes the boundary. This is how the unified ordering avoids a choice
+    # between a limit and an interval after a look at the data.
     lower = survey.end(last=False)[0] if not cls and survey.p[0] < 1.0 - level else low
     found.save()
     return Outcome(
@@ -229,9 +234,9 @@ def _without_end(survey: _Survey) -> str:
     """Return why there is no limit."""
     if survey.unlike_null():
         return (
-            f"no limit: none of {len(survey.null)} toys of kappa = 0 is as low as the data, so CLs, p(kappa) / p(0), "
-            "cannot be told from toys; the data lie far below the expectation without a signal: look at the fit, "
-            "throw many more toys, or use cls or bayes"
+            f"no limit: none of {len(survey.null)} toys of kappa = 0 is as low as the data, so toys cannot give CLs, "
+            "p(kappa) / p(0); the data lie far below the expectation without a signal: look at the fit, throw many "
+            "more toys, or use cls or bayes"
         )
     end = survey.open[-1]
     return (

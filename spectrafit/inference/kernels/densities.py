@@ -12,14 +12,15 @@ from typing import Any
 
 from numba import types
 
-from spectrafit.inference.kernels.fields import FLOATS, MODEL, OBSERVED, TRUTH, WORK
+from spectrafit.contiguous import Contiguous
+from spectrafit.inference.kernels.fields import FLOATS, MATRIX, MODEL, OBSERVED, TRUTH, WORK
 from spectrafit.inference.kernels.throw import throw
 from spectrafit.jit import inlined, kernel
 
 __all__ = ["fill_log_densities", "throw_rows"]
 
-_KEY, _MATRIX = types.uint64[::1], types.float64[:, ::1]
-_ROWS = (types.int64, _MATRIX, _MATRIX, _MATRIX)
+_KEY = Contiguous(types.uint64)
+_ROWS = (types.int64, MATRIX, MATRIX, MATRIX)
 
 
 @kernel(types.void(MODEL, TRUTH, _KEY, *_ROWS, OBSERVED, WORK), entry=True)

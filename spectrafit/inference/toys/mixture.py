@@ -25,6 +25,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from spectrafit import execution
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import DataError
 from spectrafit.inference.kernels.densities import fill_log_densities, throw_rows
 from spectrafit.inference.kernels.fields import Truth, workspace
@@ -33,8 +34,6 @@ from spectrafit.inference.toys.ensemble import Ensemble, scratch
 from spectrafit.random import stream_key
 
 __all__ = ["LEAST_EFFECTIVE", "MOST_SHARE", "TIE", "Mixture", "distance", "log_densities"]
-
-Floats = npt.NDArray[np.float64]
 
 # Effective number of toys below which, and share of one toy above which, a kappa is refused.
 LEAST_EFFECTIVE = 20.0
@@ -74,7 +73,7 @@ def _weigh(task: _Weighing) -> Floats:
 def log_densities(
     of: Ensemble,
     truths: Sequence[Truth],
-    numbers: npt.NDArray[np.int64],
+    numbers: Integers,
     *,
     executor: str | Executor | execution.Pool = "serial",
     workers: int | None = None,
@@ -150,7 +149,7 @@ class Mixture:
         self,
         kappas: Floats,
         statistic: Floats,
-        strata: npt.NDArray[np.int64],
+        strata: Integers,
         log_truths: Floats,
         log_targets: Floats,
     ) -> None:
@@ -164,7 +163,7 @@ class Mixture:
         self.effective: Floats = total**2 / np.maximum(np.sum(self.weights**2, axis=0), 1e-300)
         self._refuse(self.weights.max(axis=0) / total)
         self._known: dict[int, tuple[Floats, Floats, Floats]] = {}
-        self._order: dict[int, tuple[npt.NDArray[np.int64], Floats]] = {}
+        self._order: dict[int, tuple[Integers, Floats]] = {}
 
     def _refuse(self, shares: Floats) -> None:
         few, large = self.effective < LEAST_EFFECTIVE, shares > MOST_SHARE
@@ -195,7 +194,7 @@ class Mixture:
             self._known[target] = weights, centred, inverse
         return self._known[target]
 
-    def _ordered(self, target: int, column: int) -> tuple[npt.NDArray[np.int64], Floats]:
+    def _ordered(self, target: int, column: int) -> tuple[Integers, Floats]:
         """Return the order of the toys by the statistic, and the share of kappa's toys from each place on."""
         place = target * self.statistic.shape[1] + column
         if place not in self._order:
