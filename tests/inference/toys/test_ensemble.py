@@ -12,6 +12,7 @@ from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.minimum import Problem
 from spectrafit.inference.kernels.fields import Observed, workspace
 from spectrafit.inference.likelihood import Likelihood
+from spectrafit.inference.toys import bank as banks
 from spectrafit.inference.toys import ensemble as toys
 from spectrafit.inference.toys.bank import Bank, merge
 from spectrafit.inference.toys.options import ToyOptions
@@ -163,6 +164,16 @@ def test_banks_of_another_model_are_refused(tmp_path):
     (tmp_path / "no.npz").write_bytes(b"not a bank")
     with pytest.raises(DataError, match=r"not a bank of toys \(damaged, or another kind of file\); give a file"):
         Bank.load(tmp_path / "no.npz")
+
+
+def test_a_bank_of_toys_of_every_kappa_is_refused(tmp_path, monkeypatch):
+    model = spectrum()
+    _, kept = Bank(digest=Likelihood(model).digest).topped_up(toys.ensemble(model, model.initial), [], 5)
+    with monkeypatch.context() as before:
+        before.setattr(banks, "_FORMAT", 2)
+        kept.save(tmp_path / "toys.npz")
+    with pytest.raises(DataError, match="toys in format 2, needs 3; throw them again"):
+        Bank.load(tmp_path / "toys.npz")
 
 
 def test_a_bank_makes_the_second_limit_free(tmp_path):
