@@ -310,7 +310,7 @@ def _kept(folder: str) -> Iterator[str]:
     """Yield the folders in which numba may keep the kernels of the sources in `folder`."""
     yield f"{folder}{os.sep}__pycache__"
     # numba's own way of naming them.
-    own = f"{folder.rpartition(os.sep)[2]}_{sha1(folder.encode()).hexdigest()}"
+    own = f"{folder.rpartition(os.sep)[2]}_{sha1(os.fsencode(folder)).hexdigest()}"
     if os.environ.get("NUMBA_CACHE_DIR"):
         yield f"{os.environ['NUMBA_CACHE_DIR']}{os.sep}{own}"
     with suppress(RuntimeError):

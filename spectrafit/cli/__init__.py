@@ -20,6 +20,7 @@ import spectrafit as sf
 from spectrafit.cli import analyses, bench, caches, contours, ntuples, theory
 from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
+from spectrafit.cli.spelling import speak_any
 from spectrafit.errors import SpectrafitError
 
 __all__ = ["app", "main"]
@@ -113,6 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
         # A process of our own makes many objects that stay, in imports and figures: to look for rubbish among them
         # every 700 new ones takes 0.3 s of the 4.5 s of a fit.
         gc.set_threshold(20_000, 20, 50)
+        speak_any()
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
     with _stoppable() as came, warnings.catch_warnings():

@@ -104,7 +104,7 @@ def write(
             pictures = _draw(staged / "figures", analysis, templates, model, best, curve, limit, expected, impacts)
         root.write(staged / "templates.root", _as_written(analysis, templates, model))
         text = _page(analysis, templates, model, best, limit, expected, impacts, constraints, result, pictures)
-        (staged / "index.html").write_text(text, encoding="utf-8")
+        (staged / "index.html").write_text(text, encoding="utf-8", errors="surrogateescape")
         (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return target
 

@@ -278,6 +278,11 @@ def test_gzip_and_key_and_absent_interest(tmp_path):
     inside = tmp_path / "inside.json.gz"
     inside.write_bytes(gzip.compress(json.dumps({"region": "signal", "workspace": spec}).encode()))
     assert Likelihood(read_workspace(inside)).two_nll() == Likelihood(plain).two_nll()
+    # Windows' editors begin a file with a byte order mark.
+    marked = tmp_path / "marked.json"
+    for content in (json.dumps(spec).encode(), gzip.compress(b"\xef\xbb\xbf" + json.dumps(spec).encode())):
+        marked.write_bytes(content if content[:2] == b"\x1f\x8b" else b"\xef\xbb\xbf" + content)
+        assert Likelihood(read_workspace(marked)).two_nll() == Likelihood(plain).two_nll()
     assert plain.poi == "mu"
     for channel in spec["channels"]:
         channel["samples"] = [s for s in channel["samples"] if s["name"] != "s"]

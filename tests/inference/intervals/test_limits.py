@@ -322,5 +322,5 @@ def test_feldman_and_cousins_of_almost_no_expected_event():
 def test_a_simulation_that_knows_no_rate_gives_no_limit(method):
     # Its error grows with kappa as the expectation does, so that 2NLL does not rise beyond some kappa.
     model = spectrum(bins=2, shapes=0, mc=1e-4, scale=1e-5)
-    with pytest.raises(DataError, match="no limit: .* the data say next to nothing about kappa"):
+    with pytest.raises(DataError, match=r"no limit: .* the data say next to nothing about kappa"):
         upper_limit(model, data=[0.0, 0.0], method=method, toys=20)
