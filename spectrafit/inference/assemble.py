@@ -15,6 +15,7 @@ from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
 from spectrafit.physics.couplings import Monomials
+from spectrafit.templates.tables import bins_of
 from spectrafit.templates.templates import Templates
 from spectrafit.templates.variations import Variation
 
@@ -109,23 +110,12 @@ def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
     )
 
 
-def _bins(templates: Templates, region: str, where: str, length: int) -> slice:
-    """Return a region's bins after checking its name and the number of values given for it."""
-    known = {r.name: r for r in templates.regions}
-    if region not in known:
-        raise ConfigError(f"{where}: no region {region!r}{nearest(region, known)}")
-    if length != known[region].size:
-        shape = " x ".join(map(str, known[region].shape))
-        raise ConfigError(f"{where}: {length} values for region {region!r}, which has {shape} bins; give one per bin")
-    return known[region].bins
-
-
 def _unblinded(analysis: Analysis, templates: Templates) -> Floats:
     """Return the real data: data samples plus the counts in the TOML."""
     _refuse_other_exposure(analysis, templates)
     counts = np.zeros(templates.n_bins) if templates.data is None else np.array(templates.data)
     for region, values in analysis.data.items():
-        counts[_bins(templates, region, f"{analysis.path}: data", len(values))] += values
+        counts[bins_of(analysis, templates.regions, region, f"{analysis.path}: data", len(values)).bins] += values
     missing = [r.name for r in templates.regions if r.name not in analysis.data]
     if templates.data is None and missing:
         raise DataError(

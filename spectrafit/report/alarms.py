@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def alarms(
     """Return what stands above the tables.
 
     An invalid or bad fit, the notes of the limit, constraints that are noise of the simulation, files left out or read
-    twice, empty bins.
+    twice, ntuples that have changed since the templates were made, empty bins.
     """
     found = [] if best.valid else [f"The fit is not valid: {best.message}"]
     if best.goodness.p_value < _BAD:
@@ -41,6 +42,10 @@ def alarms(
     skipped = [f"{file} ({why})" for record in templates.inventories for file, why in record["skipped"]]
     if skipped:
         found.append(f"{len(skipped)} files were left out, and the exposure scaled to the rest: {', '.join(skipped)}")
+    changed = _changed(templates)
+    if changed:
+        listed = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+        found.append(f"The templates are older than {listed}; build them again to use what changed")
     for record in templates.inventories:
         for file, times in record["repeated"]:
             found.append(f"{record['sample']}: {file} is named {times} times, and its events count as often")
@@ -60,3 +65,15 @@ def alarms(
     if model.zero_bins:
         found.append(f"Bins without expectation, handled by the declared rule: {', '.join(model.zero_bins)}")
     return found
+
+
+def _changed(templates: Templates) -> list[str]:
+    """Return the ntuples that are other files now than when the templates were filled."""
+    from spectrafit.events.identity import is_same
+
+    files = [file for record in templates.inventories for file in record.get("files", ())]
+    return [
+        Path(file["path"]).name
+        for file in {file["path"]: file for file in files}.values()
+        if not is_same(file["path"], size=file["size"], uuid=file["uuid"], changed=file.get("changed"))
+    ]

@@ -1,6 +1,7 @@
 import dataclasses
 
 import boost_histogram as bh
+import msgspec
 import numpy as np
 import pytest
 
@@ -149,6 +150,16 @@ def test_residual_variance_grows_with_what_is_normalised():
     np.testing.assert_allclose(Likelihood(model).predict(values).variance, 9.0 * np.array([0.7, 1.3, 0.0, 0.0, 0.2]))
     made = as_fitted(analysis(**options), templates(residual=residual))
     np.testing.assert_allclose(made.residual, 9.0 * residual)
+
+
+def test_data_of_other_bins_than_the_templates_have_are_refused():
+    # As many bins, and other edges: of templates that were rebinned, or of edges that --set gave.
+    first, second = analysis().regions
+    other = msgspec.structs.replace(first, axes=(config.Axis(observable="t_reco", edges=(0.0, 1.0, 2.5, 3.0)),))
+    moved = analysis(data={"a": (1.0, 2.0, 3.0)}, regions=(other, second))
+    with pytest.raises(ConfigError, match="are for the bins of the TOML, but the templates have other edges"):
+        assemble(moved, templates(data=np.ones(5)), unblind=True)
+    assert assemble(moved, templates(data=np.ones(5))).asimov
 
 
 def test_asimov_unless_unblinded():
