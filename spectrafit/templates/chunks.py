@@ -114,6 +114,7 @@ def _run(task: FillTask) -> ChunkSums:
         identities=task.identities,
         folder=task.cache,
     )
+    _refuse_unplaced(task, columns)
     seconds = {"read": time.perf_counter() - begun, "weigh": 0.0, "fill": 0.0}
     monomials = plan.weigher.monomials
     places = fill.places_of(monomials)
@@ -143,6 +144,19 @@ def _run(task: FillTask) -> ChunkSums:
     _refuse_nonfinite(task, events, effects, columns)
     effects = {key: found.close() for key, found in effects.items()}
     return ChunkSums(events=events, effects=effects, report=report, seconds=seconds, cached=int(hit))
+
+
+def _refuse_unplaced(task: FillTask, columns: Mapping[str, Any]) -> None:
+    """Refuse events without the true quantity of an axis: of a background among the signal, it was not checked yet."""
+    for name in {"e_nu", "t", "theta"} & set(task.plan.grid.axes):
+        values = np.asarray(columns[name])
+        absent = np.isnan(values)
+        if absent.any():
+            raise DataError(
+                f"{task}: {name} is not a number for {np.count_nonzero(absent)} of {values.size} events of"
+                f" {task.plan.sample.name!r}, and an axis is made of it, so they would be in no bin; give them a value"
+                f" in columns.{name}, leave them out with the sample's selection, or take an axis that they have"
+            )
 
 
 def _refuse_nonfinite(

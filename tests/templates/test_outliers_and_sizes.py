@@ -8,7 +8,7 @@ import pytest
 import uproot
 
 import spectrafit as sf
-from spectrafit.errors import ConfigError
+from spectrafit.errors import ConfigError, DataError
 from spectrafit.templates import effects
 from spectrafit.templates.effects import refuse_large
 from spectrafit.templates.plan import survey
@@ -102,3 +102,17 @@ def test_universes_are_counted_before_events_are_read(
     monkeypatch.setattr(effects, "_MOST_BYTES", 8 * 4 * 2 * 5 - 1)
     with pytest.raises(ConfigError, match=r"'ppfx'.*: the sums of 5 universes in 4 cells"):
         survey(analysis)
+
+
+def test_background_among_the_signal_that_an_axis_cannot_place_is_refused(tmp_path: Path) -> None:
+    notes(tmp_path)
+    columns = native(1000, seed=1) | {"mine": np.ones(1000), "up": np.ones(1000), "down": np.ones(1000)}
+    columns["pdg"][:3], columns["t"][:3] = 0, np.nan
+    with uproot.recreate(tmp_path / "sig.root") as file:
+        file["events"] = columns
+    (tmp_path / "fit.toml").write_text(FIT.replace('"mine"', '"t"'))
+    with pytest.raises(DataError, match="t is not a number for 3 of 1000 events of 'sig', and an axis is made of it"):
+        sf.build(sf.load(tmp_path / "fit.toml"))
+    # NaN passes no cut, so a cut says that they are not wanted.
+    (tmp_path / "set.toml").write_text(SET + 'selection = "t > 0"')
+    assert sf.build(sf.load(tmp_path / "fit.toml")).entries.sum() < 1000
