@@ -15,6 +15,8 @@ __all__ = ["covariance", "degenerate", "rises"]
 _INFLATED = 1e4
 # Of a direction along which 2NLL does not change, parameters with a smaller share are not named.
 _SHARE = 0.3
+# Errors with all others known, of the first look for a valley.
+_FEW = 10.0
 # Parts of a suspicious error at which 2NLL is minimised again.
 _NEARER = (1.0, 0.1, 0.01)
 
@@ -65,19 +67,21 @@ def degenerate(
 def rises(problem: Problem, best: Minimum, moving: Flags, parameter: int, error: float) -> bool:
     """Whether 2NLL rises about as far as the error of a parameter says, one error or the way to its limit away.
 
-    An error made of rounding may be so large that nothing can be fitted so far away: then nearer.
+    An error made of rounding may be so large that nothing can be fitted so far away, or that a fit from there ends in
+    another minimum: the first look is a few of the errors away that the parameter has with all others known.
     """
     value = best.values[parameter]
     below, above = value - problem.arrays.lower[parameter], problem.arrays.upper[parameter] - value
     free = moving.copy()
     free[parameter] = False
     risen = True
-    for nearer in _NEARER:
-        step = min(nearer * error, max(below, above)) * (1.0 if above >= below else -1.0)
+    alone = float(problem.likelihood.lone_errors(best.values, work=problem.work)[parameter])
+    for first, distance in ((True, min(_FEW * alone, error)), *((False, nearer * error) for nearer in _NEARER)):
+        step = min(distance, max(below, above)) * (1.0 if above >= below else -1.0)
         start = best.values.copy()
         start[parameter] += step
         found = problem.newton(start, free)
         risen = bool(found.two_nll - best.two_nll > max(0.1 * (step / error) ** 2, 1e-8))
-        if found.converged or not risen:
+        if not risen or (found.converged and not first):
             break
     return risen
