@@ -15,6 +15,8 @@ __all__ = ["alarms"]
 
 # Probability of a worse goodness of fit below which a fit is said to describe the data badly.
 _BAD = 1e-4
+# How many times as many events of a sample, or how much fewer, one standard deviation may make.
+_VIOLENT = 20.0
 
 
 def alarms(
@@ -62,8 +64,26 @@ def alarms(
             found.append(
                 f"{record['sample']}: {total} of {record['entries']} entries are bad and were left out: {kinds}"
             )
+    found += _violent(templates)
     if model.zero_bins:
         found.append(f"Bins without expectation, handled by the declared rule: {', '.join(model.zero_bins)}")
+    return found
+
+
+def _violent(templates: Templates) -> list[str]:
+    """Return the variations of one standard deviation or less that take away nearly all of a sample, or multiply it."""
+    found = []
+    totals = templates.counts[:, :, 0].sum(axis=-1)
+    for v, variation in enumerate(templates.variations):
+        if not 0.0 < abs(variation.sigma) <= 1.0:
+            continue
+        for s, sample in enumerate(templates.samples):
+            nominal, varied = float(totals[s, 0]), float(totals[s, v])
+            if nominal > 0.0 and not nominal / _VIOLENT < varied < nominal * _VIOLENT:
+                found.append(
+                    f"{variation.parameter} at {variation.sigma:+g} sigma makes {varied:.4g} of {nominal:.4g} events of "
+                    f"{sample}: check its size and its unit"
+                )
     return found
 
 

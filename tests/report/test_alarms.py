@@ -6,6 +6,7 @@ import uproot
 from spectrafit.events.identity import identity
 from spectrafit.inference.results import Goodness
 from spectrafit.report.alarms import alarms
+from spectrafit.templates.variations import NOMINAL, Variation
 
 
 def test_nothing_is_said_of_a_good_fit_of_all_entries(case):
@@ -60,3 +61,15 @@ def test_ntuples_that_changed_since_the_templates_were_made_are_said(case, tmp_p
     assert said(changed=1) == told
     path.unlink()
     assert said(changed=1) == []
+
+
+def test_a_systematic_that_takes_a_sample_away_is_said(case):
+    inventories = tuple({**record, "dropped": {"bad": {}}} for record in case.templates.inventories)
+    nominal = case.templates.counts[:, :1]
+    changed = nominal.copy()
+    changed[0] *= 0.01
+    gone = Variation(parameter="scale", sigma=1.0, group="", samples=case.templates.samples)
+    made = {"variations": (NOMINAL, gone), "counts": np.concatenate([nominal, changed], axis=1)}
+    (said,) = alarms(case.best, case.model, dataclasses.replace(case.templates, inventories=inventories, **made))
+    assert said.startswith("scale at +1 sigma makes ")
+    assert f"events of {case.templates.samples[0]}: check its size and its unit" in said
