@@ -15,8 +15,8 @@ import time
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.fitting.minimum import Problem
@@ -29,9 +29,8 @@ from spectrafit.interop.modifiers import GAMMA, Set, collect, configure
 
 __all__ = ["fit_workspace", "read_workspace"]
 
-Floats = npt.NDArray[np.float64]
 
-# Evaluations per parameter after which a second opinion is not worth more.
+# Evaluations per parameter that a second fit may take.
 _CALLS = 50
 # Probability of a worse goodness of fit below which a note says that the model is not that of the data.
 _UNLIKELY = 1e-6
@@ -296,9 +295,9 @@ def _notes(model: Model, best: FitResult, at_limit: tuple[str, ...]) -> list[str
 def _second_opinion(model: Model, best: FitResult) -> FitResult:
     """Return the best of a fit that ended at limits and the minima found by two other ways.
 
-    Products of free factors (a normalisation and a factor per bin) have several minima, and a long first step of
-    Newton's may end at the wrong limit. The others are Newton's with what ended there held until the rest is fitted,
-    and MIGRAD's.
+    Products of free factors (a normalisation and a factor per bin) have several minima, and a long first Newton step
+    may end at the wrong limit. Two other fits are compared: Newton with the parameters at limits held until the others
+    are fitted, and MIGRAD.
     """
     problem = Problem(model)
     inside = problem.newton(model.initial, problem.held(*(model.index(name) for name in best.at_limit)))

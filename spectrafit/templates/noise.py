@@ -5,11 +5,12 @@ A template of a systematic is made of simulated events, so the change that it cl
 shift        events that change bins, in the bin they leave and in the bin they enter (`Moves`);
 weight       the squared changes of weight;
 sample       the variances of both sets of events, since their events differ;
-universes    the mean noise of the universes, as a share of their variance: principal components divide it among them;
+universes    the mean noise of the universes, as a share of their variance: principal components share it in the same
+             proportion;
 flux         the squared weights of each flux bin, likewise;
 covariance   none: the matrix is given.
 
-Everything here is for the Standard Model's monomial: what the couplings add is not there at kappa = 0.
+Everything here is for the Standard Model's monomial, the only monomial that is not 0 at kappa = 0.
 
 Letters: B bins, S samples, n pairs of bins, J flux bins, D deviations.
 """
@@ -30,6 +31,8 @@ __all__ = ["ChangeNoise", "noise_of_change", "share_of_noise"]
 
 # The Standard Model is the first monomial, and its square the first product.
 _SM = 0
+# From this sum of squares over squared sum on, a bin has one event.
+_ONE = 1.0 - 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -43,12 +46,14 @@ class ChangeNoise:
     first, second : (n,) arrays of int
         Pairs of bins between which events moved.
     moved : (n,) array
-        What moved, events^2: the covariance of the two bins is minus this.
+        Squared weights that moved, events^2: the covariance of the two bins is minus this number.
     nominal : (B,) array
         How often the nominal events of a bin are in the change: -1 for "shifted set minus nominal", the relative change
-        for a weight, 0 for a shift, whose events enter and leave.
+        for a weight, 0 for a shift, whose events leave one bin and enter another.
     together : (B,) array of int or None
         Bins of one number fluctuate together in full, as the bins of a coarse cell do.
+    scattered : bool
+        Whether `nominal` is the mean of the events' own changes, whose scatter about it is the rest of the noise.
     """
 
     variance: Floats
@@ -57,13 +62,44 @@ class ChangeNoise:
     moved: Floats
     nominal: Floats
     together: Integers | None = None
+    scattered: bool = False
 
     @classmethod
-    def alone(cls, variance: Floats, nominal: Floats | None = None, together: Integers | None = None) -> ChangeNoise:
+    def alone(
+        cls,
+        variance: Floats,
+        nominal: Floats | None = None,
+        together: Integers | None = None,
+        *,
+        scattered: bool = False,
+    ) -> ChangeNoise:
         """Return noise without covariances between bins, but for those that fluctuate together."""
         nothing = np.zeros(0, np.int64)
         own = np.zeros_like(variance) if nominal is None else nominal
-        return cls(variance=variance, first=nothing, second=nothing, moved=np.zeros(0), nominal=own, together=together)
+        return cls(
+            variance=variance,
+            first=nothing,
+            second=nothing,
+            moved=np.zeros(0),
+            nominal=own,
+            together=together,
+            scattered=scattered,
+        )
+
+    def unbiased(self, sums: Floats, squares: Floats) -> ChangeNoise:
+        """Return the noise of scattered changes with the part of the scatter that their own mean has taken up.
+
+        As a variance from n events is divided by n - 1. `sums` and `squares`, (B,), are those of the nominal weights.
+        A bin of one event has no scatter: all of its change is noise.
+        """
+        if not self.scattered:
+            return self
+        few = np.divide(squares, sums**2, out=np.ones_like(squares), where=sums > 0)
+        many = few < _ONE
+        common = self.nominal**2 * squares
+        rest = np.maximum(self.variance - common, 0.0) / np.where(many, 1.0 - few, 1.0)
+        variance = np.where(many, common + rest, self.variance)
+        return replace(self, variance=variance, nominal=np.where(many, self.nominal, 0.0))
 
     def scaled(self, factor: float) -> ChangeNoise:
         """Return the noise of events whose weights are multiplied by `factor`."""
@@ -78,6 +114,7 @@ class ChangeNoise:
             second=self.second[both],
             moved=self.moved[both],
             nominal=self.nominal * keep,
+            scattered=self.scattered,
         )
 
     def part(self, bins: slice) -> ChangeNoise:
@@ -115,7 +152,7 @@ class ChangeNoise:
 def noise_of_change(cells: Cells, effect: Effect, at: int) -> ChangeNoise | None:
     """Return the noise of (up - down) / 2 for one sigma of a systematic of shifts; None where it does not act.
 
-    Of sigmas without a pair at -1 and +1 it is the noise of the smallest one, divided by its sigma.
+    Without a pair of sigmas at -1 and +1 the noise is that of the smallest sigma, divided by this sigma.
 
     Parameters
     ----------
@@ -137,7 +174,7 @@ def noise_of_change(cells: Cells, effect: Effect, at: int) -> ChangeNoise | None
         ]
         if len(sets) == 2:
             return ChangeNoise.alone((sets[0] + sets[1]) / 4.0)
-        # Mirrored: the change is that from the nominal sample, whose events are in it with a minus.
+        # Mirrored: the change is "shifted minus nominal", so the nominal events count with a minus.
         own = sample.squares[_SM, inner]
         sign = -1.0 if sample.name in systematic.up else 1.0
         return ChangeNoise.alone(sets[0] + own, np.full(own.size, sign))
@@ -156,7 +193,8 @@ def noise_of_change(cells: Cells, effect: Effect, at: int) -> ChangeNoise | None
         row = int(np.argmin(np.abs(sigmas)))
         variance = found.noise[row, _SM, inner] / sigmas[row] ** 2
         change = (found.sums[row, _SM, inner] - nominal) / sigmas[row]
-    return ChangeNoise.alone(variance, np.divide(change, nominal, out=np.zeros_like(change), where=nominal > 0))
+    relative = np.divide(change, nominal, out=np.zeros_like(change), where=nominal > 0)
+    return ChangeNoise.alone(variance, relative, scattered=True)
 
 
 def _of_moves(cells: Cells, moves: Moves) -> ChangeNoise:
@@ -177,10 +215,11 @@ def _of_moves(cells: Cells, moves: Moves) -> ChangeNoise:
 
 
 def share_of_noise(cells: Cells, effect: Effect) -> Floats:
-    """Return what share of the variance of each sample and bin under universes or fluxes is noise, (S, B).
+    """Return the share of noise in the variance of each sample and bin under universes or fluxes, (S, B).
 
-    A principal component takes its part of the noise with its part of the variance. Other kinds have none. The share is
-    above 1 where the few universes there are happen to differ less than their noise: only so is the mean right.
+    A principal component has the same share of noise as the whole variance. Other kinds of systematics have a share of
+    0. The share may be above 1 where the universes happen to differ less than their noise. It is not cut off at 1,
+    because its mean would then be wrong.
     """
     nominal = cells.nominal[:, _SM]
     if not isinstance(effect.systematic, (Universes, FluxUncertainty)):
@@ -201,6 +240,6 @@ def _linear_noise(cells: Cells, effect: Effect, found: EffectCells, sample: str)
         return noise[0] if len(noise) else np.zeros(noise.shape[-1])
     names = {one.name: sample_set.name for sample_set in cells.analysis.sample_sets for one in sample_set.samples}
     weights = cells.tables[effect.key][names[sample]]
-    # An event of flux bin j is in deviation d with weight w_dj: its square is summed over the deviations.
+    # An event of flux bin j enters deviation d with weight w_dj: its square is summed over the deviations.
     result: Floats = (weights**2).sum(axis=0) @ noise
     return result

@@ -1,23 +1,23 @@
 """The expectation of a model to first order, with the noise that the simulation behind its templates gives to it.
 
-Made at the model's nominal point, couplings at 0. Derivatives are those of the model itself, whatever its factors and
-interpolations. Their noise is that of the cells the templates were made of:
+Everything is taken at the model's nominal point, with couplings at 0. The derivatives are those of the model itself,
+whatever its factors and interpolations. Their noise comes from the cells that the templates were made of:
 
 norm        an event of weight w is c w of the derivative: c^2 times the sum of squared weights;
 couplings   the squared weights of the coupling's monomial;
-all others  see `spectrafit.templates.noise`; where `smooth` makes a change anew, the noise of what it makes.
+all others  see `spectrafit.templates.noise`; where a change is smoothed, the noise of the smoothed change.
 
 Let r_js be how often a nominal event of sample s is in derivative j: c for a factor, the relative change for weights
-and components, 0 for events moved by a shift, which enter and leave. The same event is in other derivatives, so that
-their noise covaries in its bin by r_js r_ks times the squared weights W_s. The event is also in the variance v of the
-bin's count, a_s = 1 + w times. To second order in the fluctuations of D and v the mean of D_j D_k / v then exceeds the
-truth by
+and components, 0 for events moved by a shift, which enter one bin and leave another. The same event is in other
+derivatives too, so the noise of derivatives j and k has the covariance r_js r_ks W_s in the event's bin, with W_s the
+sum of squared weights. The event is also in the variance v of the bin's count, a_s = 1 + w times. To second order in
+the fluctuations of D and v the mean of D_j D_k / v then exceeds the truth by
 
     sum_s W_s (r_js - a_s D_j / v) (r_ks - a_s D_k / v) / v,
 
-not by the sum of W_s r_js r_ks / v: a factor of all that is in a bin is known as well as the bin, noise or not, and
-where few events are in a bin, 1 / v is too large on average. For bins that are merged later, v is not known yet: there
-the latter sum is kept, and `Bins.guard` is for 1 / v.
+not by the sum of W_s r_js r_ks / v. One reason is that a factor common to everything in a bin is known as well as the
+bin, noise or not. The other is that 1 / v is too large on average where few events are in a bin. For bins that are
+merged later v is not known yet. Then the sum of W_s r_js r_ks / v is kept, and `Bins.guard` corrects 1 / v.
 
 Letters: K parameters, S samples, B bins of the model, b bins of the templates.
 """
@@ -44,7 +44,7 @@ from spectrafit.templates.variations import scope_of, smoothed_noise
 
 __all__ = ["bins_of"]
 
-# Derivatives are differences over this share of the error a parameter would have alone. 2NLL's own are as exact.
+# Derivatives are differences over this share of the error that a parameter has when all others are known.
 _STEP = 1e-3
 # Covariances of two derivatives below this share of what their variances allow are left out.
 _SMALL = 1e-3
@@ -60,7 +60,8 @@ def bins_of(model: Model, templates: Templates, *, merging: bool = False) -> Bin
     templates : Templates
         With the cells they were made of.
     merging : bool
-        Bins will be merged: keep those that the model's rule for empty bins dropped, and all of the noise.
+        Whether bins will be merged: then the bins that the model's rule for empty bins dropped are kept, and so is all
+        of the noise.
 
     Raises
     ------
@@ -68,9 +69,7 @@ def bins_of(model: Model, templates: Templates, *, merging: bool = False) -> Bin
         The templates have no cells, or the model is of other templates.
     """
     if templates.cells is None:
-        raise ConfigError(
-            "the noise of templates that were not made of cells is not known; build them from an analysis"
-        )
+        raise ConfigError("these templates have no cells, so their noise is not known; build them from an analysis")
     return _Linear(model, templates, templates.cells).bins(merging)
 
 
@@ -186,12 +185,15 @@ class _Linear:
         variance, nominal = np.zeros((k, s, b)), np.zeros((k, s, b))
         pairs: list[tuple[int, int, ChangeNoise]] = []
         together: list[Together] = []
-        squares = np.zeros((s, b))
+        squares, counts = np.zeros((s, b)), np.zeros((s, b))
+        scattered = np.zeros((k, s, 1), np.bool_)
         for name, at in self._known.items():
             squares[self._names.index(name)] = self._templates.squares[at, 0] * self._scales[name] ** 2
+            counts[self._names.index(name)] = self._templates.counts[at, 0, 0] * self._scales[name]
         for parameter, sample, found in self._changes(expected, derivative, squares):
             variance[parameter, sample] += found.variance
             nominal[parameter, sample] += found.nominal
+            scattered[parameter, sample] |= found.scattered
             if found.moved.size:
                 pairs.append((parameter, sample, found))
             if found.together is not None:
@@ -202,10 +204,15 @@ class _Linear:
         weights = np.divide(squares.sum(axis=1), sums, out=np.zeros_like(sums), where=sums > 0)
         step = (1.0 + weights)[:, None] * inverse[self._labels]
         moving = np.maximum(variance - nominal**2 * squares, 0.0)
-        # The products of two D in it hold the noise of moving events once more.
-        known = np.maximum(1.0 - (step**2 * squares).sum(axis=0), 0.0)
+        few = np.bincount(self._labels, (step**2 * squares).sum(axis=0), self._model.n_bins)
+        shrunk = (1.0 / (1.0 + few))[self._labels]
+        # The products of two D that are subtracted hold some of the noise of moving events once more, and so do the
+        # products of two r where these are means of the same events.
+        again = np.divide(squares, counts**2, out=np.zeros_like(squares), where=counts > 0) * (1.0 - step * counts) ** 2
+        moving *= np.where(scattered, np.maximum(1.0 - again * shrunk, 0.0), shrunk)
         nominal = nominal - step * derivative.sum(axis=1)[:, None, self._labels]
-        variance = moving * known + nominal**2 * squares
+        squares = squares * shrunk
+        variance = moving + nominal**2 * squares
         fine = Bins(
             parameters=self._parameters,
             prior=np.zeros(k),
@@ -216,7 +223,7 @@ class _Linear:
             entries=np.zeros((s, b)),
             derivative=np.zeros((k, s, b)),
             noise=variance,
-            shared=_shared(pairs, nominal, squares, variance),
+            shared=_shared(pairs, np.asarray(shrunk, np.float64), nominal, squares, variance),
         )
         if self._model.n_bins == b:
             return variance, fine.shared, tuple(together)
@@ -254,23 +261,23 @@ class _Linear:
                 if not changes.any():
                     continue
                 keep = changes.astype(np.float64)
-                nominal = self._templates.counts[at, 0, 0]
+                nominal, squares = self._templates.counts[at, 0, 0], self._templates.squares[at, 0]
                 if effect.linear:
                     change = self._change(parameter, at)
                     relative = np.divide(change, nominal, out=np.zeros_like(change), where=nominal > 0)
                     # Events whose weights scatter within a bin move on their own.
-                    squares = self._templates.squares[at, 0]
-                    few = np.divide(squares, nominal**2, out=np.zeros_like(change), where=nominal > 0)
-                    alike = np.divide(1.0 - share[at], 1.0 - few, out=np.ones_like(few), where=few < 1)
-                    common = np.sqrt(np.clip(alike, 0.0, 1.0)) * (share[at] > 0)
-                    found = ChangeNoise.alone(share[at] * change**2, relative * common).within(keep)
+                    acting = share[at] > 0
+                    found = ChangeNoise.alone(share[at] * change**2, relative * acting, scattered=True).within(keep)
+                    found = found.unbiased(nominal, squares)
                 else:
                     raw = noise_of_change(cells, effect, at)
                     if raw is None:
                         continue
                     found = raw.within(keep)
                     # The total of a region is not smoothed.
-                    if self._model.n_bins == self._templates.n_bins:
+                    if self._model.n_bins != self._templates.n_bins or not effect.systematic.smooth:
+                        found = found.unbiased(nominal, squares)
+                    else:
                         found = smoothed_noise(cells, effect, at, found, grids)
                     found = _part(found, keep, nominal, part)
                 yield parameter, self._names.index(sample_name), found.scaled(self._scales[sample_name])
@@ -306,7 +313,8 @@ class _Linear:
                 sample, scale = self._names.index(name), self._scales[name]
                 counts = self._templates.counts[at, 0]
                 square = self._templates.squares[at, monomials.places[m][m]]
-                # The same product is made by others, such as 1 times kappa^2: divided as the sums are.
+                # Other pairs make the same product, such as 1 times kappa^2 beside kappa squared. The variance is
+                # divided among the pairs as their sums are.
                 others = sum(
                     np.abs(counts[i] * counts[j])
                     for i in range(len(monomials))
@@ -317,7 +325,7 @@ class _Linear:
                 variance = square * np.divide(own, own + others, out=np.ones_like(own), where=own + others > 0)
                 if not counts[m].any():
                     continue
-                # 1 times the monomial is in its product twice: w_1 w_m + w_m w_1.
+                # The pair of 1 and the monomial is in its product twice: w_1 w_m + w_m w_1.
                 both = self._templates.squares[at, monomials.places[0][m]] / 2.0
                 alone = self._templates.squares[at, 0]
                 nominal = np.divide(both, alone, out=np.zeros_like(both), where=alone > 0)
@@ -347,11 +355,13 @@ def _labels(model: Model, templates: Templates) -> Integers:
     if model.n_bins == len(templates.regions):
         return np.repeat(np.arange(model.n_bins), [region.size for region in templates.regions])
     raise ConfigError(
-        f"a model of {model.n_bins} bins is not one of these templates, which have {templates.n_bins}; assemble it anew"
+        f"the model has {model.n_bins} bins, these templates have {templates.n_bins}; assemble the model from them"
     )
 
 
-def _shared(pairs: list[tuple[int, int, ChangeNoise]], nominal: Floats, squares: Floats, variance: Floats) -> Shared:
+def _shared(
+    pairs: list[tuple[int, int, ChangeNoise]], shrunk: Floats, nominal: Floats, squares: Floats, variance: Floats
+) -> Shared:
     """Return the covariances: of moved events between bins, of nominal events between parameters."""
     parameters, samples, bins, values = [], [], [], []
     for k, s, found in pairs:
@@ -359,17 +369,16 @@ def _shared(pairs: list[tuple[int, int, ChangeNoise]], nominal: Floats, squares:
         parameters.append(np.full((n, 2), k))
         samples.append(np.full(n, s))
         bins.append(np.column_stack([found.first, found.second]))
-        values.append(-found.moved)
-    touching = [[k for k in range(len(nominal)) if nominal[k, s].any()] for s in range(len(squares))]
-    for s, acting in enumerate(touching):
-        for i, j in enumerate(acting):
-            for k in acting[i + 1 :]:
-                both = squares[s] * nominal[j, s] * nominal[k, s]
-                places = np.flatnonzero(np.abs(both) > _SMALL * np.sqrt(variance[j, s] * variance[k, s]))
-                parameters.append(np.tile([j, k], (places.size, 1)))
-                samples.append(np.full(places.size, s))
-                bins.append(np.column_stack([places, places]))
-                values.append(both[places])
+        values.append(-found.moved * np.sqrt(shrunk[found.first] * shrunk[found.second]))
+    for s in range(len(squares)):
+        acting = np.flatnonzero(nominal[:, s].any(axis=1))
+        one, other = (acting[side] for side in np.triu_indices(acting.size, 1))
+        both = squares[s] * nominal[one, s] * nominal[other, s]
+        pair, places = np.nonzero(np.abs(both) > _SMALL * np.sqrt(variance[one, s] * variance[other, s]))
+        parameters.append(np.column_stack([one[pair], other[pair]]))
+        samples.append(np.full(places.size, s))
+        bins.append(np.column_stack([places, places]))
+        values.append(both[pair, places])
     if not values:
         return Shared.none()
     return Shared(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
 from spectrafit.inference.intervals import asymptotic
@@ -16,7 +15,6 @@ from spectrafit.inference.intervals.scan import UNBOUNDED, Outcome, Scan, beyond
 
 __all__ = ["profiled"]
 
-Floats = npt.NDArray[np.float64]
 
 _POINTS = 41
 
@@ -96,8 +94,8 @@ def _unbounded(scan: Scan, level: float, sides: str, *, expected: bool) -> Outco
     notes: tuple[str, ...] = ()
     if second is not None and second[1] < reach**2:
         notes = (
-            f"kappa enters squared: there is a second minimum at kappa = {second[0]:.4g}, 2NLL {second[1]:.2f} higher, "
-            "with an interval of its own around it",
+            f"kappa enters squared: there is a second minimum at kappa = {second[0]:.4g}, with 2NLL {second[1]:.2f} "
+            "higher and an interval of its own around it",
         )
     return Outcome(
         kappa=kappa,

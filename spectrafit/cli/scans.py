@@ -1,0 +1,161 @@
+"""Commands that ask what an analysis could see if: scan, sensitivity."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+import spectrafit as sf
+from spectrafit.cli.analyses import refuse_output
+from spectrafit.cli.options import (
+    AnalysisFile,
+    Cache,
+    Executor,
+    Interest,
+    Saved,
+    Scheduler,
+    Set,
+    SkipBad,
+    Without,
+    Workers,
+    interactive,
+)
+
+if TYPE_CHECKING:
+    from spectrafit.inference.studies.expected import Expected
+
+__all__ = ["scan", "sensitivity"]
+
+Output = Annotated[
+    list[Path] | None,
+    typer.Option("-o", "--output", help="write there: *.csv, *.json, or a figure *.png, *.pdf; may be repeated"),
+]
+
+
+def scan(
+    analysis: AnalysisFile,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUES", help="systematics.flux.sigma=0.02,0.05 or pot=1e20:3e21:log12; once or twice"
+        ),
+    ] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE|SETTINGS", help="another analysis, or 'KEY=VALUE; ...'; may be repeated"),
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="instead of the analysis' own")] = None,
+    level: Annotated[float | None, typer.Option(help="instead of the analysis' own")] = None,
+    simulation: Annotated[
+        Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with `exposure`")
+    ] = "fixed",
+    output: Output = None,
+    set_: Set = None,
+    without: Without = None,
+    interest: Interest = None,
+    templates: Saved = None,
+    executor: Executor = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
+) -> None:
+    """Print the expected limit, with its bands, over values of one or two keys and for several analyses."""
+    _scan(
+        analysis,
+        output,
+        templates,
+        set_=set_,
+        without=without,
+        interest=interest,
+        over=over or (),
+        compare=compare or (),
+        simulation=simulation,
+        method=method,
+        level=level,
+        executor=executor,
+        workers=workers,
+        scheduler=scheduler,
+        cache=cache,
+        skip_bad_files=skip_bad_files,
+    )
+
+
+def sensitivity(
+    analysis: AnalysisFile,
+    exposure: Annotated[list[float] | None, typer.Option(help="multiple of the analysis POT; may be repeated")] = None,
+    systematics: Annotated[list[float] | None, typer.Option(help="multiple of all priors; may be repeated")] = None,
+    simulation: Annotated[
+        Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with the exposure")
+    ] = "fixed",
+    output: Output = None,
+    set_: Set = None,
+    without: Without = None,
+    interest: Interest = None,
+    templates: Saved = None,
+    executor: Executor = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
+) -> None:
+    """Print the expected limit for other exposures and other sizes of the systematics: a scan of these two."""
+    _scan(
+        analysis,
+        output,
+        templates,
+        set_=set_,
+        without=without,
+        interest=interest,
+        over={"exposure": exposure or [1.0, 2.0, 5.0, 10.0], "priors": systematics or [0.0, 1.0]},
+        simulation=simulation,
+        executor=executor,
+        workers=workers,
+        scheduler=scheduler,
+        cache=cache,
+        skip_bad_files=skip_bad_files,
+    )
+
+
+def _scan(
+    path: Path,
+    output: list[Path] | None,
+    saved: Path | None,
+    *,
+    set_: list[str] | None,
+    without: list[str] | None,
+    interest: str | None,
+    workers: int | None,
+    scheduler: str | None,
+    **options: Any,
+) -> None:
+    """Scan, print the table, and write the files asked for."""
+    for target in output or ():
+        from spectrafit.report.saved_tables import check_study_name
+
+        check_study_name(target)
+        refuse_output(target, path, set_, saved, without)
+    loaded = sf.load(path, overrides=set_ or (), without=without or (), interest=interest)
+    found = sf.scan(
+        loaded,
+        templates=None if saved is None else sf.Templates.load(saved, analysis=loaded),
+        workers=workers or (None if scheduler else os.cpu_count()),
+        scheduler=scheduler,
+        progress=interactive(),
+        **options,
+    )
+    _show(found)
+    for target in output or ():
+        from spectrafit.report.scans import write_scan
+
+        typer.echo(write_scan(target, found, title=loaded.title or ""))
+
+
+def _show(found: Expected) -> None:
+    typer.echo(found)
+    count = len(found.limits)
+    passes = "no pass" if found.fills == 0 else "1 pass" if found.fills == 1 else f"{found.fills} passes"
+    typer.echo(f"{count} limits from {passes} over the events, {found.seconds:.1f} s")
