@@ -353,7 +353,8 @@ def _draw(
             save(next(draw_binnings(found, analysis)).figure, figure)
         typer.echo(figure, err=json)
     if diagnostics is not None:
-        drawings = list(draw_diagnostics(truths, found, analysis))
+        with look():
+            drawings = list(draw_diagnostics(truths, found, analysis))
         with publishing(diagnostics, names=[p for d in drawings for p in (f"{d.name}.png", f"{d.name}.pdf")]) as folder:
             save_drawings(folder, drawings)
         typer.echo(diagnostics, err=json)
