@@ -51,7 +51,7 @@ def test_flags_and_the_verb_agree(name: str) -> None:
     """A command offers nothing its verb of the same name, or load, does not take, but for where output goes."""
     verb = inspect.signature(getattr(sf, name)).parameters
     steps = [sf.load]
-    if name in ("fit", "limit", "contour", "sensitivity", "coverage", "export", "inject"):
+    if name in ("fit", "limit", "contour", "sensitivity", "breakdown", "coverage", "export", "inject"):
         steps += [sf.build, sf.assemble, sf.upper_limit, sf.report, fit_workspace, ToyOptions]
     # What makes fake data is one keyword of assemble, `data`, and these are its values.
     assert "data" in inspect.signature(sf.assemble).parameters
