@@ -89,7 +89,7 @@ def _analysis(folder: Path, events: int, bins: int) -> Analysis:
         pot=1e20,
         columns={"weight": 200.0 / events},
     )
-    edges = (np.linspace(0.2, 2.6, bins + 1), np.linspace(0.0, 0.006, bins + 1))
+    edges = (np.linspace(0.2, 2.2, bins + 1), np.linspace(0.0, 0.0015, bins + 1))
     (region,) = plain.regions
     axes = tuple(
         msgspec.structs.replace(axis, edges=tuple(one.round(6).tolist()))
