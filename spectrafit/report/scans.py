@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrafit.arraytypes import Floats
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.saved_tables import save_study
 from spectrafit.templates.observables import OBSERVABLES
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from spectrafit.inference.studies.expected import Expected
 
-__all__ = ["draw_scan", "write_scan"]
+__all__ = ["draw_scan", "limit_unit", "write_scan"]
 
 # Names of keys as a figure says them; others are said as they are.
 _WORDS = {
@@ -80,18 +81,31 @@ def draw_scan(path: str | os.PathLike[str], found: Expected, *, title: str = "")
     return Path(path)
 
 
-def _unit(found: Expected) -> tuple[float, str]:
-    """Return the power of ten that the axis is in, and the label of the limit."""
+def limit_unit(values: Floats, coupling: str, unit: str) -> tuple[float, str]:
+    """Return the power of ten for an axis of limits, and its label.
+
+    Parameters
+    ----------
+    values : array
+        The limits, in the reported unit; those that are not finite do not count.
+    coupling : str
+        Key of `physics.couplings.COUPLINGS`, or "".
+    unit : str
+    """
     from spectrafit.report.figures.style import latex, power_of_ten
 
-    finite = found.quantiles[..., 2][np.isfinite(found.quantiles[..., 2])]
-    size = float(np.abs(finite).max(initial=0.0))
+    size = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
     power = math.floor(math.log10(size)) if size > 0 else 0
     scale = 10.0**power if not -3 < power < 4 else 1.0
-    name = latex(COUPLINGS[found.coupling].symbol) if found.coupling else r"\kappa"
-    parts = [power_of_ten(scale, 0) if scale != 1.0 else "", latex(found.first.unit)]
-    unit = r"\;".join(part for part in parts if part)
-    return scale, rf"expected upper limit on ${name}$" + (rf" $[{unit}]$" if unit else "")
+    name = latex(COUPLINGS[coupling].symbol) if coupling else r"\kappa"
+    parts = [power_of_ten(scale, 0) if scale != 1.0 else "", latex(unit)]
+    said = r"\;".join(part for part in parts if part)
+    return scale, rf"upper limit on ${name}$" + (rf" $[{said}]$" if said else "")
+
+
+def _unit(found: Expected) -> tuple[float, str]:
+    scale, label = limit_unit(found.quantiles[..., 2], found.coupling, found.first.unit)
+    return scale, f"{'expected' if found.first.fake is None else 'FAKE DATA:'} {label}"
 
 
 def _logarithmic(values: tuple[float, ...]) -> bool:
@@ -126,14 +140,15 @@ def _curves(figure: Figure, found: Expected) -> tuple[float, float]:
     order = np.argsort(values)
     x, quantiles = np.asarray(values)[order], found.quantiles[:, order] / scale
     alone = len(found.variants) == 1
+    bands = alone and found.first.fake is None
     shades = [COLOURS[name] for name in ("blue", "vermilion", "green", "purple", "orange", "sky", "ink")]
     style: dict[str, Any] = {"ms": 3.5, "lw": 1.6}
     for index, (name, rows) in enumerate(zip(found.variants, quantiles, strict=True)):
         shade = shades[index % len(shades)]
-        if alone:
+        if bands:
             axes.fill_between(x, rows[:, 0], rows[:, 4], color=COLOURS["yellow"], lw=0, alpha=0.75, label="2 sigma")
             axes.fill_between(x, rows[:, 1], rows[:, 3], color=COLOURS["green"], lw=0, alpha=0.6, label="1 sigma")
-        elif index == 0:
+        elif index == 0 and not alone:
             # Bands of several on top of each other could not be told apart.
             axes.fill_between(x, rows[:, 1], rows[:, 3], color=shade, lw=0, alpha=0.13)
         dashes = _DASHES[index % len(_DASHES)]
@@ -143,12 +158,12 @@ def _curves(figure: Figure, found: Expected) -> tuple[float, float]:
             "o",
             ls=dashes,
             color=COLOURS["ink"] if alone else shade,
-            label="median" if alone else name,
+            label=("median" if bands else "fake data") if alone else name,
             **style,
         )
     if _logarithmic(found.values[0]):
         axes.set_xscale("log")
-    shown = quantiles[0, :, [0, 4]] if alone else np.concatenate([quantiles[0, :, [1, 3]], quantiles[..., 2]])
+    shown = quantiles[0, :, [0, 4]] if bands else np.concatenate([quantiles[0, :, [1, 3]], quantiles[..., 2]])
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
     room = 0.06 + 0.075 * (1 if alone else len(found.variants))
     axes.set_ylim(max(low - 0.08 * (high - low), 0.0) if low >= 0 else low, high + room * (high - low))
@@ -190,7 +205,7 @@ def _plane(figure: Figure, found: Expected) -> tuple[float, float]:
     axes.set_xlabel(_name(found.keys[0]))
     axes.set_ylabel(_name(found.keys[1]))
     axes.tick_params(which="both", color="white")
-    _bar(figure, drawn, f"median {label}")
+    _bar(figure, drawn, f"median {label}" if found.first.fake is None else label)
     return 0.85 / 6.6, 5.25 / 6.6
 
 
@@ -221,7 +236,8 @@ def _side_by_side(figure: Figure, found: Expected) -> tuple[float, float]:
     places = np.arange(count)[::-1]
     for place, row in zip(places, quantiles, strict=True):
         named = place == places[0]
-        for low, high, shade, alpha, words in ((0, 4, "yellow", 0.75, "2 sigma"), (1, 3, "green", 0.6, "1 sigma")):
+        bands = ((0, 4, "yellow", 0.75, "2 sigma"), (1, 3, "green", 0.6, "1 sigma"))
+        for low, high, shade, alpha, words in bands if found.first.fake is None else ():
             axes.barh(
                 place, row[high] - row[low], left=row[low], height=0.62, color=COLOURS[shade], alpha=alpha, lw=0,
                 label=words if named else None,
@@ -231,15 +247,15 @@ def _side_by_side(figure: Figure, found: Expected) -> tuple[float, float]:
             [place - 0.31, place + 0.31],
             color=COLOURS["ink"],
             lw=1.6,
-            label="median" if named else None,
+            label=("median" if found.first.fake is None else "fake data") if named else None,
         )
     axes.set_yticks(places, [_lines(name) for name in found.variants])
     axes.tick_params(axis="y", which="both", length=0)
     axes.set_ylim(-0.6, count - 0.4 + 0.5)
-    axes.set_xlim(0.0, 1.05 * float(np.nanmax(quantiles[..., 4])))
+    axes.set_xlim(0.0, 1.05 * float(np.nanmax(quantiles)))
     axes.set_xlabel(label)
     handles, names = axes.get_legend_handles_labels()
-    order = [names.index(word) for word in ("median", "1 sigma", "2 sigma")]
+    order = [names.index(word) for word in ("median", "fake data", "1 sigma", "2 sigma") if word in names]
     axes.legend([handles[i] for i in order], [names[i] for i in order], loc="upper right", ncols=3)
     return 0.1 / 6.2, 6.0 / 6.2
 

@@ -60,20 +60,26 @@ class Expected:
 
     @property
     def quantiles(self) -> Floats:
-        """(V, ..., 5): expected limit 2 and 1 sigma low, median, 1 and 2 sigma high, in the reported unit, or NaN."""
-        return self._quantiles("values")
+        """(V, ..., 5): expected limit 2 and 1 sigma low, median, 1 and 2 sigma high, in the reported unit, or NaN.
+
+        With fake data their limit stands in the place of the median, and the others are NaN.
+        """
+        return self._quantiles("values", "value")
 
     @property
     def kappas(self) -> Floats:
         """(V, ..., 5): the same in kappa."""
-        return self._quantiles("kappas")
+        return self._quantiles("kappas", "kappa")
 
-    def _quantiles(self, name: str) -> Floats:
-        nothing = (np.nan,) * len(_QUANTILES)
-        rows = [
-            getattr(limit.expected, name) if limit is not None and limit.expected is not None else nothing
-            for limit in self.limits
-        ]
+    def _quantiles(self, name: str, own: str) -> Floats:
+        rows = []
+        for limit in self.limits:
+            row = (np.nan,) * len(_QUANTILES)
+            if limit is not None and limit.fake is not None:
+                row = (np.nan, np.nan, getattr(limit, own), np.nan, np.nan)
+            elif limit is not None and limit.expected is not None:
+                row = getattr(limit.expected, name)
+            rows.append(row)
         return np.array(rows, dtype=np.float64).reshape(*self.shape, len(_QUANTILES))
 
     @property
@@ -112,6 +118,7 @@ class Expected:
             "unit": first.unit,
             "coupling": self.coupling,
             "simulation": self.simulation,
+            "fake": None if first.fake is None else first.fake.summary(),
             "fills": self.fills,
             "points": list(self.rows()),
         }
@@ -122,9 +129,10 @@ class Expected:
         first = self.first
         more = "grows with the exposure" if self.simulation == "grows" else "stays"
         told = f"; the simulation {more}" if "exposure" in self.keys else ""
+        told += f"; FAKE DATA, not measured: {first.fake.label}" if first.fake is not None else ""
+        what = "median expected upper limit" if first.fake is None else "upper limit"
         return (
-            f"median expected upper limit [{first.unit or 'kappa'}] at {100 * first.level:g} % ({first.method},"
-            f" {first.sides}-sided){told}"
+            f"{what} [{first.unit or 'kappa'}] at {100 * first.level:g} % ({first.method}, {first.sides}-sided){told}"
         )
 
     def table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -141,6 +149,8 @@ class Expected:
         heads = ((self.keys or ("",))[0], "median", "1 sigma", "2 sigma")
         names = [f"{v:g}" for v in self.values[0]] if self.keys else list(self.variants)
         rows = quantiles.reshape(-1, len(_QUANTILES))
+        if self.first.fake is not None:
+            return (heads[0], "limit"), [(name, _number(q[2])) for name, q in zip(names, rows, strict=True)]
         return heads, [
             (name, _number(q[2]), f"{_number(q[1])} to {_number(q[3])}", f"{_number(q[0])} to {_number(q[4])}")
             for name, q in zip(names, rows, strict=True)

@@ -13,6 +13,8 @@ from spectrafit import execution
 from spectrafit.config import Analysis
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.inference.assemble import assemble
+from spectrafit.inference.fake import Fake
+from spectrafit.inference.faking.counts import faked
 from spectrafit.inference.intervals.limits import Method, named, upper_limit
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
@@ -56,6 +58,8 @@ class Point:
         See `scaled`.
     name : str
         Said when the point fails.
+    data : Asimov, Toy or None
+        Fake data of the point's own expectation; None for Asimov data at kappa = 0.
     """
 
     source: Model | tuple[Analysis, Templates]
@@ -63,15 +67,17 @@ class Point:
     priors: Mapping[str, float] = dataclasses.field(default_factory=dict)
     simulation: Simulation = "fixed"
     name: str = ""
+    data: Fake | None = None
 
     def __str__(self) -> str:
         return self.name
 
     @property
     def model(self) -> Model:
-        """The model, with Asimov data at kappa = 0."""
+        """The model, with Asimov data at kappa = 0 or with fake ones."""
         whole = self.source if isinstance(self.source, Model) else assemble(*self.source)
-        return scaled(whole, self.exposure, self.priors, simulation=self.simulation)
+        model = scaled(whole, self.exposure, self.priors, simulation=self.simulation)
+        return model if self.data is None else faked(model, self.data)
 
 
 def scaled(

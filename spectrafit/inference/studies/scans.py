@@ -23,6 +23,7 @@ from spectrafit import config, execution
 from spectrafit.config.ranges import over as parsed_over
 from spectrafit.config.settings import parsed
 from spectrafit.errors import ConfigError, nearest
+from spectrafit.inference.fake import Asimov, Simulated, Toy
 from spectrafit.inference.intervals.limits import Method
 from spectrafit.inference.studies.expected import Expected
 from spectrafit.inference.studies.points import LimitRule, Point, expected_limits
@@ -53,6 +54,7 @@ def scan(
     method: Method | None = None,
     sides: Literal["one", "two"] | None = None,
     toys: int | ToyOptions | None = None,
+    data: Asimov | Toy | None = None,
     executor: str | Executor | execution.Pool = "threads",
     workers: int | None = None,
     scheduler: str | None = None,
@@ -79,6 +81,8 @@ def scan(
         Whether there is more simulation at a larger `exposure`.
     level, method, sides, toys
         As for `upper_limit`; by default what the analysis says.
+    data : Asimov or Toy, optional
+        Fake data, made anew from the expectation of every point; then their limits are shown in place of the medians.
     executor, workers, scheduler, cache, skip_bad_files, progress
         As for `spectrafit.build`. The executor fills, and finds limits at once.
 
@@ -95,6 +99,8 @@ def scan(
     grid = list(itertools.product(*axes.values()))
     if len(axes) == 2 and len(variants) > 1:
         raise ConfigError("scan: compare goes with one key at most; scan two keys of one analysis at a time")
+    if isinstance(getattr(data, "of", data), Simulated):
+        raise ConfigError("scan: fake data are made from the expectation of each point; --data-from goes with limit")
     rule = _rule(analysis, level, method, sides, toys, executor, workers)
     cases = [
         _case(name, variant, dict(zip(axes, values, strict=True))) for name, variant in variants for values in grid
@@ -109,6 +115,7 @@ def scan(
                 priors=case.of("priors"),
                 simulation=simulation,
                 name=case.name,
+                data=data,
             )
             for case, source in zip(cases, sources, strict=True)
         ]
@@ -228,7 +235,7 @@ def _sources(
             cells = next(cells for cells in filled if not difference(cells, case.analysis))
             templates = _simulated(vary(served(cells, case.analysis)), case.of("simulated"))
             # Workers need no cells, which are large.
-            made[key] = dataclasses.replace(templates, cells=None)
+            made[key] = dataclasses.replace(templates, cells=None, sources={})
         sources.append((case.analysis, made[key]))
     return sources, fills
 
