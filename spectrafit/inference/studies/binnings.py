@@ -53,6 +53,8 @@ class BestBinning:
         That partition on the whole simulation, with its full limit; bins of several regions are kept apart.
     regions : tuple of GridRegion
         The fine grid.
+    shown : tuple of str
+        Regions that are not fitted: their edges are left alone.
     """
 
     found: Optimum
@@ -60,6 +62,7 @@ class BestBinning:
     partition: Partition | None
     bound: Rated | None
     regions: tuple[GridRegion, ...]
+    shown: tuple[str, ...] = ()
 
     @property
     def edges(self) -> dict[str, dict[str, list[float]]]:
@@ -94,6 +97,8 @@ class BestBinning:
         """Return the edges as lines to put into the analysis, one `axes` per region."""
         lines = []
         for region in self.regions:
+            if region.name in self.shown:
+                continue
             lines.append(f"# region {region.name}")
             lines.append("axes = [")
             for name, edges in self.edges[region.name].items():
@@ -404,6 +409,7 @@ def _optimise(rater: Rater, rules: Rules | None, starts: int, partition: int | N
         partition=best,
         bound=None if best is None else rater.partition(BOUND, best.labels),
         regions=rater.whole.regions,
+        shown=tuple(region.name for region in rater.cells.analysis.regions if not region.fit),
     )
 
 
