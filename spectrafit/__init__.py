@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrafit.errors import ConfigError, DataError, SpectrafitError
-from spectrafit.jit import discard_stale, make_room
+from spectrafit.kept import discard_stale, make_room
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis, SampleSet, load, load_samples
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Limit, Profile
     from spectrafit.inference.studies.binnings import compare_binnings, optimise
+    from spectrafit.inference.studies.breakdown import breakdown
     from spectrafit.inference.studies.coverage import coverage
     from spectrafit.inference.studies.optimise import Rules
     from spectrafit.inference.studies.scans import scan
@@ -77,6 +78,7 @@ _HOME = {
     "Templates": "templates.templates",
     "Toy": "inference.fake",
     "assemble": "inference.assemble",
+    "breakdown": "inference.studies.breakdown",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
     "compare_binnings": "inference.studies.binnings",
@@ -121,6 +123,7 @@ __all__ = [
     "Templates",
     "Toy",
     "assemble",
+    "breakdown",
     "build",
     "check",
     "compare_binnings",

@@ -20,6 +20,7 @@ import numpy as np
 from numba import types
 
 from spectrafit.arraytypes import StreamKey
+from spectrafit.contiguous import Contiguous
 from spectrafit.jit import inlined, kernel
 
 __all__ = ["block", "normal", "normals", "poisson", "stream_key", "uniform", "uniforms"]
@@ -36,7 +37,7 @@ _ROUNDS = 10
 _CELL = 2.0**-52
 _SHIFT = np.uint64(12)
 # Key, index and draw.
-_COUNTER = (types.uint64[::1], types.int64, types.int64)
+_COUNTER = (Contiguous(types.uint64), types.int64, types.int64)
 
 
 def stream_key(*parts: str | int) -> StreamKey:

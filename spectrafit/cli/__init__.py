@@ -29,6 +29,7 @@ from spectrafit.cli import (
     reweighting,
     scans,
     theory,
+    tuning,
 )
 from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
@@ -71,7 +72,9 @@ for _command in (
     contours.contour,
     scans.scan,
     scans.sensitivity,
+    scans.breakdown,
     binnings.binning,
+    tuning.tune,
     coverages.coverage,
     analyses.export,
     injection.inject,

@@ -1,4 +1,4 @@
-"""Commands that ask what an analysis could see if: scan, sensitivity."""
+"""Commands that ask what an analysis could see if: scan, sensitivity, breakdown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 import spectrafit as sf
 from spectrafit.cli import fake
-from spectrafit.cli.analyses import refuse_output
+from spectrafit.cli.analyses import assembled, crew, limit_options, refuse_output
 from spectrafit.cli.fake import AsimovAt, Auxiliary, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
     AnalysisFile,
@@ -25,11 +25,12 @@ from spectrafit.cli.options import (
     Workers,
     interactive,
 )
+from spectrafit.errors import ConfigError
 
 if TYPE_CHECKING:
     from spectrafit.inference.studies.expected import Expected
 
-__all__ = ["scan", "sensitivity"]
+__all__ = ["breakdown", "scan", "sensitivity"]
 
 Output = Annotated[
     list[Path] | None,
@@ -130,6 +131,74 @@ def sensitivity(
     )
 
 
+def breakdown(
+    analysis: AnalysisFile,
+    groups: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group",
+            metavar="group|NAME=GLOBS",
+            help="the word group: by the systematics' group; or NAME=flux*,nc, may be repeated; default: each alone",
+        ),
+    ] = None,
+    factor: Annotated[float, typer.Option(help="how much more simulation of each sample is tried")] = 2.0,
+    output: Output = None,
+    set_: Set = None,
+    without: Without = None,
+    interest: Interest = None,
+    templates: Saved = None,
+    executor: Executor = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
+) -> None:
+    """Print the expected limit with each group of uncertainties frozen, with each alone, and with more simulation."""
+    _check_outputs(output, analysis, set_, templates, without)
+    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files, without)
+    with crew(executor, workers, scheduler) as pool:
+        found = sf.breakdown(
+            model,
+            groups=_groups(groups),
+            factor=factor,
+            executor=pool,
+            workers=workers,
+            progress=interactive(),
+            **limit_options(loaded.limit, pool, workers or os.cpu_count()),
+        )
+    typer.echo(found)
+    for target in output or ():
+        from spectrafit.report.breakdown import write_breakdown
+
+        typer.echo(write_breakdown(target, found, title=loaded.title or ""))
+
+
+def _groups(said: list[str] | None) -> Any:
+    """Return the groups of a breakdown as the verb takes them."""
+    if not said:
+        return "systematic"
+    if said == ["group"]:
+        return "group"
+    found = {}
+    for text in said:
+        name, equals, patterns = text.partition("=")
+        if not equals or not name or not patterns:
+            raise ConfigError(f"--group {text!r}: needs NAME=GLOB,GLOB, or the word group alone")
+        found[name] = patterns.split(",")
+    return found
+
+
+def _check_outputs(
+    output: list[Path] | None, path: Path, set_: list[str] | None, saved: Path | None, without: list[str] | None
+) -> None:
+    """Refuse outputs of no known format, and those that are inputs, before anything is read."""
+    for target in output or ():
+        from spectrafit.report.saved_tables import check_study_name
+
+        check_study_name(target)
+        refuse_output(target, path, set_, saved, without)
+
+
 def _scan(
     path: Path,
     output: list[Path] | None,
@@ -143,11 +212,7 @@ def _scan(
     **options: Any,
 ) -> None:
     """Scan, print the table, and write the files asked for."""
-    for target in output or ():
-        from spectrafit.report.saved_tables import check_study_name
-
-        check_study_name(target)
-        refuse_output(target, path, set_, saved, without)
+    _check_outputs(output, path, set_, saved, without)
     loaded = sf.load(path, overrides=set_ or (), without=without or (), interest=interest)
     found = sf.scan(
         loaded,

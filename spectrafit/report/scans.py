@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spectrafit.arraytypes import Floats
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.saved_tables import save_study
 from spectrafit.templates.observables import OBSERVABLES
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from spectrafit.inference.studies.expected import Expected
 
-__all__ = ["draw_scan", "write_scan"]
+__all__ = ["draw_scan", "limit_unit", "write_scan"]
 
 # Names of keys as a figure says them; others are said as they are.
 _WORDS = {
@@ -80,19 +81,31 @@ def draw_scan(path: str | os.PathLike[str], found: Expected, *, title: str = "")
     return Path(path)
 
 
-def _unit(found: Expected) -> tuple[float, str]:
-    """Return the power of ten that the axis is in, and the label of the limit."""
+def limit_unit(values: Floats, coupling: str, unit: str) -> tuple[float, str]:
+    """Return the power of ten for an axis of limits, and its label.
+
+    Parameters
+    ----------
+    values : array
+        The limits, in the reported unit; those that are not finite do not count.
+    coupling : str
+        Key of `physics.couplings.COUPLINGS`, or "".
+    unit : str
+    """
     from spectrafit.report.figures.style import latex, power_of_ten
 
-    finite = found.quantiles[..., 2][np.isfinite(found.quantiles[..., 2])]
-    size = float(np.abs(finite).max(initial=0.0))
+    size = float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
     power = math.floor(math.log10(size)) if size > 0 else 0
     scale = 10.0**power if not -3 < power < 4 else 1.0
-    name = latex(COUPLINGS[found.coupling].symbol) if found.coupling else r"\kappa"
-    parts = [power_of_ten(scale, 0) if scale != 1.0 else "", latex(found.first.unit)]
-    unit = r"\;".join(part for part in parts if part)
-    what = "expected upper limit" if found.first.fake is None else "FAKE DATA: upper limit"
-    return scale, rf"{what} on ${name}$" + (rf" $[{unit}]$" if unit else "")
+    name = latex(COUPLINGS[coupling].symbol) if coupling else r"\kappa"
+    parts = [power_of_ten(scale, 0) if scale != 1.0 else "", latex(unit)]
+    said = r"\;".join(part for part in parts if part)
+    return scale, rf"expected upper limit on ${name}$" + (rf" $[{said}]$" if said else "")
+
+
+def _unit(found: Expected) -> tuple[float, str]:
+    scale, label = limit_unit(found.quantiles[..., 2], found.coupling, found.first.unit)
+    return scale, label if found.first.fake is None else f"FAKE DATA: {label.removeprefix('expected ')}"
 
 
 def _logarithmic(values: tuple[float, ...]) -> bool:

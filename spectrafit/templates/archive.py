@@ -23,7 +23,7 @@ from spectrafit.templates.serving import served
 __all__ = ["check_name", "load", "save"]
 
 # The layout of the file; a file of another number is refused, not guessed at.
-_FORMAT = 3
+_FORMAT = 4
 # The exceptions that a damaged file may raise while it is restored.
 _DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, msgspec.ValidationError)
 
@@ -71,6 +71,8 @@ def _arrays(cells: Cells) -> Any:
         for j, found in enumerate(sample.effects.values()):
             for name in ("sums",) if found.moves else ("sums", "noise", "half"):
                 yield f"{i}.{j}.{name}", getattr(found, name)
+            if found.origin is not None:
+                yield f"{i}.{j}.origin", found.origin
             for k, moves in enumerate(found.moves):
                 for name in ("first", "second", "squares"):
                     yield f"{i}.{j}.{k}.{name}", getattr(moves, name)
@@ -126,7 +128,8 @@ def _restored(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Cells:
                 moves = [{name: arrays[f"{i}.{j}.{k}.{name}"] for name in names} for k in range(count)]
                 found[key] = EffectCells.of_moves(sums, tuple(Moves(cells=cells, **one) for one in moves))
             else:
-                found[key] = EffectCells(sums=sums, noise=arrays[f"{i}.{j}.noise"], half=arrays[f"{i}.{j}.half"])
+                kept = {name: arrays[f"{i}.{j}.{name}"] for name in ("noise", "half")}
+                found[key] = EffectCells(sums=sums, origin=arrays.get(f"{i}.{j}.origin"), **kept)
         own = {name: arrays[f"{i}.{name}"] for name in ("sums", "squares", "entries")}
         samples.append(SampleCells(**{**said, "effects": found}, **own))
     halves = []

@@ -49,12 +49,15 @@ class EffectCells:
         The same variance for half the difference of the rows at +1 and -1, if there is such a pair.
     moves : tuple of Moves
         For a shift: the cells between which events moved, for every row and then for the pair. The noise follows.
+    origin : (U, R) array or None
+        Of universes that were reduced to fewer rows: every row as a combination of the universes.
     """
 
     sums: Floats
     noise: Floats
     half: Floats
     moves: tuple[Moves, ...] = ()
+    origin: Floats | None = None
 
     @classmethod
     def of_moves(cls, sums: Floats, moves: tuple[Moves, ...]) -> EffectCells:
@@ -67,13 +70,13 @@ class EffectCells:
         if self.moves:
             moves = tuple(found.merged(merge.target, merge.size) for found in self.moves)
             return EffectCells.of_moves(merge.sums(self.sums), moves)
-        return EffectCells(sums=merge.sums(self.sums), noise=merge.sums(self.noise), half=merge.sums(self.half))
+        return replace(self, sums=merge.sums(self.sums), noise=merge.sums(self.noise), half=merge.sums(self.half))
 
     def scaled(self, factor: float) -> EffectCells:
         """Return the same of another exposure: `factor` times the weight of every event."""
         moves = tuple(replace(found, squares=found.squares * factor**2) for found in self.moves)
         noise, half = self.noise * factor**2, self.half * factor**2
-        return EffectCells(sums=self.sums * factor, noise=noise, half=half, moves=moves)
+        return replace(self, sums=self.sums * factor, noise=noise, half=half, moves=moves)
 
     def __add__(self, other: EffectCells) -> EffectCells:
         """Add up two parts of one sample."""
@@ -335,7 +338,8 @@ class Cells:
             raise ConfigError("cells with counts or covariances from files cannot be added; add their without_tables()")
         for a, b in zip(self.samples, other.samples, strict=True):
             for key, rows in a.effects.items():
-                if rows.sums.shape != b.effects[key].sums.shape:
+                own = rows.origin is not None or b.effects[key].origin is not None
+                if own or rows.sums.shape != b.effects[key].sums.shape:
                     raise ConfigError(f"{key!r}: the universes of each part were reduced; build the parts together")
         return replace(
             self,

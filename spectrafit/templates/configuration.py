@@ -62,6 +62,7 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
             for key in ("title", "generate", "injected"):
                 del sample[key]
     for region in plain["regions"]:
+        del region["fit"]
         for axis in region["axes"]:
             del axis["label"]
         if not region["partition"]:
@@ -82,6 +83,7 @@ def of_the_fill(plain: Mapping[str, Any], *, edges: bool) -> dict[str, Any]:
     kept = {key: said for key, said in plain["systematics"].items() if said["kind"] != covariance}
     matrices = {said["file"] for said in plain["systematics"].values() if said["kind"] == covariance}
     matrices |= {said["covariance"] for said in plain["systematics"].values() if said["kind"] == flux}
+    matrices |= {said.get("knobs", "") for said in plain["systematics"].values()}
     matrices |= {region["partition"] for region in plain["regions"] if "partition" in region}
     regions = [
         {

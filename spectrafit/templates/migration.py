@@ -17,6 +17,7 @@ import numpy as np
 from numba import types
 
 from spectrafit.arraytypes import Floats, Integers, Places
+from spectrafit.contiguous import Contiguous
 from spectrafit.jit import inlined, loop
 
 __all__ = ["MoveTable", "Moves"]
@@ -144,7 +145,7 @@ def _slot(key: Any, keys: Any) -> Any:
     return at
 
 
-@loop(types.void(types.int64[::1], types.int64[::1], types.int64[::1]))
+@loop(types.void(*[Contiguous(types.int64)] * 3))
 def _place(wanted: Any, keys: Any, slots: Any) -> None:
     """Put keys that are not there into empty slots, and fill `slots` with the slots of all."""
     for k in range(wanted.size):
@@ -162,8 +163,8 @@ def _place(wanted: Any, keys: Any, slots: Any) -> None:
         types.float64,
         types.int64,
         types.int64,
-        types.int64[::1],
-        types.float64[:, ::1],
+        Contiguous(types.int64),
+        Contiguous(types.float64, 2),
         types.int64,
     )
 )

@@ -9,8 +9,10 @@ import pytest
 from matplotlib.image import imread
 
 from spectrafit.errors import ConfigError
+from spectrafit.inference.studies.breakdown import breakdown
 from spectrafit.inference.studies.expected import Expected
 from spectrafit.inference.studies.points import LimitRule, Point, expected_limits
+from spectrafit.report.breakdown import write_breakdown
 from spectrafit.report.saved_tables import check_study_name
 from spectrafit.report.scans import draw_scan, write_scan
 from tests.inference.models import counting
@@ -63,3 +65,14 @@ def test_files_hold_the_numbers_of_the_table(tmp_path: Path, limits) -> None:
 def test_a_format_nobody_knows_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"scan.jsn: 'jsn' is no format of a study; did you mean 'json'"):
         check_study_name(Path("scan.jsn"))
+
+
+def test_a_breakdown_is_drawn_and_kept(tmp_path: Path) -> None:
+    found = breakdown(counting(100.0, 100.0, 0.1))
+    image = imread(write_breakdown(tmp_path / "b.png", found, title="An analysis"))[..., :3]
+    assert np.unique(image.reshape(-1, 3), axis=0).shape[0] > 50
+    with write_breakdown(tmp_path / "b.csv", found).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["what"] for row in rows] == ["all uncertainties", "frozen", "alone", "statistics only"]
+    assert float(rows[0]["median"]) == found.whole.expected.median
+    assert json.loads(write_breakdown(tmp_path / "b.json", found).read_text())["limits"] == found.rows()

@@ -235,7 +235,7 @@ def _sources(
             cells = next(cells for cells in filled if not difference(cells, case.analysis))
             templates = _simulated(vary(served(cells, case.analysis)), case.of("simulated"))
             # Workers need no cells, which are large.
-            made[key] = dataclasses.replace(templates, cells=None)
+            made[key] = dataclasses.replace(templates, cells=None, sources={})
         sources.append((case.analysis, made[key]))
     return sources, fills
 

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from bokeh.models import ColorBar, ColumnDataSource, LinearColorMapper, PointDrawTool, VSpan
+from bokeh.models import (
+    BasicTickFormatter,
+    ColorBar,
+    ColumnDataSource,
+    HoverTool,
+    LinearColorMapper,
+    LogAxis,
+    LogTicker,
+    PointDrawTool,
+    Range1d,
+    VSpan,
+)
 from bokeh.plotting import figure
 
 from spectrafit.arraytypes import Floats
-from spectrafit.report.figures.style import COLOURS, SIGNAL, components
+from spectrafit.report.figures.style import COLOURS, SIGNAL
+from spectrafit.report.tuning.words import plain
 from spectrafit.templates.regions import RegionBins
 from spectrafit.templates.templates import Templates
 
@@ -23,22 +35,26 @@ class Spectrum:
     A handle is dragged along the axis, a tap beside the handles adds one, and a chosen one is removed by Backspace.
     """
 
-    def __init__(self, region: RegionBins, axis: int, templates: Templates) -> None:
+    def __init__(self, region: RegionBins, axis: int, colours: Mapping[str, str]) -> None:
         self.axis = axis
-        self.bars = ColumnDataSource({"left": [], "right": [], "bottom": [], "top": [], "colour": [], "sample": []})
+        names = ("left", "right", "bottom", "top", "colour", "sample", "events")
+        self.bars = ColumnDataSource({name: [] for name in names})
         self.signal = ColumnDataSource({"x": [], "y": []})
         self.handles = ColumnDataSource({"x": [], "y": []})
-        self.colours = dict(zip(templates.samples, components(templates.roles), strict=True))
+        self.heights = Range1d(0.0, 1.0)
+        self.colours = colours
         self.figure = figure(
             height=280,
             sizing_mode="stretch_width",
             tools="",
             toolbar_location=None,
-            x_axis_label=region.labels[axis],
+            x_axis_label=plain(region.labels[axis]),
             y_axis_label="events per unit of the axis",
+            y_range=self.heights,
+            x_axis_type=_scale(region, axis),
         )
-        self.figure.min_border_left = 70
-        self.figure.quad(
+        _label(self.figure)
+        bars = self.figure.quad(
             source=self.bars,
             left="left",
             right="right",
@@ -58,10 +74,10 @@ class Spectrum:
             fill_color=COLOURS["ink"],
             line_color="white",
         )
+        self.figure.add_tools(HoverTool(renderers=[bars], tooltips=[("@sample", "@events{0.00} events")]))
         tool = PointDrawTool(renderers=[grips], add=True, drag=True)
         self.figure.add_tools(tool)
         self.figure.toolbar.active_multi = tool
-        self.figure.y_range.start = 0
 
     def on_edges(self, act: Callable[[list[float]], None]) -> None:
         """Call `act` with the edges when a hand has changed them."""
@@ -74,8 +90,9 @@ class Spectrum:
         width = np.diff(edges)
 
         def along(values: Floats) -> Floats:
-            found: Floats = values[..., region.bins].reshape(*values.shape[:-1], *region.shape)
-            return found.sum(axis=tuple(i + values.ndim - 1 for i in others)) / width
+            grid = values[..., region.bins].reshape(*values.shape[:-1], *region.shape)
+            found: Floats = grid.sum(axis=tuple(i + values.ndim - 1 for i in others)) / width
+            return found
 
         order = sorted(
             range(len(templates.samples)), key=lambda i: (templates.roles[i] == "signal", float(counts[i].sum()))
@@ -88,13 +105,14 @@ class Spectrum:
             bars["right"] += edges[1:].tolist()
             bars["bottom"] += (top - heights[i]).tolist()
             bars["top"] += top.tolist()
+            bars["events"] += (heights[i] * width).tolist()
             bars["colour"] += [self.colours[templates.samples[i]]] * len(width)
             bars["sample"] += [templates.titles[i] or templates.samples[i]] * len(width)
         self.bars.data = bars
         steps = along(total)
         self.signal.data = {"x": np.repeat(edges, 2)[1:-1].tolist(), "y": np.repeat(steps, 2).tolist()}
         highest = 1.12 * float(max(tops[-1].max(), steps.max(), 1e-300))
-        self.figure.y_range.end = highest
+        self.heights.end = highest
         self.handles.data = {"x": edges.tolist(), "y": [0.97 * highest] * len(edges)}
 
 
@@ -113,10 +131,12 @@ class Plane:
             tools="hover",
             tooltips=[("", "@value{0.000}")],
             toolbar_location=None,
-            x_axis_label=region.labels[0],
-            y_axis_label=region.labels[1],
+            x_axis_label=plain(region.labels[0]),
+            y_axis_label=plain(region.labels[1]),
+            x_axis_type=_scale(region, 0),
+            y_axis_type=_scale(region, 1),
         )
-        self.figure.min_border_left = 70
+        _label(self.figure)
         self.figure.quad(
             source=self.cells,
             left="left",
@@ -149,3 +169,18 @@ class Plane:
             "top": y[rows + 1].tolist(),
             "value": values.tolist(),
         }
+
+
+def _scale(region: RegionBins, axis: int) -> str:
+    """Return "log" for an axis whose low edges would lie upon each other: handles are there to be taken hold of."""
+    edges = np.asarray(region.axes[axis].edges)
+    return "log" if edges[0] > 0 and edges[-1] > 10.0 * edges[0] else "linear"
+
+
+def _label(drawn: Any) -> None:
+    """Give logarithmic axes numbers at 1, 2 and 5 of every decade, and all axes the same room on the left."""
+    drawn.min_border_left = 70
+    for axis in drawn.axis:
+        if isinstance(axis, LogAxis):
+            axis.ticker = LogTicker(mantissas=[1, 2, 5], desired_num_ticks=12)
+            axis.formatter = BasicTickFormatter()

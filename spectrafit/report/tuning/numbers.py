@@ -82,7 +82,8 @@ class Workbench:
     """
 
     def __init__(self, analysis: Analysis, cells: Cells) -> None:
-        self.analysis, self.cells = analysis, cells
+        # The halves of the simulation are for the search of a binning alone.
+        self.analysis, self.cells = analysis, dataclasses.replace(cells, halves=())
         said = analysis.limit.method
         self.method: Method = "profile" if METHODS[said].throws else said
         self._kept: OrderedDict[Choice, Numbers] = OrderedDict()

@@ -6,7 +6,9 @@ widgets of the browser and of this process alike.
 
 from __future__ import annotations
 
+import dataclasses
 import html
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -31,21 +33,23 @@ from bokeh.models import (
 )
 
 from spectrafit.errors import SpectrafitError
+from spectrafit.report.figures.style import SIGNAL, components
 from spectrafit.report.page import symbols
 from spectrafit.report.tables import kappa_unit
 from spectrafit.report.tuning.choice import Choice, chosen_first, snippet
 from spectrafit.report.tuning.drawings import Plane, Spectrum
 from spectrafit.report.tuning.numbers import Numbers, Workbench
+from spectrafit.report.tuning.words import constraint_rows, headline, kept_row, legend
 
 __all__ = ["Page", "document"]
 
 # Sliders reach this many prior widths of a nuisance, and this many expected errors of a coupling.
 _REACH = 3.0
 _EXPOSURES = (-1.0, 2.0)  # decades
-_WRAP = {"flex-wrap": "wrap", "gap": "12px"}
+_WRAP: Any = {"flex-wrap": "wrap", "gap": "12px"}
 
 # A paragraph in the page's letters.
-_TEXT = {"font": "15px/1.45 Georgia, serif", "color": "#1a1a1a"}
+_TEXT: Any = {"font": "15px/1.45 Georgia, serif", "color": "#1a1a1a"}
 
 
 def document(bench: Workbench, optimise: Callable[[], Choice], doc: Document) -> Page:
@@ -106,14 +110,14 @@ class Page:
             visible=len(analysis.regions) > 1,
             width=200,
         )
-        self.region.on_change("value", lambda *_: self._region_changed())
+        _when(self.region, "value", lambda _new: self._region_changed())
         self.shown = Select(title="plane shows", options=list(Plane.QUANTITIES), value=Plane.QUANTITIES[0], width=260)
-        self.shown.on_change("value", lambda *_: self._draw())
+        _when(self.shown, "value", lambda _new: self._draw())
         low, high = _EXPOSURES
         self.exposure = Slider(
             title="exposure", start=low, end=high, step=0.01, value=0.0, show_value=False, sizing_mode="stretch_width"
         )
-        self.exposure.on_change("value_throttled", lambda _a, _o, new: self._chose_exposure(new))
+        _when(self.exposure, "value_throttled", lambda new: self._chose_exposure(new))
         self.parameters = {name: self._slider(name, first) for name in first.model.names}
         self.rows = {name: self._systematic(name) for name in dict.fromkeys(s.name for s in analysis.systematics)}
         self.kept_source = ColumnDataSource({"name": [], "bins": [], "limit": [], "band": [], "error": [], "least": []})
@@ -130,8 +134,15 @@ class Page:
             height=150,
             index_position=None,
             sizing_mode="stretch_width",
+            reorderable=False,
+            visible=False,
         )
-        self.kept_source.selected.on_change("indices", lambda _a, _o, new: self._restore(new))
+        _when(self.kept_source.selected, "indices", lambda new: self._restore(new))
+        templates = first.templates
+        self.colours = dict(zip(templates.samples, components(templates.roles), strict=True))
+        self.legend = Div(
+            text=legend(first, self.colours, SIGNAL), styles=_TEXT | {"font-size": "13px"}, sizing_mode="stretch_width"
+        )
         self.figures = column(sizing_mode="stretch_width")
         self.spectra: list[Spectrum] = []
         self.edges: list[TextInput] = []
@@ -163,9 +174,12 @@ class Page:
             *(row(*widgets, styles=_WRAP) for widgets in self.rows.values()),
             sizing_mode="stretch_width",
         )
-        side = {"flex": "1 1 340px", "min-width": "300px"}
+        side: Any = {"flex": "1 1 340px", "min-width": "300px"}
         left = column(
-            row(self.region, self.shown, styles=_WRAP), self.figures, styles={"flex": "2 1 420px", "min-width": "300px"}
+            row(self.region, self.shown, styles=_WRAP),
+            self.legend,
+            self.figures,
+            styles={"flex": "2 1 420px", "min-width": "300px"},
         )
         right = column(self.exposure, self.constraints, systematics, sliders, styles=side)
         return column(
@@ -197,15 +211,15 @@ class Page:
         slider = Slider(
             title=label, start=start, end=end, step=(end - start) / 200.0, value=at, sizing_mode="stretch_width"
         )
-        slider.on_change("value", lambda _a, _o, new: self._set_value(name, new))
+        _when(slider, "value", lambda new: self._set_value(name, new))
         return slider
 
-    def _systematic(self, name: str) -> tuple[UIElement, ...]:
+    def _systematic(self, name: str) -> tuple[Checkbox, Spinner]:
         box = Checkbox(label=name, active=True, width=160)
-        box.on_change("active", lambda _a, _o, new: self._choose(self.choice.with_systematic(name, kept=new)))
+        _when(box, "active", lambda new: self._choose(self.choice.with_systematic(name, kept=new)))
         own = self._own_width(name)
         width = Spinner(value=own, low=0.05, high=20.0, step=0.25, width=80, title="", disabled=own is None)
-        width.on_change("value", lambda _a, _o, new: self._chose_width(name, new))
+        _when(width, "value", lambda new: self._chose_width(name, new))
         return (box, width)
 
     def _own_width(self, name: str) -> float | None:
@@ -219,10 +233,10 @@ class Page:
         self.spectra, self.edges = [], []
         parts: list[UIElement] = []
         for axis in range(len(region.axes)):
-            spectrum = Spectrum(region, axis, self.numbers.templates)
+            spectrum = Spectrum(region, axis, self.colours)
             spectrum.on_edges(partial(self._dragged, at, axis))
             text = TextInput(title=f"edges of {region.observables[axis]}", sizing_mode="stretch_width")
-            text.on_change("value", lambda _a, _o, new, axis=axis: self._typed(at, axis, new))
+            _when(text, "value", partial(self._typed, at, axis))
             self.spectra.append(spectrum)
             self.edges.append(text)
             parts += [spectrum.figure, text]
@@ -243,17 +257,12 @@ class Page:
 
     def _chose_exposure(self, decades: float) -> None:
         if not self._setting:
-            self._choose(self._with(exposure=float(f"{10.0**decades:.4g}")))
+            self._choose(dataclasses.replace(self.choice, exposure=float(f"{10.0**decades:.4g}")))
 
     def _chose_width(self, name: str, width: float | None) -> None:
         own = self._own_width(name)
         if width is not None and own is not None:
             self._choose(self.choice.with_width(name, width, own))
-
-    def _with(self, **changes: Any) -> Choice:
-        import dataclasses
-
-        return dataclasses.replace(self.choice, **changes)
 
     def _dragged(self, region: int, axis: int, edges: list[float]) -> None:
         """Take edges as they were left by a hand: each goes to the nearest one of the grid."""
@@ -309,8 +318,9 @@ class Page:
 
     def _keep(self, name: str, choice: Choice, numbers: Numbers) -> None:
         self._kept.append((name, choice))
+        self.kept.visible = True
         self.kept_source.stream(
-            {key: [value] for key, value in {"name": name, **_kept_row(numbers)}.items()}, rollover=None
+            {key: [value] for key, value in {"name": name, **kept_row(numbers)}.items()}, rollover=None
         )
 
     def _restore(self, chosen: list[int]) -> None:
@@ -319,8 +329,6 @@ class Page:
 
     def optimise(self) -> None:
         """Look for the best binning in another thread; the page stays alive meanwhile."""
-        import threading
-
         self.optimise_button.disabled, self.optimise_button.label = True, "looking ..."
         threading.Thread(target=self._look, daemon=True).start()
 
@@ -337,7 +345,7 @@ class Page:
         if isinstance(found, str):
             self._tell(found)
             return
-        self._choose(self._with(edges=found.edges))
+        self._choose(dataclasses.replace(self.choice, edges=found.edges))
         self._keep("optimum", self.choice, self.numbers)
 
     def _go(self, choice: Choice) -> None:
@@ -360,7 +368,7 @@ class Page:
         self._setting = True
         try:
             choice = self.choice
-            self.headline.text = headline(self.numbers, self.bench)
+            self.headline.text = headline(self.numbers, self.bench.analysis.limit.method)
             self.constraints.text = constraint_rows(self.numbers)
             self.toml.text = snippet(self.bench.analysis, choice)
             self.exposure.value = float(np.log10(choice.exposure))
@@ -398,69 +406,12 @@ class Page:
             self._setting = False
 
 
-def headline(numbers: Numbers, bench: Workbench) -> str:
-    """Return the expected limit with its bands, in HTML."""
-    limit = numbers.limit
-    unit = f" {limit.unit}" if limit.unit else ""
-    words = f"{limit.value:.4g}{unit}"
-    bands = ""
-    if limit.expected is not None:
-        low2, low1, median, high1, high2 = limit.expected.values
-        words = f"{median:.4g}{unit}"
-        bands = f"; 68 % of experiments {low1:.4g} to {high1:.4g}, 95 % {low2:.4g} to {high2:.4g}"
-    error = numbers.constraints.information
-    poi = numbers.constraints.poi
-    errors = ""
-    if poi in error.parameters:
-        errors = (
-            f"<br>error of {poi}: {error.error(poi, corrected=False):.4g} as fitted,"
-            f" {error.error(poi):.4g} &plusmn; {error.error_of_error(poi):.2g} without the simulation's noise"
-        )
-    said = bench.analysis.limit.method
-    instead = f" (the analysis asks for {said}, whose toys take too long for this page)" if bench.method != said else ""
-    return (
-        f"<span style='font-size:22px'>expected limit <b id='limit'>{symbols(words)}</b></span> at"
-        f" {100 * limit.level:g} %{symbols(bands)}<br>{limit.method}, {limit.sides}-sided{html.escape(instead)};"
-        f" {numbers.model.n_bins} bins, fewest simulated events in a bin {_least(numbers)}{errors}"
-        f" <span style='color:#5f6670'>({1e3 * numbers.seconds:.0f} ms)</span>"
-    )
-
-
-def _least(numbers: Numbers) -> int:
-    return int(numbers.templates.entries.sum(axis=0).min())
-
-
-def constraint_rows(numbers: Numbers) -> str:
-    """Return the table of what the fit expects of each nuisance, naive and without noise, in HTML."""
-    cell = "style='padding:1px 12px 1px 0;text-align:right'"
-    rows = [
-        f"<tr><td>{html.escape(one.parameter)}</td><td {cell}>{one.naive:.3f}</td><td {cell}>{one.corrected:.3f}</td>"
-        f"<td {cell}>{'<b style=color:#d55e00>' if one.alarm else ''}{100 * one.noise:.0f} %"
-        f"{'</b>' if one.alarm else ''}</td></tr>"
-        for one in numbers.constraints
-    ]
-    head = (
-        f"<tr><th style='text-align:left'>nuisance</th><th {cell}>fitted</th><th {cell}>true</th><th {cell}>noise</th>"
-    )
-    return (
-        "<b>constraints</b>, in prior widths: as fitted, without the simulation's noise, and the noise's share"
-        f"<table style='border-collapse:collapse'>{head}{''.join(rows)}</table>"
-    )
-
-
-def _kept_row(numbers: Numbers) -> dict[str, str]:
-    limit, error, poi = numbers.limit, numbers.constraints.information, numbers.constraints.poi
-    bands = limit.expected
-    return {
-        "bins": str(numbers.model.n_bins),
-        "limit": f"{(bands.median if bands else limit.value):.4g}",
-        "band": f"{bands.values[1]:.4g} to {bands.values[3]:.4g}" if bands else "",
-        "error": f"{error.error(poi):.4g}" if poi in error.parameters else "",
-        "least": str(_least(numbers)),
-    }
-
-
 def _button(label: str, action: Callable[[], None]) -> Button:
     button = Button(label=label, width=max(70, 9 * len(label) + 20))
     button.on_click(lambda _event: action())
     return button
+
+
+def _when(model: Any, attribute: str, act: Callable[[Any], Any]) -> None:
+    """Call `act` with the new value of a widget's attribute when it changes."""
+    model.on_change(attribute, lambda _attribute, _old, new: act(new))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import webbrowser
 from collections.abc import Callable
 from typing import Any
@@ -16,6 +17,8 @@ from spectrafit.report.tuning.numbers import Workbench
 from spectrafit.report.tuning.page import document
 
 __all__ = ["serve"]
+
+_HERE = "127.0.0.1"
 
 
 def serve(
@@ -49,11 +52,14 @@ def serve(
     def fill(doc: Any) -> None:
         document(bench, optimise, doc)
 
-    try:
-        # Only this machine can connect, and only pages that this server gave out.
-        server = Server({"/": Application(FunctionHandler(fill))}, port=port, address="127.0.0.1")
-    except OSError as error:
-        raise ConfigError(f"--port {port}: {error.strerror or error}; leave --port out for a free one") from error
+    with socket.socket() as tried:
+        try:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind((_HERE, port))
+        except OSError as error:
+            raise ConfigError(f"--port {port}: {error.strerror or error}; leave --port out for a free one") from error
+    # Only this machine can connect, and only pages that this server gave out.
+    server = Server({"/": Application(FunctionHandler(fill))}, port=port, address=_HERE)
     address = f"http://localhost:{server.port}/"
     server.start()
     ready(address)
