@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from spectrafit.arraytypes import StreamKey
+from spectrafit.arraytypes import Floats, Integers, StreamKey
 from spectrafit.contiguous import Contiguous
-from spectrafit.jit import inlined, kernel
+from spectrafit.jit import inlined, kernel, loop
 
-__all__ = ["block", "normal", "normals", "poisson", "stream_key", "uniform", "uniforms"]
+__all__ = ["block", "normal", "normals", "poisson", "standard_normals", "stream_key", "uniform", "uniforms"]
 
 _M0 = np.uint64(0xD2E7470EE14C6C93)
 _M1 = np.uint64(0xCA5A826395121157)
@@ -159,3 +159,16 @@ def poisson(key: Any, index: int, draw: int, mean: float) -> float:
         hat = math.log(v) + math.log(inverse_alpha) - math.log(a / (inside * inside) + b)
         if hat <= count * log_mean - mean - math.lgamma(count + 1.0):
             return float(count)
+
+
+def standard_normals(key: StreamKey, entries: Integers) -> Floats:
+    """Return one standard normal per entry, (N,): the first of the stream `key` at index `entries`."""
+    draws = np.empty(entries.size)
+    _standard_normals(key, np.ascontiguousarray(entries, np.int64), draws)
+    return draws
+
+
+@loop(types.void(Contiguous(types.uint64), Contiguous(types.int64, readonly=True), Contiguous(types.float64)))
+def _standard_normals(key: Any, entries: Any, draws: Any) -> None:
+    for i in range(entries.size):
+        draws[i] = normal(key, entries[i], 0)

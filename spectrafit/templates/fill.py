@@ -22,11 +22,10 @@ import boost_histogram as bh
 import numpy as np
 from numba import types
 
-from spectrafit.arraytypes import Floats, Integers, Places, StreamKey, Values
+from spectrafit.arraytypes import Floats, Integers, Places, Values
 from spectrafit.contiguous import Contiguous
 from spectrafit.jit import loop
 from spectrafit.physics.couplings import Monomials
-from spectrafit.random import normal
 
 __all__ = [
     "AxisIndex",
@@ -40,7 +39,6 @@ __all__ = [
     "number",
     "places_of",
     "products_of",
-    "standard_normals",
     "weight_sums",
 ]
 
@@ -349,23 +347,19 @@ def add_universes(
         c = cells[i]
         if c < 0:
             continue
-        b, square = base[i], 0.0
-        given = ratios[i]
+        b, given = base[i], ratios[i]
+        # In the precision of the ratios: noise need not be known better.
+        nominal, square = ratios.dtype.type(weight[i] / b if b != 0.0 else 0.0), ratios.dtype.type(0.0)
+        for u in range(universes):
+            change = given[u] - nominal
+            square += change * change
+        moved = np.float64(square) * b * b if b != 0.0 else universes * weight[i] * weight[i]
+        for q in range(products.shape[1]):
+            noise[c, 0, q] += moved * products[i, q]
         for m in range(coefficients.shape[0]):
             w, into = b * coefficients[m, i], sums[c, m]
-            if m == 0:
-                # With the first, since the ratios are at hand.
-                nominal = weight[i] / b if b != 0.0 else 0.0
-                for u in range(universes):
-                    change = given[u] - nominal
-                    square += change * change
-                    into[u] += w * given[u]
-            else:
-                for u in range(universes):
-                    into[u] += w * given[u]
-        square = square * b * b if b != 0.0 else universes * weight[i] * weight[i]
-        for q in range(products.shape[1]):
-            noise[c, 0, q] += square * products[i, q]
+            for u in range(universes):
+                into[u] += w * given[u]
 
 
 @loop(types.void(_CELLS, _CELLS, _IN1, _IN2, _IN2, _OUT3, _OUT3))
@@ -394,16 +388,3 @@ def add_flux_bins(
                 sums[c, j, m] += weight[i] * coefficients[m, i]
             for q in range(products.shape[1]):
                 squares[c, j, q] += weight[i] * weight[i] * products[i, q]
-
-
-def standard_normals(key: StreamKey, entries: Integers) -> Floats:
-    """Return one standard normal per entry, (N,): the first of the stream `key` at index `entries`."""
-    draws = np.empty(entries.size)
-    _standard_normals(key, np.ascontiguousarray(entries, np.int64), draws)
-    return draws
-
-
-@loop(types.void(Contiguous(types.uint64), Contiguous(types.int64, readonly=True), _OUT1))
-def _standard_normals(key: Any, entries: Any, draws: Any) -> None:
-    for i in range(entries.size):
-        draws[i] = normal(key, entries[i], 0)

@@ -13,7 +13,7 @@ of two monomials, U universes, J flux bins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from spectrafit.config import Analysis, Sample
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events import expressions
 from spectrafit.events.read import EFFICIENCY, ENTRY
-from spectrafit.random import stream_key
+from spectrafit.random import standard_normals, stream_key
 from spectrafit.templates import fill
 from spectrafit.templates.cells import Cells, EffectCells
 from spectrafit.templates.correlated import CovarianceEffect, FluxEffect
@@ -126,6 +126,9 @@ class UniversesEffect(_Weighted):
 
     def _columns(self) -> tuple[str, ...]:
         return tuple(self.systematic.branches)
+
+    def width(self, length: Callable[[str], int]) -> int:
+        return max(map(length, self.lists), default=len(self._columns()))
 
     def check(self, analysis: Analysis) -> None:
         if self.systematic.knobs:
@@ -250,7 +253,7 @@ class ShiftEffect(Effect):
         if self.systematic.smear:
             # Entry i draws the same number however the entries are divided into chunks.
             key = stream_key("smear", self.systematic.name, block.sample.name)
-            draws = fill.standard_normals(key, np.asarray(block.events[ENTRY], np.int64))
+            draws = standard_normals(key, np.asarray(block.events[ENTRY], np.int64))
             scales, offset = 1.0 + self.systematic.smear * draws, 0.0
         else:
             scales, offset = 1.0 + sigma * self.systematic.scale, sigma * self.systematic.offset
