@@ -32,6 +32,7 @@ __all__ = [
     "ANGLES",
     "CANONICAL",
     "CANONICAL_UNITS",
+    "DRAW",
     "EFFICIENCY",
     "ENERGIES",
     "ENTRY",
@@ -53,8 +54,9 @@ ENERGIES = ("e_nu", "t", "t_reco")
 ANGLES = ("theta", "theta_reco")
 CANONICAL = ("pdg", "e_nu", "t", "theta", "t_reco", "theta_reco", "weight")
 
-ENTRY, EFFICIENCY = "Entry$", "Efficiency$"
-"""Columns that no file holds: an entry's position within its sample; what the response multiplied its weight by."""
+ENTRY, EFFICIENCY, DRAW = "Entry$", "Efficiency$", "Draw$"
+"""Columns that no file holds: an entry's position within its sample; what the response multiplied its weight by; which
+of the response's draws of the entry it is, 0 for the first."""
 
 READING = 2
 """Counts up whenever the same file, read the same way, may give other columns than before: a cache asks for it."""
@@ -255,7 +257,7 @@ class DropReport:
     Attributes
     ----------
     entries, kept : int
-        Entries read; entries handed on.
+        Entries read; entries handed on. An entry that a response smears several times counts once.
     unselected : int
         Left out by the sample's `selection`.
     below_threshold : int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ import awkward as ak
 import numpy as np
 
 from spectrafit.errors import BadFile, DataError, SpectrafitError
-from spectrafit.events.schema import Chunk, DropReport, FileIdentity
+from spectrafit.events.schema import DRAW, ENTRY, Chunk, DropReport, FileIdentity
 from spectrafit.templates import cache, fill
+from spectrafit.templates.draws import add_draws, whole_events
 from spectrafit.templates.effects import Block, Effect, Gathered
 from spectrafit.templates.observables import Quantities
 from spectrafit.templates.plan import Plan
@@ -120,8 +121,8 @@ def _run(task: FillTask) -> ChunkSums:
     events = fill.EventSums.zeros(plan.grid.size, monomials)
     effects: dict[str, Gathered] = {}
     # One turn at least: a chunk of which nothing passed still has sums.
-    for start in range(0, max(report.kept, 1), BLOCK):
-        view = Quantities({name: values[start : start + BLOCK] for name, values in columns.items()})
+    for part in _blocks(columns, report.kept, plan.draws):
+        view = Quantities({name: values[part] for name, values in columns.items()})
         count = len(view.stored("weight"))
         begun = time.perf_counter()
         coefficients = plan.weigher(view, count)
@@ -133,9 +134,14 @@ def _run(task: FillTask) -> ChunkSums:
             grid=plan.grid,
             sample_set=plan.sample_set,
             sample=plan.sample,
+            draws=plan.draws,
         )
         for cells in block.cells:
-            fill.add_events(cells, view.stored("weight"), coefficients, places, events.table)
+            if plan.draws > 1:
+                draw = np.asarray(view[DRAW], np.int64)
+                add_draws(cells, view.stored("weight"), coefficients, places, draw, float(plan.draws), events.table)
+            else:
+                fill.add_events(cells, view.stored("weight"), coefficients, places, events.table)
         for key, effect in plan.effects.items():
             effects[key] = effect.add(block, effects.get(key))
         seconds["weigh"] += weighed - begun
@@ -143,6 +149,13 @@ def _run(task: FillTask) -> ChunkSums:
     _refuse_nonfinite(task, events, effects, columns)
     effects = {key: found.close() for key, found in effects.items()}
     return ChunkSums(events=events, effects=effects, report=report, seconds=seconds, cached=int(hit))
+
+
+def _blocks(columns: Mapping[str, Any], kept: int, draws: int) -> Sequence[slice]:
+    """Return the blocks of a chunk; the draws of an event are in one."""
+    if draws > 1:
+        return whole_events(np.asarray(columns[ENTRY], np.int64), BLOCK)
+    return [slice(start, start + BLOCK) for start in range(0, max(kept, 1), BLOCK)]
 
 
 def _refuse_nonfinite(

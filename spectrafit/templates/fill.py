@@ -381,14 +381,17 @@ def add_flux_bins(
                 squares[c, j, q] += weight[i] * weight[i] * products[i, q]
 
 
-def standard_normals(key: NDArray[np.uint64], entries: Integers) -> Floats:
-    """Return one standard normal per entry, (N,): the first of the stream `key` at index `entries`."""
-    draws = np.empty(entries.size)
-    _standard_normals(key, np.ascontiguousarray(entries, np.int64), draws)
-    return draws
+def standard_normals(key: NDArray[np.uint64], entries: Integers, draws: Integers) -> Floats:
+    """Return one standard normal per element, (N,): of the stream `key` at index `entries` and draw `draws`, (N,)."""
+    values = np.empty(entries.size)
+    _standard_normals(key, *(np.ascontiguousarray(numbers, np.int64) for numbers in (entries, draws)), values)
+    return values
 
 
-@loop(types.void(types.uint64[::1], types.Array(types.int64, 1, "C", readonly=True), _OUT1))
-def _standard_normals(key: Any, entries: Any, draws: Any) -> None:
+_NUMBERS = types.Array(types.int64, 1, "C", readonly=True)
+
+
+@loop(types.void(types.uint64[::1], _NUMBERS, _NUMBERS, _OUT1))
+def _standard_normals(key: Any, entries: Any, draws: Any, values: Any) -> None:
     for i in range(entries.size):
-        draws[i] = normal(key, entries[i], 0)
+        values[i] = normal(key, entries[i], draws[i])

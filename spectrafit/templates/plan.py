@@ -14,10 +14,11 @@ from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import BadFile, ConfigError, DataError, nearest
 from spectrafit.events import expressions, friends
 from spectrafit.events.files import REMEDY
-from spectrafit.events.layout import Layout, solve
+from spectrafit.events.layout import Layout, response_of, solve
 from spectrafit.events.linked import Linked, link
 from spectrafit.events.read import scan
 from spectrafit.events.schema import CANONICAL, Inventory
+from spectrafit.templates.draws import OVERLAP, OverlapEffect
 from spectrafit.templates.effects import Effect
 from spectrafit.templates.observables import OBSERVABLES, needs
 from spectrafit.templates.regions import Grid
@@ -49,6 +50,8 @@ class Plan:
     columns : tuple of str
         What is read: to weigh events, to number them, and for the systematics.
     weigher : Weigher
+    draws : int
+        How often a response smears each event.
     """
 
     sample_set: SampleSet
@@ -58,6 +61,7 @@ class Plan:
     effects: Mapping[str, Effect]
     columns: tuple[str, ...]
     weigher: Weigher
+    draws: int = 1
 
     @classmethod
     def of(cls, analysis: Analysis, sample_set: SampleSet, sample: Sample, stands_for: str) -> Plan:
@@ -66,6 +70,10 @@ class Plan:
         if sample.role != "data" and sample.name == stands_for:
             every = effects(analysis)
             filling = {key: e for key, e in every.items() if e.fills and e.acts_on((sample.name,))}
+        response = response_of(sample_set, sample)
+        draws = response.draws if response else 1
+        if draws > 1:
+            filling[OVERLAP] = OverlapEffect()
         grid = Grid.of(analysis.regions, stands_for)
         weighed = ("pdg", "e_nu", "t", "weight") if sample.role == "signal" else ("weight",)
         names = [*weighed, *grid.needs, *(name for effect in filling.values() for name in effect.reads(sample))]
@@ -77,6 +85,7 @@ class Plan:
             effects=filling,
             columns=tuple(dict.fromkeys(names)),
             weigher=Weigher.of(analysis, sample_set, sample),
+            draws=draws,
         )
 
 
@@ -163,15 +172,16 @@ def _inputs(analysis: Analysis, left_out: Mapping[str, str] | None) -> Iterator[
 
 def _scan(plan: Plan, left_out: Mapping[str, str] | None) -> Inventory:
     """Find the files of a sample and cut them into chunks, shorter ones where events have long lists of weights."""
-    inventory = _scanned(plan, left_out, _ENTRIES)
+    most = max(_ENTRIES // plan.draws, 1)
+    inventory = _scanned(plan, left_out, most)
     lists = [text for effect in plan.effects.values() for text in effect.lists]
     if not lists:
         return inventory
     linked, layout = _first(plan, inventory)
     branches = {name for text in lists for name in layout.needed([text]) - layout.needed()}
     size = sum(_bytes_per_entry(linked, name) for name in branches)
-    entries = max(int(_LIST_BYTES / max(size, 1.0)), 1)
-    return inventory if entries >= _ENTRIES else _scanned(plan, left_out, entries)
+    entries = max(int(_LIST_BYTES / max(size * plan.draws, 1.0)), 1)
+    return inventory if entries >= most else _scanned(plan, left_out, entries)
 
 
 def _scanned(plan: Plan, left_out: Mapping[str, str] | None, entries: int) -> Inventory:

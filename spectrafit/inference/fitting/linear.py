@@ -32,12 +32,14 @@ import numpy as np
 from spectrafit.arraytypes import Flags, Floats, Integers
 from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.bins import Bins, Shared, Together
+from spectrafit.inference.fitting.sharing import shared_noise
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.templates.cells import Cells
 from spectrafit.templates.coarse import coarse_grids
+from spectrafit.templates.draws import OVERLAP
 from spectrafit.templates.effects import Effect
-from spectrafit.templates.noise import ChangeNoise, noise_of_change, share_of_noise
+from spectrafit.templates.noise import ChangeNoise, noise_of_change, share_of_noise, squares_of
 from spectrafit.templates.systematics import effects
 from spectrafit.templates.templates import Templates
 from spectrafit.templates.variations import scope_of, smoothed_noise
@@ -46,8 +48,6 @@ __all__ = ["bins_of"]
 
 # Derivatives are differences over this share of the error a parameter would have alone. 2NLL's own are as exact.
 _STEP = 1e-3
-# Covariances of two derivatives below this share of what their variances allow are left out.
-_SMALL = 1e-3
 
 
 def bins_of(model: Model, templates: Templates, *, merging: bool = False) -> Bins:
@@ -169,6 +169,17 @@ class _Linear:
             precision[np.ix_(tied, tied)] = np.linalg.inv(rho[np.ix_(tied, tied)] * sizes[:, None] * sizes)
         return widths**-2.0, precision
 
+    def _squares(self, at: int) -> Floats:
+        """Return the variance that the simulation gives to a sample in each of the templates' bins, (b,).
+
+        Of a region's total it is what the fit takes: there the draws of an event are together.
+        """
+        sample = self._cells.expected[at]
+        if OVERLAP in sample.effects and self._model.n_bins == self._templates.n_bins:
+            return squares_of(sample)[self._cells.layout.inner]
+        result: Floats = self._templates.squares[at, 0]
+        return result
+
     def _scale(self, name: str) -> float:
         """Return what `normalise` multiplied a sample by."""
         filled = float(self._templates.counts[self._known[name], 0, 0].sum())
@@ -189,7 +200,7 @@ class _Linear:
         squares, counts = np.zeros((s, b)), np.zeros((s, b))
         scattered = np.zeros((k, s, 1), np.bool_)
         for name, at in self._known.items():
-            squares[self._names.index(name)] = self._templates.squares[at, 0] * self._scales[name] ** 2
+            squares[self._names.index(name)] = self._squares(at) * self._scales[name] ** 2
             counts[self._names.index(name)] = self._templates.counts[at, 0, 0] * self._scales[name]
         for parameter, sample, found in self._changes(expected, derivative, squares):
             variance[parameter, sample] += found.variance
@@ -206,7 +217,7 @@ class _Linear:
         step = (1.0 + weights)[:, None] * inverse[self._labels]
         moving = np.maximum(variance - nominal**2 * squares, 0.0)
         few = np.bincount(self._labels, (step**2 * squares).sum(axis=0), self._model.n_bins)
-        shrunk = (1.0 / (1.0 + few))[self._labels]
+        shrunk: Floats = np.reciprocal(1.0 + few, dtype=np.float64)[self._labels]
         # The products of two D that are subtracted hold some of the noise of moving events once more, and so do the
         # products of two r where these are means of the same events.
         again = np.divide(squares, counts**2, out=np.zeros_like(squares), where=counts > 0) * (1.0 - step * counts) ** 2
@@ -224,7 +235,7 @@ class _Linear:
             entries=np.zeros((s, b)),
             derivative=np.zeros((k, s, b)),
             noise=variance,
-            shared=_shared(pairs, shrunk, nominal, squares, variance),
+            shared=shared_noise(pairs, shrunk, nominal, squares, variance),
         )
         if self._model.n_bins == b:
             return variance, fine.shared, tuple(together)
@@ -262,7 +273,7 @@ class _Linear:
                 if not changes.any():
                     continue
                 keep = changes.astype(np.float64)
-                nominal, squares = self._templates.counts[at, 0, 0], self._templates.squares[at, 0]
+                nominal, squares = self._templates.counts[at, 0, 0], self._squares(at)
                 if effect.linear:
                     change = self._change(parameter, at)
                     relative = np.divide(change, nominal, out=np.zeros_like(change), where=nominal > 0)
@@ -329,6 +340,8 @@ class _Linear:
                 both = self._templates.squares[at, monomials.places[0][m]] / 2.0
                 alone = self._templates.squares[at, 0]
                 nominal = np.divide(both, alone, out=np.zeros_like(both), where=alone > 0)
+                # Draws of one event lie in a bin together in every monomial alike.
+                variance *= np.divide(self._squares(at), alone, out=np.ones_like(alone), where=alone > 0)
                 yield numbers[parameter], sample, ChangeNoise.alone(np.abs(variance) * scale**2, nominal)
 
 
@@ -356,34 +369,4 @@ def _labels(model: Model, templates: Templates) -> Integers:
         return np.repeat(np.arange(model.n_bins), [region.size for region in templates.regions])
     raise ConfigError(
         f"a model of {model.n_bins} bins is not one of these templates, which have {templates.n_bins}; assemble it anew"
-    )
-
-
-def _shared(
-    pairs: list[tuple[int, int, ChangeNoise]], shrunk: Floats, nominal: Floats, squares: Floats, variance: Floats
-) -> Shared:
-    """Return the covariances: of moved events between bins, of nominal events between parameters."""
-    parameters, samples, bins, values = [], [], [], []
-    for k, s, found in pairs:
-        n = found.moved.size
-        parameters.append(np.full((n, 2), k))
-        samples.append(np.full(n, s))
-        bins.append(np.column_stack([found.first, found.second]))
-        values.append(-found.moved * np.sqrt(shrunk[found.first] * shrunk[found.second]))
-    for s in range(len(squares)):
-        acting = np.flatnonzero(nominal[:, s].any(axis=1))
-        one, other = (acting[side] for side in np.triu_indices(acting.size, 1))
-        both = squares[s] * nominal[one, s] * nominal[other, s]
-        pair, places = np.nonzero(np.abs(both) > _SMALL * np.sqrt(variance[one, s] * variance[other, s]))
-        parameters.append(np.column_stack([one[pair], other[pair]]))
-        samples.append(np.full(places.size, s))
-        bins.append(np.column_stack([places, places]))
-        values.append(both[pair, places])
-    if not values:
-        return Shared.none()
-    return Shared(
-        parameters=np.concatenate(parameters),
-        samples=np.concatenate(samples),
-        bins=np.concatenate(bins),
-        values=np.concatenate(values),
     )
