@@ -232,7 +232,8 @@ def constraints(
         if not bins.prior[k] > 0:
             continue
         width = np.sqrt(bins.prior[k])
-        parts = np.divide(bins.noise[k], v, out=np.zeros_like(bins.noise[k]), where=v > 0)
+        own = np.maximum(bins.noise[k], 0.0)
+        parts = np.divide(own, v, out=np.zeros_like(own), where=v > 0)
         total = parts.sum()
         order = np.argsort(-parts.sum(axis=1), kind="stable")
         places = np.argsort(-parts.sum(axis=0), kind="stable")[:worst]

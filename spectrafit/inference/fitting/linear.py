@@ -218,13 +218,13 @@ class _Linear:
         moving = np.maximum(variance - nominal**2 * squares, 0.0)
         few = np.bincount(self._labels, (step**2 * squares).sum(axis=0), self._model.n_bins)
         shrunk: Floats = np.reciprocal(1.0 + few, dtype=np.float64)[self._labels]
-        # The products of two D that are subtracted hold some of the noise of moving events once more, and so do the
-        # products of two r where these are means of the same events.
+        # The products of two D that are subtracted hold the noise of moving events once more, and so do the products of
+        # two r where these are means of the same events.
         again = np.divide(squares, counts**2, out=np.zeros_like(squares), where=counts > 0) * (1.0 - step * counts) ** 2
-        moving *= np.where(scattered, np.maximum(1.0 - again * shrunk, 0.0), shrunk)
         nominal = nominal - step * derivative.sum(axis=1)[:, None, self._labels]
         squares = squares * shrunk
-        variance = moving + nominal**2 * squares
+        known = nominal**2 - step**2 * np.where(scattered, 0.0, moving).sum(axis=1, keepdims=True)
+        variance = moving * np.where(scattered, np.maximum(1.0 - again * shrunk, 0.0), 1.0) + known * squares
         fine = Bins(
             parameters=self._parameters,
             prior=np.zeros(k),

@@ -33,7 +33,7 @@ def shared_noise(
     squares : (S, b) array
         Squared weights of the nominal events.
     variance : (K, S, b) array
-        Variance of each derivative's noise.
+        Variance of each derivative's noise; below 0 where 1 / v is too large by less than the noise makes believe.
     """
     parameters, samples, bins, values = [], [], [], []
     for k, s, found in pairs:
@@ -42,11 +42,12 @@ def shared_noise(
         samples.append(np.full(n, s))
         bins.append(np.column_stack([found.first, found.second]))
         values.append(-found.moved * np.sqrt(shrunk[found.first] * shrunk[found.second]))
+    sizes = np.sqrt(np.maximum(variance, 0.0))
     for s in range(len(squares)):
         acting = np.flatnonzero(nominal[:, s].any(axis=1))
         one, other = (acting[side] for side in np.triu_indices(acting.size, 1))
         both = squares[s] * nominal[one, s] * nominal[other, s]
-        pair, places = np.nonzero(np.abs(both) > _SMALL * np.sqrt(variance[one, s] * variance[other, s]))
+        pair, places = np.nonzero(np.abs(both) > _SMALL * sizes[one, s] * sizes[other, s])
         parameters.append(np.column_stack([one[pair], other[pair]]))
         samples.append(np.full(places.size, s))
         bins.append(np.column_stack([places, places]))
