@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spectrafit.events.inspect import inspect
     from spectrafit.events.reweight import reweight
     from spectrafit.inference.assemble import assemble
+    from spectrafit.inference.fake import Asimov, Simulated, Toy
     from spectrafit.inference.fitting.constraints import constraints
     from spectrafit.inference.fitting.contours import contour
     from spectrafit.inference.fitting.fit import fit, profile
@@ -40,12 +41,16 @@ if TYPE_CHECKING:
     from spectrafit.inference.likelihood import information
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Limit, Profile
+    from spectrafit.inference.studies.binnings import compare_binnings, optimise
     from spectrafit.inference.studies.coverage import coverage
+    from spectrafit.inference.studies.optimise import Rules
     from spectrafit.inference.studies.sensitivity import sensitivity
     from spectrafit.interop.export import write_workspace as export
+    from spectrafit.interop.injection import inject
     from spectrafit.report.tables import inventory_table as check
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
+    from spectrafit.templates.refine import fine_cells
     from spectrafit.templates.templates import Templates
 
 # The room and the verb are both called `report`. Python binds the name to the room once, at the room's first import.
@@ -59,27 +64,35 @@ discard_stale(str(Path(__file__).parent))
 
 _HOME = {
     "Analysis": "config",
+    "Asimov": "inference.fake",
     "FitResult": "inference.results",
     "Limit": "inference.results",
     "Model": "inference.model",
     "Profile": "inference.results",
+    "Rules": "inference.studies.optimise",
     "SampleSet": "config",
+    "Simulated": "inference.fake",
     "Templates": "templates.templates",
+    "Toy": "inference.fake",
     "assemble": "inference.assemble",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
+    "compare_binnings": "inference.studies.binnings",
     "constraints": "inference.fitting.constraints",
     "contour": "inference.fitting.contours",
     "coverage": "inference.studies.coverage",
     "export": "interop.export:write_workspace",
+    "fine_cells": "templates.refine",
     "fit": "inference.fitting.fit",
     "generate": "events.generate",
     "impacts": "inference.fitting.impacts",
     "information": "inference.likelihood",
+    "inject": "interop.injection",
     "inspect": "events.inspect",
     "limit": "inference.intervals.limits:upper_limit",
     "load": "config",
     "load_samples": "config",
+    "optimise": "inference.studies.binnings",
     "profile": "inference.fitting.fit",
     "report": "report.write:write",
     "reweight": "events.reweight",
@@ -89,30 +102,38 @@ _HOME = {
 
 __all__ = [
     "Analysis",
+    "Asimov",
     "ConfigError",
     "DataError",
     "FitResult",
     "Limit",
     "Model",
     "Profile",
+    "Rules",
     "SampleSet",
+    "Simulated",
     "SpectrafitError",
     "Templates",
+    "Toy",
     "assemble",
     "build",
     "check",
+    "compare_binnings",
     "constraints",
     "contour",
     "coverage",
     "export",
+    "fine_cells",
     "fit",
     "generate",
     "impacts",
     "information",
+    "inject",
     "inspect",
     "limit",
     "load",
     "load_samples",
+    "optimise",
     "profile",
     "report",
     "reweight",

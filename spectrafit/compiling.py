@@ -1,4 +1,4 @@
-"""What a terminal says while numba compiles: a first fit would otherwise seem to hang."""
+"""Tells the user on the terminal that numba compiles: otherwise a first fit would seem to hang."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["announce"]
 
 
 class _Watch:
-    """Counts what numba compiles, says so when it begins, and how much it was when the process ends."""
+    """Prints a line when numba begins to compile, and the number of compiled kernels when the process ends."""
 
     def __init__(self, stream: Any) -> None:
         self.stream, self.count, self.depth, self.begun, self.seconds = stream, 0, 0, 0.0, 0.0
@@ -31,15 +31,15 @@ class _Watch:
             self.seconds += time.perf_counter() - self.begun
 
     def close(self) -> None:
-        """Say how many kernels were compiled."""
+        """Print how many kernels were compiled."""
         if self.count:
             print(f"compiled {self.count} kernels in {self.seconds:.1f} s; they are kept", file=self.stream, flush=True)
 
 
 def announce(stream: Any) -> None:
-    """Say on `stream` when kernels begin to be compiled, and at the end how many were; say nothing if none are.
+    """Print on `stream` that kernels are being compiled, and at the end how many; print nothing if none are.
 
-    For processes with somebody in front of them: a first fit would seem to hang.
+    This is for processes with a user at the terminal: a first fit would seem to hang.
     """
     from numba.core import event
 

@@ -1,4 +1,4 @@
-"""The exceptions a user can cause, whose messages say what to do; and what libraries raise for a damaged file."""
+"""The exceptions that a user can cause, and the exceptions that libraries raise for a damaged file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DAMAGE: tuple[type[Exception], ...] = (
     zipfile.BadZipFile,
     zlib.error,
 )
-"""What readers of numpy's, ROOT's, Arrow's and zip files raise when a file is damaged."""
+"""The exceptions that readers of numpy, ROOT, Arrow and zip files raise when a file is damaged."""
 
 
 class SpectrafitError(Exception):
@@ -43,7 +43,7 @@ class DataError(SpectrafitError):
 
 
 class BadFile(DataError):
-    """A file, at `path`, cannot be read or is damaged: what one may ask to go on without."""
+    """The file at `path` cannot be read or is damaged; a build may go on without it if the user asks for that."""
 
     def __init__(self, message: str, path: str) -> None:
         super().__init__(message, path)

@@ -1,9 +1,9 @@
 """Runs pieces of work and returns their results in order: the only concurrency of the package.
 
-Kernels are serial; what runs at once is chunks. An executor is one of `EXECUTORS` or any `concurrent.futures.Executor`
-(dask's through `Client.get_executor()`). Because results come back in order, sums over them are the same bits whoever
-did the work. A worker that dies takes only its own piece with it: pieces in flight are tried again, one at a time, so
-that one which kills every worker is found and named.
+Kernels are serial; several chunks run at once. An executor is one of `EXECUTORS` or any `concurrent.futures.Executor`
+(dask's through `Client.get_executor()`). Results come back in order, so sums over them are the same bits whichever
+worker did the work. If a worker dies, only its own piece is lost. The pieces in flight are tried again, one at a time,
+so that a piece that kills every worker is found and named.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ __all__ = ["EXECUTORS", "Pool", "executor", "imap"]
 
 EXECUTORS = ("serial", "threads", "processes", "dask")
 
-# How often a piece may lose its worker before it is given up.
+# A piece that has lost its worker this often is given up.
 _ATTEMPTS = 3
-# Seconds between two looks of a worker at whether its parent lives.
+# Seconds between two checks by which a worker learns whether its parent process still lives.
 _WATCH = 1.0
 # Seconds after which a cluster is asked again how many workers it has.
 _ASK_AGAIN = 2.0
@@ -54,20 +54,20 @@ class _Serial(Executor):
 
 @dataclass(kw_only=True, eq=False)
 class Pool:
-    """An executor in use, with how to replace it should a worker die.
+    """An executor in use, and the means to replace it if a worker dies.
 
     Attributes
     ----------
     current : Executor
-        The one that takes work.
+        The executor that takes work.
     workers : int
         Pieces done at once; results are held for at most twice as many.
     count : callable or None
-        Tells how many that are now, where workers come and go: jobs of a batch system start when it has room.
+        Returns the present number of workers, if workers come and go, as the jobs of a batch system do.
     renew : callable or None
-        Makes a fresh executor; None for one that is the caller's, or that replaces its workers itself.
+        Makes a fresh executor; None if the executor is the caller's, or replaces its workers itself.
     death : tuple of exception types
-        What it raises when a worker dies.
+        The exceptions that the executor raises when a worker dies.
     """
 
     current: Executor
@@ -109,7 +109,7 @@ def executor(
     Raises
     ------
     ConfigError
-        For an unknown name, a number of workers below 1, or dask without the package it needs.
+        The name is unknown, the number of workers is below 1, or a package that dask needs is missing.
     """
     if workers is not None and workers < 1:
         raise ConfigError(f"workers = {workers}: at least one is needed")
@@ -148,15 +148,15 @@ def executor(
 
 
 def _abandon(broken: Executor) -> None:
-    """End an executor a worker of which died.
+    """End an executor that has lost a worker.
 
-    A worker started in the moment the pool broke is told to go by nobody, waits for ever to hand its result over, and
-    is itself waited for at exit (seen with CPython 3.11).
+    A worker that started just when the pool broke is never told to end. It would wait for ever to hand over its result,
+    and the process would wait for the worker at exit (seen with CPython 3.11).
     """
     left = list((getattr(broken, "_processes", None) or {}).values())
     broken.shutdown(wait=False, cancel_futures=True)
     for worker in left:
-        # By its number: the pool's own thread may be closing the object at this moment.
+        # By its process number, since the pool's own thread may be closing the process object at this moment.
         with suppress(OSError):
             os.kill(worker.pid, signal.SIGKILL)
 
@@ -167,10 +167,10 @@ def _processes(workers: int, preload: tuple[str, ...]) -> Callable[[], Executor]
         from multiprocessing import forkserver, resource_tracker  # which are not there on Windows
 
         context: Any = multiprocessing.get_context("forkserver")
-        # One server imports the modules, its children share them: a pool of n costs one import, not n.
+        # One server imports the modules and its children share them: n workers cost one import, not n.
         context.set_forkserver_preload(list(preload))
-        # Ctrl-C is for the parent: workers are born deaf to it, finish their piece, and are told to go. Starting the
-        # tracker would lift the block again, so that one comes first.
+        # Ctrl-C is for the parent: workers ignore it from their start, finish their piece, and are told to end.
+        # Starting the tracker would lift this block, so the tracker is started first.
         resource_tracker.ensure_running()
         heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
@@ -183,7 +183,7 @@ def _processes(workers: int, preload: tuple[str, ...]) -> Callable[[], Executor]
 
 
 def _follow(parent: int) -> None:
-    """Let this worker end when the process that asked for it has ended, however that died."""
+    """Let this worker end when the process that started the pool has ended, in whatever way."""
 
     def watch() -> None:
         while True:
@@ -207,11 +207,11 @@ def _dask(stack: ExitStack, workers: int | None, scheduler: str | None) -> Pool:
         raise ConfigError("executor 'dask' needs dask.distributed: pip install 'spectrafit-numm[dask]'") from None
     if scheduler is None:
         count = workers or os.cpu_count() or 1
-        # dask tells its workers to give freed memory back to the system at once; that chunks take fresh pages for every
-        # array then takes as long as the work itself.
+        # dask tells its workers to give freed memory back to the system at once. Chunks would then need fresh memory
+        # for every array, which takes as long as the work itself.
         told = {k: v for k, v in config.get(_DASK_ENVIRONMENT, {}).items() if k != "MALLOC_TRIM_THRESHOLD_"}
         with config.set({_DASK_ENVIRONMENT: told}):
-            # dask insists on a dashboard: at any free port, since another cluster may run here, for this machine alone.
+            # dask needs a dashboard. It gets any free port, since another cluster may run here, and is local only.
             cluster = LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0")
             scheduler = stack.enter_context(cluster)
     try:
@@ -229,7 +229,7 @@ def _dask(stack: ExitStack, workers: int | None, scheduler: str | None) -> Pool:
 
 
 def _threads_of(client: Any) -> Callable[[], int]:
-    """Return what tells the number of threads of a dask cluster, asking it now and then."""
+    """Return a function that gives the number of threads of a dask cluster and asks the cluster now and then."""
     asked, threads = -math.inf, 1
 
     def count() -> int:
@@ -244,8 +244,8 @@ def _threads_of(client: Any) -> Callable[[], int]:
 def imap(pool: Pool, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Yield ``work(item)`` for every item, in order, with at most twice as many pieces in flight as there are workers.
 
-    `work` and the items are pickled for workers in other processes. What `work` raises is raised here, and the pieces
-    not yet begun are cancelled.
+    `work` and the items are pickled for workers in other processes. An exception of `work` is raised here, and pieces
+    that have not begun are cancelled.
 
     Raises
     ------
@@ -273,11 +273,11 @@ def imap(pool: Pool, work: Callable[[Item], Result], items: Iterable[Item]) -> I
             except pool.death as error:
                 deaths += 1
                 if deaths == _ATTEMPTS or not pool.replace():
-                    # Processes import the script that asked for them. A script that asks again at import ends them.
+                    # Worker processes import the calling script. A script that starts workers at import ends them.
                     guard = ", and let a script begin its work under if __name__ == '__main__'"
                     raise DataError(
-                        f"{waiting[0][0]}: the worker that had it died, {deaths} times ({error});"
-                        f" if it needs more memory than there is, use fewer workers{'' if done else guard}"
+                        f"{waiting[0][0]}: the worker on this piece died, {deaths} times ({error});"
+                        f" if there is too little memory, use fewer workers{'' if done else guard}"
                     ) from error
                 waiting = deque((item, None) for item, _ in waiting)
                 continue
@@ -293,13 +293,13 @@ def imap(pool: Pool, work: Callable[[Item], Result], items: Iterable[Item]) -> I
 def _submit(pool: Pool, work: Callable[[Item], Result], item: Item) -> Future[Result]:
     if pool.renew is None:
         return pool.current.submit(work, item)
-    # This may start the workers. In a thread of its own, because ctrl-C, which only the main thread hears, must find
-    # them started or not at all.
+    # This may start the workers. It runs in a thread of its own, so that ctrl-C, which only the main thread gets,
+    # cannot interrupt the start of a worker.
     with ThreadPoolExecutor(1) as starter:
         try:
             return starter.submit(pool.current.submit, work, item).result()
         except (OSError, EOFError) as error:
-            # A worker that was being started when another died finds the pool's pipes closed.
+            # A worker that was being started when another one died finds the pool's pipes closed.
             if getattr(pool.current, "_broken", False):
                 raise BrokenExecutor(str(error)) from error
             raise

@@ -42,7 +42,7 @@ KERNEL: dict[str, Any] = {
     "nogil": True,
     # Division by zero gives inf or nan as in numpy; a test before each division would stop loops from being vectorised.
     "error_model": "numpy",
-    # Nobody calls kernels from C.
+    # No C code calls the kernels.
     "no_cfunc_wrapper": True,
     # Kernels work on arrays that their caller owns and allocate none, so there are no references to count.
     "_nrt": False,
@@ -160,17 +160,17 @@ def kernel(
     fastmath : bool
         Whether sums may be reordered.
     optional : bool
-        Whether its callers do without it: it is not compiled with them, and somebody calls its `prepare` before one
-        of them calls it.
+        Whether its callers usually do without it. It is then not compiled with them, and its `prepare` must be called
+        before a caller calls it.
     """
     return lambda function: Kernel(function, signature, entry=entry, fastmath=fastmath, optional=optional)
 
 
 class Loop:
-    """A compiled function of arrays that exists in several precisions, each compiled when data of its kind first come.
+    """A compiled function of arrays in several precisions, each compiled when data of this precision first come.
 
-    numba compiles a function with a list of signatures for all of them when its module is imported: of twenty kernels
-    that a build might need, a usual one needs ten, in one precision.
+    numba would compile a function with a list of signatures for all of them when its module is imported. Of twenty
+    kernels that a build might need, a usual build needs ten, in one precision.
     """
 
     def __init__(self, function: Callable[..., Any], signatures: Sequence[Any], options: dict[str, Any]) -> None:
@@ -190,7 +190,7 @@ class Loop:
             self._compiled(kinds)
 
     def _compiled(self, kinds: tuple[str, ...]) -> Callable[..., Any]:
-        """Return what is compiled for these kinds of elements."""
+        """Return the function compiled for these kinds of elements."""
         if kinds not in self._wanted:
             known = "; ".join(", ".join(kinds) for kinds in self._wanted)
             raise TypeError(f"{self.__name__}: elements of type {', '.join(kinds)}; needed {known}")
@@ -222,13 +222,13 @@ def loop(*signatures: Any, **options: Any) -> Callable[[Callable[..., Any]], Any
     *signatures : numba signatures
         They differ in the elements of some of their arrays.
     **options
-        Of numba, besides those of `KERNEL`.
+        Options of numba besides those of `KERNEL`.
     """
     return lambda function: Loop(function, signatures, {**KERNEL, **options})
 
 
 def inlined(function: Callable[..., Any]) -> Any:
-    """Return a function that numba writes into the kernels that call it, and compiles nowhere else."""
+    """Return a function that numba compiles into each kernel that calls it, and nowhere else."""
     from numba import njit
 
     return njit(inline="always", error_model="numpy", _nrt=False)(function)
@@ -266,11 +266,11 @@ def prepare_all(package: str) -> tuple[int, int]:
 
 
 def make_room(package: str) -> str | None:
-    """Have numba keep kernels in a temporary folder of the user's where it finds no other; call before numba compiles.
+    """Have numba keep kernels in a temporary folder if it has no other place; call this before numba compiles.
 
-    numba keeps them beside the sources of `package` or in the user's cache, and refuses to compile where it can write
-    to neither: in a container or a batch job, with the package installed by somebody else and no home. Workers inherit
-    the place through NUMBA_CACHE_DIR.
+    numba keeps kernels beside the sources of `package` or in the user's cache. It refuses to compile if it can write to
+    neither, as in a container or batch job without a home in which the package is read-only. Workers inherit the folder
+    through NUMBA_CACHE_DIR.
 
     Returns
     -------
@@ -279,7 +279,7 @@ def make_room(package: str) -> str | None:
     """
     if os.environ.get("NUMBA_CACHE_DIR") or os.access(package, os.W_OK):
         return None
-    # As numba does, to see whether it can. A user without a home has no path to one either.
+    # The same checks as numba's. A user without a home has no path to a cache either.
     with suppress(OSError, RuntimeError):
         home = _home()
         home.mkdir(parents=True, exist_ok=True)
@@ -287,7 +287,7 @@ def make_room(package: str) -> str | None:
             return None
     import tempfile
 
-    # numba runs what it finds there: the folder must be the user's, and nobody else's.
+    # numba runs the kernels that it finds there, so the folder must belong to the user alone.
     own = os.geteuid() if hasattr(os, "geteuid") else 0
     place = Path(tempfile.gettempdir()) / f"spectrafit-{own}"
     with suppress(FileExistsError):
@@ -320,9 +320,9 @@ def _kept(folder: str) -> Iterator[str]:
 def discard_stale(package: str) -> bool:
     """Delete numba's cached kernels of `package` if one is older than a source that may be compiled into it.
 
-    numba dates a cached kernel by the file that defines it, not by those of the functions compiled into it: after
-    a pull that changes only the latter it would go on computing with the old ones, without a word. Only modules that
-    import numba, and those their constants are from, count as such sources. To look takes about a millisecond.
+    numba dates a cached kernel by the file that defines it, not by the files of functions compiled into it. After an
+    update of such a function numba would silently go on with the old code. Only modules that import numba count as
+    sources, and modules that define their constants. The check takes about a millisecond.
 
     Returns
     -------
@@ -340,7 +340,7 @@ def discard_stale(package: str) -> bool:
         for kept in _kept(folder):
             with suppress(OSError):
                 kernels += [kernel for kernel in os.scandir(kept) if kernel.name.endswith((".nbc", ".nbi"))]
-    # An index (.nbi) is written anew with every kernel that is added to it: its date tells nothing about the others.
+    # An index (.nbi) is written again with every kernel that is added: its date tells nothing about the other kernels.
     oldest = min((kernel.stat().st_mtime for kernel in kernels if kernel.name.endswith(".nbc")), default=float("inf"))
     newer = {path for path, date in dates.items() if date > oldest}
     if not newer or newer.isdisjoint(_compiled(dates)):
@@ -352,7 +352,7 @@ def discard_stale(package: str) -> bool:
 
 
 def _compiled(paths: Iterable[str]) -> set[str]:
-    """Return those of the sources that numba may compile: modules that use it, and where their constants are from."""
+    """Return the sources that numba may compile: modules that use numba, and modules that define their constants."""
     texts = {path: Path(path).read_text(encoding="utf-8") for path in paths}
     uses = re.compile(r"^(from|import) numba\b|^from \S+\b(jit|compiled) import", re.M)
     waiting, found = [path for path, text in texts.items() if uses.search(text)], set[str]()

@@ -1,7 +1,8 @@
 """Writing files and folders whole or not at all, under names that every file system carries.
 
-What is written goes to a temporary sibling first, which takes the place of the target when all went well and vanishes
-when not. A process that is killed leaves its sibling behind; the next one that writes into the same folder removes it.
+Everything is written to a temporary file or folder beside the target first. If all goes well, this takes the place of
+the target; if not, it is removed. A process that is killed leaves its temporary files behind, and the next process that
+writes into the same folder removes them.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _LONGEST = 80
 # Names that Windows keeps for itself.
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{i}" for name in ("com", "lpt") for i in range(1, 10))}
 _PART = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})\.(?P<process>\d+)\.\d+\.part")
-# Seconds after which what another machine left is taken for dead: nobody writes one file for a day.
+# Temporary files of another machine count as left behind after so many seconds: nobody writes one file for a day.
 _OLD = 86400.0
 _swept: set[tuple[int, Path]] = set()
 
@@ -38,7 +39,7 @@ _swept: set[tuple[int, Path]] = set()
 def slug(name: str) -> str:
     """Return a name of a file for any text: letters, digits and ``_ . + -``, at most 100 characters.
 
-    Text that is such a name already stays; other text gets a short checksum, so that two texts never share a name.
+    A text that is such a name already is kept; other text gets a short checksum, so that two texts never share a name.
     """
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     safe = re.sub(r"[^A-Za-z0-9_.+-]+", "_", plain).lstrip(".-")[:_LONGEST].rstrip(".")
@@ -88,7 +89,7 @@ def _alive(process: int) -> bool:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what processes that are no more left in a folder; once per folder and process."""
+    """Remove temporary files of processes that no longer run from a folder, once per folder and process."""
     # A forked process has its parent's memory, but other ones may have died since.
     mark = (os.getpid(), folder)
     if os.name != "posix" or mark in _swept:
@@ -134,9 +135,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(target: Path, *, remedy: str = "nothing was left there") -> Iterator[Path]:
-    """Yield a path beside `target` to write to, and put it in place if the block ends well; else leave no trace.
+    """Yield a path beside `target` to write to. It replaces `target` if the block ends well and is removed if not.
 
-    What was under `target` is there, whole, until that moment. Folders on the way are made.
+    An old file at `target` stays whole until that moment. Missing folders are made.
 
     Raises
     ------
@@ -196,7 +197,7 @@ def publishing(target: Path, *, names: Collection[str], remedy: str = "nothing w
         sibling.mkdir()
         part = sibling
         yield part
-        # In a thread of its own, because ctrl-C, which only the main thread hears, must find all moved or nothing.
+        # In a thread of its own, so that ctrl-C, which only the main thread gets, cannot stop the moving half-way.
         with ThreadPoolExecutor(1) as mover:
             mover.submit(_fill if within else _exchange, place, part, names).result()
     except OSError as error:
@@ -221,7 +222,7 @@ def _fixed(folder: Path) -> bool:
 
 
 def _exchange(place: Path, part: Path, names: Collection[str]) -> None:
-    """Let a new folder take the place of an old one, with what of the old one is not of a result."""
+    """Let a new folder take the place of an old one, and keep the old one's files that are no part of a result."""
     with locked(place.parent):
         if not place.exists():
             part.rename(place)

@@ -17,9 +17,9 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import types
 
+from spectrafit.arraytypes import StreamKey
 from spectrafit.jit import inlined, kernel
 
 __all__ = ["block", "normal", "normals", "poisson", "stream_key", "uniform", "uniforms"]
@@ -39,7 +39,7 @@ _SHIFT = np.uint64(12)
 _COUNTER = (types.uint64[::1], types.int64, types.int64)
 
 
-def stream_key(*parts: str | int) -> npt.NDArray[np.uint64]:
+def stream_key(*parts: str | int) -> StreamKey:
     """Hash names and numbers into the key of a stream.
 
     Parameters

@@ -47,10 +47,14 @@ def test_flags_and_the_verb_agree(name: str) -> None:
     """A command offers nothing its verb of the same name, or load, does not take, but for where output goes."""
     verb = inspect.signature(getattr(sf, name)).parameters
     steps = [sf.load]
-    if name in ("fit", "limit", "contour", "sensitivity", "coverage", "export"):
+    if name in ("fit", "limit", "contour", "sensitivity", "coverage", "export", "inject"):
         steps += [sf.build, sf.assemble, sf.upper_limit, sf.report, fit_workspace, ToyOptions]
+    # What makes fake data is one keyword of assemble, `data`, and these are its values.
+    assert "data" in inspect.signature(sf.assemble).parameters
+    steps += [sf.Asimov, sf.Toy, sf.Simulated]
     known = {*verb, *(p for step in steps for p in inspect.signature(step).parameters)}
     renamed = {"set_": "overrides", "samples": "sample_set", "files": "path", "output": None, "json": None}
+    renamed |= {"asimov": "values", "toy": "seed", "throw_nuisances": "thrown", "data_from": "samples"}
     for flag in inspect.signature(VERBS[name]).parameters:
         target = renamed.get(flag, flag)
         # A flag that may be repeated has the singular's name.

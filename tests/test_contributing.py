@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,11 @@ def test_whole_files_among_the_examples_are_python():
     assert len(whole) == 5
     for block in whole:
         assert any(isinstance(node, ast.FunctionDef) for node in ast.parse(block).body)
+
+
+def test_changelog_and_citation_name_the_version_of_the_project():
+    version = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    changes = (PROJECT / ".github" / "CHANGELOG.md").read_text(encoding="utf-8")
+    citation = (PROJECT / ".github" / "CITATION.cff").read_text(encoding="utf-8")
+    assert re.findall(r"^## (\d\S*?),? ", changes, re.M)[0] == version
+    assert re.findall(r"^version: (.*)$", citation, re.M) == [version]

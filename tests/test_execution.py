@@ -116,7 +116,7 @@ def test_a_killed_worker_costs_only_its_piece(killers, tmp_path):
 
 def test_a_piece_that_kills_every_worker_is_named(killers):
     found = []
-    with executor("processes", 2) as pool, pytest.raises(DataError, match=r"^cursed: the worker that had it died"):
+    with executor("processes", 2) as pool, pytest.raises(DataError, match=r"^cursed: the worker on this piece died"):
         found.extend(imap(pool, killers.always, ["a", "b", "cursed", "c", "d"]))
 
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import boost_histogram as bh
 import numpy as np
-import numpy.typing as npt
 import uproot
 
+from spectrafit.arraytypes import Floats
 from spectrafit.bench import ntuples, rdataframe
 from spectrafit.bench.filling import by_histograms, in_memory, many_universes
 from spectrafit.bench.timing import Row, Timed, agree, child, chosen, elsewhere, in_turns, peak_memory, rate, times
@@ -30,7 +30,6 @@ from spectrafit.templates.templates import Templates
 
 __all__ = ["PEERS", "templates"]
 
-Floats = npt.NDArray[np.float64]
 
 PEERS = ("numpy", "rdataframe")
 _AGAINST = (("numpy", "uproot + numpy + boost-histogram", ""), ("rdataframe", "RDataFrame", "to reach: 5"))

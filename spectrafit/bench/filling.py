@@ -9,8 +9,8 @@ from typing import Any
 
 import boost_histogram as bh
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Values
 from spectrafit.bench import ntuples
 from spectrafit.bench.timing import Row, agree, in_turns, rate
 from spectrafit.config import Analysis
@@ -24,8 +24,7 @@ from spectrafit.templates.weights import Weigher
 
 __all__ = ["by_histograms", "in_memory", "many_universes"]
 
-Floats = npt.NDArray[np.float64]
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays = Mapping[str, Values]
 
 _UNIVERSES = 100
 _PLACES = np.array([[0, 1], [1, 2]])
@@ -130,7 +129,7 @@ def many_universes(events: Arrays, turns: int, peers: Collection[str]) -> list[R
             fill.add_universes(cells[0], weight, weight, mine, products, ratios[part], sums, noise)
         return np.moveaxis(sums[grid.layout.inner], 0, -1)
 
-    def one_by_one(axes: Sequence[bh.axis.Axis], places: Sequence[npt.NDArray[Any]]) -> Floats:
+    def one_by_one(axes: Sequence[bh.axis.Axis], places: Sequence[Values]) -> Floats:
         found = np.empty((2, _UNIVERSES, 700))
         for p in range(2):
             w = columns["weight"] * powers[p]

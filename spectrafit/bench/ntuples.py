@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import uproot
 
+from spectrafit.arraytypes import Values
 from spectrafit.config import Analysis, Axis, Region, Sample, SampleSet
 from spectrafit.physics.kinematics import t_max, theta
 
@@ -32,13 +31,13 @@ EDGES, OTHER_EDGES = _edges(25, 28), _edges(20, 20)
 """The 25 x 28 variable bins, and others for a second build."""
 
 
-def columns(events: int, seed: int) -> dict[str, npt.NDArray[Any]]:
+def columns(events: int, seed: int) -> dict[str, Values]:
     """Return events of the shape of a near detector's, (N,) per branch: not physics, but its kinematics."""
     rng = np.random.default_rng(seed)
     e_nu = (0.6 + rng.gamma(6.0, 0.35, events)).astype(np.float32).astype(np.float64)
     t = np.asarray(t_max(e_nu)) * rng.uniform(0.02, 0.999, events)
     angle = np.asarray(theta(e_nu, t))
-    made: dict[str, npt.NDArray[Any]] = {
+    made: dict[str, Values] = {
         "pdg": rng.choice(np.array([14, 12, -14], np.int32), events, p=[0.85, 0.1, 0.05]),
         "e_nu": e_nu,
         "t": t,

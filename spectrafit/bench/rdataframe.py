@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Values
 from spectrafit.bench.ntuples import TREE
 from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM, SIN2_THETA_W
 from spectrafit.physics.couplings import COUPLINGS
@@ -43,7 +43,7 @@ def _root(threads: int) -> Any:
     return root
 
 
-def fill(files: Sequence[str], edges: tuple[Sequence[float], Sequence[float]], threads: int) -> npt.NDArray[Any]:
+def fill(files: Sequence[str], edges: tuple[Sequence[float], Sequence[float]], threads: int) -> Values:
     """Return sums of weights and of their squares as polynomials in kappa, (5, B): the columns of our own fill.
 
     The first call in a process sets the number of threads.
@@ -60,7 +60,7 @@ def fill(files: Sequence[str], edges: tuple[Sequence[float], Sequence[float]], t
     booked = [frame.Histo2D((name, "", *axes), "t_reco", "t_theta2", name) for name in ("w0", "w1", "w01")]
     shape = (len(edges[1]) + 1, len(edges[0]) + 1)
 
-    def inner(values: Any) -> npt.NDArray[Any]:
+    def inner(values: Any) -> Values:
         flat = np.frombuffer(values, np.float64, int(np.prod(shape)))
         return flat.reshape(shape)[1:-1, 1:-1].T.ravel().copy()
 

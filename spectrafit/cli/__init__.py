@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import spectrafit as sf
-from spectrafit.cli import analyses, bench, caches, contours, ntuples, theory
+from spectrafit.cli import analyses, bench, binnings, caches, contours, coverages, injection, ntuples, scans, theory
 from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
 from spectrafit.errors import SpectrafitError
@@ -57,9 +57,11 @@ for _command in (
     analyses.fit,
     analyses.limit,
     contours.contour,
-    analyses.sensitivity,
-    analyses.coverage,
+    scans.sensitivity,
+    binnings.binning,
+    coverages.coverage,
     analyses.export,
+    injection.inject,
     ntuples.reweight,
     theory.xsec,
     theory.moment,
@@ -71,11 +73,11 @@ app.add_typer(bench.app, name="bench")
 
 
 class _Stopped(BaseException):
-    """Ctrl-C, or the end of a batch job's time: as an exception, so that files half written are taken away."""
+    """Ctrl-C or SIGTERM (a batch job's time is over) as an exception, so that half-written files are removed."""
 
 
 def _teller() -> Callable[..., None]:
-    """Return what says a warning as a note on stderr, in one line and once."""
+    """Return a function that prints a warning as a note on stderr, in one line and only once."""
     told: set[str] = set()
 
     def tell(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -89,7 +91,7 @@ def _teller() -> Callable[..., None]:
 
 @contextmanager
 def _stoppable() -> Iterator[list[int]]:
-    """Let ctrl-C and SIGTERM raise `_Stopped` for the length of the block; yield what came."""
+    """Let ctrl-C and SIGTERM raise `_Stopped` within the block; yield the list of signals that came."""
     came: list[int] = []
 
     def stop(number: int, frame: object) -> NoReturn:
@@ -110,8 +112,8 @@ def _stoppable() -> Iterator[list[int]]:
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; a user's mistake is one line on stderr and exit code 2, a traceback only with --debug."""
     if arguments is None:
-        # A process of our own makes many objects that stay, in imports and figures: to look for rubbish among them
-        # every 700 new ones takes 0.3 s of the 4.5 s of a fit.
+        # Imports and figures make many objects that stay. Collecting garbage after every 700 new objects would take
+        # 0.3 s of the 4.5 s of a fit, so it is done less often.
         gc.set_threshold(20_000, 20, 50)
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
@@ -122,7 +124,7 @@ def main(arguments: list[str] | None = None) -> None:
         except (Exception, _Stopped) as error:
             if debug:
                 raise
-            # Compiled code may have made another error of the stop.
+            # Compiled code may have turned the stop into another error.
             if came:
                 print("stopped: no unfinished output was written, and earlier outputs are untouched", file=sys.stderr)
                 sys.exit(128 + came[0])
@@ -130,7 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
                 print(f"error: {error}", file=sys.stderr)
                 sys.exit(2)
             if isinstance(error, OSError):
-                # Errors of our own writing name a file. This one is of a stream, or of numba keeping a kernel.
+                # Errors of our own files name the file. An error without a name comes from a stream or numba's cache.
                 name = error.filename or "standard output, or a compiled kernel (kept where NUMBA_CACHE_DIR says)"
                 print(f"error: {name}: {error.strerror or error}", file=sys.stderr)
                 sys.exit(1)

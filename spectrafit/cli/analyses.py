@@ -1,4 +1,4 @@
-"""Commands about an analysis: check, build, fit, limit, sensitivity, coverage, export."""
+"""Commands about an analysis: check, build, fit, limit, export."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 import spectrafit as sf
+from spectrafit.cli import fake
+from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
     AnalysisFile,
     Cache,
@@ -23,6 +25,7 @@ from spectrafit.cli.options import (
     Set,
     SkipBad,
     Unblind,
+    Without,
     Workers,
     interactive,
 )
@@ -31,25 +34,40 @@ from spectrafit.errors import ConfigError
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis, LimitOptions
+    from spectrafit.inference.fake import Fake
     from spectrafit.inference.model import Model
     from spectrafit.templates.templates import Templates
 
-__all__ = ["assembled", "build", "check", "coverage", "export", "fit", "limit", "refuse_output", "sensitivity"]
+__all__ = [
+    "assembled",
+    "build",
+    "check",
+    "crew",
+    "export",
+    "fit",
+    "limit",
+    "limit_options",
+    "refuse_output",
+    "templates_of",
+]
 
 
-def check(analysis: AnalysisFile, set_: Set = None, skip_bad_files: SkipBad = False) -> None:
+def check(analysis: AnalysisFile, set_: Set = None, without: Without = None, skip_bad_files: SkipBad = False) -> None:
     """Read an analysis, open every file it names, and say what a build would do; no event is read."""
     from rich.console import Console
 
     from spectrafit.report.tables import inventory_table
 
-    Console().print(inventory_table(sf.load(analysis, overrides=set_ or ()), skip_bad_files=skip_bad_files))
+    Console().print(
+        inventory_table(sf.load(analysis, overrides=set_ or (), without=without or ()), skip_bad_files=skip_bad_files)
+    )
 
 
 def build(
     analysis: AnalysisFile,
     output: Annotated[Path, typer.Option("-o", "--output", help="where the templates go: *.npz")],
     set_: Set = None,
+    without: Without = None,
     executor: Executor = "threads",
     workers: Workers = None,
     scheduler: Scheduler = None,
@@ -62,9 +80,9 @@ def build(
     from spectrafit.templates.archive import check_name
 
     check_name(output)
-    loaded = sf.load(analysis, overrides=set_ or ())
+    loaded = sf.load(analysis, overrides=set_ or (), without=without or ())
     refuse_inputs(output, inputs_of(loaded))
-    templates = _templates(loaded, None, executor, workers, scheduler, cache, skip_bad_files)
+    templates = templates_of(loaded, None, executor, workers, scheduler, cache, skip_bad_files)
     templates.save(output)
     typer.echo(f"{output}: {templates}")
     for name, made in templates.components.items():
@@ -80,6 +98,7 @@ def fit(
         Path | None, typer.Option("-o", "--output", help="result's folder; default: results/NAME")
     ] = None,
     set_: Set = None,
+    without: Without = None,
     interest: Interest = None,
     unblind: Unblind = False,
     templates: Saved = None,
@@ -92,9 +111,18 @@ def fit(
     json: Annotated[bool, typer.Option("--json", help="workspace: print the fit as JSON")] = False,
     measurement: Annotated[str | None, typer.Option(help="workspace: which measurement; default: the first")] = None,
     patch: Annotated[Path | None, typer.Option(help="workspace: a JSON patch to lay over it")] = None,
+    asimov: AsimovAt = None,
+    toy: ToySeed = None,
+    throw_nuisances: ThrowNuisances = False,
+    auxiliary: Auxiliary = "stay",
+    data_from: DataFrom = None,
 ) -> None:
     """Fill the templates, fit, draw the limit, and write the result with figures and one page."""
+    data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if _is_workspace(analysis):
+        fake.refuse(analysis, data)
+        if without:
+            raise ConfigError(f"{analysis}: --without is for an analysis; take the systematic out with --patch")
         _fit_workspace(analysis, measurement, patch, json)
         return
     if json or measurement or patch:
@@ -106,16 +134,18 @@ def fit(
     from spectrafit.report.alarms import alarms
     from spectrafit.report.tables import constraints_table, result_table
 
-    loaded = sf.load(analysis, overrides=set_ or (), interest=interest)
+    loaded = sf.load(analysis, overrides=set_ or (), without=without or (), interest=interest)
     target = output or Path("results") / analysis.stem
     # As the report does, but before the work.
-    refuse_inputs(target / "templates.root", inputs_of(loaded))
-    filled = _templates(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
-    model = sf.assemble(loaded, filled, unblind=unblind)
+    refuse_inputs(target / "templates.root", (*inputs_of(loaded), *fake.inputs(data_from)))
+    filled = templates_of(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
+    model = fake.with_data(
+        loaded, filled, data, unblind=unblind, executor=executor, workers=workers, scheduler=scheduler, cache=cache
+    )
     best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
-    with _crew(executor, workers, scheduler) as crew:
-        found = sf.upper_limit(model, **_limit_options(loaded.limit, crew, workers))
-    folder = sf.report(target, loaded, filled, best, found, figures=figures)
+    with crew(executor, workers, scheduler) as pool:
+        found = sf.upper_limit(model, **limit_options(loaded.limit, pool, workers))
+    folder = sf.report(target, loaded, filled, best, found, model=model, figures=figures)
     console = Console()
     console.print(result_table(best, found))
     constraints = sf.constraints(model, filled)
@@ -131,6 +161,7 @@ def limit(
     analysis: Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="fits/*.toml, or a HistFactory workspace")],
     method: Annotated[list[str] | None, typer.Option(help="profile, cls, feldman-cousins, ...; all for each")] = None,
     set_: Set = None,
+    without: Without = None,
     interest: Interest = None,
     unblind: Unblind = False,
     templates: Saved = None,
@@ -143,6 +174,11 @@ def limit(
         list[Path] | None, typer.Option(help="toys to use; all, new ones too, are saved to the first; may be repeated")
     ] = None,
     first_toy: Annotated[int, typer.Option(help="number of the first toy thrown here, to merge banks")] = 0,
+    asimov: AsimovAt = None,
+    toy: ToySeed = None,
+    throw_nuisances: ThrowNuisances = False,
+    auxiliary: Auxiliary = "stay",
+    data_from: DataFrom = None,
 ) -> None:
     """Draw the limit by one or several methods and print them side by side."""
     from rich.console import Console
@@ -150,19 +186,23 @@ def limit(
     from spectrafit.inference.intervals.limits import METHODS, methods, named
     from spectrafit.report.tables import limits_table
 
+    data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if _is_workspace(analysis):
-        said, model = _of_workspace(analysis, set_, templates, cache)
+        fake.refuse(analysis, data)
+        said, model = _of_workspace(analysis, set_, templates, cache, without)
     else:
-        loaded, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files)
+        loaded, model = assembled(
+            analysis, set_, interest, unblind, templates, cache, skip_bad_files, without, data=data
+        )
         said = loaded.limit
     for name in method or ():
         if name != "all":
             named(name, model=model)
     asked = list(methods(model)) if method and "all" in method else method or [said.method]
     found = []
-    with _crew(executor, workers, scheduler) as crew:
+    with crew(executor, workers, scheduler) as pool:
         for name in asked:
-            options = _limit_options(said, crew, workers or os.cpu_count())
+            options = limit_options(said, pool, workers or os.cpu_count())
             toys = replace(options["toys"], bank=tuple(bank or ()), first_toy=first_toy)
             sides = options["sides"] if options["sides"] in METHODS[name].sides else None
             found.append(sf.upper_limit(model, **{**options, "method": name, "sides": sides, "toys": toys}))
@@ -173,77 +213,6 @@ def limit(
             console.print(f"note: {each.method}: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
-def sensitivity(
-    analysis: AnalysisFile,
-    exposure: Annotated[list[float] | None, typer.Option(help="multiple of the analysis POT; may be repeated")] = None,
-    systematics: Annotated[list[float] | None, typer.Option(help="multiple of all priors; may be repeated")] = None,
-    simulation: Annotated[
-        Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with the exposure")
-    ] = "fixed",
-    set_: Set = None,
-    interest: Interest = None,
-    templates: Saved = None,
-    executor: Executor = "threads",
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    cache: Cache = None,
-    skip_bad_files: SkipBad = False,
-) -> None:
-    """Print the expected limit for other exposures and other sizes of the systematics."""
-    from spectrafit.inference.studies.sensitivity import sensitivity as expect
-
-    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files)
-    with _crew(executor, workers, scheduler) as crew:
-        found = expect(
-            model,
-            exposure or [1.0, 2.0, 5.0, 10.0],
-            systematics=systematics or [0.0, 1.0],
-            simulation=simulation,
-            **_limit_options(loaded.limit, crew, workers or os.cpu_count()),
-        )
-    typer.echo(found)
-
-
-def coverage(
-    analysis: AnalysisFile,
-    kappa: Annotated[list[float] | None, typer.Option(help="true kappa; may be repeated")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="may be repeated; default: profile, cls, bayes")] = None,
-    experiments: Annotated[int, typer.Option(help="at each true kappa")] = 1000,
-    toys: Annotated[int, typer.Option(help="of the toy methods, in each experiment")] = 199,
-    seed: Annotated[int, typer.Option(help="of the experiments")] = 1,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="draw the figure there: *.png, *.pdf")] = None,
-    set_: Set = None,
-    interest: Interest = None,
-    templates: Saved = None,
-    executor: Executor = "threads",
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    cache: Cache = None,
-    skip_bad_files: SkipBad = False,
-) -> None:
-    """Throw experiments of known truth and count how often each method's interval holds it."""
-    from spectrafit.inference.studies.coverage import coverage as count
-    from spectrafit.inference.toys.options import ToyOptions
-
-    if output is not None:
-        refuse_output(output, analysis, set_, templates)
-    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files)
-    with _crew(executor, workers, scheduler) as crew:
-        found = count(
-            model,
-            kappa or [0.0, 1.0, 2.0, 4.0],
-            methods=method or ["profile", "cls", "bayes"],
-            level=loaded.limit.level,
-            experiments=experiments,
-            toys=ToyOptions(toys=toys, seed=seed, executor=crew, workers=workers or os.cpu_count()),
-        )
-    typer.echo(found)
-    if output is not None:
-        from spectrafit.report.coverage import draw_coverage
-
-        typer.echo(draw_coverage(output, found, coupling=model.coupling, title=loaded.title or ""))
-
-
 def export(
     analysis: AnalysisFile,
     output: Annotated[Path, typer.Option("-o", "--output", help="the workspace: *.json or *.json.gz")],
@@ -252,6 +221,7 @@ def export(
     ] = None,
     form: Annotated[Literal["pyhf", "hs3"], typer.Option(help="whose JSON")] = "pyhf",
     set_: Set = None,
+    without: Without = None,
     interest: Interest = None,
     unblind: Unblind = False,
     templates: Saved = None,
@@ -262,17 +232,23 @@ def export(
     from spectrafit.interop.export import check_name, write_workspace
 
     check_name(output)
-    refuse_output(output, analysis, set_, templates)
-    _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files)
+    refuse_output(output, analysis, set_, templates, without)
+    _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files, without)
     typer.echo(write_workspace(model, output, kappa=kappa, form=form))
 
 
-def refuse_output(output: Path, analysis: Path, overrides: list[str] | None, saved: Path | None) -> None:
+def refuse_output(
+    output: Path,
+    analysis: Path,
+    overrides: list[str] | None,
+    saved: Path | None,
+    without: list[str] | None = None,
+) -> None:
     """Refuse an output that is an input, before anything is read."""
     from spectrafit.config import inputs_of
     from spectrafit.output import refuse_inputs
 
-    loaded = sf.load(analysis, overrides=overrides or ())
+    loaded = sf.load(analysis, overrides=overrides or (), without=without or ())
     refuse_inputs(output, (*inputs_of(loaded), *([saved] if saved else [])))
 
 
@@ -281,17 +257,19 @@ def _is_workspace(path: Path) -> bool:
 
 
 def _of_workspace(
-    path: Path, overrides: list[str] | None, saved: Path | None, cache: Path | None
+    path: Path, overrides: list[str] | None, saved: Path | None, cache: Path | None, without: list[str] | None
 ) -> tuple[LimitOptions, Model]:
     """Read a workspace, with its data; it has no `[limit]`, so what that would say comes from `--set limit.KEY`."""
-    from spectrafit.config import limit_options
+    from spectrafit.config import limit_options as options_of
     from spectrafit.interop.pyhf import read_workspace
 
-    if saved or cache:
-        raise ConfigError(f"{path}: --templates and --cache are for an analysis; a workspace holds its own templates")
+    if saved or cache or without:
+        raise ConfigError(
+            f"{path}: --templates, --cache and --without are for an analysis; a workspace holds its own templates"
+        )
     if interactive():
         announce(sys.stderr)
-    return limit_options(overrides or (), where=str(path)), read_workspace(path)
+    return options_of(overrides or (), where=str(path)), read_workspace(path)
 
 
 def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
@@ -310,6 +288,10 @@ def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json
             error = f" +- {result['errors'][name]:.3g}" if result["errors"].get(name) else ""
             typer.echo(f"  {name}  {value:.6g}{error}{'  at its bound' if name in result['at_limit'] else ''}")
         verdict = "valid" if result["valid"] else f"NOT VALID: {result['message']}"
+        if result["valid"] and result["at_limit"]:
+            verdict = f"valid, at the bounds of {', '.join(result['at_limit'])}"
+        for note in result["notes"]:
+            typer.echo(f"note: {note}")
         typer.echo(f"{verdict}; {result['seconds']:.3f} s")
     if not result["valid"]:
         raise typer.Exit(1)
@@ -323,14 +305,17 @@ def assembled(
     saved: Path | None,
     cache: Path | None,
     skip_bad_files: bool,
+    without: list[str] | None = None,
+    *,
+    data: Fake | None = None,
 ) -> tuple[Analysis, Model]:
     """Load and assemble; who wants the chunks filled elsewhere builds first and gives --templates."""
-    loaded = sf.load(path, overrides=overrides or (), interest=interest)
-    filled = _templates(loaded, saved, "threads", None, None, cache, skip_bad_files)
-    return loaded, sf.assemble(loaded, filled, unblind=unblind)
+    loaded = sf.load(path, overrides=overrides or (), without=without or (), interest=interest)
+    filled = templates_of(loaded, saved, "threads", None, None, cache, skip_bad_files)
+    return loaded, fake.with_data(loaded, filled, data, unblind=unblind, executor="threads", cache=cache)
 
 
-def _templates(
+def templates_of(
     analysis: Analysis,
     saved: Path | None,
     executor: str,
@@ -339,6 +324,7 @@ def _templates(
     cache: Path | None,
     skip_bad_files: bool,
 ) -> Templates:
+    """Return saved templates, or fill them; say on stderr what was left out."""
     if interactive():
         announce(sys.stderr)
     if saved is not None:
@@ -375,7 +361,7 @@ def _tell_age(saved: Path, analysis: Analysis) -> None:
 
 
 @contextmanager
-def _crew(executor: str, workers: int | None, scheduler: str | None) -> Iterator[Any]:
+def crew(executor: str, workers: int | None, scheduler: str | None) -> Iterator[Any]:
     """Yield who throws the toys: an executor by its name, or the workers of a scheduler."""
     if scheduler is None:
         yield executor
@@ -386,7 +372,7 @@ def _crew(executor: str, workers: int | None, scheduler: str | None) -> Iterator
         yield pool
 
 
-def _limit_options(said: LimitOptions, executor: Any, workers: int | None) -> dict[str, Any]:
+def limit_options(said: LimitOptions, executor: Any, workers: int | None) -> dict[str, Any]:
     """Return what `[limit]` says as arguments of `upper_limit`."""
     from spectrafit.inference.toys.options import ToyOptions
 

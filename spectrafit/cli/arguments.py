@@ -57,4 +57,4 @@ def _check(option: str, name: str, value: Any) -> None:
         if (name in _SHARES and not 0.0 <= value <= 1.0) or (name in _NOT_NEGATIVE and value < 0.0):
             raise ConfigError(f"{option} {value}: needs {'a number from 0 to 1' if name in _SHARES else '0 or more'}")
     elif isinstance(value, str | Path) and "\0" in str(value):
-        raise ConfigError(f"{option} {str(value)!r}: holds a NUL character, which no name of a file can")
+        raise ConfigError(f"{option} {str(value)!r}: holds a NUL character, which file names cannot have; remove it")

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import spectrafit as sf
+from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, refuse_output
-from spectrafit.cli.options import AnalysisFile, Cache, Saved, Set, SkipBad, Unblind
+from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
+from spectrafit.cli.options import AnalysisFile, Cache, Saved, Set, SkipBad, Unblind, Without
 from spectrafit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,18 +31,25 @@ def contour(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="draw the figure there: *.png, *.pdf")] = None,
     json: Annotated[bool, typer.Option("--json", help="print grids and regions as JSON")] = False,
     set_: Set = None,
+    without: Without = None,
     unblind: Unblind = False,
     templates: Saved = None,
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
+    asimov: AsimovAt = None,
+    toy: ToySeed = None,
+    throw_nuisances: ThrowNuisances = False,
+    auxiliary: Auxiliary = "stay",
+    data_from: DataFrom = None,
 ) -> None:
     """Find the joint confidence regions of two parameters, couplings or nuisances, all others refitted."""
+    data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if output is not None:
         from spectrafit.report.figures.saving import check_name
 
         check_name(output)
-        refuse_output(output, analysis, set_, templates)
-    loaded, model = assembled(analysis, set_, None, unblind, templates, cache, skip_bad_files)
+        refuse_output(output, analysis, set_, templates, without)
+    loaded, model = assembled(analysis, set_, None, unblind, templates, cache, skip_bad_files, without, data=data)
     first, second = _axes(analysis, model, x, y)
     best = sf.fit(model)
     found = sf.contour(model, first, second, points=points)
@@ -48,11 +57,13 @@ def contour(
     from spectrafit.report.contours import draw_contour, summary
 
     if output is not None:
-        drawn = draw_contour(output, found, couplings=model.couplings, title=loaded.title or "")
+        drawn = draw_contour(
+            output, found, couplings=model.couplings, title=loaded.title or "", data="" if data is None else "fake data"
+        )
     if json:
         import json as writer
 
-        typer.echo(writer.dumps(summary(found) | {"valid": best.valid, "message": best.message}))
+        typer.echo(writer.dumps(summary(found) | {"valid": best.valid, "message": best.message, "data": model.called}))
     else:
         from rich.console import Console
 
@@ -63,7 +74,7 @@ def contour(
     if bad:
         typer.echo(f"note: {bad} of {found.valid.size} fits did not converge; the figure marks them", err=True)
     if not best.valid:
-        typer.echo(f"the fit is NOT VALID, so its regions are none: {best.message}", err=True)
+        typer.echo(f"the fit is NOT VALID, so do not use the regions: {best.message}", err=True)
         raise typer.Exit(1)
 
 
@@ -99,4 +110,5 @@ def _table(said: dict[str, Any], model: Model) -> Table:
         for name, best in zip(said["parameters"], said["best"], strict=True)
     )
     levels = tuple(f">{100 * region['level']:.4g} %" for region in said["regions"])
-    return Table(title="Joint regions, all others refitted", columns=("parameter", "unit", ">best", *levels), rows=rows)
+    title = f"Joint regions, all others refitted{'' if model.fake is None else f'; {model.called}'}"
+    return Table(title=title, columns=("parameter", "unit", ">best", *levels), rows=rows)

@@ -1,4 +1,4 @@
-"""Options that several commands share, said once."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -18,12 +18,21 @@ __all__ = [
     "Set",
     "SkipBad",
     "Unblind",
+    "Without",
     "Workers",
     "interactive",
 ]
 
 AnalysisFile = Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="what to fit: a fits/*.toml")]
-Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="lay a setting over the file")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="lay a setting over the file: fit.terms=shape, systematics.NAME.sigma=0.1"
+    ),
+]
+Without = Annotated[
+    list[str] | None, typer.Option(metavar="NAME", help="leave out a systematic, by name or glob; may be repeated")
+]
 Interest = Annotated[
     str | None, typer.Option(metavar="PARAMETER", help="the fitted coupling that the limit is for; default: the file's")
 ]
@@ -37,5 +46,5 @@ Saved = Annotated[Path | None, typer.Option("--templates", help="use templates s
 
 
 def interactive() -> bool:
-    """Return whether somebody is watching: progress is drawn for people, not into files."""
+    """Return whether stderr is a terminal: progress bars are for people, not for files."""
     return sys.stderr.isatty()

@@ -36,6 +36,7 @@ from spectrafit.config.systematics import (
     Universes,
     Weight,
 )
+from spectrafit.config.variants import left_out, varied
 
 __all__ = [
     "Analysis",
@@ -69,8 +70,10 @@ __all__ = [
     "digest",
     "inputs_of",
     "inputs_of_samples",
+    "left_out",
     "limit_options",
     "load",
     "load_samples",
     "schema",
+    "varied",
 ]

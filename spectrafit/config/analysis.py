@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import math
 from fnmatch import fnmatchcase
@@ -83,15 +84,17 @@ class Axis(Keys, frozen=True, kw_only=True):
 
 
 class Region(Keys, frozen=True, kw_only=True):
-    """One N-dimensional histogram: its axes, a `cut`, and the samples it takes.
+    """One histogram of any number of axes: its axes, a `cut`, and the samples it takes.
 
-    Regions of one analysis share no event.
+    Regions of one analysis share no event. `partition` names a file (.csv) that numbers every bin of the axes' grid,
+    from 1 and 0 for none; bins of one number are one bin of the fit, wherever they lie.
     """
 
     name: str
     axes: tuple[Axis, ...]
     cut: str = ""
     samples: tuple[str, ...] = ("*",)
+    partition: str = ""
 
 
 class CountsSample(Keys, frozen=True, kw_only=True):
@@ -122,8 +125,8 @@ class Correlation(Keys, frozen=True, kw_only=True):
 class Prune(Keys, frozen=True, kw_only=True):
     """Effects too small to keep, per sample and region; 0 keeps all. The result lists every pruned effect.
 
-    Left out are relative changes of a sample's total in a region smaller than `norm`, and of its bins at the nominal
-    total smaller than `shape`, at every sigma.
+    An effect is pruned if, at every sigma, it changes a sample's total in a region by less than the share `norm`, and
+    its bins at the nominal total by less than the share `shape`. The two parts are pruned separately.
     """
 
     norm: Share = 0.0
@@ -133,8 +136,8 @@ class Prune(Keys, frozen=True, kw_only=True):
 class FitOptions(Keys, frozen=True, kw_only=True):
     """How the likelihood is made and fitted.
 
-    `gaussian` is a chi-square with the fixed covariance of the nominal expectation, Poisson and simulation; a further
-    covariance is a systematic of kind `covariance`, which comes to the same. `minos` is for kappa.
+    `gaussian` is a chi-square with the fixed covariance of the nominal expectation, Poisson and simulation. To add a
+    further covariance, use a systematic of kind `covariance`; the chi-square is the same. `minos` is for kappa.
     """
 
     terms: Literal["shape+norm", "shape", "norm"] = "shape+norm"
@@ -162,13 +165,15 @@ class LimitOptions(Keys, frozen=True, kw_only=True):
 
 
 class Analysis(Keys, frozen=True, kw_only=True):
-    """Everything `fits/*.toml` says, with its sample sets loaded.
+    """The content of `fits/*.toml`, with its sample sets loaded.
 
     `pot` is the exposure of the expectation, one number or one per sample set (keyed by the stem of its TOML).
     `coupling` is the fitted coupling, a name or a table; without it, the magnetic moment. `couplings` lists several
     instead. `sin2_theta_w` and `sm_xsec` say the Standard Model cross section of the expectation; without
-    `sin2_theta_w` it is the value each sample was generated with. `sample_sets` and `path` are filled by `load`, never
-    by the file.
+    `sin2_theta_w` it is the value each sample was generated with. `data` are counts by region, or the name of a file
+    that `spectrafit inject` wrote. `injected` says what made them, if they are not measured. `include` names files that
+    this one is laid over, `without` systematics (names or globs) that are left out. `sample_sets` and `path` are filled
+    by `load`, never by the file.
     """
 
     samples: str | tuple[str, ...]
@@ -184,8 +189,11 @@ class Analysis(Keys, frozen=True, kw_only=True):
     counts: tuple[CountsSample, ...] = ()
     normalise: tuple[Normalise, ...] = ()
     data: dict[str, tuple[Events, ...]] = field(default_factory=dict)
+    injected: str = ""
     fit: FitOptions = field(default_factory=FitOptions)
     limit: LimitOptions = field(default_factory=LimitOptions)
+    include: str | tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
     sample_sets: tuple[SampleSet, ...] = ()
     path: str = ""
 
@@ -229,14 +237,19 @@ class Analysis(Keys, frozen=True, kw_only=True):
         return table_of_interest(self.coupling, self.couplings, self.path)
 
     @property
-    def nominal(self) -> tuple[tuple[SampleSet, Sample], ...]:
-        """The samples that make the expectation and the data: all but the shifted stand-ins of `sample` systematics."""
-        shifted = {
+    def stand_ins(self) -> frozenset[str]:
+        """The shifted samples of `sample` systematics."""
+        return frozenset(
             name
             for systematic in self.systematics
             if isinstance(systematic, ShiftedSample)
             for name in (*systematic.up.values(), *systematic.down.values())
-        }
+        )
+
+    @property
+    def nominal(self) -> tuple[tuple[SampleSet, Sample], ...]:
+        """The samples that make the expectation and the data: all but the shifted stand-ins of `sample` systematics."""
+        shifted = self.stand_ins
         used = [pattern for region in self.regions for pattern in region.samples]
         return tuple(
             (sample_set, sample)
@@ -256,3 +269,24 @@ class Analysis(Keys, frozen=True, kw_only=True):
     def exposure(self, sample_set: SampleSet) -> float:
         """Return the analysis POT for the samples of one set."""
         return self.pot[sample_set.name] if isinstance(self.pot, dict) else self.pot
+
+    def __repr__(self) -> str:
+        """Return a few lines: coupling, exposure, samples, regions and systematics."""
+        listed = [table.name for table in self.couplings] or ["magnetic_moment"]
+        short = self.coupling.name if isinstance(self.coupling, Coupling) else self.coupling
+        couplings = [short] if isinstance(short, str) else listed
+        pots = self.pot if isinstance(self.pot, dict) else {"": self.pot}
+        samples = [sample.name for _, sample in self.nominal] + [sample.name for sample in self.counts]
+        regions = [f"{region.name} ({' x '.join(axis.observable for axis in region.axes)})" for region in self.regions]
+        lines = (
+            f"Analysis {self.path}{': ' if self.title else ''}{self.title}",
+            f"  coupling: {', '.join(couplings)}; statistic {self.fit.statistic}, limit by {self.limit.method}",
+            f"  exposure: {', '.join(f'{name} {pot:.6g} POT'.strip() for name, pot in pots.items())}",
+            f"  samples: {', '.join(samples)}",
+            f"  regions: {', '.join(regions)}",
+            f"  systematics: {', '.join(systematic.name for systematic in self.systematics) or 'none'}",
+        )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"

@@ -18,7 +18,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def inputs_of(analysis: Analysis) -> tuple[Path, ...]:
-    """Return the TOML files, ntuples, friends, flux tables and matrices an analysis names; URLs are left out.
+    """Return the TOML files, ntuples, friends, flux tables, matrices and partitions an analysis names, but no URLs.
 
     A file that does not exist yet is returned under its name in the TOML.
     """
@@ -27,6 +27,9 @@ def inputs_of(analysis: Analysis) -> tuple[Path, ...]:
     for systematic in analysis.systematics:
         for name in systematic.reads:
             found += _files(name, beside)
+    for region in analysis.regions:
+        if region.partition:
+            found += _files(region.partition, beside)
     for sample_set in analysis.sample_sets:
         found += inputs_of_samples(sample_set)
     return tuple(dict.fromkeys(found))
@@ -48,7 +51,7 @@ def _files(name: str, folder: Path) -> Iterator[Path]:
     if _URL.match(name):
         return
     split = _TREE.match(name)
-    # What cannot be looked for is refused where it is opened.
+    # A name that cannot be searched for is refused where the file is opened.
     with suppress(OSError, ValueError, RuntimeError, re.error):
         path = folder / Path(split["file"] if split else name).expanduser()
         if path.exists() or not glob.has_magic(str(path)):

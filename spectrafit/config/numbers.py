@@ -1,7 +1,7 @@
-"""The domains of the numbers in a TOML file: what each key may say, and where a file says something else.
+"""The domains of the numbers in a TOML file: which values each key may have.
 
-A domain stands beside its key as a type. `refuse_wild` refuses what no key may say: NaN, infinities, whole numbers of
-more than 64 bits, and control characters. No number may be larger than 1e30 in size, so that its square is
+A domain stands beside its key as a type. `refuse_wild` refuses values that no key may have: NaN, infinities, whole
+numbers of more than 64 bits, and control characters. No number may be larger than 1e30 in size, so that its square is
 still a number.
 """
 
@@ -25,6 +25,7 @@ __all__ = [
     "NotNegative",
     "Positive",
     "Pot",
+    "PriorWidth",
     "Relative",
     "Seed",
     "Share",
@@ -47,6 +48,8 @@ Pot = Annotated[float, Meta(ge=1e-6, le=LARGEST)]
 """Protons on target."""
 Events = Annotated[float, Meta(ge=0.0, le=1e15)]
 """A number of events in a bin; above 1e15 a double no longer counts one by one."""
+PriorWidth = Annotated[float, Meta(ge=1e-6, le=1000.0)]
+"""The width of a prior in standard deviations."""
 Sigma = Annotated[float, Meta(ge=0.0, le=1000.0)]
 """A fractional uncertainty."""
 Relative = Annotated[float, Meta(ge=0.0, le=1000.0)]
@@ -101,7 +104,7 @@ def refuse_wild(raw: Any, where: str, at: str = "$") -> None:
 
 
 def _refuse_text(text: str, where: str, at: str, *, one_line: bool) -> None:
-    """Refuse characters that no name, title or expression has use for, and that files and terminals do not carry."""
+    """Refuse control characters: no name, title or expression needs them, and files and terminals damage them."""
     for character in text:
         kind = unicodedata.category(character)
         if kind == "Cs" or (kind == "Cc" and (one_line or character not in "\t\n\r")):

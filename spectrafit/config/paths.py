@@ -40,7 +40,7 @@ def substituted(text: str, where: str) -> str:
     Raises
     ------
     ConfigError
-        For a variable that is not set, and for a URL whose protocol is not one of `PROTOCOLS`.
+        A variable is not set, or the protocol of a URL is not one of `PROTOCOLS`.
     """
     found = _VARIABLE.sub(lambda match: _value(match, text, where), text)
     if is_url(found):

@@ -30,7 +30,7 @@ Flavour = Literal["nue", "nuebar", "numu", "numubar", "nutau", "nutaubar"]
 
 
 class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every table of a TOML file shares: immutable, named keys only, unknown keys refused."""
+    """Base of every table of a TOML file: immutable, with named keys only; unknown keys are refused."""
 
 
 class Column(Keys, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ class PotSource(Keys, frozen=True, kw_only=True):
     entries: Natural = 0
 
     def __post_init__(self) -> None:
-        """Refuse a table that says none or more than one of the three ways."""
+        """Refuse a table with none or more than one of the three ways."""
         generated = [self.flux > 0, self.cross_section > 0, self.targets > 0]
         ways = [bool(self.histogram), bool(self.branch), any(generated)]
         if sum(ways) != 1 or (any(generated) and not all(generated)):
@@ -186,6 +186,8 @@ class Sample(Keys, frozen=True, kw_only=True):
     `shower` says which particle of a generator's final state is taken for the electron, where that is not the electron:
     "pi0", "photon", "electron", or a condition on the branches that list the final state. Of the particles that fit,
     the particle of highest energy gives `t` and `theta`.
+
+    `injected` says of role "data" what made the events, if they are not measured; `spectrafit inject` writes it.
     """
 
     name: str
@@ -203,6 +205,7 @@ class Sample(Keys, frozen=True, kw_only=True):
     sin2_theta_w: Share | None = None
     on_bad: Literal["error", "drop"] = "error"
     generate: Recipe | None = None
+    injected: str = ""
 
 
 class Detector(Keys, frozen=True, kw_only=True):
@@ -213,9 +216,10 @@ class Detector(Keys, frozen=True, kw_only=True):
 
 
 class SampleSet(Keys, frozen=True, kw_only=True):
-    """Everything `samples/*.toml` says: the samples, and what a recipe or a truth-only ntuple needs besides.
+    """The content of `samples/*.toml`: the samples, and the flux, detector and response for recipes and true ntuples.
 
-    `sin2_theta_w` is the value the events were generated with; `flux` maps a flavour to a table file.
+    `sin2_theta_w` is the value the events were generated with; `flux` maps a flavour to a table file; `include` names
+    files that this one is laid over.
     """
 
     samples: tuple[Sample, ...]
@@ -225,6 +229,7 @@ class SampleSet(Keys, frozen=True, kw_only=True):
     detector: Detector | None = None
     flux: dict[Flavour, str] = field(default_factory=dict)
     response: Response | None = None
+    include: str | tuple[str, ...] = ()
     path: str = ""
 
     @property

@@ -1,6 +1,6 @@
 """The keys of `[[systematics]]` as frozen structs, one class for each `kind`.
 
-What a kind does to the templates is in `spectrafit.templates.systematics`.
+The effect of each kind on the templates is in `spectrafit.templates.systematics`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import field
 from msgspec.structs import force_setattr
 
-from spectrafit.config.numbers import Correlation1, Finite, Relative, Share, ShareKept, ShiftScale, Sigma
+from spectrafit.config.numbers import Correlation1, Finite, PriorWidth, Relative, Share, ShareKept, ShiftScale, Sigma
 from spectrafit.config.samples import Keys
 
 __all__ = [
@@ -27,10 +27,11 @@ __all__ = [
 
 
 class _Effect(Keys, frozen=True, kw_only=True):
-    """What every systematic says: its parameter's name and where it acts.
+    """The keys of every systematic: its parameter's name and where it acts.
 
     `samples` and `regions` are names or globs. `powers` is "all", or "sm" to leave the coupling's templates alone.
     `shape = "shape"` takes out the change of each sample's total, `"norm"` keeps nothing else. `group` is for impacts.
+    `prior_width` is the width of the parameter's prior, in units of the systematic's own standard deviation.
     """
 
     name: str
@@ -39,6 +40,7 @@ class _Effect(Keys, frozen=True, kw_only=True):
     powers: Literal["all", "sm"] = "all"
     shape: Literal["both", "shape", "norm"] = "both"
     group: str = ""
+    prior_width: PriorWidth = 1.0
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -62,6 +64,8 @@ class Norm(_Effect, frozen=True, kw_only=True, tag="norm", tag_field="kind"):
             raise ValueError(f"norm {self.name!r}: a normalisation has no shape; leave out shape = 'shape'")
         if not self.free and not 0 < self.sigma < math.inf:
             raise ValueError(f"norm {self.name!r}: needs sigma > 0, or free = true; found sigma = {self.sigma}")
+        if self.free and self.prior_width != 1.0:
+            raise ValueError(f"norm {self.name!r}: a free normalisation has no prior; leave out prior_width")
 
 
 class Weight(_Effect, frozen=True, kw_only=True, tag="weight", tag_field="kind"):

@@ -1,4 +1,4 @@
-"""Which entries of a chunk mean nothing, because they are no numbers or no elastic scattering, and which weigh most."""
+"""Finds the entries of a chunk that cannot be elastic scattering or hold no numbers, and the heaviest entries."""
 
 from __future__ import annotations
 
@@ -9,24 +9,23 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-import numpy.typing as npt
 from numba import types
 
+from spectrafit.arraytypes import Bytes, Flags, PdgCodes, Reals
 from spectrafit.events.functions import is_text
-from spectrafit.events.schema import ANGLES, Heaviest, Reals
+from spectrafit.events.schema import ANGLES, Heaviest
 from spectrafit.jit import loop
 from spectrafit.physics.constants import M_E
 from spectrafit.physics.kinematics import inside, t_max
 
 __all__ = ["ROUNDING", "bad_entries", "classify", "heaviest"]
 
-Mask = npt.NDArray[np.bool_]
-Codes = npt.NDArray[np.uint8]
 
 ROUNDING = 1e-6
-"""Part of `e_nu` by which `t` may exceed the kinematic limit and be taken for it.
+"""Part of `e_nu` by which `t` may exceed the kinematic limit through rounding; `t` is then set to the limit.
 
-float32 keeps 6e-8 of a number, and a total energy, the neutrino's and the generator's electron mass each bring theirs.
+float32 is precise to 6e-8 of a number. A total energy, the neutrino's energy and the generator's electron mass each add
+a rounding of this size.
 """
 ROUNDED = 1
 # What is wrong with the truth of an entry, by code: the kind, the sentence about one entry, the column to check.
@@ -44,22 +43,22 @@ _WRONG = {
 }
 
 
-def classify(pdg: npt.NDArray[np.int32], e_nu: Reals, t: Reals, theta: Reals | None) -> tuple[Codes, Reals]:
+def classify(pdg: PdgCodes, e_nu: Reals, t: Reals, theta: Reals | None) -> tuple[Bytes, Reals]:
     """Judge the true kinematics of nu-e elastic events.
 
     Parameters
     ----------
     pdg : (N,) int32 array
-        Entries with 0 are no nu-e events, and are all right.
+        Entries with 0 are not nu-e events and are not judged.
     e_nu, t, theta : (N,) float32 or float64 arrays, GeV and rad
         `theta` may be missing.
 
     Returns
     -------
     codes : (N,) uint8 array
-        0 for an entry that is all right, `ROUNDED`, or what `bad_entries` explains.
+        0 for a good entry, `ROUNDED`, or a code that `bad_entries` explains.
     t : (N,) array
-        With the entries that rounding has put above the kinematic limit set to it.
+        `t`, set to the kinematic limit where rounding has put it above the limit.
     """
     codes = np.zeros(len(pdg), dtype=np.uint8)
     given = (e_nu, t, np.empty(0, e_nu.dtype) if theta is None else theta)
@@ -78,7 +77,7 @@ _PDG, _CODES = types.Array(types.int32, 1, "C", readonly=True), types.Array(type
 
 @loop(*(types.boolean(_PDG, x, x, x) for x in _REALS))
 def _sound(pdg: Any, e_nu: Any, t: Any, theta: Any) -> Any:
-    """Tell whether no entry has anything wrong, in one pass without branches: the usual case."""
+    """Return whether all entries are good, in one pass without branches: the usual case."""
     sound = True
     for i in range(pdg.size):
         sound &= inside(np.float64(e_nu[i]), np.float64(t[i])) | (pdg[i] == 0)
@@ -112,20 +111,20 @@ def _classify(pdg: Any, e_nu: Any, t: Any, theta: Any, codes: Any) -> Any:
     return rounded
 
 
-def bad_entries(codes: Codes, columns: Mapping[str, Reals]) -> Iterator[tuple[str, Mask, str, str]]:
-    """Find the entries that mean nothing: entries that `classify` finds, and entries with a NaN in another column.
+def bad_entries(codes: Bytes, columns: Mapping[str, Reals]) -> Iterator[tuple[str, Flags, str, str]]:
+    """Find the bad entries: those that `classify` finds, and those with a NaN or an impossible angle in other columns.
 
     Parameters
     ----------
     codes : (N,) uint8 array
     columns : mapping of name to (N,) float32 or float64 array
-        The columns that count for every entry, nu-e or not: reconstructed ones and the weight.
+        The columns that every entry needs, nu-e or not: the reconstructed ones and the weight.
 
     Yields
     ------
     kind, mask, sentence, column
-        What is wrong; (N,) bool array of where; how to say it of one entry, a format string over the columns; the
-        column to check.
+        The kind of mistake; a (N,) bool array of the entries that have it; a format string over the columns, which says
+        what is wrong with one entry; the column to check.
     """
     if codes.max(initial=0) > ROUNDED:
         for code, (kind, sentence, column) in _WRONG.items():
@@ -151,15 +150,15 @@ def _within(values: Any, low: Any, high: Any) -> Any:
     return within
 
 
-def heaviest(columns: Mapping[str, Any], kept: Mask, start: int, where: str) -> dict[str, Heaviest]:
+def heaviest(columns: Mapping[str, Any], kept: Flags, start: int, where: str) -> dict[str, Heaviest]:
     """Find the heaviest entry of each column of weights.
 
     Parameters
     ----------
     columns : mapping of name to (K,) or (K, U) array
-        A number per entry that was kept, or a list of numbers; others are passed over.
+        A number or a list of numbers per kept entry; other columns are ignored.
     kept : (N,) bool array
-        Which entries of the chunk those are.
+        Which entries of the chunk were kept.
     start : int
         Number of the chunk's first entry in its tree.
     where : str
@@ -180,7 +179,7 @@ def heaviest(columns: Mapping[str, Any], kept: Mask, start: int, where: str) -> 
 
 
 def _sizes(values: Any) -> Reals | None:
-    """Return the weight of each entry that is furthest from 0, or None for a column without numbers."""
+    """Return for each entry its weight furthest from 0; None for a column without numbers."""
     if isinstance(values, ak.Array):
         if is_text(values) or values.ndim != 2:
             return None

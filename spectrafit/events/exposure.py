@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
+from spectrafit.arraytypes import Values
 from spectrafit.config import PotSource, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events.files import expand, open_file, open_tree, refusing, stored, tree_names
@@ -20,10 +20,10 @@ __all__ = ["eventless", "notes", "pot_of", "trees", "unweighted"]
 # neutrinos / m^2 / 10^6 POT times cm^2 per target: 10^-4 m^2/cm^2 and 10^-6 per POT.
 _PER_CM2_AND_POT = 1e-4 * 1e-6
 
-# Files of one production, one job each, differ by less than this.
+# Sizes of files from equal jobs of one production differ by less than this factor.
 _ALIKE = 1.25
 
-# How far the mean weight of a generator's events may be from 1 before it is told.
+# A note is written if the mean weight of a generator's events differs from 1 by more than this.
 _ONE = 0.01
 
 _RUN = ("run", "irun", "frun", "runnumber", "runid")
@@ -42,18 +42,18 @@ def pot_of(
     entries : int
         Entries in them.
     skipped : bool
-        Whether some of the sample's files were left out. A number for all files is then shared out among them in equal
-        parts, if the files that are read have similar sizes.
+        Whether some of the sample's files were left out. A number for all files is then divided equally among the
+        files, if the files that are read have similar sizes.
 
     Returns
     -------
     float or None
-        None where the sample says nothing and its preset knows no place to look, or the files do not have it there.
+        None if the sample gives no exposure, and the preset knows no place for it or the files have nothing there.
 
     Raises
     ------
     ConfigError, DataError
-        If what the sample says cannot be found, or is not a positive number.
+        The exposure that the sample names cannot be found, or is not a positive number.
     """
     where = f"{sample_set.path or 'samples'}: {sample.name}.pot"
     said = sample.pot
@@ -84,9 +84,9 @@ def _share(sample_set: SampleSet, sample: Sample, files: Sequence[str], skipped:
     sizes = [int(open_file(path).file.source.num_bytes) for path in files]
     if max(sizes) > _ALIKE * min(sizes):
         raise ConfigError(
-            f"{where}: is one number for all files, some were skipped, and those left have {min(sizes)} to {max(sizes)}"
-            " bytes, so they may not share it equally; take the bad files out and correct the number, or let it come"
-            " from a histogram or branch in each file"
+            f"{where}: one number is given for all files, but some were skipped and the others have {min(sizes)} to"
+            f" {max(sizes)} bytes, so their exposures may differ; remove the bad files and correct the number, or name"
+            " a histogram or branch in each file"
         )
     return len(files) / len(expand(sample.files, sample_set.folder, f"{where.removesuffix('.pot')}.files"))
 
@@ -111,7 +111,7 @@ def _branch(path: str, tree: str, name: str, where: str) -> float:
     return float(np.sum(_values(path, tree, name, where), dtype=np.float64))
 
 
-def _values(path: str, tree: str, name: str, where: str) -> np.ndarray[Any, Any]:
+def _values(path: str, tree: str, name: str, where: str) -> Values:
     """Return all values of a branch with one number per entry."""
     if not tree:
         raise ConfigError(
@@ -138,14 +138,14 @@ def trees(sample: Sample) -> tuple[str, ...]:
 
 
 def eventless(sample_set: SampleSet, sample: Sample, files: Sequence[str], others: bool) -> list[str]:
-    """Return the files without a tree that state their exposure: jobs in which no event passed.
+    """Return the files that state an exposure and have no tree of events: jobs in which no event passed.
 
     Parameters
     ----------
     files : sequence of str
         Sound files of the sample without a tree of events.
     others : bool
-        Whether the sample has files with the tree. If not, the tree may just be called otherwise.
+        Whether other files of the sample have the tree. If none has, the tree may simply have another name.
     """
     said = sample.pot if sample.pot is not None else find(sample.preset, f"{sample.name}.preset").pot
     if not others or not isinstance(said, PotSource):
@@ -172,8 +172,8 @@ def notes(sample_set: SampleSet, sample: Sample, files: Sequence[str], events: C
     tree = said.tree or sample.tree
     if tree in events:
         yield (
-            f"{where}: the branch {said.branch!r} is in {tree!r}, the tree of events, so its sum counts what stands"
-            " there once for every event; it should be in a tree with an entry per spill or subrun"
+            f"{where}: the branch {said.branch!r} is in {tree!r}, the tree of events, so its sum counts the exposure"
+            " once for every event; name a branch of a tree with one entry per spill or subrun"
         )
     seen: Counter[tuple[int, int]] = Counter()
     for path in dict.fromkeys(files):
@@ -187,16 +187,16 @@ def notes(sample_set: SampleSet, sample: Sample, files: Sequence[str], events: C
     if twice:
         run, subrun = twice[0]
         yield (
-            f"{where}: {len(twice)} subruns are more than once in {tree!r} (the first: run {run:g}, subrun"
-            f" {subrun:g}), and their POT counts as often; check that no file of the production is there twice"
+            f"{where}: {len(twice)} subruns are in {tree!r} more than once (the first: run {run:g}, subrun"
+            f" {subrun:g}), and their POT counts each time; check that no file of the production is used twice"
         )
 
 
 def unweighted(sample: Sample, report: DropReport) -> str:
-    """Say that the generator's weights do not enter a POT that is worked out from a number of events, or say nothing.
+    """Return a note if a generator's weights are not 1 and its POT is computed from the number of events; else "".
 
-    The exposure of a generator's file is entries / (flux x cross section x targets) for events of weight 1. With others
-    the sum of the weights of all that was made belongs in place of the entries.
+    The exposure of a generator's file is entries / (flux x cross section x targets) for events of weight 1. For other
+    weights the sum of the weights of all generated events would have to replace the number of entries.
     """
     said = sample.pot
     if not isinstance(said, PotSource) or not said.flux or not report.entries or "weight" in sample.columns:
@@ -205,8 +205,8 @@ def unweighted(sample: Sample, report: DropReport) -> str:
     if abs(mean - 1.0) < _ONE:
         return ""
     return (
-        f"the weights in the files of {sample.name!r} are {mean:.6g} on average, and its exposure is worked out from"
-        " the number of entries as if they were 1; divide cross_section by that mean, or set columns.weight"
+        f"the weights in the files of {sample.name!r} are {mean:.6g} on average, but its exposure is computed from the"
+        " number of entries, as if the weights were 1; divide cross_section by this mean, or set columns.weight"
     )
 
 

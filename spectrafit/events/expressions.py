@@ -1,10 +1,11 @@
 """Expressions in ROOT's spelling, parsed once and evaluated on the columns of a chunk.
 
-`formulate` parses the text. This module turns the syntax tree into a short list of array operations, so a text from a
-TOML file can name columns and functions of the table below and nothing else. As in ROOT's TTreeFormula every number is
-a double: ``/`` never truncates, ``(a > 1) + (b > 1)`` counts. Columns may be jagged; ``Sum$``, ``Max$``, ``Min$`` and
-``Length$`` reduce them to a number per entry (0 for an empty list, as in ROOT) and ``x[0]`` takes an element. Where
-there is no such element the value is NaN, and no selection takes the entry. Text is compared: ``process == "QEL"``.
+`formulate` parses the text. This module turns the syntax tree into a short list of array operations. A text from a TOML
+file can therefore name columns and the functions of `spectrafit.events.functions`, and nothing else. As in ROOT's
+TTreeFormula every number is a double: ``/`` never truncates, ``(a > 1) + (b > 1)`` counts. Columns may be jagged;
+``Sum$``, ``Max$``, ``Min$`` and ``Length$`` reduce them to a number per entry (0 for an empty list, as in ROOT), and
+``x[0]`` takes an element. If an entry has no such element the value is NaN, and no selection takes the entry. Text can
+be compared: ``process == "QEL"``.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Expression:
     Attributes
     ----------
     text : str
-        What was written.
+        The text of the expression.
     variables : tuple of str
         Names of the columns it needs, in order of appearance.
     """
@@ -77,7 +78,7 @@ class Expression:
         Raises
         ------
         ConfigError
-            For a name that is not among the columns, or nestings that do not fit together.
+            A name is not among the columns, or lists of different lengths are combined.
         """
         known = columns.fields if isinstance(columns, ak.Array) else columns
         stack: list[Any] = []
@@ -110,7 +111,7 @@ class Expression:
 
     @property
     def is_column(self) -> bool:
-        """Whether it is the column called `text` and nothing else."""
+        """Whether the expression is just the column called `text`."""
         return self._program == (("column", self.text, 0),)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -136,7 +137,7 @@ def compile(text: str) -> Expression:
     Raises
     ------
     ConfigError
-        If the text is no such expression. Nothing is ever executed.
+        The text is no such expression. Text is never executed as code.
     """
     names: dict[str, str] = {}
     texts: dict[str, str] = {}
@@ -147,7 +148,7 @@ def compile(text: str) -> Expression:
             piece = f"text_{len(texts)}"
             texts[piece] = token["text"]
         elif token.lastgroup == "name" and piece not in CONSTANTS:
-            # formulate sees plain placeholders, so that a..b, keywords and the names of its own constants are columns.
+            # formulate gets placeholders for names, so that a..b, keywords and its own constants can be columns.
             piece = names.setdefault(piece, f"column_{len(names)}")
         elif token.lastgroup == "function":
             piece = _ALIASES.get(piece.lower(), piece)
@@ -183,7 +184,7 @@ def _instructions(
 ) -> list[tuple[str, Any, int]]:
     """Turn the tree into postfix form without recursion; raise for anything that is not in the tables."""
     program: list[tuple[str, Any, int]] = []
-    # Kinds of the values on the stack: conditions turn into doubles where arithmetic needs them.
+    # The kinds of the values on the stack are followed: conditions turn into doubles where arithmetic needs doubles.
     kinds: list[bool] = []
     pending: list[tuple[syntax.AST, bool]] = [(tree, False)]
     while pending:
@@ -215,7 +216,7 @@ def _instructions(
 
 @dataclass(frozen=True, slots=True)
 class _Counting:
-    """A function some of whose arguments are conditions, to be counted as 0 and 1."""
+    """A function with conditions among its arguments, which are counted as 0 and 1."""
 
     function: Callable[..., Any]
     conditions: tuple[bool, ...]
@@ -275,4 +276,4 @@ def _operation(node: syntax.AST, columns: dict[str, str], text: str) -> tuple[tu
                 raise ConfigError(f"expression {text!r}: an index must be a number, as in x[0]")
             return ("call", Element(tuple(i.value for i in indices)), 1), False, False
         case _:
-            raise ConfigError(f"expression {text!r}: one expression is needed; ':' joins several")
+            raise ConfigError(f"expression {text!r}: needs one expression; ':' separates several")

@@ -24,12 +24,12 @@ __all__ = ["REMEDY", "expand", "open_file", "open_tree", "refusing", "stored", "
 _TREE = re.compile(r"^(?P<file>.+\.root(?:\.\d+)?):(?P<tree>[^:]+)$")
 _KEPT_OPEN = 4
 REMEDY = "copy or write it again, or go on without it with --skip-bad-files"
-"""What to do about a file that is damaged, where it ends a message."""
-# What uproot raises for a sound branch of a kind it has no arrays for.
+"""The remedy for a damaged file, at the end of a message."""
+# Exceptions of uproot for a sound branch of a type that it cannot read as arrays.
 _UNREADABLE = (uproot.interpretation.objects.CannotBeAwkward, uproot.interpretation.identify.UnknownInterpretation)
 _TREE_CLASSES = ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")
-# Opening a file costs more than reading a chunk of it. Handles belong to a thread, because two of them may not share a
-# file's cursor, and to a process, because a fork does not copy the threads behind a handle.
+# Opening a file costs more than reading a chunk of it, so handles are kept. Each thread has its own, because two
+# threads may not share a file's cursor. Each process has its own, because a fork does not copy a handle's threads.
 _open = threading.local()
 
 
@@ -46,8 +46,8 @@ def expand(files: str | Sequence[str], folder: Path, where: str) -> list[tuple[s
     Raises
     ------
     DataError
-        If a pattern matches nothing, or two entries that are not the same text name one file: a slip. The same text
-        given several times is meant, and so often its events count.
+        A pattern matches nothing, or two different texts name the same file, which is probably a mistake. If the same
+        text is given several times, its events count that often.
     """
     found: list[tuple[str, str]] = []
     named: dict[tuple[str, str], str] = {}
@@ -68,13 +68,13 @@ def _local(name: str, folder: Path, where: str) -> list[str]:
     try:
         if path.exists() or not glob.has_magic(name):
             return [str(path.absolute())]
-        # The folder of the TOML is that folder, and so is every folder that is called just so: no pattern.
+        # Brackets in the name of an existing folder are not a pattern, the TOML's own folder included.
         start, parts = folder.absolute(), list(Path(name).expanduser().parts)
         while parts and (not glob.has_magic(parts[0]) or (start / parts[0]).exists()):
             start /= parts.pop(0)
         matches = sorted(str(match) for match in start.glob(str(Path(*parts))))
     except OSError as error:
-        raise DataError(f"{where}: {name!r} cannot be looked for: {error.strerror or error}") from None
+        raise DataError(f"{where}: cannot search for {name!r}: {error.strerror or error}") from None
     except ValueError as error:
         raise DataError(f"{where}: {name!r} is no pattern of file names: {error}") from None
     if not matches:
@@ -100,7 +100,7 @@ def _remote(name: str, where: str) -> list[str]:
 def refusing(path: str, *, needed: bool = False) -> Iterator[None]:
     """Turn an exception while reading `path` into a BadFile error that names the damage and the remedy.
 
-    A file that is `needed` is not one to go on without: then the error is a DataError.
+    If the file is `needed`, so that no build may go on without it, the error is a plain DataError.
     """
     try:
         with _refusing(path):
@@ -119,7 +119,7 @@ def _refusing(path: str) -> Iterator[None]:
         raise
     except ImportError as error:
         raise BadFile(
-            f"{path}: cannot be opened without the package {error.name!r}; pip install 'spectrafit-numm[remote]'", path
+            f"{path}: needs the package {error.name!r} to be opened; pip install 'spectrafit-numm[remote]'", path
         ) from error
     except IsADirectoryError:
         raise BadFile(f"{path}: is a folder; name its files, as in {Path(path).name}/*.root", path) from None
@@ -139,8 +139,8 @@ def unreadable(error: Exception) -> str:
     """Return the error for a branch in a sound file whose type the ROOT reader cannot make an array of."""
     reason = " ".join(str(error).split()).partition(" in file")[0]
     return (
-        f"a branch holds what cannot be read as numbers ({type(error).__name__}: {reason[:160]}); write it as plain"
-        " numbers or lists of them, with ROOT's RDataFrame::Define and Snapshot"
+        f"a branch cannot be read as numbers ({type(error).__name__}: {reason[:160]}); write it as numbers or lists of"
+        " numbers, with ROOT's RDataFrame::Define and Snapshot"
     )
 
 
@@ -166,13 +166,13 @@ def _neighbours(path: Path) -> str:
             return f"; there is no folder {path.parent}"
         return nearest(path.name, [entry.name for entry in path.parent.iterdir()])
     except OSError as error:
-        return f"; the folder {path.parent} cannot be looked into ({error.strerror})"
+        return f"; the folder {path.parent} cannot be listed ({error.strerror})"
 
 
 def open_file(path: str, *, together: int = 1) -> Any:
     """Return the opened file, kept open for the next chunk of this thread as long as it does not change on disk.
 
-    Files used `together`, a tree and its friends, are not closed by each other's opening.
+    `together` is the number of files in use at once, a tree and its friends: opening one of them closes no other.
     """
     if getattr(_open, "process", None) != os.getpid():
         _open.process, _open.files = os.getpid(), OrderedDict()
@@ -198,8 +198,8 @@ def open_file(path: str, *, together: int = 1) -> Any:
         if not (opened.file.fSeekInfo or opened.file.fSeekFree) and not opened.keys(recursive=False):
             opened.close()
             raise BadFile(
-                f"{path}: was never closed by the program that wrote it, so it has no list of its contents; ROOT"
-                f" recovers the sound part: hadd recovered.root {Path(path).name}, and name that file",
+                f"{path}: was never closed by the program that wrote it, so it has no list of its contents; recover the"
+                f" sound part with ROOT, hadd recovered.root {Path(path).name}, and name the recovered file",
                 path,
             )
     for stale in [k for k in files if k[0] == path]:

@@ -1,4 +1,4 @@
-"""Chooses one neutrino and one electron per entry of a flat CAF, whose branches are jagged.
+"""Chooses one neutrino and one electron per entry of a flat CAF, which has lists of both.
 
 In a flat CAF every vector `P` of a record has a branch `P..length`; a vector inside another is flattened over the
 whole record, with `P..length` and `P..idx` saying how many elements each parent has and where they begin. So the
@@ -13,8 +13,8 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Integers, Values
 from spectrafit.errors import DataError
 
 __all__ = ["INTERACTION", "MODE", "NEEDS", "RULE", "choose", "companions"]
@@ -34,8 +34,6 @@ _RULED = (
 )
 NEEDS = (*_RULED, f"{_NU}.E", f"{_NU}.pdg", f"{_NU}.momentum.x", f"{_PRIM}.genp.x")
 
-Ints = npt.NDArray[np.int64]
-
 
 @dataclass(frozen=True, slots=True)
 class _Items:
@@ -45,13 +43,13 @@ class _Items:
     above, outermost (the record) first.
     """
 
-    entry: Ints
-    index: Ints
-    counts: tuple[Ints, ...]
+    entry: Integers
+    index: Integers
+    counts: tuple[Integers, ...]
 
 
 def companions(wanted: Collection[str], available: Collection[str]) -> set[str]:
-    """Return the branches `choose` needs besides the `wanted` ones: the rule's and those of nested vectors."""
+    """Return the branches that `choose` needs besides the `wanted` ones, for its rule and for nested vectors."""
     inside = [name for name in wanted if name.startswith(_NU + ".")]
     if not inside:
         return set()
@@ -62,8 +60,8 @@ def companions(wanted: Collection[str], available: Collection[str]) -> set[str]:
 def choose(raw: dict[str, Any]) -> dict[str, Any]:
     """Reduce every branch of `rec.mc.nu` to the candidate of its entry; leave the others as they are.
 
-    The candidate electron is that of `RULE`; its neutrino is the candidate neutrino. An entry without one keeps its
-    first neutrino and has no electron.
+    `RULE` chooses the candidate electron; its neutrino is the candidate neutrino. An entry without a candidate keeps
+    its first neutrino and has no electron.
 
     Parameters
     ----------
@@ -141,12 +139,12 @@ def _candidates(raw: dict[str, Any]) -> tuple[_Items, _Items, int]:
     return neutrino, electron, entries
 
 
-def _take(values: ak.Array, items: _Items) -> npt.NDArray[Any]:
+def _take(values: ak.Array, items: _Items) -> Values:
     counts = ak.to_numpy(ak.num(values)).astype(np.int64)
     starts = np.cumsum(counts) - counts
     if np.any(items.index >= counts[items.entry]):
         raise DataError("a branch of rec.mc.nu has fewer elements than its ..length says; the flat CAF is damaged")
-    taken: npt.NDArray[Any] = ak.to_numpy(ak.flatten(values))[starts[items.entry] + items.index]
+    taken: Values = ak.to_numpy(ak.flatten(values))[starts[items.entry] + items.index]
     return taken
 
 
@@ -158,7 +156,7 @@ def _inside(items: _Items, raw: dict[str, Any], vector: str) -> _Items:
     return _Items(np.repeat(items.entry, counts), np.repeat(starts, counts) + local, (*items.counts, counts))
 
 
-def _nest(flat: npt.NDArray[Any], items: _Items, entries: int) -> Any:
+def _nest(flat: Values, items: _Items, entries: int) -> Any:
     if len(items.counts) == 1:
         column = np.full(entries, np.nan)
         column[items.entry] = flat

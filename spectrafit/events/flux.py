@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.config import SampleSet
 from spectrafit.config.paths import local
 from spectrafit.errors import BadFile, DataError, nearest
 from spectrafit.events.files import REMEDY, open_file, refusing, stored
 
 __all__ = ["Flux", "load", "path_of"]
-
-Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -33,9 +32,9 @@ class Flux:
         Fractional uncertainty of each bin; 0 where none is known.
     """
 
-    edges: Array
-    values: Array
-    uncertainty: Array
+    edges: Floats
+    values: Floats
+    uncertainty: Floats
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -47,7 +46,7 @@ class Flux:
         """All neutrinos / m^2 / 10^6 POT."""
         return float(self.values.sum())
 
-    def density(self, e_nu: npt.ArrayLike) -> Array:
+    def density(self, e_nu: npt.ArrayLike) -> Floats:
         """Return neutrinos / m^2 / 10^6 POT / GeV at `e_nu` (GeV, any shape); a bin holds its lower edge, 0 outside."""
         height = np.concatenate([[0.0], self.values / np.diff(self.edges), [0.0]])
         return np.asarray(height[np.searchsorted(self.edges, np.asarray(e_nu, dtype=np.float64), side="right")])
@@ -67,7 +66,7 @@ def load(path: str | Path) -> Flux:
     Raises
     ------
     DataError
-        No such file or histogram, a line that is not numbers, bins that do not follow each other, a negative value.
+        There is no such file or histogram, a line is not numbers, bins do not join, or a value is negative.
     """
     text = str(path)
     if ".root:" in text:
@@ -88,7 +87,7 @@ def path_of(sample_set: SampleSet, flavour: str) -> Path:
     return local({str(known): name for known, name in sample_set.flux.items()}[flavour], sample_set.folder, where)
 
 
-def _read_table(path: Path) -> tuple[Array, Array, Array]:
+def _read_table(path: Path) -> tuple[Floats, Floats, Floats]:
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
@@ -122,7 +121,7 @@ def _read_table(path: Path) -> tuple[Array, Array, Array]:
     return edges, values, np.array([row[3] if len(row) == 4 else 0.0 for _, row in rows])
 
 
-def _read_histogram(path: Path, name: str) -> tuple[Array, Array, Array]:
+def _read_histogram(path: Path, name: str) -> tuple[Floats, Floats, Floats]:
     try:
         with refusing(str(path)):
             return _histogram(path, name)
@@ -133,7 +132,7 @@ def _read_histogram(path: Path, name: str) -> tuple[Array, Array, Array]:
         ) from None
 
 
-def _histogram(path: Path, name: str) -> tuple[Array, Array, Array]:
+def _histogram(path: Path, name: str) -> tuple[Floats, Floats, Floats]:
     opened = open_file(str(path))
     names = opened.keys(cycle=False)
     if name not in names:
@@ -155,7 +154,7 @@ def _histogram(path: Path, name: str) -> tuple[Array, Array, Array]:
         return edges, values * np.diff(edges), uncertainty
 
 
-def _check(where: str, edges: Array, values: Array, uncertainty: Array) -> Flux:
+def _check(where: str, edges: Floats, values: Floats, uncertainty: Floats) -> Flux:
     if not values.size or not (np.all(np.isfinite(edges)) and edges[0] >= 0.0 and np.all(np.diff(edges) > 0)):
         raise DataError(f"{where}: bin edges must be finite, not negative and increasing, GeV")
     for what, array in (("flux", values), ("uncertainty", uncertainty)):

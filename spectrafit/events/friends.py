@@ -29,19 +29,21 @@ def beside(sample_set: SampleSet, sample: Sample, files: int) -> list[list[tuple
         where = f"{sample_set.path or 'samples'}: {sample.name}.friends[{index}]"
         found = expand(friend.files, sample_set.folder, where)
         if len(found) != files:
-            raise DataError(f"{where}: {len(found)} files for {files}; a friend goes with each file of the sample")
+            raise DataError(
+                f"{where}: {len(found)} friend files for {files} files of the sample; give one friend file for each"
+            )
         for row, (path, tree) in zip(rows, found, strict=True):
             row.append((path, tree or friend.tree))
     return rows
 
 
 def called(sample: Sample) -> tuple[str, ...]:
-    """Return what the branches of the sample's tree and of each friend are called by; "" is the tree's own name."""
+    """Return the prefix of branch names for the sample's tree and each friend; "" stands for the tree's own name."""
     return ("", *(friend.name for friend in sample.friends))
 
 
 def matched(sample: Sample) -> list[tuple[str, str]]:
-    """Return the pairs of names, of a branch of the tree and one of a friend, that must be equal in every entry."""
+    """Return pairs of a branch of the tree and a branch of a friend, which must be equal in every entry."""
     return [
         (friend.match, Linked.of_friend(index, friend.match))
         for index, friend in enumerate(sample.friends, start=1)
@@ -79,6 +81,6 @@ def compare(sample: Sample, linked: Linked, raw: Mapping[str, Any], chunk: Chunk
             path, tree = linked.names[place.tree if place else 0]
             raise DataError(
                 f"{chunk.file}:{chunk.tree} entry {chunk.start + entry}: {own} = {raw[own][entry]}, but in"
-                f" {path}:{tree} it is {raw[other][entry]}; the friend is not aligned with this tree, make it again"
-                " from this file"
+                f" {path}:{tree} it is {raw[other][entry]}; the friend is not aligned with this tree, so make the"
+                " friend again from this file"
             )

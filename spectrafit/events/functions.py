@@ -2,9 +2,9 @@
 
 Names are formulate's canonical ones. Adding a function is adding an entry to `FUNCTIONS`.
 
-The logic is ROOT's: an entry that lacks an element which a condition needs is taken by no selection, whatever stands
-around it. A missing number is NaN here, so a comparison with NaN, and ``!``, ``&&`` or ``||`` of one, is neither true
-nor false but NaN again. Inside a list a comparison with NaN is false.
+The logic is ROOT's: no selection takes an entry that lacks an element needed by one of its conditions. A missing number
+is NaN here. A comparison with NaN is neither true nor false but NaN, and so is ``!``, ``&&`` or ``||`` of NaN. Inside a
+list a comparison with NaN is false.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-import numpy.typing as npt
+
+from spectrafit.arraytypes import Flags
 
 __all__ = ["BINARY", "COMPARISONS", "FUNCTIONS", "ORDERS", "UNARY", "Element", "doubles", "flat", "is_text", "passes"]
 
@@ -40,8 +41,8 @@ def is_text(values: Any) -> bool:
     return isinstance(values, str) or (isinstance(values, np.ndarray) and values.dtype.kind in "US")
 
 
-def passes(values: Any) -> npt.NDArray[np.bool_]:
-    """Return which entries a condition takes: those where it is a number other than 0; NaN takes none.
+def passes(values: Any) -> Flags:
+    """Return which entries a condition takes: those where its value is a number other than 0, and not NaN.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def _jagged(values: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """x[i] or x[i][j]: an element of each entry; where the entry has fewer NaN, or an empty list if it is a list."""
+    """x[i] or x[i][j]: an element of each entry; if an entry has no such element, NaN, or an empty list for a list."""
 
     indices: tuple[int, ...]
 
@@ -89,7 +90,7 @@ class Element:
 
 
 def _reduced(reduce: Callable[..., Any], empty: float = 0.0) -> Callable[[Any], Any]:
-    """Return what reduces the lists of every entry, an empty one to `empty`: 0, as in ROOT, for Max$ and Min$ too."""
+    """Return a function that reduces the list of every entry to a number, an empty list to `empty` (0, as in ROOT)."""
 
     def over_entry(values: Any) -> Any:
         if not _jagged(values):
@@ -129,7 +130,7 @@ def _where(condition: Any, yes: Any, no: Any) -> Any:
 def _comparison(compare: Callable[..., Any]) -> Callable[[Any, Any], Any]:
     def compared(left: Any, right: Any) -> Any:
         if is_text(left) != is_text(right):
-            raise TypeError("text and a number are compared")
+            raise TypeError("text is compared with a number")
         missing = _missing(left, right)
         found = compare(left, right)
         return found if missing is None else np.where(missing, np.nan, found)

@@ -1,11 +1,11 @@
 """Making the ROOT files of a sample set's recipes: nu-e elastic events on a real flux, with a stated response.
 
-Entry i of a sample is made from the random numbers at index i of the sample's own stream, so a file holds the same
-arrays, bit for bit, whatever the number of workers or the size of chunks (its bytes differ: ROOT files carry a date and
-a UUID). Every event has weight 1 before the response; `weight` is the efficiency the response gives it, and events it
-puts below its threshold are not written. The exposure, `TotalPOT`, counts all that were made.
+Entry i of a sample is made from the random numbers at index i of the sample's own stream. A file therefore holds the
+same arrays, bit for bit, whatever the number of workers or the size of chunks (its bytes differ: ROOT files carry a
+date and a UUID). Every event has weight 1 before the response. `weight` is the efficiency of the response, and events
+that the response puts below its threshold are not written. The exposure, `TotalPOT`, is that of all generated events.
 
-A file says whose recipe it was made by. A file that says otherwise, or nothing, is never written over.
+A file names the recipe that made it. A file that names another recipe, or none, is never overwritten.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import uproot
 
 from spectrafit import execution
+from spectrafit.arraytypes import Values
 from spectrafit.config import Recipe, Response, Sample, SampleSet
 from spectrafit.config.paths import is_url, local
 from spectrafit.errors import ConfigError, DataError
@@ -34,9 +34,9 @@ from spectrafit.random import stream_key
 
 __all__ = ["expected", "generate"]
 
-Columns = dict[str, npt.NDArray[Any]]
+Branches = dict[str, Values]
 
-# Truth in double precision, because at T_max single precision may round T above what E_nu allows.
+# True columns are in double precision: single precision may round T above the kinematic limit.
 _BRANCHES: dict[str, np.dtype[Any]] = {
     "pdg": np.dtype(np.int32),
     "e_nu": np.dtype(np.float64),
@@ -104,8 +104,8 @@ def generate(
     Parameters
     ----------
     sample_set : SampleSet
-        With `flux` and `detector`. A sample without a `response` of its own gets the set's, applied here; one with its
-        own is written as truth only, because its response is applied when it is read.
+        With `flux` and `detector`. For a sample without a `response` of its own, the set's response is applied here. A
+        sample with its own is written as truth only, because its response is applied when the file is read.
     seed : int, optional
         Instead of the set's.
     folder : path, optional
@@ -127,13 +127,13 @@ def generate(
     Raises
     ------
     ConfigError
-        No recipe in the set, or one that cannot be followed.
+        The set has no recipe, or a recipe cannot be followed.
     DataError
-        A flux that cannot be read, or a file that cannot be written; the old file is then untouched.
+        A flux cannot be read, or a file cannot be written; an old file is then untouched.
     """
     if chunk_events < 1:
         raise ConfigError(f"chunk_events = {chunk_events}: at least one is needed")
-    # Everything that can be wrong is found before the first event is made.
+    # All mistakes are found before the first event is made.
     jobs = [
         _job(sample_set, sample, recipe, folder)
         for sample in sample_set.samples
@@ -201,15 +201,15 @@ def _electrons(sample_set: SampleSet) -> float:
 def _target(sample_set: SampleSet, sample: Sample, folder: str | Path | None) -> Path:
     """Return the file that a sample's recipe writes, which no other recipe may write.
 
-    In `folder` it is called by the sample's name, so that must be a plain file name. Otherwise it is where the sample
-    says, which may be beside the folder of the sample set but is only ever one file.
+    In `folder` the file has the sample's name, which must be a plain file name. Without `folder` the sample's `files`
+    names the file; this must be one file.
     """
     where = f"{sample_set.path}: sample {sample.name!r}"
     if folder is not None:
         if sample.name in ("", ".", "..") or any(sign in sample.name for sign in "/\\\0") or len(sample.name) > 200:
             raise ConfigError(
-                f"{where}: its file in {folder} would be called by its name, which is no plain file name; rename the"
-                " sample, or write it where its files say, without a folder"
+                f"{where}: its file in {folder} would have this name, which is no plain file name; rename the sample,"
+                " or leave out the folder, so that the file goes where files says"
             )
         return Path(folder) / f"{sample.name}.root"
     files = (sample.files,) if isinstance(sample.files, str) else sample.files
@@ -221,7 +221,7 @@ def _target(sample_set: SampleSet, sample: Sample, folder: str | Path | None) ->
 
 
 def _refuse_others(jobs: Sequence[_Job], set_name: str) -> None:
-    """Refuse two recipes for one file, and to write over what these recipes did not make."""
+    """Refuse two recipes for one file, and a recipe whose file exists and was not made by the same recipe."""
     owners: dict[Path, str] = {}
     for job in jobs:
         other = owners.setdefault(job.target.resolve(), job.sample.name)
@@ -232,15 +232,15 @@ def _refuse_others(jobs: Sequence[_Job], set_name: str) -> None:
         try:
             if job.target.exists() and not _made_by(job.target, set_name, job):
                 raise ConfigError(
-                    f"{job.target}: is there already, and was not made by the recipe of {job.sample.name!r} in"
-                    f" {set_name!r}; remove it, or name another file"
+                    f"{job.target}: exists already, and was not made by the recipe of {job.sample.name!r} in"
+                    f" {set_name!r}; remove the file, or name another one"
                 )
         except OSError as error:
-            raise DataError(f"{job.target}: cannot be looked at ({error.strerror or error})") from None
+            raise DataError(f"{job.target}: cannot be read ({error.strerror or error})") from None
 
 
 def _made_by(path: Path, set_name: str, job: _Job) -> bool:
-    """Tell whether a file is what this recipe made before, perhaps with other numbers."""
+    """Return whether this recipe made the file before, perhaps with other numbers."""
     if path.is_dir():
         return False
     try:
@@ -248,11 +248,12 @@ def _made_by(path: Path, set_name: str, job: _Job) -> bool:
             names = set(file.keys(cycle=False, recursive=False))
             if "recipe" in names:
                 return str(file["recipe"]) == _recipe(set_name, job.sample.name)
-            # Files of versions that did not sign them: just these objects, no branch that is not ours, this neutrino.
+            # Old versions did not write the recipe's name. Their files hold just these objects, only our branches, and
+            # this neutrino.
             ours = names == {"events", "TotalPOT", "TotalEvents"} and set(file["events"].keys()) <= set(_BRANCHES)
             return ours and set(file["events"]["pdg"].array(entry_stop=10).tolist()) <= {job.spectrum.pdg}
     except Exception:
-        # Whatever it is, the reader does not know it, so it is not ours.
+        # The reader cannot read the file, so no recipe made it.
         return False
 
 
@@ -288,13 +289,13 @@ def _job(sample_set: SampleSet, sample: Sample, recipe: Recipe, folder: str | Pa
     )
 
 
-def _make(piece: _Piece) -> tuple[int, Columns]:
+def _make(piece: _Piece) -> tuple[int, Branches]:
     """Return how many events were made, and the columns of those above the threshold."""
     name, seed = piece.sample, piece.seed
     e_nu, t = piece.spectrum.draw(stream_key(seed, "events", name), piece.first, piece.count)
     theta = np.asarray(kinematics.theta(e_nu, t))
     pdg = np.full(piece.count, piece.spectrum.pdg)
-    columns: Columns = {"pdg": pdg, "e_nu": e_nu, "t": t, "theta": theta}
+    columns: Branches = {"pdg": pdg, "e_nu": e_nu, "t": t, "theta": theta}
     if piece.response is not None:
         key = stream_key(seed, "response", name)
         t_reco, theta_reco, weight = response.apply(piece.response, t, theta, key=key, first=piece.first)
@@ -304,7 +305,7 @@ def _make(piece: _Piece) -> tuple[int, Columns]:
 
 
 def _write(
-    job: _Job, set_name: str, made: Iterator[tuple[int, Columns]], advance: Callable[[str, int, int], None]
+    job: _Job, set_name: str, made: Iterator[tuple[int, Branches]], advance: Callable[[str, int, int], None]
 ) -> None:
     """Write one file under a temporary name and put it in place when it is whole."""
     done = 0
@@ -324,7 +325,7 @@ def _write(
 
 @contextmanager
 def _bar(show: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """Yield what to call with (sample, events made, events wanted)."""
+    """Yield a function of (sample, events made, events wanted) that moves the progress bar."""
     if not show:
         yield lambda sample, made, total: None
         return

@@ -15,13 +15,13 @@ __all__ = ["Twins", "identity", "stamp", "unchanged"]
 
 
 def identity(path: str, entries: int) -> FileIdentity:
-    """Return what tells a file from others, for caches and provenance; `entries` are those of the tree that is read."""
+    """Return the identity of a file, for caches and provenance; `entries` is the length of the tree that is read."""
     opened = open_file(path).file
     return FileIdentity(path=path, size=int(opened.source.num_bytes), uuid=str(opened.uuid), entries=entries)
 
 
 def stamp(path: str, *, together: int = 1) -> str:
-    """Return what changes when a file is written to or replaced: UUID, size and, of a local file, time of change."""
+    """Return a text that changes when a file is changed or replaced: UUID, size and, of a local file, its time."""
     opened = open_file(path, together=together).file
     if is_url(path):
         return f"UUID {opened.uuid}, {opened.source.num_bytes} bytes"
@@ -39,15 +39,15 @@ def unchanged(chunk: Chunk) -> None:
             raise DataError(f"{path}: has changed since it was scanned: {error}") from error
         if now != then:
             raise DataError(
-                f"{path}: was replaced or written to while it was read (it was {then}, and is {now}); let nothing"
-                " write to files that are being read, and start again"
+                f"{path}: was replaced or changed while it was read (before: {then}; now: {now}); do not change files"
+                " while they are read, and start again"
             )
 
 
 class Twins:
-    """The trees of a sample so far, to refuse one that is there already under another name.
+    """The trees of a sample so far: a tree that comes again under another name is refused.
 
-    The same tree under the same name is let through: who writes a file twice means it, and is told how often it counts.
+    The same tree under the same name is accepted: a user who names a file twice wants it twice, and a report says so.
     """
 
     def __init__(self, where: str) -> None:
@@ -70,7 +70,7 @@ class Twins:
         Raises
         ------
         DataError
-            If the sample has this tree already, by another path, as a copy or by another cycle.
+            The sample has this tree already: by another path, as a copy or by another cycle.
         """
         name = tree.rpartition(";")[0] if tree.rpartition(";")[2].isdigit() and ";" in tree else tree
         for key, what in self._keys(name, found):
@@ -104,5 +104,5 @@ class Twins:
 
 
 def _unique(uuid: str) -> bool:
-    """Tell whether a UUID tells files apart: files that are written to be the same every time have one of zeros."""
+    """Return whether a UUID tells files apart; programs that write the same bytes every time use a UUID of zeros."""
     return uuid.strip("0-") != ""

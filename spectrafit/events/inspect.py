@@ -1,4 +1,4 @@
-"""What a ROOT file holds: its trees, the preset that reads it, nu-e events and showers, ranges, exposure."""
+"""Inspects a ROOT file: its trees, the preset that reads it, nu-e events and showers, ranges, exposure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TreeSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inspection:
-    """What a file holds.
+    """The contents of a file.
 
     Attributes
     ----------
@@ -60,13 +60,13 @@ class Inspection:
     entries, nu_e : int
         Entries of that tree, and how many of them are nu-e elastic events in the domain of the cross section.
     flavours : dict of str to int
-        nu-e events per neutrino; empty if the tree does not say which it was.
+        nu-e events per neutrino; empty if the tree does not name the neutrino.
     e_nu, t : (low, high) or None
         Ranges in GeV, over the nu-e events if there are any, else over all entries; `t` over those with an electron.
     electrons : int
         Entries with an electron that the preset takes `t` from, nu-e or not.
     showers : dict of str to int
-        Of a file without nu-e events: how many of its first entries have a particle of each kind a `shower` may be.
+        For a file without nu-e events: how many of its first entries have a particle of each kind that `shower` knows.
     reconstructed : bool
         Whether the tree has `t_reco` as well.
     theta_deviation : float or None
@@ -74,7 +74,7 @@ class Inspection:
     pot : float or None
     report : DropReport
     notes : tuple of str
-        What to know or to do.
+        Sentences on what to know or to do.
     """
 
     path: str
@@ -97,7 +97,7 @@ class Inspection:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Say it in plain text, one fact a line."""
+        """Return the contents as plain text, one fact a line."""
         lines = [f"{self.path}  ({self.size / 1e6:.3g} MB)"]
         width = max((len(t.name) for t in self.trees), default=0)
         for tree in self.trees:
@@ -203,7 +203,7 @@ def inspect(path: str | Path) -> Inspection:
     Raises
     ------
     DataError
-        If the file cannot be read, or only by another program: the message says what to do.
+        The file cannot be read, or only by another program; the message says what to do.
     """
     found = expand(str(path), Path.cwd(), "inspect")
     file, wanted = found[0]
@@ -272,7 +272,7 @@ def _contents(path: str, tree: TreeSummary, preset: Preset) -> dict[str, Any]:
     """Read the tree through its preset and count."""
     branches = link([(path, tree.name)]).branches
     says_flavour = any(c.branch in branches for c in preset.columns.get("pdg", ()))
-    # Where the tree does not say which neutrino it was, any code will do to count the events.
+    # If the tree does not name the neutrino, any code will do to count the events.
     sample = Sample(
         name="inspect",
         role="signal",

@@ -1,4 +1,4 @@
-"""How each column of a sample comes from the branches of its tree."""
+"""Finds out how each column of a sample is made from the branches of its tree."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Layout:
     preset : Preset
     sources : dict of column to Source
     role : str
-        Of the sample: signal cannot do without `pdg`, `e_nu` and `t`, data have no truth.
+        Role of the sample: a signal needs `pdg`, `e_nu` and `t`, and data have no truth.
     elastic, selection : Expression or None
     response : Response or None
         Makes `t_reco` and `theta_reco` where the files hold truth only.
@@ -71,7 +71,7 @@ class Layout:
     branches : frozenset of str
         Names of the tree's branches.
     ambiguous : dict of name to str
-        Names that are no names: they could mean two things, and why.
+        Names that could mean two branches and are refused, with the reason.
     where : str
         Sample set and sample, for messages.
     """
@@ -88,7 +88,7 @@ class Layout:
     ambiguous: Mapping[str, str] = field(default_factory=dict)
 
     def canonical(self, wanted: Collection[str] = CANONICAL) -> tuple[str, ...]:
-        """Return the canonical columns to read: `wanted` ones that the files have, and ones the sample needs."""
+        """Return the canonical columns to read: those `wanted` that the files have, and those the sample needs."""
         must = (
             *_NEEDED[self.role],
             "weight",
@@ -103,7 +103,7 @@ class Layout:
         Raises
         ------
         ConfigError
-            If an expression names neither a column nor a branch.
+            An expression names something that is neither a column nor a branch.
         """
         wanted: set[str] = set()
         for name in self.canonical(canonical):
@@ -135,7 +135,7 @@ class Layout:
         name, text : str
             The name, and the expression it stands in.
         lists : bool
-            Only where the branch is a list of the final state: a cut of all samples means columns, and no list.
+            Refuse only branches that are lists of the final state: a cut on all samples means columns, not lists.
 
         Raises
         ------
@@ -173,14 +173,14 @@ class Layout:
         if name in self.branches:
             return (name,)
         if name in ("pdg", "weight"):
-            # Every sample has them: pdg is 0 for events that are not nu-e, weight is 1 without a branch for it.
+            # Every sample has pdg and weight: pdg is 0 for events that are not nu-e, weight is 1 without a branch.
             return ()
         if name in self.ambiguous:
             raise ConfigError(f"{self.where}: {name!r} in {text!r} {self.ambiguous[name]}")
         known = {*CANONICAL, *self.sources, *self.branches} - {name}
         near = nearest(name, known)
         what = f"no column or branch {name!r}{near}" + ("" if text == name else f", wanted by {text!r}")
-        remedy = "; these files do not hold it: give it in columns" if name in CANONICAL else ""
+        remedy = "; these files do not hold it: define it under columns" if name in CANONICAL else ""
         raise ConfigError(f"{self.where}: {what}{remedy}")
 
 
@@ -248,12 +248,12 @@ class Columns(Mapping[str, Any]):
         if values is None or not (single or name == "pdg"):
             values = self.of_branches(source.expression) if source.expression else self._full(source.number)
         if name in CANONICAL and is_text(values):
-            raise DataError(f"{source.where}: holds text, where {name} is a number; name a branch of numbers")
+            raise DataError(f"{source.where}: holds text, but {name} must be a number; name a branch of numbers")
         values = convert(values, name, source.unit, source.where)
         if name in CANONICAL and not isinstance(values, np.ndarray):
             text = source.expression.text if source.expression else name
             raise DataError(
-                f"{source.where}: {text!r} holds a list per entry, where {name} is one number; choose one, with"
+                f"{source.where}: {text!r} holds a list per entry, but {name} must be one number; reduce the list with"
                 " [0], Max$(...) or Sum$(...)"
             )
         return values
@@ -294,16 +294,16 @@ def solve(
     Raises
     ------
     ConfigError
-        For a column without a clear definition, or an expression that cannot be read.
+        A column has no clear definition, or an expression cannot be read.
     DataError
-        For a branch that does not exist. The message has the nearest names.
+        A branch does not exist. The message has the nearest names.
     """
     home = f"{sample_set.path or 'samples'}: {sample.name}"
     preset = presets.find(sample.preset, f"{home}.preset")
     available = frozenset(branches)
     response = response_of(sample_set, sample)
     if response and sample.role == "data":
-        raise ConfigError(f"{home}.response: data have no true columns to make reconstructed ones from; leave it out")
+        raise ConfigError(f"{home}.response: data have no true columns that a response could smear; leave it out")
     sources = _shower(sample, preset, available, home, where) if sample.shower else {}
     for name, ways in preset.columns.items():
         if name in sample.columns or name in sources or (response and name in ("t_reco", "theta_reco")):
@@ -316,7 +316,7 @@ def solve(
     for name, said in sample.columns.items():
         key = f"{home}.columns.{name}"
         if response and name in ("t_reco", "theta_reco"):
-            raise ConfigError(f"{key}: a response makes {name} from the true columns; drop one of the two")
+            raise ConfigError(f"{key}: the sample's response makes {name} too; remove the column or the response")
         source = _source(said, key)
         for branch in source.branches:
             if branch in ambiguous:
@@ -366,12 +366,12 @@ def _shower(
         raise ConfigError(f"{key}: {sample.role} {what}; leave it out, or give the sample the role of a background")
     said = [name for name in ("t", "theta") if name in sample.columns]
     if said:
-        raise ConfigError(f"{key}: says what t and theta are, and so does columns.{said[0]}; drop one of the two")
+        raise ConfigError(f"{key}: defines t and theta, and so does columns.{said[0]}; remove one of the two")
     if preset.final is None:
         raise ConfigError(
-            f"{key}: preset {preset.name!r} knows no list of the particles of an event; presets"
-            f" {', '.join(name for name, known in presets.PRESETS.items() if known.final)} do; else give columns.t and"
-            " columns.theta"
+            f"{key}: preset {preset.name!r} has no list of an event's particles; only presets"
+            f" {', '.join(name for name, known in presets.PRESETS.items() if known.final)} have one; otherwise give"
+            " columns.t and columns.theta"
         )
     found: dict[str, Source] = {}
     for name in ("t", "theta"):

@@ -38,10 +38,10 @@ class Linked:
     trees : tuple
         The opened trees, the sample's own first.
     branches : dict of name to Place
-        Every name a column can use: branches of the tree; of a friend under their own name, where that is free, and as
-        ``friend.branch``; a leaf of a branch with several as ``branch.leaf``.
+        Every name that a column can use: branches of the tree; branches of a friend as ``friend.branch``, and under
+        their own name where the tree has no such branch; a leaf of a branch with several leaves as ``branch.leaf``.
     ambiguous : dict of name to str
-        Names that could mean branches of two friends, which is no name a column can use: why, and what to do.
+        Names that could mean branches of two friends, which no column can use, with the reason and the remedy.
     """
 
     names: tuple[tuple[str, str], ...]
@@ -56,7 +56,7 @@ class Linked:
 
     @staticmethod
     def of_friend(index: int, branch: str) -> str:
-        """Return the name that only means the branch of the friend of this number, counted from 1."""
+        """Return the name that means the branch of the friend of this number, counted from 1, and no other branch."""
         return f"{index}{_OF_FRIEND}{branch}"
 
     def place(self, name: str) -> Place | None:
@@ -83,7 +83,7 @@ class Linked:
         Raises
         ------
         DataError
-            If a file is damaged, or a branch has another number of entries than its tree, or it holds no numbers.
+            A file is damaged, or a branch has another number of entries than its tree or holds no numbers.
         """
         places = {name: self.place(name) for name in wanted}
         out: dict[str, Any] = {}
@@ -98,7 +98,7 @@ class Linked:
                 if len(values) != stop - start:
                     raise BadFile(
                         f"{where} has another length than its tree: {len(values)} values for entries {start} to {stop};"
-                        " the file was not filled evenly, write it again",
+                        " its branches were filled differently, so write the file again",
                         path,
                     )
                 out[name] = _values(values, place.leaf, where)
@@ -127,8 +127,8 @@ def link(names: Sequence[tuple[str, str]], called: Sequence[str] = ()) -> Linked
         path, label = names[index]
         if tree.num_entries != trees[0].num_entries:
             raise DataError(
-                f"{path}:{label}: a friend must have an entry for every entry of {names[0][0]}:{names[0][1]}, found"
-                f" {tree.num_entries} for {trees[0].num_entries}; make it again from this file"
+                f"{path}:{label}: a friend must have as many entries as {names[0][0]}:{names[0][1]}, found"
+                f" {tree.num_entries} for {trees[0].num_entries}; make the friend again from this file"
             )
         with refusing(path):
             places = _places(tree, index)
@@ -148,7 +148,7 @@ def link(names: Sequence[tuple[str, str]], called: Sequence[str] = ()) -> Linked
 
 
 def _places(tree: Any, index: int) -> dict[str, Place]:
-    """Return every name in a tree: its branches by their path, those inside others also by their own name, leaves."""
+    """Return every name in a tree: its branches by path, nested branches also by their own name, and leaves."""
     found: dict[str, Place] = {}
     inner: Counter[str] = Counter()
     for name in tree.iterkeys():

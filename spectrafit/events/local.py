@@ -1,8 +1,8 @@
-"""Reading local files through plain file handles, so that a file that shrinks is an error and not a dead process.
+"""Reads local files through plain file handles, so that a file that another program cuts short gives an error.
 
-A memory map of a file that another program truncates kills the process with a bus error as soon as a lost page is
-touched. A read of the same bytes just comes up short. It costs about a tenth of the time it takes to read uncached
-numbers, because the bytes are copied once.
+With a memory map, such a file would kill the process with a bus error as soon as a lost page is touched. A plain read
+returns fewer bytes, which is an error that can be reported. It makes reading numbers about a tenth slower, because the
+bytes are copied once.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from queue import Queue
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from uproot.source.chunk import Chunk, Source
 from uproot.source.futures import TrivialFuture
+
+from spectrafit.arraytypes import Bytes
 
 __all__ = ["LocalSource"]
 
 
 class _Reading:
-    """What makes a local file a source of uproot's: any range of bytes, read at once.
+    """A local file as a source for uproot: returns any range of bytes.
 
     Parameters
     ----------
@@ -75,12 +76,12 @@ class _Reading:
     def __del__(self) -> None:
         self.__exit__()
 
-    def _read(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
-        """Return the bytes there are: fewer where the file ends before, which the reader then says."""
+    def _read(self, start: int, stop: int) -> Bytes:
+        """Return the bytes, fewer if the file ends before `stop`; uproot then raises an error."""
         # A damaged file may ask for more bytes than any memory holds.
         stop = min(stop, self.num_bytes)
         if not start >= 0:
-            raise OSError(f"bytes from {start} on are wanted, which no file has")
+            raise OSError(f"bytes {start} to {stop} are asked for, more than a file can have")
         parts = []
         while start < stop and (part := os.pread(self._descriptor, stop - start, start)):
             parts.append(part)

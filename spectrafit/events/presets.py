@@ -1,10 +1,10 @@
-"""The layouts of ntuples that a sample need only name: which branches are which quantities.
+"""The presets: known layouts of ntuples, which a sample chooses by name. They say which branch is which quantity.
 
-A preset is written with the same columns and expressions a user's TOML has, so it is also the example to start from.
+A preset is written with the same columns and expressions as a user's TOML, so it is also an example to start from.
 Theta is the arc tangent of cross over dot product of two momenta: the arc cosine would lose half of the digits.
 
-`t` and `theta` are those of an electron or positron. An entry without one has neither (they are NaN): its leading
-lepton is no shower, and the sample names the particle with `shower`; see `spectrafit.events.shower`.
+`t` and `theta` belong to an electron or positron. In an entry without one they are NaN, since the leading lepton need
+not be a shower. For such entries the sample names the particle with `shower`; see `spectrafit.events.shower`.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ class Preset:
     trees : tuple of str
         Names the tree may have.
     needs : tuple of str
-        Branches that must be there for the layout to be this one.
+        Branches by which the layout is recognised: a tree must have all of them.
     columns : dict
-        Column name to the ways to get it, best first: the first one whose branches are all there is taken.
-        `nu_pdg` is the neutrino of any entry, whatever it did.
+        Column name to the ways to make the column, best first: the first way whose branches all exist is taken.
+        `nu_pdg` is the neutrino of any entry, whatever its interaction.
     elastic : tuple of str
-        Conditions, best first as in `columns`, that say which entries are nu-e elastic; others get `pdg` = 0. Without
-        one it is those with a `pdg`.
+        Conditions, best first as in `columns`, for nu-e elastic entries; other entries get `pdg` = 0. Without a
+        condition, all entries with a `pdg` are nu-e elastic.
     electron : str
-        The condition that an entry has an electron that `t` and `theta` are taken from; for messages. Empty where only
-        nu-e events have `t`.
+        The condition that an entry has an electron to take `t` and `theta` from, for messages. Empty if only nu-e
+        events have `t`.
     final : FinalState or None
         Where the particles of the final state are listed.
     pot : PotSource or None
@@ -48,7 +48,7 @@ class Preset:
     choose : callable or None
         Reduces the jagged branches of a layout to one candidate per entry; see `spectrafit.events.flatcaf.choose`.
     companions : callable or None
-        Branches that `choose` needs besides the ones wanted.
+        Returns the branches that `choose` needs besides the wanted ones.
     """
 
     name: str
@@ -84,13 +84,13 @@ def angle(p: tuple[str, str, str], q: tuple[str, str, str]) -> str:
 
 
 def _electron(condition: str, value: str) -> str:
-    """Return the expression of a value of the electron, which is NaN where the condition says there is none."""
+    """Return the expression of a value of the electron, which is NaN where the condition finds no electron."""
     return f"where({condition}, {value}, TMath::QuietNaN())"
 
 
 _TOTAL_POT = PotSource(histogram="TotalPOT")
-# NUISANCE keeps the lepton of the highest momentum, which in nu-e scattering may be the neutrino: with the full final
-# state the hardest electron or positron is found in it, without it ELep is the electron's or the neutrino's energy.
+# NUISANCE keeps the lepton of the highest momentum, which in nu-e scattering may be the neutrino. If the tree has the
+# full final state, the hardest electron or positron is found there. Otherwise ELep is the energy of either of the two.
 _HARDEST = "Max$(E*(abs(pdg) == 11))"
 _ELECTRON = f"(abs(pdg) == 11 && E == {_HARDEST})"
 _ANY_ELECTRON = "Sum$(abs(pdg) == 11) > 0"

@@ -1,7 +1,7 @@
 """Reading one chunk of a sample, as `spectrafit.events.scan` cuts it, into canonical columns.
 
-What is read is streamed: a chunk is a range of entries, cut at the boundaries of the file's baskets; of it the branches
-in use are read and no others, and nothing outlives the call.
+A chunk is a range of entries, cut at the boundaries of the file's baskets. Only the branches in use are read, and
+nothing is kept after the call.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def read(
     events : awkward record array, length K <= N
         The entries that pass the selection and the response's threshold; see `spectrafit.events.schema`.
     report : DropReport
-        What became of the others.
+        Counts of the entries that were left out, and why.
     """
     found, report = read_columns(chunk, sample_set, sample, columns=columns, extra=extra, scale=scale)
     return ak.Array(found), report
@@ -68,13 +68,13 @@ def read_columns(
     chunk : Chunk
         One of `scan`'s.
     sample_set, sample : SampleSet, Sample
-        Those it was scanned with.
+        The same as in the scan.
     columns : collection of str
-        The canonical columns to read, of those the files can give; `weight`, and of signal `pdg`, `e_nu` and `t`,
-        always are. What is read must be sound.
+        The canonical columns to read, if the files have them. `weight` is always read, and so are `pdg`, `e_nu` and
+        `t` of a signal. All columns that are read are checked.
     extra : sequence of str
         Further columns: names of columns or branches, or expressions; each becomes a field named by its text. A
-        canonical name asked for here must be there. `ENTRY`, `EFFICIENCY` and `DRAW` are always there.
+        canonical name given here must exist. `ENTRY`, `EFFICIENCY` and `DRAW` always exist.
     scale : float
         Multiplies the weights; see `Inventory.scale`.
 
@@ -82,23 +82,23 @@ def read_columns(
     -------
     dict of str to array, length K <= N
         The entries that pass the selection and the response's threshold; see `spectrafit.events.schema`. Numpy for a
-        number per entry, awkward for a list. A canonical column the files cannot give is not there; `pdg` and `weight`
-        always are. Of an entry that the response smears several times every draw that passes is there, one after the
-        other, with its part of the weight.
+        number per entry, awkward for a list. A canonical column that the files lack is missing; `pdg` and `weight` are
+        always present. An entry that the response smears several times is there once for every draw that passes, one
+        after the other, each with its part of the weight.
     report : DropReport
         What became of the others.
 
     Raises
     ------
     ConfigError, DataError
-        Also for the first entry outside the domain, unless the sample says ``on_bad = "drop"``.
+        Anything cannot be read, or an entry is outside the domain and the sample does not say ``on_bad = "drop"``.
     """
     unchanged(chunk)
     linked = link([(chunk.file, chunk.tree), *chunk.friends], friends.called(sample))
     if chunk.stop > linked.entries:
         raise DataError(
-            f"{chunk.file}:{chunk.tree}: has {linked.entries} entries, fewer than when it was scanned; let nothing"
-            " write to files that are being read"
+            f"{chunk.file}:{chunk.tree}: has {linked.entries} entries, fewer than when it was scanned; do not change"
+            " files while they are read"
         )
     where = label(sample_set, chunk.file, chunk.tree)
     layout = solve(sample_set, sample, linked.branches, where, ambiguous=linked.ambiguous)
@@ -163,7 +163,7 @@ def _entries(rows: Any, draws: int) -> int:
 
 
 def _canonical(columns: Columns, layout: Layout, entries: int, wanted: Collection[str]) -> tuple[dict[str, Any], Any]:
-    """Return the canonical columns, and what `domain.classify` says of each entry."""
+    """Return the canonical columns, and the code that `domain.classify` gives to each entry."""
     pdg = np.zeros(entries, dtype=np.int32)
     signal = layout.role == "signal"
     if signal:
@@ -186,9 +186,9 @@ def _canonical(columns: Columns, layout: Layout, entries: int, wanted: Collectio
 
 
 def _absent(fields: dict[str, Any], layout: Layout, entries: int) -> Any:
-    """Return which entries have no electron, or other shower, that `t` and `theta` could be those of, (N,) bool.
+    """Return which entries have no electron or other shower for `t` and `theta`, (N,) bool.
 
-    Of a signal sample without a response `t` is asked for nu-e events only, so the others may do without.
+    In a signal sample without a response only nu-e events need `t`; other entries may lack it.
     """
     absent = np.zeros(entries, dtype=bool)
     if layout.role == "data" or (layout.role == "signal" and not layout.response and not layout.shower):
@@ -202,7 +202,7 @@ def _absent(fields: dict[str, Any], layout: Layout, entries: int) -> Any:
 def _refuse_absent(
     kept: Any, absent: Any, chunk: Chunk, where: str, layout: Layout, *, drop: bool
 ) -> dict[str, tuple[int, str]]:
-    """Take entries without a shower out of `kept`, or raise for the first of them."""
+    """Remove entries without a shower from `kept`, or raise an error about the first of them."""
     absent = absent & kept
     if not absent.any():
         return {}
@@ -225,7 +225,7 @@ def _refuse_absent(
 
 
 def _respond(columns: Columns, fields: dict[str, Any], layout: Layout, chunk: Chunk) -> Any:
-    """Make the reconstructed columns of a truth-only ntuple, if its sample has a response; return what passes it."""
+    """Make the reconstructed columns if the sample has a response; return which entries pass its threshold."""
     if not layout.response:
         return np.ones(chunk.entries, dtype=bool)
     fields["t_reco"], fields["theta_reco"], efficiency = responses.apply(
@@ -247,7 +247,7 @@ def _respond(columns: Columns, fields: dict[str, Any], layout: Layout, chunk: Ch
 def _refuse(
     fields: dict[str, Any], codes: Any, kept: Any, chunk: Chunk, where: str, layout: Layout, *, drop: bool
 ) -> dict[str, tuple[int, str]]:
-    """Take bad entries out of `kept`, or raise for the first of them."""
+    """Remove bad entries from `kept`, or raise an error about the first of them."""
     found: dict[str, tuple[int, str]] = {}
     always: dict[str, Any] = {name: fields[name] for name in ("t_reco", "theta_reco", "weight") if name in fields}
     worst: tuple[int, str] | None = None

@@ -22,14 +22,13 @@ import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from spectrafit.arraytypes import Floats, StreamKey
 from spectrafit.config import Response
 from spectrafit.errors import ConfigError
 from spectrafit.jit import loop
 from spectrafit.random import normals, stream_key, uniform
 
 __all__ = ["apply", "check", "stream"]
-
-Array = npt.NDArray[np.float64]
 
 
 def check(response: Response, *, where: str = "[response]") -> None:
@@ -66,10 +65,10 @@ def apply(
     t: npt.ArrayLike,
     theta: npt.ArrayLike,
     *,
-    key: npt.NDArray[np.uint64],
+    key: StreamKey,
     first: int,
     draws: int = 1,
-) -> tuple[Array, Array, Array]:
+) -> tuple[Floats, Floats, Floats]:
     """Smear true energies and angles and give each event its efficiency.
 
     Parameters
@@ -105,12 +104,12 @@ def apply(
     return t_reco, theta_reco, efficiency
 
 
-def stream(response: Response, sample: str) -> npt.NDArray[np.uint64]:
+def stream(response: Response, sample: str) -> StreamKey:
     """Return the key under which the entries of `sample` are smeared."""
     return stream_key(response.seed, "response", sample)
 
 
-def _pack(response: Response) -> Array:
+def _pack(response: Response) -> Floats:
     """Return the parameters in the order of `_smear`."""
     return np.array(
         [

@@ -4,9 +4,9 @@ The friend has an entry for every entry of the ntuple, so that ROOT's ``AddFrien
 together:
 
 * `weight`: dsigma(value) / dsigma_SM at the entry's flavour, neutrino energy and electron energy; 1 for background;
-* `coefficient_1`, ...: its part that goes with each power of kappa, at the value `unit` of the coupling; 0 for
-  background. So weight(v) = 1 + sum_p coefficient_p (kappa(v) / kappa(unit))^p, where kappa is mu^2 up to a factor for
-  a magnetic moment: its `coefficient_1` is the mu^2 coefficient for mu = 1e-10 mu_B.
+* `coefficient_1`, ...: the part of the weight for each power of kappa, at the value `unit` of the coupling; 0 for
+  background. So weight(v) = 1 + sum_p coefficient_p (kappa(v) / kappa(unit))^p. For a magnetic moment kappa is mu^2 up
+  to a factor, and `coefficient_1` is the mu^2 coefficient for mu = 1e-10 mu_B.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from typing import Any
 
 import awkward as ak
 import numpy as np
-import numpy.typing as npt
 import uproot
 
+from spectrafit.arraytypes import Floats, Values
 from spectrafit.config import Column, Sample, SampleSet
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.events import read
@@ -127,12 +127,12 @@ def reweight(
     chunk_entries : int
         Entries held at once.
     tell : callable, optional
-        Is called with a sentence about the tree: entries, mean weight, and the reference of the weights.
+        Function that is called with a sentence about the tree: entries, mean weight, and reference of the weights.
 
     Warns
     -----
     UserWarning
-        If no event has a neutrino that carries the coupling, so that every weight is 1.
+        No event has a neutrino that carries the coupling, so every weight is 1.
 
     Returns
     -------
@@ -142,7 +142,7 @@ def reweight(
     Raises
     ------
     ConfigError, DataError
-        If the ntuple cannot be read, an entry is outside the domain, or the output cannot be written.
+        The ntuple cannot be read, an entry is outside the domain, or the output cannot be written.
     """
     found, target = _coupling(coupling), Path(destination)
     if on_bad not in ("error", "drop"):
@@ -207,13 +207,13 @@ def reweight(
 
 
 def _refuse_foreign(target: Path) -> None:
-    """Refuse to write over a file that holds anything but a friend that was written here, as another ntuple does."""
+    """Refuse to overwrite a file that holds anything but a friend tree that this module wrote."""
     if target.suffix != ".root":
         raise ConfigError(f"reweight: {target}: a friend is kept in a .root file; call the file {target.stem}.root")
     if not target.exists():
         return
     ours = False
-    # Whatever else there is, and cannot be read, was not written here.
+    # A file that cannot be read was not written by this module.
     with suppress(Exception), uproot.open({str(target): None}) as file:
         held = [file[key] for key in file.keys(cycle=False)]
         names = [set(tree.keys()) for tree in held if isinstance(tree, uproot.TTree)]
@@ -221,8 +221,7 @@ def _refuse_foreign(target: Path) -> None:
         ours = ours and all(name == "weight" or name.startswith("coefficient_") for name in names[0])
     if not ours:
         raise ConfigError(
-            f"reweight: {target}: is there already, and is no friend that reweight wrote; remove it, or name another"
-            " file"
+            f"reweight: {target}: exists already, and reweight did not write it; remove it, or name another file"
         )
 
 
@@ -238,9 +237,7 @@ def _unit(coupling: Coupling, unit: float | None) -> float:
     return _UNITS.get(coupling.name, coupling.reported(1.0))
 
 
-def _at(
-    coupling: Coupling, rows: npt.NDArray[np.float64], value: float, unit: float | None
-) -> tuple[npt.NDArray[np.float64], list[npt.NDArray[np.float64]]]:
+def _at(coupling: Coupling, rows: Floats, value: float, unit: float | None) -> tuple[Floats, list[Floats]]:
     kappa, kappa_unit = coupling.kappa(value), coupling.kappa(_unit(coupling, unit))
     weight = rows[0] + sum(kappa**p * row for p, row in enumerate(rows[1:], start=1))
     return weight, [kappa_unit**p * row for p, row in enumerate(rows[1:], start=1)]
@@ -253,13 +250,13 @@ def _preset(path: str, tree: str) -> str:
             return found.name
     known = ", ".join(PRESETS)
     raise ConfigError(
-        f"{path}: no preset reads its trees ({', '.join(tree_names(path)) or 'none'}); name one of {known},"
-        " with columns for what is called otherwise"
+        f"{path}: no preset reads its trees ({', '.join(tree_names(path)) or 'none'}); give one of {known} as preset,"
+        " and columns for branches with other names"
     )
 
 
-def _flatten(*arrays: Any) -> tuple[list[npt.NDArray[Any]], Any]:
-    """Return broadcast arrays as one-dimensional numpy, and what puts a result back into their structure."""
+def _flatten(*arrays: Any) -> tuple[list[Values], Any]:
+    """Return broadcast arrays as one-dimensional numpy, and a function that restores their structure in a result."""
     if not any(isinstance(array, ak.Array) for array in arrays):
         whole = np.broadcast_arrays(*arrays)
         shape = whole[0].shape
@@ -271,7 +268,7 @@ def _flatten(*arrays: Any) -> tuple[list[npt.NDArray[Any]], Any]:
         counts.append(ak.num(layers[0], axis=1))
         layers = [ak.flatten(layer, axis=1) for layer in layers]
 
-    def nest(values: npt.NDArray[np.float64]) -> Any:
+    def nest(values: Floats) -> Any:
         nested: Any = ak.Array(values)
         for count in reversed(counts):
             nested = ak.unflatten(nested, count)

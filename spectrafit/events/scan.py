@@ -1,4 +1,4 @@
-"""Opening every file of a sample: is all there that will be read, how much is it, and where is it cut into chunks."""
+"""Opens every file of a sample, checks that everything can be read, counts entries, and cuts the files into chunks."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def scan(
     sample_set, sample : SampleSet, Sample
         `sample` need not be one of the set's; the set gives its folder and response.
     chunk_entries : int
-        Most entries of a chunk. Chunks end where the baskets of all branches end; only where a basket alone is longer
-        are they cut inside it.
+        Most entries of a chunk. Chunks end where the baskets of all branches end. Only a basket that is longer than a
+        chunk is cut inside.
     skip_bad_files : bool
         Leave out files that cannot be read, and name them in the inventory, instead of raising.
     left_out : mapping of file to reason
-        Files known to be bad, or whose friends are: to be left out and named, too.
+        Files that are known to be bad, or whose friends are: they are left out and named, too.
 
     Raises
     ------
     ConfigError, DataError
-        For anything that would fail later: files, trees, branches, expressions, exposure, friends; and for no entries.
+        Anything would fail later (files, trees, branches, expressions, exposure, friends), or there are no entries.
     """
     where = f"{sample_set.path or 'samples'}: {sample.name}"
     if chunk_entries < 1:
@@ -140,7 +140,7 @@ class _NoTree(DataError):
 
 
 class _Agreement:
-    """Whether all files of a sample say the same things the same way, so that no event is read otherwise in silence."""
+    """Checks that all files of a sample give their columns in the same way, so that none is silently read otherwise."""
 
     def __init__(self, sample_set: SampleSet, where: str) -> None:
         self._sample_set, self._where = sample_set, where
@@ -152,8 +152,8 @@ class _Agreement:
         Raises
         ------
         DataError
-            If a column of the preset, or the condition for nu-e events, would be made otherwise, or a name means a
-            branch of the tree in one file and one of a friend in the other.
+            A column of the preset or the condition for nu-e events would be made differently, or a name means a branch
+            of the tree in one file and a branch of a friend in the other.
         """
         if self._first is None:
             self._first = (label, linked, layout)
@@ -186,13 +186,13 @@ class _Agreement:
         lacking = sorted({*(one[1] or ())} - {*linked.branches}), sorted({*(two[1] or ())} - {*first.branches})
         has, lacks, names = (one[0], two[0], lacking[0]) if lacking[0] else (two[0], one[0], lacking[1])
         raise DataError(
-            f"{lacks}: no branch {', '.join(map(repr, names))}, which {has} has, so {what} would be made otherwise than"
-            f" there; make the file again, or read the two as samples of their own, or set columns in {self._where}"
+            f"{lacks}: no branch {', '.join(map(repr, names))}, which {has} has, so {what} would be made differently"
+            f" in the two files; make the file again, or read them as separate samples, or set columns in {self._where}"
         )
 
 
 def label(sample_set: SampleSet, path: str, tree: str) -> str:
-    """Name a tree as the user would: relative to the sample set where it lies below it."""
+    """Return a tree's name for messages: relative to the sample set's folder if the file is below this folder."""
     folder = str(sample_set.folder.absolute())
     short = path.removeprefix(folder + "/") if path.startswith(folder + "/") else path
     return f"{short}:{tree}"

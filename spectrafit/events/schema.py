@@ -1,6 +1,7 @@
 """The names, units and nouns of everything that is read from ntuples.
 
-`Events` are an awkward record array, one record per kept entry, numpy-backed, with these fields (those the files have):
+`Events` are an awkward record array, backed by numpy, with one record per kept entry. Its fields, if the files have
+them:
 
 ============ ======= ==================================================================================
 `pdg`        int32   neutrino's PDG code for nu-e elastic events of a signal sample, 0 for everything else
@@ -12,8 +13,8 @@
 `weight`     float   events this entry stands for
 ============ ======= ==================================================================================
 
-A float is float64, or float32 where a branch of the file is just that and nothing has been computed from it: half the
-memory to move, and no number changes, since all arithmetic is done in double precision.
+A float is float64, or float32 for an unchanged float32 branch of the file. This halves the memory to move and changes
+no number, since all arithmetic is done in double precision.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Reals
 from spectrafit.errors import ConfigError
 
 __all__ = [
@@ -47,19 +48,17 @@ __all__ = [
     "convert",
 ]
 
-Floats = npt.NDArray[np.float64]
-Reals = npt.NDArray[np.float64] | npt.NDArray[np.float32]
 
 ENERGIES = ("e_nu", "t", "t_reco")
 ANGLES = ("theta", "theta_reco")
 CANONICAL = ("pdg", "e_nu", "t", "theta", "t_reco", "theta_reco", "weight")
 
 ENTRY, EFFICIENCY, DRAW = "Entry$", "Efficiency$", "Draw$"
-"""Columns that no file holds: an entry's position within its sample; what the response multiplied its weight by; which
-of the response's draws of the entry it is, 0 for the first."""
+"""Columns that no file holds: an entry's position within its sample, the efficiency that the response gave it, and the
+number of the response's draw, 0 for the first."""
 
 READING = 2
-"""Counts up whenever the same file, read the same way, may give other columns than before: a cache asks for it."""
+"""Version of the reading, for caches. It counts up whenever the same file and sample may give other columns."""
 
 CANONICAL_UNITS = (None, "1", "GeV", "rad")
 """Units that need no conversion."""
@@ -77,14 +76,14 @@ def convert(values: Any, name: str, unit: str | None, where: str) -> Any:
     name : str
         The column: an energy, an angle, a plain number, or a name of the user's own (taken in any unit).
     unit : str or None
-        Unit of `values`; None, where the table of the column names none, is GeV or rad.
+        Unit of `values`; None, if the TOML names no unit, means GeV or rad.
     where : str
         Key of the column in its TOML, for the message.
 
     Raises
     ------
     ConfigError
-        For a unit that is not one of this quantity's.
+        The quantity cannot have this unit.
     """
     if unit in (None, "1"):
         return values
@@ -101,7 +100,7 @@ def convert(values: Any, name: str, unit: str | None, where: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileIdentity:
-    """What tells one file from another, for caches and provenance.
+    """The identity of a file, for caches and provenance.
 
     Attributes
     ----------
@@ -139,8 +138,8 @@ class Chunk:
     friends : tuple of (file, tree)
         Trees aligned with this one, in the order of the sample's `friends`.
     stamps : tuple of str
-        What told the file, then its friends, from others when the sample was scanned; empty: nobody looked. See
-        `spectrafit.events.identity.stamp`.
+        Stamps of the file and then of its friends when the sample was scanned, to detect later changes; empty if none
+        were taken. See `spectrafit.events.identity.stamp`.
     """
 
     sample: str
@@ -161,13 +160,13 @@ class Chunk:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inventory:
-    """What a sample's files hold.
+    """The contents of a sample's files.
 
     Attributes
     ----------
     sample : str
     pot : float or None
-        Protons on target of all files together; None where the sample does not say.
+        Protons on target of all files together; None if the sample gives no exposure.
     entries : int
     chunks : tuple of Chunk
     identities : tuple of FileIdentity
@@ -175,9 +174,9 @@ class Inventory:
     skipped : tuple of (file, reason)
         Files left out because they cannot be read and the caller asked to go on.
     eventless : tuple of str
-        Files that say their exposure and hold no tree: of these jobs no event passed. Their POT counts.
+        Files with an exposure and no tree of events, from jobs in which no event passed. Their POT counts.
     notes : tuple of str
-        What is odd about the exposure, and may be wrong; a sentence each.
+        Sentences about oddities of the exposure that may be mistakes.
     """
 
     sample: str
@@ -195,7 +194,7 @@ class Inventory:
         Raises
         ------
         ConfigError
-            If the sample's own exposure is not known.
+            The sample's own exposure is not known.
         """
         if self.pot is None:
             raise ConfigError(
@@ -208,12 +207,12 @@ class Inventory:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heaviest:
-    """The heaviest entry of a column of weights, and whether one entry outweighs all others together; these add up.
+    """The heaviest entry of a column of weights, and whether it outweighs all others together. Two of them add up.
 
     Attributes
     ----------
     weight : float
-        The weight of largest absolute value; of a list of weights per entry the largest in any list.
+        The weight of largest absolute value, in any list if entries have lists of weights.
     where : str
         File, tree and entry that has it.
     entries : int
@@ -244,26 +243,27 @@ class Heaviest:
     def outweighs(self) -> bool:
         """Whether this one entry has more than half of the sum of squares of more than 20 entries.
 
-        The statistical precision of a sum of weights is (sum w)^2 / sum w^2: beyond this share it is that of less than
-        two events, however many there are. Weights of a simulation do not do that; marks of failure, as -999, do.
+        The statistical precision of a sum of weights is that of (sum w)^2 / sum w^2 events. If one entry has more than
+        half of sum w^2, this is less than two events. Weights of a simulation are never like that; marks of failure
+        such as -999 are.
         """
         return self.entries > 20 and self.weight != 0.0 and self.squares < 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DropReport:
-    """What became of the entries of one or more chunks; reports add up.
+    """Counts what became of the entries of one or more chunks; reports add up.
 
     Attributes
     ----------
     entries, kept : int
         Entries read; entries handed on. An entry that a response smears several times counts once.
     unselected : int
-        Left out by the sample's `selection`.
+        Entries left out by the sample's `selection`.
     below_threshold : int
-        Left out because the response puts them below its threshold.
+        Entries left out because the response puts them below its threshold.
     without_shower : int
-        Left out because no particle in them is the sample's `shower`.
+        Entries left out because none of their particles fits the sample's `shower`.
     bad : dict of str to (int, str)
         Per kind of bad entry that was dropped: how many, and the first one named.
     rounded : int
@@ -325,13 +325,13 @@ class DropReport:
         """Return a sentence for each column of weights among `names` that one entry dominates."""
         return [
             f"{found.where} alone has more than half of the sum of squares of {name!r} over {found.entries} entries:"
-            f" its weight is {found.weight:g}; if that marks a failure, cut it with the sample's selection"
+            f" its weight is {found.weight:g}; if this weight marks a failure, cut it with the sample's selection"
             for name, found in self.heaviest.items()
             if name in names and found.outweighs
         ]
 
     def __str__(self) -> str:
-        """Say it in one line, with the first of each kind of bad entry."""
+        """Return the report in one line, with the first of each kind of bad entry."""
         parts = [f"{self.kept} of {self.entries} entries kept"]
         if self.unselected:
             parts.append(f"{self.unselected} not selected")

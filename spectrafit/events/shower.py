@@ -17,13 +17,13 @@ import awkward as ak
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.events import expressions
 from spectrafit.physics.constants import M_E
 
 __all__ = ["SHOWERS", "FinalState", "Quantity", "leading"]
 
-Floats = npt.NDArray[np.float64]
 
 SHOWERS: dict[str, tuple[int, ...]] = {
     "electron": (11, -11),
@@ -45,7 +45,7 @@ class FinalState:
     lists : tuple of str
         Branches with a list per entry: PDG code, energy (GeV), momentum in x, y and z (GeV).
     lepton : tuple of str
-        The same of one particle that is not in the lists, a number per entry; empty where all are in them.
+        The same for one particle that is not in the lists, a number per entry; empty if the lists hold all particles.
     neutrino : tuple of str
         Momentum of the neutrino in x, y and z; empty where the neutrino flies along z.
     """
@@ -102,7 +102,7 @@ def leading(
         for wanted in SHOWERS[among]:
             code = code | (pdg == wanted)
         among = code
-    # Dressed as None the others neither win nor shift the position of the winner.
+    # Particles that do not count become None: they cannot be the largest, and positions in the list stay the same.
     hardest = ak.argmax(ak.mask(energy, among), axis=1, keepdims=True)
 
     def of_hardest(values: ak.Array) -> Floats:
@@ -119,7 +119,7 @@ def leading(
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """`t` or `theta` of the shower a sample asks for: what an expression is elsewhere.
+    """`t` or `theta` of the shower that a sample asks for, used in place of an expression.
 
     Attributes
     ----------
@@ -167,7 +167,7 @@ class Quantity:
             columns = {**raw, **dict(zip(self.final.lists, particles.values(), strict=True)), **particles}
             among = expressions.compile(self.text)(columns)
             if getattr(among, "ndim", 0) < 2:
-                raise ConfigError(f"shower = {self.text!r}: has one answer per entry; it must have one per particle")
+                raise ConfigError(f"shower = {self.text!r}: has one value per entry; needs one value per particle")
             among = ak.values_astype((among != 0) & (among == among), np.bool_)
         neutrino: Any = tuple(raw[name] for name in self.final.neutrino) or (0.0, 0.0, 1.0)
         t, theta = leading(

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit, types
 
+from spectrafit.arraytypes import Floats, StreamKey
 from spectrafit.errors import ConfigError
 from spectrafit.events.flux import Flux
 from spectrafit.jit import KERNEL, loop
@@ -31,7 +31,6 @@ from spectrafit.random import uniforms
 
 __all__ = ["Spectrum", "spectrum"]
 
-Array = npt.NDArray[np.float64]
 
 # Panels: geometric steps in energy from _FIRST up, cut at the edges of the flux and where the cross section begins.
 _FIRST, _STEP = 1e-5, 1.005
@@ -52,7 +51,7 @@ class Spectrum:
     rate : float
         Events per electron and POT.
     parameters : (6,) array
-        What the kernels need: g_V + g_A, g_V - g_A, the part of g_V that goes as 1/T (GeV), the dipole's strength over
+        For the kernels: g_V + g_A, g_V - g_A, the part of g_V that goes as 1/T (GeV), the dipole's strength over
         that of the weak cross section (GeV), t_min, t_max.
     panels : (n, 5) array
         Lower edge (GeV), width, and the density over the panel as p0 + p1 x + p2 x^2, x from 0 to 1.
@@ -64,11 +63,11 @@ class Spectrum:
     t_min: float
     t_max: float
     rate: float
-    parameters: Array
-    panels: Array
-    cumulative: Array
+    parameters: Floats
+    panels: Floats
+    cumulative: Floats
 
-    def draw(self, key: npt.NDArray[np.uint64], first: int, count: int) -> tuple[Array, Array]:
+    def draw(self, key: StreamKey, first: int, count: int) -> tuple[Floats, Floats]:
         """Return neutrino and electron energies (GeV, (`count`,) each) of events `first`, ... of a stream."""
         e_nu, t = np.empty(count), np.empty(count)
         _draw(key, first, self.cumulative, self.panels, self.parameters, e_nu, t)
@@ -105,8 +104,8 @@ def spectrum(
     Raises
     ------
     ConfigError
-        Unknown coupling; a value of kappa that is not finite, or negative for a dipole; `t_min` 0 where the cross
-        section diverges there; nothing left between `t_min` and `t_max`.
+        The coupling is unknown; kappa is not finite, or negative for a dipole; `t_min` is 0 and the cross section
+        diverges there; or no event lies between `t_min` and `t_max`.
     """
     code = flavour(pdg)
     if not (0.0 <= t_min < t_max and math.isfinite(kappa)):
@@ -138,7 +137,7 @@ def spectrum(
     )
 
 
-def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, couplings: Mapping[str, float]) -> Array:
+def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, couplings: Mapping[str, float]) -> Floats:
     constant = inverse_t = dipole = 0.0
     for name, kappa in couplings.items():
         if not math.isfinite(kappa):
@@ -163,7 +162,7 @@ def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, coup
     return np.array([gv + ga, gv - ga, inverse_t, dipole, t_min, t_max])
 
 
-def _panel_edges(flux: Flux, t_min: float, t_max: float) -> Array:
+def _panel_edges(flux: Flux, t_min: float, t_max: float) -> Floats:
     top = flux.edges[-1]
     steps = _FIRST * _STEP ** np.arange(math.ceil(math.log(top / _FIRST) / math.log(_STEP)))
     # The cross section has kinks where t_min comes into reach and where t_max does.
@@ -173,7 +172,7 @@ def _panel_edges(flux: Flux, t_min: float, t_max: float) -> Array:
     return np.asarray(edges[(edges >= low) & (edges <= top)])
 
 
-def _total(e_nu: Array, parameters: Array) -> Array:
+def _total(e_nu: Floats, parameters: Floats) -> Floats:
     out = np.empty(e_nu.size)
     _fill_total(np.ascontiguousarray(e_nu).ravel(), parameters, out)
     return SIGMA_SM * out.reshape(e_nu.shape)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -12,13 +14,17 @@ from spectrafit import config
 from spectrafit.arraytypes import Flags, Floats
 from spectrafit.config import Analysis, chosen
 from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.inference.fake import Asimov, Fake, Injected, Simulated, Toy
+from spectrafit.inference.faking.counts import Made, made
+from spectrafit.inference.faking.simulated import simulate
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
+from spectrafit.inference.observed import observed
 from spectrafit.physics.couplings import Monomials
 from spectrafit.templates.templates import Templates
 from spectrafit.templates.variations import Variation
 
-__all__ = ["as_fitted", "assemble"]
+__all__ = ["as_fitted", "assemble", "fake_data", "resolved"]
 
 _FLOOR = "floor of empty bins"
 
@@ -28,7 +34,7 @@ def assemble(
     templates: Templates,
     *,
     unblind: bool = False,
-    data: npt.ArrayLike | None = None,
+    data: npt.ArrayLike | Fake | None = None,
 ) -> Model:
     """Return the model of an analysis, with Asimov data at kappa = 0 unless asked otherwise.
 
@@ -39,24 +45,33 @@ def assemble(
         Built from the same analysis.
     unblind : bool
         Use the data of the samples with role "data" and the counts in the TOML.
-    data : (B,) array_like, optional
-        Use these counts.
+    data : (B,) array_like, Asimov, Toy or Simulated, optional
+        Use these counts; or make them as a choice of `spectrafit.inference.fake` says, and label them so.
 
     Raises
     ------
     ConfigError
-        Names, lengths or options that do not fit the templates.
+        Names, lengths or options that do not fit the templates; fake data together with `unblind`.
     DataError
         Bins without a prediction, under `zero_bins = "error"`; no data to unblind.
     """
+    if isinstance(data, Fake):
+        if unblind:
+            raise ConfigError(
+                f"{analysis.path}: real data are not unblinded beside fake data ({data.label}); choose one"
+            )
+        return _with_fake(analysis, templates, data)
     counts = None if data is None else np.asarray(data, dtype=np.float64)
+    label = None
     if unblind and counts is None:
-        counts = _unblinded(analysis, templates)
+        counts, label = observed(analysis, templates)
     names = [r.name for r in templates.regions]
     spans = tuple(Span(name=r.name, start=r.start, stop=r.stop) for r in templates.regions)
     templates = as_fitted(analysis, templates)
     expected, squares, residual = templates.counts, templates.squares, templates.residual
     if analysis.fit.terms == "norm":
+        # Each region becomes one bin. The Poisson likelihood of all bins is that of their total times that of the
+        # shape, so the total's may be fitted alone.
         starts = [s.start for s in spans]
         expected, squares, residual = (np.add.reduceat(a, starts, -1) for a in (expected, squares, residual))
         counts = None if counts is None else np.add.reduceat(counts, starts)
@@ -70,6 +85,7 @@ def assemble(
         regions=spans,
         data=np.zeros(spans[-1].stop) if counts is None else counts,
         asimov=counts is None,
+        fake=label,
         poi=analysis.interest,
         couplings={c.parameter: c.coupling.name for c in analysis.fitted_couplings if c.carriers},
         statistic=analysis.fit.statistic,
@@ -86,6 +102,54 @@ def assemble(
     return model.with_data(np.maximum(Likelihood(model).predict().mean, 0.0), asimov=True)
 
 
+def resolved(analysis: Analysis, templates: Templates, choice: Fake, **options: Any) -> Fake:
+    """Return a choice of fake data with the counts of another simulation made, if it asks for one.
+
+    Parameters
+    ----------
+    analysis, templates : Analysis, Templates
+        As for `assemble`.
+    choice : Asimov, Toy, Simulated or Injected
+    **options
+        How the ntuples are read: those of `spectrafit.templates.build.build`.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `spectrafit.inference.faking.simulated.simulate`.
+    """
+    of = choice.of if isinstance(choice, Toy) else choice
+    if not isinstance(of, Simulated):
+        return choice
+    counted = templates.with_counts(analysis)
+    scales = dict(zip(counted.samples, _scales(analysis, counted).tolist(), strict=True))
+    of = simulate(of, analysis, as_fitted(analysis, templates), scales=scales, **options)
+    return dataclasses.replace(choice, of=of) if isinstance(choice, Toy) else of
+
+
+def fake_data(analysis: Analysis, templates: Templates, choice: Fake) -> tuple[Model, Made]:
+    """Return the fake data of a choice, in every bin, with the model whose expectation they were made from.
+
+    With `terms = "norm"` the data are still made bin by bin. Parameters and errors are those of `resolved`.
+    """
+    fit = msgspec.structs.replace(analysis.fit, terms="shape+norm") if analysis.fit.terms == "norm" else analysis.fit
+    source = assemble(msgspec.structs.replace(analysis, fit=fit), templates)
+    return source, made(source, resolved(analysis, templates, choice))
+
+
+def _with_fake(analysis: Analysis, templates: Templates, choice: Fake) -> Model:
+    """Return the model with fake data: their counts, their auxiliary measurements, and the words for them."""
+    if choice == Asimov():
+        return assemble(analysis, templates)
+    if isinstance(choice, Injected):
+        return assemble(analysis, templates, unblind=True)
+    source, found = fake_data(analysis, templates, choice)
+    centres = dict(zip(source.names, found.centres.tolist(), strict=True))
+    model = assemble(analysis, templates, data=found.counts)
+    parameters = tuple(dataclasses.replace(p, centre=centres.get(p.name, p.centre)) for p in model.parameters)
+    return dataclasses.replace(model, parameters=parameters, fake=found.fake)
+
+
 def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
     """Return the templates as the likelihood takes them: with the analysis' counts, scaled as `normalise` asks.
 
@@ -95,7 +159,8 @@ def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
     if not analysis.normalise:
         return templates
     scales = _scales(analysis, templates)
-    # What principal components leave of the variance grows with the expectation of the samples that it is of.
+    # Principal components leave a residual variance. It is relative to the expectation of the samples that were filled
+    # from events, so it grows with the square of that expectation.
     filled = [i for i, name in enumerate(templates.samples) if name not in templates.tabulated]
     before = templates.counts[filled, 0, 0].sum(axis=0)
     after = (templates.counts[filled, 0, 0] * scales[filled, None]).sum(axis=0)
@@ -107,51 +172,6 @@ def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
         residual=templates.residual * growth**2,
         flow=templates.flow * scales[:, None, None],
     )
-
-
-def _bins(templates: Templates, region: str, where: str, length: int) -> slice:
-    """Return a region's bins after checking its name and the number of values given for it."""
-    known = {r.name: r for r in templates.regions}
-    if region not in known:
-        raise ConfigError(f"{where}: no region {region!r}{nearest(region, known)}")
-    if length != known[region].size:
-        shape = " x ".join(map(str, known[region].shape))
-        raise ConfigError(f"{where}: {length} values for region {region!r}, which has {shape} bins; give one per bin")
-    return known[region].bins
-
-
-def _unblinded(analysis: Analysis, templates: Templates) -> Floats:
-    """Return the real data: data samples plus the counts in the TOML."""
-    _refuse_other_exposure(analysis, templates)
-    counts = np.zeros(templates.n_bins) if templates.data is None else np.array(templates.data)
-    for region, values in analysis.data.items():
-        counts[_bins(templates, region, f"{analysis.path}: data", len(values))] += values
-    missing = [r.name for r in templates.regions if r.name not in analysis.data]
-    if templates.data is None and missing:
-        raise DataError(
-            f"{analysis.path}: no data for region {', '.join(missing)}; add a sample with role = 'data', or counts "
-            "under [data], or fit Asimov data without --unblind"
-        )
-    return counts
-
-
-def _refuse_other_exposure(analysis: Analysis, templates: Templates) -> None:
-    """Refuse data that are said, by their files or their TOML, to be of another exposure than the expectation.
-
-    Of data in a sample set of their own it is not known which of the expectations is theirs.
-    """
-    said = {i["sample"]: i["pot"] for i in templates.inventories if i["role"] == "data"}
-    for sample_set in analysis.sample_sets:
-        exposures = [said[sample.name] for sample in sample_set.samples if sample.name in said]
-        alone = all(sample.role == "data" for sample in sample_set.samples)
-        if alone or not exposures or None in exposures:
-            continue
-        found, wanted = sum(exposures), analysis.exposure(sample_set)
-        if not np.isclose(found, wanted, rtol=0.01):
-            raise ConfigError(
-                f"{analysis.path}: $.pot: the expectation is at {wanted:.6g} POT, the data of {sample_set.name!r} are"
-                f" of {found:.6g}; correct pot, here or in the data sample if its files count otherwise"
-            )
 
 
 def _scales(analysis: Analysis, templates: Templates) -> Floats:
@@ -180,19 +200,29 @@ def _scales(analysis: Analysis, templates: Templates) -> Floats:
 def _parameters(analysis: Analysis, templates: Templates, regions: list[str]) -> tuple[Parameter, ...]:
     """Return the couplings, the systematics' parameters, and the free normalisations of `terms = "shape"`.
 
-    The couplings besides the one of interest are free nuisances. Their physical bounds belong in the test statistic.
+    Every coupling besides the one of interest is a free nuisance. No coupling is bounded in the fit: a boundary would
+    change the distribution of the best fit, and Cowan et al. (EPJC 71, 1554) put it into the test statistic instead.
     """
     interest, known = analysis.interest, templates.monomials.parameters
     found = {interest: Parameter(name=interest, kind="interest", constraint="free")}
     found |= {name: Parameter(name=name, constraint="free") for name in known if name != interest}
+    # A `norm` is a factor and needs no template. All other systematics are seen through their variations.
     for effect in analysis.systematics:
         if not isinstance(effect, config.Norm):
             continue
         free = Parameter(name=effect.name, initial=1.0, constraint="free", group=effect.group)
-        found[effect.name] = free if effect.free else Parameter(name=effect.name, group=effect.group)
+        tied = Parameter(name=effect.name, group=effect.group, width=effect.prior_width)
+        found[effect.name] = free if effect.free else tied
     for variation in templates.variations[1:]:
         if variation.parameter not in found:
-            found[variation.parameter] = Parameter(name=variation.parameter, group=variation.group)
+            found[variation.parameter] = Parameter(
+                name=variation.parameter, group=variation.group, width=variation.width
+            )
+        elif found[variation.parameter].width != variation.width:
+            raise ConfigError(
+                f"{analysis.path}: $.systematics: {variation.parameter!r} is one parameter of two systematics whose"
+                f" prior_width is {found[variation.parameter].width:g} and {variation.width:g}; give both the same"
+            )
     if analysis.fit.terms == "shape":
         for region in regions:
             name = f"norm[{region}]"
@@ -204,6 +234,10 @@ def _components(
     analysis: Analysis, templates: Templates, counts: Floats, squares: Floats, spans: tuple[Span, ...]
 ) -> tuple[list[Component], list[Variance], Floats]:
     """Return the components, their variances, and the variance that follows the couplings but no nuisance.
+
+    A nuisance that raises a yield by a factor f weighs its events by f, so the simulation's variance grows by f^2. A
+    `Variance` therefore follows the yields of two components. Where a yield is near zero the ratio of yields means
+    nothing; there the variance follows the couplings alone.
 
     `counts` are (S, V, M, B) and `squares` (S, Q, B), in the bins of `spans`.
     """
@@ -237,9 +271,10 @@ def _components(
 
 
 def _partners(monomials: Monomials, m: int) -> tuple[int, int] | None:
-    """Return two other monomials whose product is the square of m, if it is interference, whose templates may cancel.
+    """Return two other monomials whose product is the square of m; None if there are none.
 
-    The interference of a coupling with the Standard Model, kappa, squares to the same as 1 times kappa^2.
+    Such an m is an interference term, whose template may be positive here and negative there. An example is kappa, the
+    interference of a coupling with the Standard Model: its square is also 1 times kappa^2.
     """
     square = monomials.places[m][m]
     found = ((a, b) for a in range(len(monomials)) for b in range(a) if monomials.places[a][b] == square)
@@ -247,7 +282,11 @@ def _partners(monomials: Monomials, m: int) -> tuple[int, int] | None:
 
 
 def _pair(monomials: Monomials, q: int, places: dict[int, int]) -> tuple[int, int] | None:
-    """Return monomials whose yields a variance of product q follows: without interference if possible, balanced."""
+    """Return the two monomials whose yields the variance of product q follows; None if no component has them.
+
+    Yields of interference may vanish, so pairs without interference come first. Among these the two closest powers are
+    taken.
+    """
     pairs = [(a, b) for a in places for b in places if a <= b and monomials.places[a][b] == q]
 
     def cost(pair: tuple[int, int]) -> tuple[int, int]:
@@ -260,14 +299,14 @@ def _pair(monomials: Monomials, q: int, places: dict[int, int]) -> tuple[int, in
 def _follows(monomials: Monomials, pair: tuple[int, int], nominal: dict[int, Floats]) -> Flags:
     """Return in which bins the yields are far enough from zero for a variance to be scaled with them.
 
-    An interference template changes sign; where it nearly cancels, its relative change says nothing about variances.
+    An interference template changes sign. Where it nearly cancels, its relative change says nothing about variances.
     """
     follows: Flags = (nominal[pair[0]] != 0) & (nominal[pair[1]] != 0)
     for m in set(pair):
         partners = _partners(monomials, m)
         if partners is not None and all(other in nominal for other in partners):
-            a, b = (nominal[other] for other in partners)
-            follows &= np.abs(nominal[m]) > 0.1 * np.sqrt(np.abs(a * b))
+            first, second = (nominal[other] for other in partners)
+            follows &= np.abs(nominal[m]) > 0.1 * np.sqrt(np.abs(first * second))
     return follows
 
 
@@ -338,6 +377,7 @@ def _ruled(analysis: Analysis, model: Model) -> Model:
         used = model.used.copy()
         used[empty] = False
         return dataclasses.replace(model, used=used, zero_bins=names)
+    # "floor": a background without uncertainty lifts empty bins. The model's own floor is then made anew.
     raised = []
     for span in model.regions:
         short = np.maximum(analysis.fit.floor - mean[span.start : span.stop], 0.0)

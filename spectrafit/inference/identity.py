@@ -1,11 +1,11 @@
-"""The identity of a model and of a truth: what names the toys thrown from it, the same on every machine.
+"""The identity of a model and of a truth, the same on every machine: toys are filed under this name.
 
 Processors and libraries of linear algebra differ in the last bits of a fit. A truth is therefore named by its decimal
-digits, not by its bits: numbers that agree in size and in six decimals (of those above 1, in seven digits) are one. The
-arrays of a model are many, and are named by their bits in single precision, which has seven digits too.
+digits, not by its bits: two numbers count as the same if they agree in six decimals (above 1: in seven digits). A model
+has many arrays. They are named by their bits in single precision, which has seven digits too.
 Two machines then throw the same toys, up to the last bits, and their banks merge. A number may lie so close to the
-middle between two such decimals that two machines fall on different sides. They then name two truths, and each keeps
-its toys to itself: some are thrown again, and none is mixed up.
+middle between two decimals that two machines round it to different sides. The two machines then name two truths and do
+not share these toys: some toys are thrown twice, and none are mixed up.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ def single(values: npt.ArrayLike, *, solved: bool = False) -> bytes:
     ----------
     values : array_like
     solved : bool
-        The array is the solution of a linear system: what is below 1e-9 of its largest element is rounding, and 0.
+        The array is the solution of a linear system: elements below 1e-9 of the largest are rounding and count as 0.
     """
     found = np.asarray(values)
     if found.dtype.kind != "f":
         return np.ascontiguousarray(found).tobytes()
     if solved and found.size:
         found = np.where(np.abs(found) > 1e-9 * np.abs(found).max(), found, 0.0)
-    # What is too large for single precision becomes infinite, and 0 has one sign.
+    # Numbers too large for single precision become infinite, and 0 has one sign.
     with np.errstate(over="ignore", under="ignore"):
         return np.ascontiguousarray(found.astype(np.float32) + np.float32(0.0)).tobytes()
 
 
 def identity(*parts: str | float | npt.ArrayLike) -> str:
-    """Return a digest of words and numbers, of the numbers by their decimal digits alone.
+    """Return a digest of words and numbers; numbers count by their decimal digits alone.
 
     Parameters
     ----------
     *parts : str, number or array_like
-        What makes the truth: order and shapes count.
+        The parts of a truth; their order and shapes count.
     """
     state = hashlib.blake2b(digest_size=16)
     for part in parts:

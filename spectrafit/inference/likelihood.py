@@ -1,9 +1,9 @@
 """The likelihood of a model: its prediction, 2NLL, gradient, Fisher information and Hessian at any parameters.
 
-Which terms to choose (`statistic` under `[fit]`):
+What to use when (`statistic` under `[fit]`):
 
-poisson                  counts are Poisson, and the simulation's error in each bin is profiled (Barlow-Beeston-lite).
-                         The default, right for few events and for many.
+poisson                  the default, right for few events and for many: counts are Poisson, and the simulation's error
+                         in each bin is profiled (Barlow-Beeston-lite).
 dembinski-abdelmotteleb  the same for weighted simulation with few entries per bin, where the simulation's error is far
                          from normal.
 neyman-pearson           a chi-square that is hardly biased by small counts; for comparison with analyses that use it.
@@ -17,6 +17,8 @@ exact, V's part included.
 
 The Fisher information is the expectation of the Hessian, J^T W J plus the constraints, with the per-bin curvature W at
 n = prediction. The observed Hessian is made of central differences of the analytic gradient.
+
+Letters as in the kernels: a for the packed model, d for the measured data, w for scratch space.
 """
 
 from __future__ import annotations
@@ -88,8 +90,8 @@ class Prediction:
 class Likelihood:
     """2NLL of a model as a function of its parameters and of the counts.
 
-    Making one costs nothing after the first for a model: the packed `arrays` are kept as long as the model lives.
-    Threads may share one.
+    Only the first `Likelihood` of a model packs its `arrays`; they are kept as long as the model lives. Threads may
+    share a `Likelihood`.
 
     Attributes
     ----------
@@ -110,7 +112,7 @@ class Likelihood:
 
     @property
     def digest(self) -> str:
-        """Hash of everything but the counts: what toys depend on."""
+        """Hash of everything but the counts: toys depend on all of it."""
         state = hashlib.blake2b("\0".join(self.model.names).encode(), digest_size=16)
         for name, values in zip(self.arrays._fields, self.arrays, strict=True):
             state.update(single(np.asarray(values), solved=name in ("inverse", "weight")))
@@ -223,7 +225,7 @@ def _prepared(model: Model) -> Arrays:
     if model.statistic != "gaussian":
         return a
     w = workspace(a)
-    # The weight matrix is not there yet: this is for the yields alone.
+    # This likelihood has no weight matrix yet; it serves to predict the nominal yields.
     plain = a._replace(statistic=STATISTIC["poisson"])
     evaluate(plain, Observed(np.array(model.data), a.centre, a.gamma_centre), a.initial, w)
     covariance = np.diag(np.maximum(w.mean, a.floor) + w.variance)
@@ -236,7 +238,7 @@ def _prepared(model: Model) -> Arrays:
 
 
 def _prepare(a: Arrays) -> None:
-    """Compile what few models need, for a model that does: a call of a kernel that is not there would crash."""
+    """Compile the rarely used kernels that this model needs: a call of a kernel not yet compiled would crash."""
     needed = [
         (bool(a.statistic == STATISTIC["gaussian"]), (fill_gaussian, scale_by_matrix)),
         (bool(a.statistic in (STATISTIC["dembinski-abdelmotteleb"], STATISTIC["neyman-pearson"])), (fill_others,)),

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from spectrafit.arraytypes import Flags, Floats
 from spectrafit.errors import ConfigError, nearest
+from spectrafit.inference.fake import Fake, called
 from spectrafit.inference.parts import (
     BinGammas,
     Component,
@@ -59,7 +60,9 @@ class Model:
     data : (B,) array
         Counts; Asimov counts need not be whole.
     asimov : bool
-        Whether `data` is the prediction itself.
+        Whether `data` is the prediction itself, at the nominal parameters.
+    fake : Asimov, Toy, Simulated, Injected or None
+        What made `data`, if that is neither the nominal prediction nor a measurement.
     poi : str
         Name of the parameter of interest, "" if the model has none.
     couplings : mapping of str to str
@@ -68,11 +71,11 @@ class Model:
     statistic : str
         "poisson", "dembinski-abdelmotteleb", "gaussian" or "neyman-pearson".
     terms : str
-        What was fitted, for the labels: `assemble` has made the totals or the free normalisations already.
+        "shape+norm", "shape" or "norm", for labels only: `assemble` has already made totals or free normalisations.
     variances : tuple of Variance
         MC statistics; empty for none.
     residual : (Q, B) array
-        Further variance per bin: what principal components left over. Row q is multiplied by the q-th monomial.
+        Further variance per bin, left over by principal components. Row q is multiplied by the q-th monomial.
     residual_monomials : (Q,) tuple of monomials
         Powers of the couplings, e.g. ((), (("kappa", 1),), (("kappa", 2),)).
     gammas : BinGammas or None
@@ -83,8 +86,8 @@ class Model:
     used : (B,) bool array
         Bins in the likelihood; the others were dropped by the `zero_bins` rule.
     floor : (B,) array
-        Least prediction; below it 2NLL goes on as a steep parabola, so that no fit ends there unnoticed. By default
-        a thousandth of the bin's Standard Model templates, 1e-6 events where they are empty.
+        Smallest normal prediction. Below it 2NLL continues as a steep parabola, so that no fit ends there unnoticed. By
+        default a thousandth of the bin's Standard Model templates, 1e-6 events where they are empty.
     zero_bins : tuple of str
         The bins the rule was applied to, named.
     titles : mapping
@@ -96,6 +99,7 @@ class Model:
     regions: tuple[Span, ...]
     data: Floats
     asimov: bool = True
+    fake: Fake | None = None
     poi: str = "kappa"
     couplings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     statistic: Literal["poisson", "dembinski-abdelmotteleb", "gaussian", "neyman-pearson"] = "poisson"
@@ -144,7 +148,7 @@ class Model:
         return result
 
     def _check_names(self) -> None:
-        """Refuse parameters named twice and effects of parameters that are not there."""
+        """Refuse parameters that are declared twice, and effects of parameters that are not declared."""
         names = self.names
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
@@ -181,6 +185,16 @@ class Model:
         """Key of the coupling that is the parameter of interest, "" if that is no coupling."""
         return self.couplings.get(self.poi, "")
 
+    @property
+    def measured(self) -> bool:
+        """Whether `data` are real ones."""
+        return not self.asimov and self.fake is None
+
+    @property
+    def called(self) -> str:
+        """What `data` are called where they are shown."""
+        return called(asimov=self.asimov, fake=self.fake)
+
     def index(self, name: str) -> int:
         """Return the position of a parameter; ConfigError with the nearest names if there is none."""
         try:
@@ -190,18 +204,18 @@ class Model:
 
     def with_data(self, data: npt.ArrayLike, *, asimov: bool = False) -> Model:
         """Return the same model with other counts."""
-        return dataclasses.replace(self, data=np.asarray(data, dtype=np.float64), asimov=asimov)
+        return dataclasses.replace(self, data=np.asarray(data, dtype=np.float64), asimov=asimov, fake=None)
 
     def with_interest(self, name: str) -> Model:
         """Return the same model with another parameter of interest; the former one becomes a nuisance.
 
-        The new one is free of its limits: the smallest physical value of a coupling belongs to the test statistic. A
-        former coupling is profiled without its boundary; give it limits with `dataclasses.replace` if it needs them.
+        The new parameter of interest loses its limits: the smallest physical value of a coupling belongs to the test
+        statistic. The former one is profiled without a boundary; set limits with `dataclasses.replace` if needed.
 
         Raises
         ------
         ConfigError
-            No parameter of that name, or a parameter with a constraint.
+            There is no parameter of that name, or it has a constraint.
         """
         chosen = self.parameters[self.index(name)]
         if chosen.constraint != "free":
@@ -222,7 +236,7 @@ class Model:
         where = ", ".join(f"{span.name} ({span.stop - span.start})" for span in self.regions)
         interest = f"{self.poi} ({self.coupling})" if self.coupling else self.poi or "none"
         events = float(self.data[self.used].sum())
-        counts = f"{'Asimov data' if self.asimov else 'data'} of {events:.6g} events"
+        counts = f"{self.called} of {events:.6g} events"
         return "\n".join(
             (
                 f"Model of {', '.join(kinds)}; {self.statistic}, {counts}",

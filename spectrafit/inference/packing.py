@@ -92,10 +92,10 @@ def _code4(component: Component, morph: Morph) -> Floats:
     high, low = np.where(empty, 1.0, up / safe), np.where(empty, 1.0, down / safe)
     bad = np.flatnonzero(~((high > 0) & (low > 0) & np.isfinite(high) & np.isfinite(low)))
     if bad.size:
-        b = int(bad[0])
+        at = int(bad[0])
         raise ConfigError(
-            f"{morph.parameter!r}, sample {component.sample!r}, bin {component.start + b}: code4 needs one sign in "
-            f"nominal {nominal[b]:g}, up {up[b]:g} and down {down[b]:g}; use interpolation = 'code4p'"
+            f"{morph.parameter!r}, sample {component.sample!r}, bin {component.start + at}: code4 needs one sign, "
+            f"found nominal {nominal[at]:g}, up {up[at]:g} and down {down[at]:g}; use interpolation = 'code4p'"
         )
     return code4_coefficients(high, low)
 
@@ -110,9 +110,10 @@ def _coefficients(kinds: list[int], values: list[tuple[float, float]]) -> Floats
 
 
 def _folded(model: Model, index: Mapping[str, int]) -> Integers:
-    """Return the parameters whose templates at +1 and -1 have much in common.
+    """Return the parameters whose templates at +1 and -1 change the prediction the same way.
 
-    Sizes are squared and in units of Poisson errors: more than a tenth of the antisymmetric part, and worth seeing.
+    For such a parameter 2NLL may have a minimum on either side of 0. Listed are parameters whose symmetric change,
+    squared and in units of Poisson errors, is above a tenth of the antisymmetric change and large enough to be seen.
     """
     mean = np.zeros(model.n_bins)
     parts: dict[str, Floats] = {}
@@ -134,7 +135,7 @@ def _folded(model: Model, index: Mapping[str, int]) -> Integers:
 def _mirror(model: Model) -> float:
     """Return -T1 / T2 of the totals of the templates, NaN if the parameter of interest does not enter squared.
 
-    With several couplings there is no such number: the templates of products have a say in it.
+    With several couplings there is no such number: the values of the other couplings would change it.
     """
     if any({name for name, _ in c.monomial} - {model.poi} for c in model.components):
         return float("nan")
@@ -151,13 +152,13 @@ def _reach(model: Model, index: Mapping[str, int]) -> tuple[Integers, Integers]:
         for names in component.bin_factors:
             spans += [(name, component.start + i, component.start + i + 1) for i, name in enumerate(names) if name]
         for name, start, stop in spans:
-            k = index[name]
-            first[k], last[k] = min(first[k], start), max(last[k], stop)
+            at = index[name]
+            first[at], last[at] = min(first[at], start), max(last[at], stop)
     return _ints(np.minimum(first, last)), _ints(last)
 
 
 def _priors(model: Model) -> tuple[Floats, Integers, Floats]:
-    """Return the precision of lone constraints, the correlated parameters and their inverse prior covariance."""
+    """Return the precision of uncorrelated constraints, the correlated parameters, and their inverse covariance."""
     widths = np.array([p.width for p in model.parameters])
     gaussian = np.array([p.constraint == "gaussian" for p in model.parameters], dtype=bool)
     precision = np.where(gaussian, 1.0 / widths**2, 0.0)
@@ -178,7 +179,7 @@ def _priors(model: Model) -> tuple[Floats, Integers, Floats]:
 
 
 def pack(model: Model) -> Arrays:
-    """Return the model's arrays. Raises ConfigError for code4 without a sign and for impossible correlations."""
+    """Return the model's arrays. Raises ConfigError for code4 in bins that change sign, and impossible correlations."""
     index = {name: k for k, name in enumerate(model.names)}
     nominal, code4, pairs = _Flat(), _Flat(), _Flat()
     terms = _Terms()
@@ -280,7 +281,7 @@ def pack(model: Model) -> Arrays:
 
 
 def _per_yields(model: Model, first: int, second: int, values: Floats) -> Floats:
-    """Return a variance per product of yields; 0 where a component is empty, for then nothing follows its yield."""
+    """Return a variance per product of yields; 0 where a component is empty, since a yield of 0 cannot be scaled."""
     a, b = model.components[first], model.components[second]
     if (a.start, a.stop) != (b.start, b.stop) or len(values) != len(a.nominal):
         raise ConfigError(f"model: a variance pairs components of {a.sample!r} and {b.sample!r} with different bins")

@@ -1,4 +1,4 @@
-"""What a model is made of: parameters, components with their factors and morphs, variances of the simulation."""
+"""The parts of a model: parameters, components with their factors and morphs, variances of the simulation."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Factor:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Morph:
-    """What a component's bins become when one parameter moves.
+    """How a component's bins change with one parameter.
 
     Attributes
     ----------
@@ -127,8 +127,8 @@ class Component:
     sample : str
         The sample's name; components of one sample share it.
     monomial : tuple of (str, int)
-        Powers of the fitted couplings, by parameter, e.g. (("kappa", 2),); () for the Standard Model. It is a label:
-        the factors that multiply are among `factors`.
+        Powers of the fitted couplings, by parameter, e.g. (("kappa", 2),); () for the Standard Model. This is a label:
+        `factors` hold the powers that multiply the bins.
     start : int
         First bin.
     nominal : (n,) array
@@ -210,7 +210,7 @@ class BinGammas:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Span:
-    """A region's place among the flattened bins."""
+    """Where a region lies among the flattened bins."""
 
     name: str
     start: int

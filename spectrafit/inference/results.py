@@ -7,15 +7,15 @@ import html
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+
+from spectrafit.arraytypes import Flags, Floats
+from spectrafit.inference.fake import Fake, called
 
 __all__ = ["Bands", "Contour", "FitResult", "Goodness", "Impact", "Ledger", "Limit", "Profile"]
 
-Floats = npt.NDArray[np.float64]
-
 
 class _Shown:
-    """What a notebook shows of a result: the lines that `print` shows."""
+    """Shows a result in a notebook with the lines that `print` shows."""
 
     def __repr__(self) -> str:
         return str(self)
@@ -40,7 +40,7 @@ class Goodness:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Ledger:
-    """What became of every toy fit.
+    """Counts what became of the toy fits.
 
     Attributes
     ----------
@@ -49,9 +49,9 @@ class Ledger:
     refitted : int
         Fits that did not converge and went to Minuit.
     failed : int
-        Fits that Minuit could not do either; they are left out.
+        Fits in which Minuit failed too; their toys are left out.
     checked, disagreed : int
-        Converged fits repeated by Minuit as referee, and how many differed by more than 1e-3 in 2NLL.
+        Converged fits that Minuit repeated as a referee, and how many of them differed by more than 1e-3 in 2NLL.
     toys : tuple of int
         Numbers of the first toys that failed, for repeating them.
     """
@@ -118,7 +118,9 @@ class FitResult(_Shown):
     gammas : dict
         Values of the analytically profiled gammas, by name (HistFactory models).
     asimov : bool
-        Whether Asimov data were fitted.
+        Whether the nominal expectation itself was fitted.
+    fake : Asimov, Toy, Simulated, Injected or None
+        What made the data, if they are neither that nor a measurement.
     poi, coupling : str
     couplings : dict
         Fitted couplings, the one of interest and the profiled ones: parameter to key of `COUPLINGS`.
@@ -143,6 +145,7 @@ class FitResult(_Shown):
     initial_two_nll: float = float("nan")
     gammas: dict[str, float] = dataclasses.field(default_factory=dict)
     asimov: bool = True
+    fake: Fake | None = None
     poi: str = "kappa"
     coupling: str = ""
     couplings: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -176,7 +179,7 @@ class FitResult(_Shown):
     def __str__(self) -> str:
         width = max(len(n) for n in self.names)
         lines = [
-            f"{'valid' if self.valid else 'INVALID'} fit of {'Asimov data' if self.asimov else 'data'}: "
+            f"{'valid' if self.valid else 'INVALID'} fit of {called(asimov=self.asimov, fake=self.fake)}: "
             f"2NLL = {self.two_nll:.4f}, EDM = {self.edm:.1e}, {self.calls} calls, {1e3 * self.seconds:.1f} ms",
             str(self.goodness),
         ]
@@ -218,21 +221,22 @@ class Profile:
     best: float
     best_2nll: float
     values: Floats
-    valid: npt.NDArray[np.bool_]
+    valid: Flags
 
     def crossing(self, level: float) -> tuple[float, float]:
         """Return where the curve crosses `level` below and above the best fit, by interpolation; NaN if it does not."""
         found = []
         for side in (self.grid <= self.best, self.grid >= self.best):
-            x, y = self.grid[side], self.delta_2nll[side]
-            above = np.flatnonzero((y[:-1] - level) * (y[1:] - level) <= 0)
+            grid, rise = self.grid[side], self.delta_2nll[side]
+            above = np.flatnonzero((rise[:-1] - level) * (rise[1:] - level) <= 0)
             if above.size == 0:
                 found.append(float("nan"))
                 continue
-            i = int(above[0])
+            at = int(above[0])
             # Roots vary linearly with the parameter where the curve is a parabola.
-            a, b, c = np.sqrt(np.maximum([y[i], y[i + 1], level], 0.0))
-            found.append(float(x[i] + (x[i + 1] - x[i]) * (c - a) / (b - a) if b != a else x[i]))
+            left, right, wanted = np.sqrt(np.maximum([rise[at], rise[at + 1], level], 0.0))
+            step = (grid[at + 1] - grid[at]) * (wanted - left) / (right - left) if right != left else 0.0
+            found.append(float(grid[at] + step))
         return found[0], found[1]
 
     def __str__(self) -> str:
@@ -255,7 +259,7 @@ class Contour:
     y: Floats
     delta_2nll: Floats
     best: tuple[float, float]
-    valid: npt.NDArray[np.bool_]
+    valid: Flags
 
     def __str__(self) -> str:
         return f"contour of {self.parameters[0]} and {self.parameters[1]}: {len(self.x)} x {len(self.y)} points"
@@ -313,7 +317,7 @@ class Limit(_Shown):
         upper limit.
     level, sides, method : float, "one" or "two", str
     statistic, boundary : str
-        What was computed, and how kappa >= 0 entered, in words.
+        The statistic in words, and how kappa >= 0 entered.
     error : float
         Uncertainty of `value` from the method itself (finite toys, integration); 0 if it has none.
     kappa_error : float
@@ -321,7 +325,9 @@ class Limit(_Shown):
     simulation_error : float
         How far `value` would move with another simulation of the same size; 0 if that was not asked for.
     asimov : bool
-        Whether the data were Asimov: then the limit is itself an expected one.
+        Whether the data were the nominal expectation: then the limit is itself an expected one.
+    fake : Asimov, Toy, Simulated, Injected or None
+        What made the data, if they are neither that nor a measurement.
     expected : Bands or None
     best_kappa, best_error : float
         Unbounded best fit.
@@ -329,11 +335,11 @@ class Limit(_Shown):
         The scan behind the limit, for figures: "kappa", and "p_value", "statistic", "critical", "posterior" as the
         method has them, with "p_error" and "critical_error" where they are from toys.
     ledger : Ledger or None
-        What became of the toys.
+        Counts of the toy fits.
     notes : tuple of str
-        What a reader must know besides, e.g. a disconnected interval.
+        Sentences that a reader of the limit must know, e.g. that the interval is disconnected.
     empty : bool
-        Whether no physical kappa is allowed at this level. `value` and `kappa` are then the boundary, and no limit.
+        Whether no physical kappa is allowed at this level. `value` and `kappa` are then the boundary and not a limit.
     beside : dict of str to float
         Where a deficit in the data made the limit small or empty: limits by the methods to use instead, in `unit`.
         "feldman-cousins" is its asymptotic form, without toys.
@@ -355,6 +361,7 @@ class Limit(_Shown):
     expected: Bands | None
     best_kappa: float
     best_error: float
+    fake: Fake | None = None
     simulation_error: float = 0.0
     points: dict[str, Floats] = dataclasses.field(default_factory=dict)
     ledger: Ledger | None = None
@@ -366,6 +373,7 @@ class Limit(_Shown):
         """Return what `result.json` keeps: every field but the scan, as plain numbers and strings; None for no end."""
         record = dataclasses.asdict(self)
         del record["points"]
+        record["fake"] = None if self.fake is None else self.fake.label
         for end in ("lower", "lower_kappa"):
             record[end] = record[end] if np.isfinite(record[end]) else None
         return record
@@ -376,7 +384,7 @@ class Limit(_Shown):
         interval = self.sides == "two" and np.isfinite(self.lower_kappa) and self.lower_kappa != 0
         what = "EMPTY INTERVAL, boundary" if self.empty else "interval's upper end" if interval else "upper limit"
         where = f"in [{self.lower_kappa:.4g}, {self.kappa:.4g}]" if interval else f"< {self.kappa:.4g}"
-        how = f"{self.method}, {self.sides}-sided, {'Asimov data' if self.asimov else 'data'}"
+        how = f"{self.method}, {self.sides}-sided, {called(asimov=self.asimov, fake=self.fake)}"
         lines = [
             f"{what} {self.value:.4g}{error} {self.unit} at {100 * self.level:g} % ({how})",
             f"  kappa {where}, best fit {self.best_kappa:.4g} +- {self.best_error:.3g}",

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError
 from spectrafit.inference.model import Span
 from spectrafit.interop import workspace as ws
 
 __all__ = ["Part", "divide"]
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,8 +54,8 @@ def divide(spec: ws.Workspace) -> tuple[tuple[Span, ...], list[Part]]:
     Raises
     ------
     ConfigError
-        A channel or sample stands there twice, bins differ in number, or a sample has two modifiers of one type and
-        name (pyhf keeps the last of them, and newer versions of pyhf refuse them too).
+        A channel or sample is defined twice, numbers of bins differ, or a sample has two modifiers of one type and name
+        (pyhf keeps the last of them; newer versions of pyhf refuse them too).
     """
     order = sorted(range(len(spec.channels)), key=lambda i: spec.channels[i].name)
     spans: list[Span] = []

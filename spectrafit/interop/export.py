@@ -8,11 +8,11 @@ are then fixed at 1, and the workspace is the hypothesis kappa = reference.
 Several couplings are written if each has one power and no product: the one of interest is `signal_strength`, another is
 `signal_strength_PARAMETER`, each at a reference of its own. Others cannot float together, and are refused.
 
-log-normal normalisations, free ones, code 4p and linear morphs (principal components) are exact, and so is a Gaussian
-normalisation on its own. What HistFactory has no word for is written as the nearest thing, and `Export.notes` says so:
-a Gaussian normalisation of what has shape systematics, or two of them, as normsys (equal at 0 and +-1 sigma), splines
-and code 4 per bin as histosys (equal there too), MC statistics as staterrors whose relative widths are those at the
-reference and no longer follow kappa.
+Exact are log-normal and free normalisations, code 4p and linear morphs (principal components), and a Gaussian
+normalisation on its own. Other effects are written as HistFactory's nearest modifier, and `Export.notes` says so: a
+Gaussian normalisation beside shape systematics or another Gaussian normalisation as normsys (equal at 0 and +-1 sigma),
+splines and code 4 per bin as histosys (equal there too), and MC statistics as staterrors, whose relative widths are
+those at the reference and do not follow kappa.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span
@@ -36,15 +36,14 @@ from spectrafit.output import replacing
 
 __all__ = ["Export", "check_name", "reference", "to_workspace", "write_workspace"]
 
-Floats = npt.NDArray[np.float64]
 STRENGTH = "signal_strength"
-# Of nominal predictions, how far down a signal strength below 0 may take them.
+# A signal strength below 0 may lower the prediction to this part of the nominal one.
 LEAST = 0.05
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Export:
-    """What was written: `path`, the reference `kappa`, and `notes` on what the workspace says differently."""
+    """The written workspace: its `path`, the reference `kappa`, and `notes` on differences from the model."""
 
     path: Path
     kappa: float
@@ -78,8 +77,8 @@ def write_workspace(
     Raises
     ------
     ConfigError
-        The model holds what HistFactory cannot say: correlated priors, another statistic than Poisson, several
-        couplings of which one enters squared or in a product; or the file is not called .json or .json.gz.
+        HistFactory cannot describe the model: correlated priors, another statistic than Poisson, or several couplings
+        of which one enters squared or in a product; or the file is not called .json or .json.gz.
     DataError
         The file cannot be written; nothing is left behind.
     """
@@ -140,7 +139,7 @@ def to_workspace(model: Model, *, kappa: float | None = None) -> tuple[dict[str,
 
 
 def _check(model: Model) -> None:
-    """Refuse what HistFactory has no word for."""
+    """Refuse models that HistFactory cannot describe."""
     if model.statistic in ("gaussian", "neyman-pearson"):
         raise ConfigError(
             f"export: HistFactory is Poisson, the model's statistic is {model.statistic!r}; change it under [fit]"
@@ -162,17 +161,17 @@ def _check(model: Model) -> None:
                     " term each (magnetic moments of different flavours)"
                 )
     if model.gammas is not None or any(c.bin_factors for c in model.components):
-        raise ConfigError("export: this model was read from a workspace; use that one")
+        raise ConfigError("export: this model was read from a workspace; use that workspace")
     own = {STRENGTH, *(f"mc_statistics_{span.name}" for span in model.regions)}
     for p in model.parameters:
         if p.name in own or p.name.startswith(f"{STRENGTH}_"):
-            raise ConfigError(f"export: {p.name!r} is what the workspace calls a parameter of its own; rename yours")
+            raise ConfigError(f"export: {p.name!r} is the name of a parameter that the workspace adds; rename yours")
         if p.constraint == "poisson" or (p.constraint == "gaussian" and (p.centre, p.width) != (0.0, 1.0)):
             found = f"a {p.constraint} constraint around {p.centre:g} of width {p.width:g}"
             raise ConfigError(f"export: {p.name!r} has {found}, HistFactory's pulls are around 0 of width 1")
 
 
-def _kept(model: Model, span: Span) -> npt.NDArray[np.int64]:
+def _kept(model: Model, span: Span) -> Integers:
     """Return the bins of a region that are in the likelihood."""
     return span.start + np.flatnonzero(model.used[span.start : span.stop])
 
@@ -212,7 +211,7 @@ class _Writer:
             data = self._bins(c, c.nominal, kept)
             modifiers = [self._factor(c, f, kept) for f in c.factors] + [self._morph(c, m, kept) for m in c.morphs]
             if np.any(self.variance[kept] > 0):
-                # Shared out such that the squares add up to the bin's variance.
+                # The uncertainty is divided among samples so that the squares add up to the bin's variance.
                 share = np.divide(np.abs(data), sizes, out=np.zeros_like(sizes), where=sizes > 0)
                 errors = np.sqrt(self.variance[kept] * share)
                 modifiers.append({"name": f"mc_statistics_{span.name}", "type": "staterror", "data": errors.tolist()})
@@ -224,7 +223,7 @@ class _Writer:
             result.append({"name": name, "data": data.tolist(), "modifiers": modifiers})
         return result
 
-    def _bins(self, component: Component, values: Floats, kept: npt.NDArray[np.int64]) -> Floats:
+    def _bins(self, component: Component, values: Floats, kept: Integers) -> Floats:
         """Return a component's values in some bins at the reference kappa, 0 where it has none."""
         everywhere = np.zeros(self.model.n_bins)
         everywhere[component.start : component.stop] = values
@@ -235,7 +234,7 @@ class _Writer:
         """Return what a component's monomial is at the references."""
         return math.prod(self.kappas[name] ** power for name, power in component.monomial)
 
-    def _factor(self, component: Component, factor: Factor, kept: npt.NDArray[np.int64]) -> dict[str, Any]:
+    def _factor(self, component: Component, factor: Factor, kept: Integers) -> dict[str, Any]:
         name, value = factor.parameter, factor.values[0]
         parameter = self.parameters[name]
         if name in self.kappas and name != self.model.poi:
@@ -266,7 +265,7 @@ class _Writer:
                 )
         return {"name": name, "type": "normsys", "data": {"lo": low, "hi": high}}
 
-    def _morph(self, component: Component, morph: Morph, kept: npt.NDArray[np.int64]) -> dict[str, Any]:
+    def _morph(self, component: Component, morph: Morph, kept: Integers) -> dict[str, Any]:
         low, high = morph.templates[0], morph.templates[-1]
         if morph.kind == "linear":
             half = (high - low) / 2.0

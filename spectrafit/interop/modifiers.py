@@ -107,7 +107,7 @@ def _free(group: str, n: int, *, scalar: bool) -> Set:
 
 
 def _lumi() -> Set:
-    # Everything is the measurement's to say.
+    # The measurement gives all numbers of the luminosity.
     return Set(
         constraint="gaussian",
         group="lumi",
@@ -185,7 +185,7 @@ def collect(parts: list[Part]) -> dict[str, Set]:
                 found = f"{modifier.data.lo} and {modifier.data.hi}"
                 raise ConfigError(f"{_where(part, modifier)}: lo and hi must be > 0 to have logarithms, found {found}")
             known = sets.get(modifier.name)
-            # Thousands of modifiers share a hundred names: nothing is made for those.
+            # Thousands of modifiers share a hundred names: no new set is made for a known name.
             alike = PULLS if kind in PULLS else (kind,)
             if known is None or known.group not in alike or kind in ("shapefactor", "shapesys"):
                 _join(sets, part, modifier, known)

@@ -15,8 +15,8 @@ import time
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.fitting.minimum import Problem
@@ -29,10 +29,11 @@ from spectrafit.interop.modifiers import GAMMA, Set, collect, configure
 
 __all__ = ["fit_workspace", "read_workspace"]
 
-Floats = npt.NDArray[np.float64]
 
-# Evaluations per parameter after which a second opinion is not worth more.
+# Evaluations per parameter that a second fit may take.
 _CALLS = 50
+# Probability of a worse goodness of fit below which a note says that the model is not that of the data.
+_UNLIKELY = 1e-6
 
 
 def read_workspace(
@@ -231,7 +232,8 @@ def fit_workspace(
     dict
         Plain numbers and strings, for JSON: `statistic_at_start` and `statistic` (2NLL at the initial parameters and
         at the minimum, both relative to the saturated model), `valid`, `message`, `poi`, `parameters` by name (all of
-        the workspace), `errors` by name (none of profiled factors), `at_limit`, `seconds` from file to minimum.
+        the workspace), `errors` by name (none of profiled factors), `at_limit`, `notes` (sentences: what ended at its
+        bound, data that the model does not describe), `seconds` from file to minimum.
 
     Raises
     ------
@@ -258,16 +260,35 @@ def fit_workspace(
         "parameters": dict(zip(best.names, best.values.tolist(), strict=True)) | best.gammas,
         "errors": dict(zip(best.names, best.errors.tolist(), strict=True)),
         "at_limit": list(at_limit),
+        "notes": _notes(best, at_limit),
         "seconds": time.perf_counter() - begun,
     }
+
+
+def _notes(best: FitResult, at_limit: tuple[str, ...]) -> list[str]:
+    """Return what a reader of a minimum must know although the minimum is valid."""
+    found = []
+    if at_limit:
+        found.append(
+            f"{', '.join(at_limit)} ended at {'its bound' if len(at_limit) == 1 else 'their bounds'}: 2NLL is lowest "
+            "there, and still falls beyond; the errors of the others are taken along the bounds; widen the bounds in "
+            "the workspace unless they are physical"
+        )
+    fit_of = best.goodness
+    if fit_of.ndof > 0 and not fit_of.p_value > _UNLIKELY:
+        found.append(
+            f"the model does not describe the data: 2NLL = {fit_of.chi2:.6g} for {fit_of.ndof} degrees of freedom "
+            f"(p = {fit_of.p_value:.1e}); look at the data before the parameters"
+        )
+    return found
 
 
 def _second_opinion(model: Model, best: FitResult) -> FitResult:
     """Return the best of a fit that ended at limits and the minima found by two other ways.
 
-    Products of free factors (a normalisation and a factor per bin) have several minima, and a long first step of
-    Newton's may end at the wrong limit. The others are Newton's with what ended there held until the rest is fitted,
-    and MIGRAD's.
+    Products of free factors (a normalisation and a factor per bin) have several minima, and a long first Newton step
+    may end at the wrong limit. Two other fits are compared: Newton with the parameters at limits held until the others
+    are fitted, and MIGRAD.
     """
     problem = Problem(model)
     inside = problem.newton(model.initial, problem.held(*(model.index(name) for name in best.at_limit)))

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import boost_histogram as bh
-import numpy as np
 import uproot
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError
 from spectrafit.output import replacing, slugs
 from spectrafit.templates.regions import RegionBins
@@ -28,9 +28,8 @@ def histogram_names(templates: Templates) -> dict[str, tuple[str, str | None, in
     Names are `REGION/SAMPLE/sm` for the Standard Model and `REGION/SAMPLE/kappaN` for the coefficient of kappa^N, in
     events at the analysis exposure. With several couplings kappa is the parameter's name, and a product has a dot:
     `kappa1.kappa_nue1`. The number is the place of the monomial. The sample `total` (sample None here) is the sum of
-    all. REGION and SAMPLE are as
-    the analysis calls them where that is a name of a file, else without the characters that no key may have and with
-    a short checksum; titles are not changed.
+    all. REGION and SAMPLE are the names in the analysis if these can be names of files. Otherwise characters that no
+    key may have are left out and a short checksum is added. Titles are not changed.
     """
     monomials = templates.monomials
     words = [".".join(f"{name}{power}" for name, power in monomials.factors(e)) or "sm" for e in monomials.exponents]
@@ -105,7 +104,7 @@ def _tlatex(label: str) -> str:
     return re.sub(r"([_^])([A-Za-z0-9])", r"\1{\2}", plain)
 
 
-def _observed(data: np.ndarray[Any, np.dtype[np.float64]], region: RegionBins) -> bh.Histogram[Any]:
+def _observed(data: Floats, region: RegionBins) -> bh.Histogram[Any]:
     histogram = bh.Histogram(*region.axes, storage=bh.storage.Double())
     histogram.view()[...] = data[region.bins].reshape(region.shape)
     return histogram

@@ -137,7 +137,7 @@ class Observation(_Keys, frozen=True):
 
 
 class Setting(_Keys, frozen=True):
-    """What a measurement says of one parameter (or of all bins of one); a missing key keeps its default."""
+    """A measurement's settings of one parameter (or of all bins of one); a missing key keeps its default."""
 
     name: str
     inits: list[Number] | None = None
@@ -201,7 +201,7 @@ def _decode(path: Path, data: bytes, kind: Any) -> Any:
 
 
 def _decoded(path: Path, data: bytes, kind: Any) -> Any:
-    """Return what JSON says; what breaks the schema is left to be told by who knows where in the file this is."""
+    """Return the decoded JSON. Errors of the schema pass through: the caller knows the place in the file."""
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Complexes, Floats
 from spectrafit.physics.constants import OSCILLATION_COEFFICIENT, SOLAR_MATTER_COEFFICIENT
 
 __all__ = [
@@ -25,8 +25,6 @@ __all__ = [
     "solar_probabilities",
     "solar_survival",
 ]
-
-Complex = npt.NDArray[np.complex128]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,7 +73,7 @@ ORDERINGS: Final = {
 """Best values of the PDG 2024 listings [M] for the two orderings; they quote Delta m^2_32, 2.455e-3 and -2.529e-3."""
 
 
-def pmns(mixing: Mixing) -> Complex:
+def pmns(mixing: Mixing) -> Complexes:
     """Return the PMNS matrix, shape (3, 3): rows e, mu, tau, columns the mass states 1, 2, 3."""
     s12, s13, s23 = (math.sqrt(x) for x in (mixing.sin2_12, mixing.sin2_13, mixing.sin2_23))
     c12, c13, c23 = (math.sqrt(1.0 - x) for x in (mixing.sin2_12, mixing.sin2_13, mixing.sin2_23))
@@ -88,16 +86,16 @@ def pmns(mixing: Mixing) -> Complex:
         ]
     )
     majorana = np.exp(0.5j * np.array([0.0, mixing.alpha21, mixing.alpha31]))
-    result: Complex = u * majorana
+    result: Complexes = u * majorana
     return result
 
 
-def masses(mixing: Mixing, lightest: float) -> npt.NDArray[np.float64]:
+def masses(mixing: Mixing, lightest: float) -> Floats:
     """Return the three masses, eV, shape (3,), for a mass `lightest` (eV, not negative) of the lightest state."""
     if not 0.0 <= lightest < math.inf:
         raise ValueError(f"lightest: {lightest} eV; needed a mass, not negative")
     squares = np.array([0.0, mixing.dm21, mixing.dm31])
-    result: npt.NDArray[np.float64] = np.sqrt(squares - squares.min() + lightest**2)
+    result: Floats = np.sqrt(squares - squares.min() + lightest**2)
     return result
 
 

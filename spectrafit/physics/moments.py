@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Complexes
 from spectrafit.physics.constants import G_F, LEPTON_MASSES, M_E, M_W
 from spectrafit.physics.flavours import flavour
 from spectrafit.physics.mixing import Mixing, oscillation_phase, pmns, solar_probabilities, solar_survival
@@ -31,14 +32,13 @@ __all__ = [
     "to_mass_basis",
 ]
 
-Complex = npt.NDArray[np.complex128]
 Nature = Literal["dirac", "majorana"]
 
 # 3 e G_F/(16 sqrt(2) pi^2) for masses in eV, in mu_B = e/(2 m_e).
 _LOOP = 3.0 * G_F * 2.0 * M_E / (16.0 * math.sqrt(2.0) * math.pi**2) * 1e-9
 
 
-def check_moments(mu: npt.ArrayLike, eps: npt.ArrayLike, nature: Nature | None = None) -> tuple[Complex, Complex]:
+def check_moments(mu: npt.ArrayLike, eps: npt.ArrayLike, nature: Nature | None = None) -> tuple[Complexes, Complexes]:
     """Return both matrices as complex arrays of shape (3, 3), checked.
 
     Raises
@@ -60,11 +60,11 @@ def check_moments(mu: npt.ArrayLike, eps: npt.ArrayLike, nature: Nature | None =
     return checked[0], checked[1]
 
 
-def _gram(mu: npt.ArrayLike, eps: npt.ArrayLike) -> Complex:
+def _gram(mu: npt.ArrayLike, eps: npt.ArrayLike) -> Complexes:
     """Return M^dagger M with M = mu - i eps."""
     magnetic, electric = check_moments(mu, eps)
     m = magnetic - 1j * electric
-    result: Complex = m.conj().T @ m
+    result: Complexes = m.conj().T @ m
     return result
 
 
@@ -138,7 +138,7 @@ def effective_moment2_solar_flavour(mu_e: Any, mu_mu: Any, mu_tau: Any, mixing: 
     return survival * mu_e * mu_e + (1.0 - survival) * rest
 
 
-def to_mass_basis(matrix: npt.ArrayLike, mixing: Mixing, nature: Nature) -> Complex:
+def to_mass_basis(matrix: npt.ArrayLike, mixing: Mixing, nature: Nature) -> Complexes:
     """Return a moment matrix of the flavour basis, shape (3, 3), in the mass basis.
 
     ``U^dagger m U`` for Dirac neutrinos (note, equation 12), ``U^T m U`` for Majorana ones: only that keeps it
@@ -146,19 +146,19 @@ def to_mass_basis(matrix: npt.ArrayLike, mixing: Mixing, nature: Nature) -> Comp
     """
     u = pmns(mixing)
     left = u.conj().T if nature == "dirac" else u.T
-    result: Complex = left @ np.asarray(matrix, dtype=np.complex128) @ u
+    result: Complexes = left @ np.asarray(matrix, dtype=np.complex128) @ u
     return result
 
 
-def to_flavour_basis(matrix: npt.ArrayLike, mixing: Mixing, nature: Nature) -> Complex:
+def to_flavour_basis(matrix: npt.ArrayLike, mixing: Mixing, nature: Nature) -> Complexes:
     """Return a moment matrix of the mass basis, shape (3, 3), in the flavour basis: the inverse of `to_mass_basis`."""
     u = pmns(mixing)
     left = u if nature == "dirac" else u.conj()
-    result: Complex = left @ np.asarray(matrix, dtype=np.complex128) @ u.conj().T
+    result: Complexes = left @ np.asarray(matrix, dtype=np.complex128) @ u.conj().T
     return result
 
 
-def majorana_vector(first: float, second: float, third: float) -> Complex:
+def majorana_vector(first: float, second: float, third: float) -> Complexes:
     """Return the antisymmetric matrix i eps_ijk Lambda_k of a real vector Lambda, shape (3, 3).
 
     As `mu` of a Majorana neutrino it gives [M^dagger M]_kk = |Lambda|^2 - Lambda_k^2.
@@ -171,17 +171,17 @@ def dirac_moment(m_nu: Any) -> Any:
     return 2.0 * _LOOP * m_nu
 
 
-def _loop(mixing: Mixing) -> Complex:
+def _loop(mixing: Mixing) -> Complexes:
     """Return sum_l U*_lk U_lj m_l^2/m_W^2, shape (3, 3), indices k, j."""
     u = pmns(mixing)
     weights = np.array([LEPTON_MASSES[name] ** 2 for name in ("e", "mu", "tau")]) / M_W**2
     loop = u.conj().T @ (weights[:, None] * u)
     # Hermitian but for rounding, which the antisymmetric Majorana moments would show on their diagonal.
-    result: Complex = 0.5 * (loop + loop.conj().T)
+    result: Complexes = 0.5 * (loop + loop.conj().T)
     return result
 
 
-def dirac_moments(masses: npt.ArrayLike, mixing: Mixing) -> tuple[Complex, Complex]:
+def dirac_moments(masses: npt.ArrayLike, mixing: Mixing) -> tuple[Complexes, Complexes]:
     """Return (mu, eps) of the minimal Dirac model, mu_B, each of shape (3, 3) (note, equation 5).
 
     Parameters
@@ -196,7 +196,7 @@ def dirac_moments(masses: npt.ArrayLike, mixing: Mixing) -> tuple[Complex, Compl
     return mu, eps
 
 
-def majorana_moments(masses: npt.ArrayLike, mixing: Mixing) -> tuple[Complex, Complex]:
+def majorana_moments(masses: npt.ArrayLike, mixing: Mixing) -> tuple[Complexes, Complexes]:
     """Return (mu, eps) of the minimal Majorana model, mu_B, each of shape (3, 3) (note, equations 7 and 8).
 
     The diagrams of the scalar sector, which depend on the model, are left out; masses and mixing as `dirac_moments`.

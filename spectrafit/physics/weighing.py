@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import types
 
+from spectrafit.arraytypes import Floats, Integers, PdgCodes, Reals, Values
 from spectrafit.jit import kernel, loop
 from spectrafit.physics.compiled import plain
 from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM, SIN2_THETA_W, SIN2_THETA_W_MZ
@@ -27,9 +28,6 @@ from spectrafit.physics.radiative import bks_couplings, bks_factors, effective
 
 __all__ = ["weigh"]
 
-Floats = npt.NDArray[np.float64]
-Reals = Floats | npt.NDArray[np.float32]
-Integers = npt.NDArray[np.int64] | npt.NDArray[np.int32]
 
 # Whatever depends on the flavour is a table with a column per PDG code + 16, so that the loops do not branch on it.
 # Rows of `_Plan.flavours`: g_V + g_A and g_V - g_A of the generated and of the expected cross section; sin^2
@@ -56,7 +54,7 @@ class _Plan(NamedTuple):
     flavours: Floats
     factors: Floats
     shifts: Floats
-    degrees: npt.NDArray[np.int64]
+    degrees: Integers
     moments_only: bool
 
 
@@ -122,9 +120,9 @@ def weigh(
     return out
 
 
-def _read_only(values: npt.NDArray[Any], kind: type) -> npt.NDArray[Any]:
+def _read_only(values: Values, kind: type) -> Values:
     """Return contiguous values that are not written to, as memory-mapped ones are: so both take the same kernel."""
-    view: npt.NDArray[Any] = np.ascontiguousarray(values, kind).view()
+    view: Values = np.ascontiguousarray(values, kind).view()
     view.flags.writeable = False
     return view
 
@@ -221,7 +219,7 @@ _FLOATS1, _FLOATS2, _FLOATS3 = (types.Array(types.float64, n, "C") for n in (1, 
 
 @loop(*(types.void(*events, _FLOATS2, _FLOATS1, _FLOATS1, _FLOATS1) for events in _EVENTS))
 def _weigh_dipole(
-    pdg: Integers, e_nu: Reals, t: Reals, flavours: Floats, factors: Floats, ones: Floats, moment: Floats
+    pdg: PdgCodes, e_nu: Reals, t: Reals, flavours: Floats, factors: Floats, ones: Floats, moment: Floats
 ) -> None:
     """Fill row 0 with 1 and a dipole's row on top of the generated cross section, with one division.
 
@@ -262,13 +260,13 @@ def _bks(pdg: int, e_nu: float, t: float, sin2_theta_w_mz: float) -> tuple[float
     )
 )
 def _weigh(
-    pdg: Integers,
+    pdg: PdgCodes,
     e_nu: Reals,
     t: Reals,
     flavours: Floats,
     factors: Floats,
     shifts: Floats,
-    degrees: npt.NDArray[np.int64],
+    degrees: Integers,
     bks: bool,
     out: Floats,
 ) -> None:

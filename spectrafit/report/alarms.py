@@ -1,4 +1,4 @@
-"""Collects what a reader must not miss about a fit, its limit and its inputs, a sentence each."""
+"""Collects the warnings above a report: sentences about the fit, its limit and its inputs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["alarms"]
 
-# Probability of a worse goodness of fit below which a fit is said to describe the data badly.
+# A fit describes the data badly if the probability of a worse goodness of fit is below this.
 _BAD = 1e-4
 
 
@@ -25,13 +25,14 @@ def alarms(
 ) -> list[str]:
     """Return what stands above the tables.
 
-    An invalid or bad fit, the notes of the limit, constraints that are noise of the simulation, files left out or read
-    twice, empty bins.
+    Fake data, an invalid or bad fit, the notes of the limit, constraints that are noise of the simulation, files left
+    out or read twice, empty bins.
     """
-    found = [] if best.valid else [f"The fit is not valid: {best.message}"]
+    found = [] if model.fake is None else [f"The data are fake, not measured: {model.fake.label}"]
+    found += [] if best.valid else [f"The fit is not valid: {best.message}"]
     if best.goodness.p_value < _BAD:
         found.append(
-            f"The fit describes the data badly ({best.goodness}): a limit drawn from such a fit is not to be trusted; "
+            f"The fit describes the data badly ({best.goodness}): do not trust a limit from such a fit; "
             "look at the spectra and the pulls"
         )
     if limit is not None:
@@ -40,14 +41,14 @@ def alarms(
         found += constraints.alarms
     skipped = [f"{file} ({why})" for record in templates.inventories for file, why in record["skipped"]]
     if skipped:
-        found.append(f"{len(skipped)} files were left out, and the exposure scaled to the rest: {', '.join(skipped)}")
+        found.append(f"{len(skipped)} files were left out; the exposure is that of the others: {', '.join(skipped)}")
     for record in templates.inventories:
         for file, times in record["repeated"]:
             found.append(f"{record['sample']}: {file} is named {times} times, and its events count as often")
         if record.get("eventless"):
             found.append(
-                f"{record['sample']}: {len(record['eventless'])} files have no tree of events; no event passed there,"
-                f" and their exposure counts: {', '.join(record['eventless'])}"
+                f"{record['sample']}: {len(record['eventless'])} files have an exposure and no tree of events; they"
+                f" count as jobs in which no event passed: {', '.join(record['eventless'])}"
             )
         found += [f"{record['sample']}: {note}" for note in record.get("notes", ())]
         bad = record["dropped"]["bad"]

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaincinv
 
+from spectrafit.arraytypes import Floats
 from spectrafit.physics.couplings import COUPLINGS
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LEVELS", "draw_contour", "rise", "summary"]
 
-Floats = NDArray[np.float64]
 
 LEVELS = (0.6827, 0.90, 0.95)
 """Joint confidence levels of the drawn regions."""
@@ -71,7 +70,12 @@ def _extent(grid: Floats, least: Floats, best: float, height: float) -> list[flo
 
 
 def draw_contour(
-    path: str | os.PathLike[str], found: Contour, *, couplings: Mapping[str, str] | None = None, title: str = ""
+    path: str | os.PathLike[str],
+    found: Contour,
+    *,
+    couplings: Mapping[str, str] | None = None,
+    title: str = "",
+    data: str = "",
 ) -> Path:
     """Draw the joint 68.27, 90 and 95 % regions of two parameters, their best values, and physical boundaries.
 
@@ -81,6 +85,7 @@ def draw_contour(
     found : a contour of `spectrafit.inference.fitting.fit.contour`.
     couplings : parameter to key of `COUPLINGS`, for the parameters that are a coupling's kappa.
     title : name of the analysis, above the frame.
+    data : what else stands there: that the data are fake.
 
     Raises
     ------
@@ -133,7 +138,8 @@ def draw_contour(
             bbox_to_anchor=(0.555, 4.41 / 4.8),
             ncols=4,
         )
-        tag(figure, title, r"$-2\,\Delta\ln L$, others refitted", edges=(0.85 / 6.0, 5.8 / 6.0))
+        right = r"$-2\,\Delta\ln L$, others refitted" + (f", {data}" if data else "")
+        tag(figure, title, right, edges=(0.85 / 6.0, 5.8 / 6.0))
         save(figure, target)
     return target
 

@@ -1,4 +1,4 @@
-"""What a report says about the fitted couplings: which they are, what was found for each, and what each adds."""
+"""Makes the report's tables of the fitted couplings: their carriers, their best fits, and the events each adds."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["coupling_rows", "couplings_table", "monomial_sums", "monomials_table
 
 
 def title(couplings: Mapping[str, str], parameter: str) -> str:
-    """Return what a caption calls a coupling; with its parameter where there are several."""
+    """Return the name of a coupling for captions, with its parameter if there are several couplings."""
     found = COUPLINGS[couplings[parameter]].title
     return f"{found} ({parameter})" if len(couplings) > 1 else found
 
@@ -33,7 +33,7 @@ def profiled(couplings: Mapping[str, str], interest: str) -> str:
 def coupling_rows(
     analysis: Analysis, model: Model, best: FitResult, impacts: Sequence[Impact], limit: Limit | None = None
 ) -> list[dict[str, Any]]:
-    """Return, for each coupling of the analysis, what `result.json` keeps, the one of interest first.
+    """Return the values that `result.json` keeps of each coupling of the analysis, the coupling of interest first.
 
     Couplings that are only held at fixed values have no best fit.
     """
@@ -72,7 +72,7 @@ def coupling_rows(
 
 
 def couplings_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Return what `coupling_rows` says as a table."""
+    """Return the rows of `coupling_rows` as a table."""
 
     def carriers(row: Mapping[str, Any]) -> str:
         held = [f"{name} held at {value:g} {row['unit']}".strip() for name, value in row["fixed"].items()]
@@ -118,7 +118,7 @@ def monomial_sums(templates: Templates) -> list[dict[str, Any]]:
 
 
 def monomials_table(sums: Sequence[Mapping[str, Any]]) -> Table:
-    """Return what `monomial_sums` says as a table."""
+    """Return the sums of `monomial_sums` as a table."""
     return Table(
         title="Expected events that each product of couplings multiplies",
         columns=("times", *(f">{name}" for name in sums[0]["events"])),

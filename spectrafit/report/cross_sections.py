@@ -1,7 +1,4 @@
-"""Makes the tables and the figure of the commands about cross sections and effective moments.
-
-What `spectrafit xsec` and `spectrafit moment` print and draw: the physics before any event.
-"""
+"""Makes the tables and the figure of the commands `spectrafit xsec` and `spectrafit moment`."""
 
 from __future__ import annotations
 
@@ -14,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit import physics as ph
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.physics.constants import SIN2_THETA_W
 from spectrafit.physics.mixing import Mixing
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["cross_section_table", "draw_cross_sections", "moment_table"]
 
 Option = Literal["tree", "effective", "bks"]
-Floats = npt.NDArray[np.float64]
 
 _NAMES = {12: "nu_e", 14: "nu_mu", 16: "nu_tau"}
 _OPTIONS = {"tree": "tree level", "effective": "effective couplings", "bks": "one loop (BKS)"}
@@ -185,7 +182,7 @@ def moment_table(
     Raises
     ------
     ConfigError
-        For matrices that are not Hermitian (Majorana: antisymmetric besides), and unknown words.
+        A matrix is not Hermitian (for Majorana neutrinos also not antisymmetric), or a word is unknown.
     """
     if mixing is None and ordering not in ph.ORDERINGS:
         raise ConfigError(f"ordering: {ordering!r}{nearest(ordering, ph.ORDERINGS)}; needed 'normal' or 'inverted'")

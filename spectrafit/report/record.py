@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["record"]
 
-# What the numbers can depend on.
+# Packages on whose versions the numbers can depend.
 _PACKAGES = (
     "spectrafit-numm",
     "numpy",
@@ -41,6 +41,8 @@ _PACKAGES = (
     "formulate",
 )
 
+_ASIMOV = "Asimov: the expectation at kappa = 0"
+
 
 def record(
     analysis: Analysis,
@@ -52,9 +54,9 @@ def record(
     impacts: Sequence[Impact],
     constraints: Constraints | None = None,
 ) -> dict[str, Any]:
-    """Return what `result.json` holds, as plain values: limit, best fit, nuisances, yields, fit status, provenance.
+    """Return the content of `result.json` as plain values: limit, best fit, nuisances, yields, status, provenance.
 
-    Numbers that are not finite become None, and so are the constraints without noise of templates without cells.
+    Numbers that are not finite become None. Templates without cells have no constraints without noise: they are None.
     """
     coupling = COUPLINGS[model.coupling]
     couplings = coupling_rows(analysis, model, best, impacts, limit)
@@ -105,8 +107,10 @@ def record(
         },
         "profile": {"kappa": profile.grid, "delta_2nll": profile.delta_2nll},
         "data": {
-            "blinded": model.asimov,
-            "what": "Asimov: the expectation at kappa = 0" if model.asimov else "observed",
+            "blinded": not model.measured,
+            "unblinded": model.measured,
+            "what": "observed" if model.measured else model.called if model.fake else _ASIMOV,
+            "fake": None if model.fake is None else model.fake.summary(),
             "events": {span.name: float(model.data[span.start : span.stop].sum()) for span in model.regions},
         },
         "samples": names,

@@ -74,7 +74,7 @@ class Table:
         for index, name in enumerate(self.columns):
             number = name.startswith(">")
             justify: Literal["left", "right"] = "right" if number else "left"
-            # Names and numbers stay whole; what gives way on a narrow terminal is prose.
+            # On a narrow terminal prose is wrapped; names and numbers stay whole.
             whole = number or (index == 0 and len(self.columns) > 2)
             table.add_column(Text(name.removeprefix(">")), justify=justify, no_wrap=whole, overflow="fold")
         for index, row in enumerate(self.rows):
@@ -93,7 +93,7 @@ def quantity(value: float, error: float | None = None) -> str:
 
 
 def kappa_unit(coupling: str) -> str:
-    """Return what kappa is counted in, as `(1e-9 mu_B)²`; nothing for a workspace, which has no coupling."""
+    """Return the unit of kappa, such as `(1e-9 mu_B)²`; empty for a workspace, which has no coupling."""
     if not coupling:
         return ""
     found = COUPLINGS[coupling]
@@ -134,11 +134,18 @@ def result_table(best: FitResult, limit: Limit) -> Table:
         if name != best.poi:
             found = f"{quantity(best.value(name), best.error(name))} {kappa_unit(coupling)}".strip()
             rows.append((f"  {name}, profiled", found))
-    rows.append(("data", "Asimov (the expectation itself)" if best.asimov else "observed"))
+    rows.append(("data", _origin(best)))
     rows.append(("goodness of fit", str(best.goodness)))
     state = "valid" if best.valid else f"NOT VALID: {best.message}"
     rows.append(("fit", f"{state}; EDM {best.edm:.1e}, {best.calls} calls, {1e3 * best.seconds:.1f} ms"))
     return Table(title="", columns=("", ""), rows=tuple(rows), rules=(second,))
+
+
+def _origin(found: FitResult | Limit) -> str:
+    """Return where the data of a fit or limit come from."""
+    if found.fake is not None:
+        return f"FAKE, not measured: {found.fake.label}"
+    return "Asimov (the expectation itself)" if found.asimov else "observed"
 
 
 def limits_table(limits: Sequence[Limit]) -> Table:
@@ -169,11 +176,13 @@ def limits_table(limits: Sequence[Limit]) -> Table:
         )
     unit = " ".join(word for word in (f"1e{power}" if power else "", limits[0].unit if limits else "") if word)
     columns = ("method", ">sides", ">level", ">kappa", ">limit", ">expected", ">68 %")
-    return Table(title=f"Limits in {unit}" if unit else "Limits", columns=columns, rows=tuple(rows))
+    origins = dict.fromkeys(f", {_origin(limit)}" for limit in limits if limit.fake is not None)
+    title = f"Limits{f' in {unit}' if unit else ''}{''.join(origins)}"
+    return Table(title=title, columns=columns, rows=tuple(rows))
 
 
 def nuisance_rows(model: Model, best: FitResult, impacts: Sequence[Impact]) -> list[dict[str, Any]]:
-    """Return, per nuisance parameter, what `result.json` keeps: prior, fit, pull, constraint and impact on kappa.
+    """Return the values that `result.json` keeps of each nuisance: prior, fit, pull, constraint, impact on kappa.
 
     Couplings are no nuisances, whether they are of interest or profiled.
     """
@@ -230,7 +239,7 @@ def nuisance_table(model: Model, best: FitResult, impacts: Sequence[Impact]) -> 
 def constraints_table(found: Constraints) -> Table:
     """Return how far each nuisance is constrained, as fitted and without the noise of the simulation."""
     return Table(
-        title="Expected constraints, and what of them is noise of the simulation",
+        title="Expected constraints, and the share that is noise of the simulation",
         columns=("parameter", ">post / prior", ">without noise", ">noise", "mostly of"),
         rows=tuple(
             (
@@ -246,7 +255,7 @@ def constraints_table(found: Constraints) -> Table:
 
 
 def budget_table(best: FitResult, impacts: Sequence[Impact]) -> Table:
-    """Return what the error of kappa is made of: groups of nuisances, statistics of simulation and data."""
+    """Return the parts of the error of kappa: groups of nuisances, statistics of simulation and data."""
     groups = [(i.name, f"{i.size:.3g}", f"{100 * i.size / best.kappa_error:.0f} %") for i in impacts if i.group]
     total = ("all", f"{best.kappa_error:.3g}", "100 %")
     return Table(
@@ -283,7 +292,9 @@ def yields_table(expected: Expectation, model: Model, coupling_at: str) -> Table
     rows.append((coupling_at, *added))
     if not model.asimov:
         rules.append(len(rows))
-        rows.append(("data", *(f"{model.data[span.start : span.stop].sum():.0f}" for span in spans)))
+        called = "data" if model.fake is None else f"fake data ({model.fake.short})"
+        digits = 0 if model.measured else 1
+        rows.append((called, *(f"{model.data[span.start : span.stop].sum():.{digits}f}" for span in spans)))
     return Table(
         title="Events at the analysis exposure",
         columns=("sample", *(f">{name}" for name in names)),
@@ -336,7 +347,7 @@ def inventory_table(analysis: Analysis, *, skip_bad_files: bool = False) -> Tabl
     Raises
     ------
     ConfigError, DataError
-        What a build would stumble over; with `skip_bad_files` simulation that cannot be read is left out.
+        A build would fail. With `skip_bad_files` simulation that cannot be read is left out instead.
     """
     from spectrafit.templates.plan import survey
 

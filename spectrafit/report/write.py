@@ -1,4 +1,4 @@
-"""Writing the result of a finished analysis: a folder with result.json, templates.root, figures and one page."""
+"""Writes the result of a finished analysis: a folder with result.json, templates.root, figures and one page."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ __all__ = ["write"]
 # On the page a figure is shown at about half its size, so that this prints at 350 dots per inch.
 DPI = 200
 
-# What a result consists of; the record last.
+# The parts of a result; the record last.
 _PARTS = ("figures", "templates.root", "index.html", "result.json")
 
 
@@ -70,8 +70,8 @@ def write(
 
     Parameters
     ----------
-    directory : folder to write to, made if missing. What an earlier run wrote there is replaced, once all of the new
-        is there; other files are left alone.
+    directory : folder to write to, made if missing. The result of an earlier run is replaced when the new result is
+        complete; other files are not changed.
     analysis, templates, best, limit : the analysis and its results.
     model : the model that was fitted; assembled here if not given, which needs its data to be those of `analysis`.
     profile : the profile in kappa; made here if not given.
@@ -85,8 +85,7 @@ def write(
     Raises
     ------
     ConfigError
-        The fit is not of this analysis and templates, or of other data; or an input of the analysis would be
-        overwritten.
+        The fit belongs to another analysis, other templates or other data, or an input would be overwritten.
     DataError
         The folder cannot be written; an earlier result in it is still whole.
     """
@@ -111,7 +110,7 @@ def write(
 
 def _fitted(analysis: Analysis, templates: Templates, best: FitResult) -> Model:
     """Return the model a fit was made of: assembled again, and refused if the fit's minimum is elsewhere."""
-    model = assemble(analysis, templates, unblind=not best.asimov)
+    model = assemble(analysis, templates, unblind=not best.asimov and best.fake is None, data=best.fake)
     if best.poi in model.couplings:
         model = model.with_interest(best.poi)
     if model.names != best.names or abs(Likelihood(model).two_nll(best.values) - best.two_nll) > 1e-6 * (
@@ -119,7 +118,7 @@ def _fitted(analysis: Analysis, templates: Templates, best: FitResult) -> Model:
     ):
         raise ConfigError(
             f"{analysis.path}: the fit to report is not of this analysis with these templates and data; "
-            "give the fitted one, report(..., model=model)"
+            "give the fitted model, report(..., model=model)"
         )
     return model
 
@@ -136,13 +135,13 @@ def _as_shown(analysis: Analysis, templates: Templates, model: Model) -> Model:
     if model.n_bins == templates.n_bins:
         return model
     options = msgspec.structs.replace(analysis.fit, terms="shape+norm")
-    shown = assemble(msgspec.structs.replace(analysis, fit=options), templates, unblind=not model.asimov)
+    shown = assemble(msgspec.structs.replace(analysis, fit=options), templates, unblind=model.measured, data=model.fake)
     return shown.with_interest(model.poi) if model.poi in shown.couplings else shown
 
 
 def _as_written(analysis: Analysis, templates: Templates, model: Model) -> Templates:
-    """Return the templates and data that were fitted; a blind fit leaves real data in no file."""
-    data = None if model.asimov else model.data if model.n_bins == templates.n_bins else templates.data
+    """Return the templates and data that were fitted; a fit of other than real data leaves data in no file."""
+    data = None if not model.measured else model.data if model.n_bins == templates.n_bins else templates.data
     return dataclasses.replace(as_fitted(analysis, templates), data=data)
 
 
@@ -236,7 +235,8 @@ def _page(
         ),
         Section(title="Configuration, resolved", text=json.dumps(provenance["configuration"], indent=1)),
     ]
-    data = "expectation without the coupling (blinded)" if model.asimov else "observed data"
+    data = "observed data" if model.measured else "expectation without the coupling (blinded)"
+    data = data if model.fake is None else f"FAKE DATA, not measured: {model.fake.label}"
     how = f"{100 * limit.level:g} % CL, {limit.sides}-sided, {limit.method}"
     return page(
         analysis.title or Path(analysis.path).stem,

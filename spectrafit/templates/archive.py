@@ -18,9 +18,9 @@ from spectrafit.output import replacing
 from spectrafit.physics.couplings import Monomials
 from spectrafit.templates.cells import Cells, EffectCells, Fractions, SampleCells
 from spectrafit.templates.configuration import configuration, differing_key, of_the_fill
-from spectrafit.templates.merging import Merge
 from spectrafit.templates.migration import Moves
-from spectrafit.templates.regions import RegionBins, lay_out
+from spectrafit.templates.partition import merge_to
+from spectrafit.templates.regions import RegionBins
 from spectrafit.templates.systematics import effects
 from spectrafit.templates.tables import tabulate
 
@@ -28,7 +28,7 @@ __all__ = ["attach", "check_name", "load", "save"]
 
 # The layout of the file; a file of another number is refused, not guessed at.
 _FORMAT = 3
-# All that a damaged file may raise while it is restored.
+# The exceptions that a damaged file may raise while it is restored.
 _DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, msgspec.ValidationError)
 
 
@@ -59,8 +59,12 @@ def save(path: Path, cells: Cells) -> Path:
         "configuration": cells.configuration,
         "version": cells.version,
         "provenance": cells.provenance,
+        "halves": len(cells.halves),
     }
-    return _write(path, plain, dict(_arrays(cells)))
+    arrays = dict(_arrays(cells))
+    for number, half in enumerate(cells.halves):
+        arrays |= {f"half{number}.{name}": array for name, array in _arrays(half)}
+    return _write(path, plain, arrays)
 
 
 def _arrays(cells: Cells) -> Any:
@@ -89,14 +93,14 @@ def load(path: Path, analysis: Analysis | None = None) -> Cells:
     path : Path
         The .npz file.
     analysis : Analysis, optional
-        Return the cells for this analysis. It may differ from the one they were filled for in what acts on filled
-        cells: sizes and smoothing of systematics where no event is weighed anew, covariances from files, counts, and
-        edges that merge bins. Anything else is refused.
+        Return the cells for this analysis. It may differ from the analysis of the file in keys that act on filled
+        cells: sizes and smoothing of systematics that need no new weights, covariances from files, counts, and edges
+        that merge bins. Any other difference is refused.
 
     Raises
     ------
     DataError
-        The file is missing, damaged, no templates file, or of another layout.
+        The file is missing, damaged, not a templates file, or written by another version.
     ConfigError
         The cells belong to another analysis; the message names the first key that differs.
     """
@@ -127,6 +131,11 @@ def _restored(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Cells:
                 found[key] = EffectCells(sums=sums, noise=arrays[f"{i}.{j}.noise"], half=arrays[f"{i}.{j}.half"])
         own = {name: arrays[f"{i}.{name}"] for name in ("sums", "squares", "entries")}
         samples.append(SampleCells(**{**said, "effects": found}, **own))
+    halves = []
+    for number in range(plain.get("halves", 0)):
+        prefix = f"half{number}."
+        mine = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        halves.append(_restored({**plain, "halves": 0}, mine))
     return Cells(
         analysis=msgspec.convert(plain["analysis"], Analysis),
         regions=regions,
@@ -144,6 +153,7 @@ def _restored(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Cells:
         configuration=plain["configuration"],
         version=plain["version"],
         provenance=plain["provenance"],
+        halves=tuple(halves),
     )
 
 
@@ -151,8 +161,8 @@ def _served(path: Path, cells: Cells, analysis: Analysis) -> Cells:
     """Return saved cells with the bins of an analysis, or refuse them."""
     needed = configuration(analysis)
     made, wanted = (of_the_fill(plain, edges=False) for plain in (cells.configuration, needed))
-    # What was filled for a systematic that the analysis lacks is left alone. Not so for shifted ntuple sets: without
-    # their systematic they are samples of the expectation.
+    # The file may hold sums of systematics that the analysis lacks; they are not used. Shifted ntuple sets must not be
+    # left over: without their systematic they would be samples of the expectation.
     made["systematics"] = {
         key: said
         for key, said in made["systematics"].items()
@@ -160,20 +170,21 @@ def _served(path: Path, cells: Cells, analysis: Analysis) -> Cells:
     }
     made["tables"] = {name: digest for name, digest in made["tables"].items() if name in wanted["tables"]}
     key = differing_key(made, wanted)
-    regions = lay_out(analysis.regions)
     if not key:
         try:
-            merge = Merge.between(cells.regions, regions)
+            merge = merge_to(cells.regions, analysis)
         except ConfigError as error:
             made, wanted = (of_the_fill(plain, edges=True) for plain in (cells.configuration, needed))
             key = differing_key(made, wanted) or str(error)
     if key:
         raise ConfigError(f"{path}: made with another analysis: {key}; build the templates again")
-    return replace(cells.without_tables().merged(merge), configuration=needed)
+    served = cells.without_tables().merged(merge)
+    halves = tuple(replace(half, configuration=needed) for half in served.halves)
+    return replace(served, configuration=needed, halves=halves)
 
 
 def attach(cells: Cells, analysis: Analysis) -> Cells:
-    """Return filled cells with all that an analysis lays beside them: counts, covariances and flux tables.
+    """Return filled cells together with the analysis' counts, covariances and flux tables.
 
     Raises
     ------
@@ -184,7 +195,8 @@ def attach(cells: Cells, analysis: Analysis) -> Cells:
     every = effects(analysis)
     tables = {key: found for key, effect in every.items() if (found := effect.tables(analysis))}
     fractions = {key: rows for key, effect in every.items() if (rows := effect.fractions(cells)) is not None}
-    return replace(cells, fractions=fractions, tables=tables)
+    halves = tuple(attach(half, analysis) for half in cells.halves)
+    return replace(cells, fractions=fractions, tables=tables, halves=halves)
 
 
 def check_name(path: Path) -> None:
@@ -216,7 +228,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     Raises
     ------
     DataError
-        The file is missing, damaged, or no templates file.
+        The file is missing, damaged, or not a templates file.
     """
     if path.is_file() and not zipfile.is_zipfile(path):
         raise DataError(f"{path}: damaged, or not a templates file; build it again")

@@ -25,6 +25,7 @@ from spectrafit.templates.cells import Cells, EffectCells, SampleCells
 from spectrafit.templates.chunks import ChunkSums, FillTask, run
 from spectrafit.templates.configuration import VERSION, configuration
 from spectrafit.templates.outliers import outweighed
+from spectrafit.templates.partition import merge_to
 from spectrafit.templates.plan import Input, Plan, survey
 from spectrafit.templates.regions import CellLayout, lay_out
 from spectrafit.templates.systematics import effects
@@ -46,6 +47,7 @@ def build(
     cache: str | os.PathLike[str] | None = None,
     skip_bad_files: bool = False,
     progress: bool = False,
+    halves: bool = False,
 ) -> Templates:
     """Fill the templates of an analysis: one pass over the ntuples for all systematics, regions and couplings.
 
@@ -56,8 +58,8 @@ def build(
     ----------
     analysis : Analysis
     executor : {"serial", "threads", "processes", "dask"}, concurrent.futures.Executor or Pool
-        Who fills the chunks. A script that asks for "processes" or "dask" is imported by the workers: what it does
-        must stand under ``if __name__ == "__main__":``.
+        Where the chunks are filled. With "processes" or "dask" the workers import the calling script, so its work must
+        stand under ``if __name__ == "__main__":``.
     workers : int, optional
         How many at once; default one per core.
     scheduler : str, optional
@@ -69,11 +71,13 @@ def build(
         are never left out. Damage in the middle of a file costs a second pass, over the others.
     progress : bool
         Show a progress bar on the terminal.
+    halves : bool
+        Keep beside the cells those of two independent halves of the simulation, see `Cells.halves`.
 
     Raises
     ------
     ConfigError, DataError
-        With file and entries, or the key of the TOML.
+        The message names the file and entries, or the key of the TOML.
     """
     cells = fill_cells(
         analysis,
@@ -83,6 +87,7 @@ def build(
         cache=cache,
         skip_bad_files=skip_bad_files,
         progress=progress,
+        halves=halves,
     )
     begun = time.perf_counter()
     templates = vary(cells)
@@ -99,6 +104,7 @@ def fill_cells(
     cache: str | os.PathLike[str] | None = None,
     skip_bad_files: bool = False,
     progress: bool = False,
+    halves: bool = False,
 ) -> Cells:
     """Fill the cells of an analysis; parameters and errors as in `build`."""
     name = executor if isinstance(executor, str) else type(executor).__name__
@@ -107,9 +113,9 @@ def fill_cells(
     left_out: dict[str, str] = {}
     while True:
         try:
-            return _fill(analysis, opened, name, folder, left_out if skip_bad_files else None, progress)
+            return _fill(analysis, opened, name, folder, left_out if skip_bad_files else None, progress, halves)
         except BadFile as error:
-            # Damage in the middle of a file shows when its turn comes: again from the beginning, without it.
+            # Damage in the middle of a file shows only while the file is read. Begin again without this file.
             if not skip_bad_files or error.path in left_out:
                 raise
             left_out[error.path] = str(error)
@@ -122,12 +128,13 @@ def _fill(
     cache: Path | None,
     left_out: Mapping[str, str] | None,
     progress: bool,
+    halves: bool,
 ) -> Cells:
-    """Fill from all files, or (`left_out` not None) from all readable files that are not left out."""
+    """Fill from all files; if `left_out` is not None, from all readable files that are not in it."""
     begun = time.perf_counter()
     inputs = survey(analysis, left_out)
     scanned = time.perf_counter()
-    tasks = [task for one in inputs for task in _tasks(one, cache)]
+    tasks = [task for one in inputs for task in _tasks(one, cache, halves)]
     added: dict[Key, ChunkSums] = {}
     with opened() as pool:
         for task, sums in _watched(zip(tasks, imap(pool, run, tasks), strict=True), tasks, progress):
@@ -139,6 +146,8 @@ def _fill(
         used = pool.workers
     filled = time.perf_counter()
     cells = _gathered(analysis, inputs, added)
+    if halves:
+        cells = replace(cells, halves=tuple(_half(analysis, inputs, added, number) for number in (0, 1)))
     spent = {stage: sum(sums.seconds[stage] for sums in added.values()) for stage in ("read", "weigh", "fill")}
     provenance = {
         "version": VERSION,
@@ -156,7 +165,7 @@ def _fill(
     return replace(cells, provenance=provenance)
 
 
-def _tasks(one: Input, cache: Path | None) -> Iterator[FillTask]:
+def _tasks(one: Input, cache: Path | None, halves: bool) -> Iterator[FillTask]:
     by_path = {identity.path: identity for identity in one.inventory.identities}
     for chunk in one.inventory.chunks:
         yield FillTask(
@@ -164,6 +173,7 @@ def _tasks(one: Input, cache: Path | None) -> Iterator[FillTask]:
             chunk=chunk,
             identities=tuple(by_path[path] for path in (chunk.file, *(file for file, _ in chunk.friends))),
             cache=cache,
+            halves=halves,
         )
 
 
@@ -215,7 +225,15 @@ def _gathered(analysis: Analysis, inputs: tuple[Input, ...], added: Mapping[Key,
         version=VERSION,
     )
     _refuse_nothing(analysis, cells, inputs, added)
-    return attach(cells, analysis)
+    return attach(cells.merged(merge_to(regions, analysis)), analysis)
+
+
+def _half(analysis: Analysis, inputs: tuple[Input, ...], added: Mapping[Key, ChunkSums], number: int) -> Cells:
+    """Return the cells of one half of the simulation, whose events count twice."""
+    doubled = tuple(replace(one, scale=one.scale * (1.0 if one.plan.sample.role == "data" else 2.0)) for one in inputs)
+    return _gathered(
+        analysis, doubled, {k: found.halves[number] if found.halves else found for k, found in added.items()}
+    )
 
 
 def _sample(one: Input, sums: ChunkSums) -> SampleCells:
@@ -238,7 +256,7 @@ def _sample(one: Input, sums: ChunkSums) -> SampleCells:
 def _refuse_nothing(
     analysis: Analysis, cells: Cells, inputs: tuple[Input, ...], added: Mapping[Key, ChunkSums]
 ) -> None:
-    """Refuse a sample that is mostly bad, a signal and a region without an entry: that is a wrong unit, not a wish."""
+    """Refuse a sample with mostly bad entries, a signal or a region without entries: a unit is probably wrong."""
     kept = 0
     for one in inputs:
         plan = one.plan
@@ -248,7 +266,7 @@ def _refuse_nothing(
         kept += report.kept
         where = f"{plan.sample_set.path}: {plan.sample.name}"
         if report.dropped > report.kept:
-            raise DataError(f"{where}: more of its entries are bad than good: {report}")
+            raise DataError(f"{where}: more entries are bad than good: {report}; check the units of its columns")
         if plan.sample.role == "signal" and report.entries and not report.kept:
             raise DataError(f"{where}: nothing is left of the signal: {report}; check its selection and threshold")
     for region in cells.regions:
@@ -256,8 +274,8 @@ def _refuse_nothing(
         mine = cells.layout.inner[region.bins]
         if kept and not counted and not any(sample.entries[mine].any() for sample in cells.expected):
             raise DataError(
-                f"{analysis.path}: region {region.name!r}: none of {kept} entries falls into its bins; check the units"
-                f" of the columns that make {' and '.join(region.observables)}, under columns, the edges and the cut"
+                f"{analysis.path}: region {region.name!r}: none of {kept} entries falls into its bins; check the edges,"
+                f" the cut, and the units of the columns that make {' and '.join(region.observables)}"
             )
 
 
@@ -294,5 +312,5 @@ def _weights(plan: Plan) -> tuple[str, ...]:
 
 
 def _reason(path: str, message: str) -> str:
-    """Return an error without the name it begins with and the remedy that has been taken."""
+    """Return the message of an error without the file's name and without the remedy, which has been applied."""
     return message.removeprefix(f"{path}: ").removesuffix(f"; {REMEDY}")

@@ -1,8 +1,9 @@
 """The cache of columns: a second build maps Feather files of the first one and reads no ntuple.
 
-Each chunk is two files: ``<key>.arrow`` holds the columns, uncompressed, as any Arrow library reads them;
-``<key>.json`` says what they were made from and their checksum. Columns made from other files or another sample set are
-stale, what does not add up is damaged; either is read again from the ntuple and replaced, never used.
+Each chunk is two files. ``<key>.arrow`` holds the columns, uncompressed, as any Arrow library reads them.
+``<key>.json`` names the files and the sample set that the columns were made from, and holds a checksum. Columns made
+from other files or another sample set are stale; columns with a wrong checksum are damaged. Both are never used: the
+ntuple is read again and they are replaced.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import awkward as ak
 import msgspec
 import numpy as np
 from numba import types
-from numpy.typing import NDArray
 
+from spectrafit.arraytypes import Bytes
 from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import DAMAGE, ConfigError
 from spectrafit.events.read import read_columns
@@ -55,7 +56,7 @@ def fetch(
     identities: Sequence[FileIdentity],
     folder: Path | None,
 ) -> tuple[dict[str, Any], DropReport, bool]:
-    """Return the columns of a chunk, from the cache where it has them, and keep them there where it has not.
+    """Return the columns of a chunk from the cache. Columns that the cache lacks are read and then kept there.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def fetch(
     columns : sequence of str
         Names of the needed columns; no other column is returned or kept.
     identities : sequence of FileIdentity
-        Of the chunk's file and its friends: what the cached columns must have been made from.
+        Identities of the chunk's file and its friends, from which cached columns must have been made.
     folder : Path or None
         The cache; None reads the ntuple and keeps nothing.
 
@@ -75,7 +76,7 @@ def fetch(
         jagged.
     report : DropReport
     hit : bool
-        Whether the ntuple was left alone.
+        Whether all columns came from the cache.
     """
     # The canonical columns in use decide which entries are sound, so they are part of a chunk's identity.
     canonical = tuple(name for name in CANONICAL if name in columns)
@@ -92,7 +93,8 @@ def fetch(
         mapped = _mapped(stem, facts["checksum"], columns)
         if mapped is not None:
             return mapped, DropReport.from_plain(facts["report"]), True
-    # Keep what other analyses wanted of the same chunk, so that two of them do not take turns.
+    # Columns that another analysis wanted of the same chunk are kept too. Otherwise two analyses would replace each
+    # other's columns again and again.
     wanted = tuple(dict.fromkeys([*columns, *(facts["columns"] if facts is not None else ())]))
     read, report = read_columns(chunk, sample_set, sample, columns=canonical, extra=wanted)
     found = _plain(read, wanted)
@@ -101,7 +103,7 @@ def fetch(
 
 
 def contents(folder: Path) -> tuple[Cached, ...]:
-    """Return what a cache holds; files that are none of a cache's are left out."""
+    """Return the chunks that a cache holds; other files in the folder are ignored."""
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
@@ -173,7 +175,7 @@ def _made_from(
 
 
 def _modified(path: str) -> int | None:
-    """Return when a file was last written to, ns: a file changed in place keeps its size and UUID. None if remote."""
+    """Return when a file was last written, ns, since a change in place may keep size and UUID. None if remote."""
     return None if "://" in path else Path(path).stat().st_mtime_ns
 
 
@@ -185,7 +187,7 @@ def _facts(stem: Path, made_from: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the facts about a cached chunk, or None if it is missing or stale."""
     try:
         facts: Any = json.loads(stem.with_suffix(".json").read_bytes())
-        # Damaged facts are read again, like stale ones: they have a checksum of their own.
+        # The facts have a checksum of their own. A chunk with damaged facts counts as stale and is read again.
         if facts.pop("seal") != _seal(facts):
             return None
         return facts if facts["made_from"] == json.loads(json.dumps(made_from)) else None
@@ -213,7 +215,7 @@ def _mapped(stem: Path, checksum: str, names: Sequence[str]) -> dict[str, Any] |
     columns: dict[str, Any] = {}
     for name in table.column_names:
         found = table[name]
-        # To combine a single one would copy it.
+        # Combining a single chunk would copy it.
         values = found.chunk(0) if found.num_chunks == 1 else found.combine_chunks()
         nested = values.type.num_fields > 0
         columns[name] = _numpy(ak.from_arrow(values)) if nested else values.to_numpy(zero_copy_only=True)
@@ -241,8 +243,8 @@ def _keep(stem: Path, columns: dict[str, Any], facts: Mapping[str, Any]) -> None
         part.write_text(json.dumps({**said, "seal": _seal(said)}))
 
 
-def _checksum(content: NDArray[np.uint8]) -> str:
-    """Return a checksum of bytes, at the speed memory is read."""
+def _checksum(content: Bytes) -> str:
+    """Return a checksum of bytes, about as fast as memory can be read."""
     words = content.size // 8
     head = _fletcher(content[: 8 * words].view(np.uint64))
     return f"{content.size}-{head[0]:016x}-{head[1]:016x}-{bytes(content[8 * words :]).hex()}"

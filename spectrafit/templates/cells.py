@@ -1,8 +1,9 @@
-"""`Cells`: the outcome of the one pass over the events, before anything is made of it.
+"""`Cells`: the sums that one pass over the events gives, before templates are made of them.
 
-Per region they keep every cell with flow; per sample the sums, squares and entries; per systematic its sums
-for it, unreduced, with the noise that the simulation gives to it. Cells add up, they merge into coarser bins exactly,
-and they are saved to disk. `spectrafit.templates.templates.vary` makes templates of them.
+Cells keep every bin of every region, under- and overflow included. For each sample they hold sums, squares and entries.
+For each systematic they hold its sums, unreduced, and the noise that the simulation gives to these sums. Cells add up,
+they merge into coarser bins exactly, and they are saved to disk. `spectrafit.templates.templates.vary` makes templates
+of them.
 
 Letters: F cells of all regions with flow, B bins without, S samples of the expectation, M monomials of the couplings,
 Q products of two monomials, R rows of one systematic, D deviations.
@@ -33,7 +34,7 @@ __all__ = ["Cells", "EffectCells", "Fractions", "SampleCells"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EffectCells:
-    """What one systematic added up over the events of one sample, at the analysis exposure.
+    """The sums of one systematic over the events of one sample, at the analysis exposure.
 
     Attributes
     ----------
@@ -41,13 +42,13 @@ class EffectCells:
         One row per shifted sum, weight variation or flux bin. For universes, rows whose outer products sum to their
         covariance.
     noise : (R, 1, F) array
-        Variance that the simulation gives to the change of each row where every coupling is 0: per cell the sum over
-        events of the squared change of what the event adds there. One row for universes, their mean; for a flux bin the
-        squares of its events, which are the noise of a change by 100 %.
+        Variance that the simulation gives to the change of each row where every coupling is 0: in each cell the sum
+        over events of the squared change of the event's contribution. Universes have one row, their mean. A flux bin
+        has the squares of its events, which are the noise of a change by 100 %.
     half : (1, 1, F) or (0, 1, F) array
-        The same for half the difference of the rows at +1 and -1, where there is such a pair.
+        The same variance for half the difference of the rows at +1 and -1, if there is such a pair.
     moves : tuple of Moves
-        Of a shift, for every row and then for the pair: which cells events moved between. The noise follows from them.
+        For a shift: the cells between which events moved, for every row and then for the pair. The noise follows.
     """
 
     sums: Floats
@@ -57,7 +58,7 @@ class EffectCells:
 
     @classmethod
     def of_moves(cls, sums: Floats, moves: tuple[Moves, ...]) -> EffectCells:
-        """Return what a shift added up; `moves` of each row, and of the pair if there is one more."""
+        """Return the cells of a shift; `moves` are those of each row, and one more for the pair if there is a pair."""
         noise = np.stack([found.noise for found in moves])
         return cls(sums=sums, noise=noise[: len(sums)], half=noise[len(sums) :], moves=moves)
 
@@ -89,16 +90,16 @@ class SampleCells:
     name, role, title : str
         `role` is "signal", "background" or "data".
     stands_for : str
-        Its own name, or the name of the sample for which it stands as a shifted ntuple set.
+        The sample's own name; for a shifted ntuple set the name of the sample that the set stands for.
     sums : (M, F) array
-        Expected events; monomial m multiplies the couplings' values as it says.
+        Expected events, to be multiplied by the value of monomial m of the couplings.
     squares : (Q, F) array
         Sums over events of products of two weights, by the product of their monomials.
     entries : (F,) array of int
         Simulated events.
     effects : mapping of a systematic's key to EffectCells
     tabulated : bool
-        Whether it is known by its counts only, so that systematics of events do not act on it.
+        Whether only counts are known for the sample, so that systematics of events do not act on it.
     """
 
     name: str
@@ -113,7 +114,7 @@ class SampleCells:
 
     @property
     def expected(self) -> bool:
-        """Whether it is part of the expectation."""
+        """Whether the sample is part of the expectation."""
         return self.role != "data" and self.name == self.stands_for
 
     def merged(self, merge: Merge) -> SampleCells:
@@ -173,11 +174,14 @@ class Cells:
     inventories : tuple of mapping
         Per ntuple sample its inputs; see `Templates`.
     configuration : mapping
-        What of the analysis shaped the cells, and the templates made of them, as plain values.
+        The keys of the analysis that determine the cells and the templates made of them, as plain values.
     version : str
-        Of the program that filled them.
+        Version of the program that filled the cells.
     provenance : mapping
         Versions, executor, seconds per stage: nothing that changes the numbers.
+    halves : tuple of Cells
+        The same filled with the even and with the odd entries of the simulation alone, each at the full exposure; empty
+        unless they were asked for. What was chosen on one half is judged on the other.
     """
 
     analysis: Analysis
@@ -190,6 +194,7 @@ class Cells:
     configuration: Mapping[str, Any] = field(default_factory=dict)
     version: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    halves: tuple[Cells, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the shapes against the regions, and make every array read-only."""
@@ -245,16 +250,17 @@ class Cells:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the inputs of the cells: configuration, files (not where they lie), edges and version."""
+        """SHA-256 of the inputs of the cells: configuration, identities of the files, edges and version."""
         files = [[[f["size"], f["uuid"], f["entries"]] for f in inventory["files"]] for inventory in self.inventories]
         content: list[Any] = [self.configuration, list(self.configuration.get("systematics", ())), files, self.version]
         edges = [region.plain()["axes"] for region in self.regions]
         if edges != [region.plain()["axes"] for region in lay_out(self.analysis.regions)]:
             content.append(edges)
+        content += [region.plain()["partition"] for region in self.regions if region.partition is not None]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def rebinned(self, edges: Edges) -> Cells:
-        """Return the cells with bins merged: what a fill with these edges would have added up.
+        """Return the cells with bins merged, as a fill with these edges would give them.
 
         Entries are the same exactly, sums to rounding, and so is the noise of every systematic. A covariance from a
         file is merged as a covariance of events.
@@ -263,7 +269,7 @@ class Cells:
         ----------
         edges : mapping of region to edges
             New edges by observable, ``{"nd": {"t_reco": [0.15, 0.35, 1.0]}}``, or one list per axis with None for an
-            axis that stays. They must be edges that are there; what falls outside the first and last becomes flow.
+            axis that stays. They must be edges of the present bins; bins outside the first and last edge become flow.
 
         Raises
         ------
@@ -276,7 +282,8 @@ class Cells:
         """Return the cells merged by a `Merge` of these regions."""
         samples = tuple(self._with_fractions(s).merged(merge) for s in self.samples) if merge.changes else self.samples
         fractions = {} if merge.changes else self.fractions
-        return replace(self, regions=merge.regions, samples=samples, fractions=fractions)
+        halves = tuple(half.merged(merge) for half in self.halves)
+        return replace(self, regions=merge.regions, samples=samples, fractions=fractions, halves=halves)
 
     def _with_fractions(self, sample: SampleCells) -> SampleCells:
         """Return a sample whose covariances from files are changes of events, which may be merged."""
@@ -292,15 +299,16 @@ class Cells:
     def without_tables(self) -> Cells:
         """Return the part filled from events, without counts, covariances from files and flux tables."""
         samples = tuple(sample for sample in self.samples if not sample.tabulated)
-        return replace(self, samples=samples, fractions={}, tables={})
+        halves = tuple(half.without_tables() for half in self.halves)
+        return replace(self, samples=samples, fractions={}, tables={}, halves=halves)
 
     def __add__(self, other: Cells) -> Cells:
-        """Return the sum of two parts of one exposure: other events of the same samples, for the same analysis.
+        """Return the sum of two parts, which hold different events of the same samples for the same analysis.
 
         Raises
         ------
         ConfigError
-            The parts are of different analyses, or their universes were reduced, each part's in its own way.
+            The parts belong to different analyses, or their universes were reduced, which each part does differently.
         """
         if not isinstance(other, Cells):
             return NotImplemented
@@ -309,7 +317,7 @@ class Cells:
         if not same or names[0] != names[1] or self.configuration != other.configuration:
             raise ConfigError("cells of different analyses or edges cannot be added; build them from one analysis")
         if self.fractions or any(s.tabulated for s in self.samples):
-            raise ConfigError("cells with covariances from files or counts cannot be added: each part has them whole")
+            raise ConfigError("cells with counts or covariances from files cannot be added; add their without_tables()")
         for a, b in zip(self.samples, other.samples, strict=True):
             for key, rows in a.effects.items():
                 if rows.sums.shape != b.effects[key].sums.shape:
@@ -318,6 +326,7 @@ class Cells:
             self,
             samples=tuple(a + b for a, b in zip(self.samples, other.samples, strict=True)),
             inventories=self.inventories + other.inventories,
+            halves=tuple(a + b for a, b in zip(self.halves, other.halves, strict=False)),
         )
 
     def __repr__(self) -> str:

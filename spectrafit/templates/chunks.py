@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,17 +23,17 @@ from spectrafit.templates.plan import Plan
 __all__ = ["BLOCK", "ChunkSums", "FillTask", "run"]
 
 BLOCK = 65_536
-"""Events worked on at a time: what the kernels hand on stays in the second-level cache, and threads seldom wait for the
-interpreter between one kernel and the next."""
+"""Events worked on at a time. The arrays between two kernels then stay in the second-level cache, and threads seldom
+wait for the interpreter between one kernel and the next."""
 
-# To free one large array teaches glibc's allocator to keep what a block leaves for the next one. Else the pages go back
+# After one large array is freed, glibc's allocator keeps freed memory for the next block. Otherwise the pages go back
 # to the system, which clears them again for every block: up to a fifth of the time of a build from the cache.
 np.empty(31 << 20, np.uint8)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FillTask:
-    """A chunk and all a worker needs to know of it; picklable.
+    """A chunk and everything that a worker needs to fill it; picklable.
 
     Attributes
     ----------
@@ -41,12 +42,15 @@ class FillTask:
     identities : tuple of FileIdentity
         Of the chunk's file and its friends.
     cache : Path or None
+    halves : bool
+        Also add up the even and the odd entries of simulation each on their own.
     """
 
     plan: Plan
     chunk: Chunk
     identities: tuple[FileIdentity, ...] = ()
     cache: Path | None = None
+    halves: bool = False
 
     def __str__(self) -> str:
         """Name file and entries."""
@@ -66,6 +70,8 @@ class ChunkSums:
         Time spent reading, weighing and filling, all workers together.
     cached : int
         Chunks that came from the cache.
+    halves : tuple of ChunkSums
+        The sums of the even and of the odd entries, where they were asked for.
     """
 
     events: fill.EventSums
@@ -73,6 +79,7 @@ class ChunkSums:
     report: DropReport
     seconds: dict[str, float]
     cached: int
+    halves: tuple[ChunkSums, ...] = ()
 
     def absorb(self, other: ChunkSums, effects: Mapping[str, Effect]) -> None:
         """Add the sums of another chunk of the same sample."""
@@ -82,6 +89,8 @@ class ChunkSums:
         self.report += other.report
         self.seconds = {stage: spent + other.seconds[stage] for stage, spent in self.seconds.items()}
         self.cached += other.cached
+        for mine, others in zip(self.halves, other.halves, strict=True):
+            mine.absorb(others, effects)
 
 
 def run(task: FillTask) -> ChunkSums:
@@ -90,7 +99,7 @@ def run(task: FillTask) -> ChunkSums:
     Raises
     ------
     ConfigError, DataError
-        Whatever goes wrong, with file and entries.
+        The message of every error names the file and entries.
     """
     try:
         return _run(task)
@@ -107,21 +116,40 @@ def run(task: FillTask) -> ChunkSums:
 def _run(task: FillTask) -> ChunkSums:
     plan = task.plan
     begun = time.perf_counter()
+    halves = task.halves and plan.sample.role != "data"
     columns, report, hit = cache.fetch(
         task.chunk,
         plan.sample_set,
         plan.sample,
-        columns=plan.columns,
+        columns=tuple(dict.fromkeys((*plan.columns, ENTRY))) if halves else plan.columns,
         identities=task.identities,
         folder=task.cache,
     )
-    seconds = {"read": time.perf_counter() - begun, "weigh": 0.0, "fill": 0.0}
+    read = time.perf_counter() - begun
+    if not halves:
+        return _added(task, columns, report, read, hit)
+    # By the entry, so that all of one event stays in one half, and the halves are the same however chunks are cut.
+    odd = np.asarray(columns[ENTRY], np.int64) % 2
+    parts = tuple(
+        _added(task, {name: values[odd == half] for name, values in columns.items()}, report, read / 2.0, hit)
+        for half in (0, 1)
+    )
+    whole = copy.deepcopy(parts[0])
+    whole.absorb(parts[1], plan.effects)
+    whole.report, whole.cached, whole.halves = report, int(hit), parts
+    return whole
+
+
+def _added(task: FillTask, columns: Mapping[str, Any], report: DropReport, read: float, hit: bool) -> ChunkSums:
+    """Weigh events and add them up."""
+    plan = task.plan
+    seconds = {"read": read, "weigh": 0.0, "fill": 0.0}
     monomials = plan.weigher.monomials
     places = fill.places_of(monomials)
     events = fill.EventSums.zeros(plan.grid.size, monomials)
     effects: dict[str, Gathered] = {}
     # One turn at least: a chunk of which nothing passed still has sums.
-    for part in _blocks(columns, report.kept, plan.draws):
+    for part in _blocks(columns, plan.draws):
         view = Quantities({name: values[part] for name, values in columns.items()})
         count = len(view.stored("weight"))
         begun = time.perf_counter()
@@ -151,17 +179,17 @@ def _run(task: FillTask) -> ChunkSums:
     return ChunkSums(events=events, effects=effects, report=report, seconds=seconds, cached=int(hit))
 
 
-def _blocks(columns: Mapping[str, Any], kept: int, draws: int) -> Sequence[slice]:
+def _blocks(columns: Mapping[str, Any], draws: int) -> Sequence[slice]:
     """Return the blocks of a chunk; the draws of an event are in one."""
     if draws > 1:
         return whole_events(np.asarray(columns[ENTRY], np.int64), BLOCK)
-    return [slice(start, start + BLOCK) for start in range(0, max(kept, 1), BLOCK)]
+    return [slice(start, start + BLOCK) for start in range(0, max(len(columns["weight"]), 1), BLOCK)]
 
 
 def _refuse_nonfinite(
     task: FillTask, events: fill.EventSums, effects: Mapping[str, Gathered], columns: Mapping[str, Any]
 ) -> None:
-    """Refuse NaN and infinite weights, which would make a bin of every template NaN; they show in the sums."""
+    """Refuse NaN and infinite weights, which the sums show and which would make a bin of every template NaN."""
     sample = task.plan.sample
     if not np.all(np.isfinite(events.table)):
         raise DataError(f"{task}: weights of {sample.name!r} add up to NaN or infinity; correct columns.weight")

@@ -1,16 +1,16 @@
-"""`smooth = "auto"`: the grid on which the relative change of a sample by one systematic is taken.
+"""`smooth = "auto"`: chooses the coarse grid on which the relative change of a sample by one systematic is taken.
 
-The change of a bin relative to its nominal events is that of the coarse cell it lies in. Coarse cells are made of
-neighbouring bins, with about equal expectation of the sample along each axis, merged along one axis or several. A finer
-grid holds more of the shape and more noise. In units of the prior's precision, which is 1 for a unit Gaussian,
+All bins in a coarse cell get the relative change of that cell. Coarse cells are made of neighbouring bins, merged along
+one axis or several, so that each has about the same expectation of the sample along each axis. A finer grid keeps more
+of the shape and more noise. In units of the prior's precision, which is 1 for a unit Gaussian,
 
     noise = sum_b E_b^2 (N_G / E_G^2) / v_b,      information = sum_b E_b^2 (D_G / E_G)^2 / v_b - noise,
 
 where bin b lies in cell G, E is the sample's expectation, D its change, N the noise of the change (events that move
-within a cell are none), and v_b the variance of a count: the expectation of all samples and its simulation's variance.
-Of every sample and region the grid with the most information, less a price times the noise, is taken. The price is
-raised until the noise of all together is at most `SHARE`. So samples of many events keep fine grids, and a change that
-is nothing but noise is taken as a change of the total.
+within a cell make no noise), and v_b the variance of a count: the expectation of all samples plus its simulation's
+variance. For every sample and region the grid with the largest information minus a price times the noise is taken. The
+price is raised until the noise of all samples together is at most `SHARE`. So samples of many events keep fine grids,
+and a change that is pure noise is taken as a change of the total.
 
 Letters: B bins, G coarse cells.
 """
@@ -49,7 +49,8 @@ class Coarse:
     labels : (n,) array of int
         The coarse cell of each of the region's bins.
     information, noise : float
-        What the change says of the parameter on this grid, noise subtracted, and the noise; 1 is the prior's precision.
+        Information on the parameter from the change on this grid, noise subtracted, and the noise; 1 is the precision
+        of the prior.
     """
 
     sample: str
@@ -99,7 +100,7 @@ def coarse_grids(cells: Cells, effect: Effect) -> dict[tuple[int, int], Coarse]:
 
 
 def shifts_at(shifts: dict[float, Floats], side: float, cells: Cells) -> Floats:
-    """Return the template one sigma up or down, to first order from the nearest that is there; mirrored without."""
+    """Return the template one sigma up or down, scaled from the nearest sigma; mirrored if that side is missing."""
     here = [sigma for sigma in shifts if sigma * side > 0]
     if here:
         sigma = min(here, key=abs)
@@ -152,7 +153,7 @@ def _levels(expected: Floats, axis: int) -> list[Integers]:
 
 
 def spread_out(grid: Coarse, shifted: Floats, nominal: Floats) -> Floats:
-    """Return shifted templates, (M, n) of a region, whose change relative to the nominal is that of their cells."""
+    """Return shifted templates of a region, (M, n), in which every bin has the relative change of its coarse cell."""
     count = int(grid.labels.max()) + 1
     result = nominal.copy()
     for after, before, row in zip(shifted, nominal, result, strict=True):

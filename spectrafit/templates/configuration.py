@@ -19,7 +19,20 @@ VERSION = version("spectrafit-numm")
 """Of spectrafit: part of the identity of templates and caches. Looked up once, which takes a millisecond."""
 
 # Keys of an analysis that act on filled templates or after them, and what only says where files lie.
-_AFTER = ("title", "coupling", "counts", "normalise", "data", "fit", "limit", "samples", "path")
+_AFTER = (
+    "title",
+    "coupling",
+    "counts",
+    "normalise",
+    "data",
+    "injected",
+    "fit",
+    "limit",
+    "samples",
+    "path",
+    "include",
+    "without",
+)
 # Keys of an axis that say its edges: bins may be merged after the fill.
 _EDGES = ("edges", "bins", "range", "log")
 
@@ -36,18 +49,22 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     plain["systematics"] = {key: msgspec.to_builtins(effect.systematic) for key, effect in effects(analysis).items()}
     plain["sample_sets"] = {
         sample_set.name: {
-            key: value for key, value in msgspec.to_builtins(sample_set).items() if key not in ("title", "path")
+            key: value
+            for key, value in msgspec.to_builtins(sample_set).items()
+            if key not in ("title", "path", "include")
         }
         for sample_set in analysis.sample_sets
     }
     for sample_set in plain["sample_sets"].values():
         for sample in sample_set["samples"]:
-            # A generator's recipe says how the files came to be; the files' own identities describe their content.
-            for key in ("title", "generate"):
+            # How the files came to be is said by a recipe, or `injected`; their own identities describe their content.
+            for key in ("title", "generate", "injected"):
                 del sample[key]
     for region in plain["regions"]:
         for axis in region["axes"]:
             del axis["label"]
+        if not region["partition"]:
+            del region["partition"]
     plain["tables"] = tables_of(analysis)
     return {key: value for key, value in plain.items() if key not in _AFTER}
 
@@ -56,15 +73,19 @@ def of_the_fill(plain: Mapping[str, Any], *, edges: bool) -> dict[str, Any]:
     """Return that part of a `configuration` which the pass over the events depends on, with or without the edges.
 
     Left out is what `vary` and its tables take from the analysis anew: which part of a systematic is kept, how it is
-    smoothed and interpolated, the sizes of flux uncertainties, and covariances from files.
+    smoothed and interpolated, the sizes of flux uncertainties, covariances from files, and partitions of the grid.
     """
     after = {_tag(kind): effect.after for kind, effect in EFFECTS.items()}
     covariance, flux = (_tag(kind) for kind in (Covariance, FluxUncertainty))
     kept = {key: said for key, said in plain["systematics"].items() if said["kind"] != covariance}
     matrices = {said["file"] for said in plain["systematics"].values() if said["kind"] == covariance}
     matrices |= {said["covariance"] for said in plain["systematics"].values() if said["kind"] == flux}
+    matrices |= {region["partition"] for region in plain["regions"] if "partition" in region}
     regions = [
-        {**region, "axes": [{k: v for k, v in axis.items() if edges or k not in _EDGES} for axis in region["axes"]]}
+        {
+            **{key: value for key, value in region.items() if key != "partition"},
+            "axes": [{k: v for k, v in axis.items() if edges or k not in _EDGES} for axis in region["axes"]],
+        }
         for region in plain["regions"]
     ]
     return {

@@ -18,8 +18,8 @@ from spectrafit.templates import fill, matrices
 from spectrafit.templates.cells import Cells, Fractions
 from spectrafit.templates.draws import add_noise
 from spectrafit.templates.effects import Block, Effect, Gathered, stacked
+from spectrafit.templates.partition import fitted_regions
 from spectrafit.templates.principal import directions_of
-from spectrafit.templates.regions import lay_out
 
 __all__ = ["CovarianceEffect", "FluxEffect"]
 
@@ -36,7 +36,7 @@ class CovarianceEffect(Effect):
 
     def _rows(self, analysis: Analysis) -> tuple[Floats, Integers]:
         """Return rows (D, n) whose outer products sum to the matrix, and the n bins it is over."""
-        regions = lay_out(analysis.regions)
+        regions = fitted_regions(analysis)
         wanted = config.chosen(self.systematic.regions, tuple(r.name for r in regions))
         bins = np.concatenate([np.arange(r.start, r.stop) for r in regions if r.name in wanted])
         matrix = matrices.load(self.systematic.file, analysis.path, self.where)
@@ -73,7 +73,7 @@ class CovarianceEffect(Effect):
     def deviations(self, cells: Cells) -> Floats:
         """Return the relative changes times the expectation of every sample and monomial."""
         if self.key not in cells.fractions:
-            # Merged cells hold the changes of events themselves.
+            # Merged cells hold the covariance as changes in events already.
             return stacked(cells, {at: cells.inner(found.sums) for at, found in self.sums(cells).items()})
         found = cells.fractions[self.key]
         mine = [at for at, sample in enumerate(cells.expected) if sample.name in found.samples]
@@ -104,7 +104,7 @@ class FluxEffect(Effect):
 
     def reads(self, sample: Sample) -> tuple[str, ...]:
         """Return the columns of the neutrino: its code and its energy."""
-        # The preset's nu_pdg names the neutrino of any entry; a user's own pdg column does for a signal sample.
+        # The preset's nu_pdg is the neutrino of any entry; for a signal sample the user's own pdg column will do.
         own = sample.role == "signal" and "pdg" in sample.columns and "nu_pdg" not in sample.columns
         return ("pdg" if own else "nu_pdg", "e_nu")
 

@@ -13,10 +13,9 @@ from typing import Any, ClassVar
 
 import awkward as ak
 import numpy as np
-from numpy.typing import NDArray
 
 from spectrafit import config
-from spectrafit.arraytypes import Floats, Integers, Places
+from spectrafit.arraytypes import Floats, Integers, Places, Values
 from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events.schema import ENTRY
@@ -27,14 +26,14 @@ from spectrafit.templates.observables import Quantities
 
 __all__ = ["Block", "Effect", "Gathered", "Shifts", "pair_of", "refuse_large", "stack", "stacked", "values_of"]
 
-# Bytes of the running sums of one systematic in one worker.
+# Most bytes that the running sums of one systematic may take in one worker.
 _MOST_BYTES = 4e9
 
 Shifts = dict[float, Floats]
 """Templates, (S, M, B), by the number of standard deviations at which they stand."""
 
 
-# Which product one monomial makes.
+# The product that the Standard Model's monomial makes with itself.
 _ALONE = np.zeros((1, 1), np.int64)
 
 
@@ -45,14 +44,14 @@ def refuse_large(shape: tuple[int, int, int], where: str) -> None:
     if size > _MOST_BYTES:
         raise ConfigError(
             f"{where}: the sums of {universes} universes in {cells} cells for {monomials} monomials take"
-            f" {size / 1e9:.3g} GB in each worker; at most {_MOST_BYTES / 1e9:g} GB are taken: use"
+            f" {size / 1e9:.3g} GB in each worker; at most {_MOST_BYTES / 1e9:g} GB are allowed: use"
             " fewer universes or bins"
         )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Block:
-    """Some events of one sample, numbered and weighed: what a systematic works on.
+    """Some events of one sample, with their cells and weights: the input of a systematic's fill.
 
     Attributes
     ----------
@@ -60,7 +59,7 @@ class Block:
         Their columns and observables.
     cells : tuple of (N,) int32, one per region
     coefficients : (M, N) array
-        What multiplies the weight for each monomial.
+        Factors of the weight for each monomial.
     grid : Grid
     sample_set, sample : SampleSet, Sample
     draws : int
@@ -109,8 +108,8 @@ class Block:
 class Gathered:
     """Running sums of one systematic over the events of one sample, before scaling to the analysis exposure.
 
-    They change in place while events are added, unlike everything that is made of them. Rows lie within cells, so that
-    an event writes to one place in memory.
+    These arrays change in place while events are added. The rows of one cell lie together, so that an event writes to
+    one place in memory.
 
     Attributes
     ----------
@@ -154,23 +153,23 @@ class Gathered:
 
 
 class Effect:
-    """A systematic at work.
+    """The work of one systematic: the sums it fills, and the templates it makes of the sums.
 
     Attributes
     ----------
     linear : bool
-        Whether it ends as deviations; else as shifts.
+        Whether the systematic ends as deviations; otherwise as shifts.
     fills : bool
-        Whether events are added up for it; else it is made of other sums.
+        Whether events are added up for the systematic; otherwise other sums are used.
     lists : tuple of str
         Expressions that hold a list of weights per event, which makes chunks large.
     after : tuple of str
-        Its keys in the configuration that act on filled cells: they may change without a new fill.
+        Keys of the systematic that act on filled cells: they may change without a new fill.
     """
 
     linear: ClassVar[bool] = False
     fills: ClassVar[bool] = True
-    after: ClassVar[tuple[str, ...]] = ("regions", "powers", "shape", "group")
+    after: ClassVar[tuple[str, ...]] = ("regions", "powers", "shape", "group", "prior_width")
     lists: tuple[str, ...] = ()
 
     def __init__(self, systematic: Any, key: str, where: str) -> None:
@@ -178,7 +177,7 @@ class Effect:
         self.where = f"{where} ({systematic.name!r})"
 
     def check(self, analysis: Analysis) -> None:
-        """Raise what can be known to be wrong before events are read."""
+        """Raise errors that can be found before events are read."""
         return
 
     def reads(self, sample: Sample) -> tuple[str, ...]:
@@ -198,7 +197,7 @@ class Effect:
         return EffectCells(sums=np.moveaxis(found.sums, 0, -1) * scale, noise=noise, half=half)
 
     def together(self, parts: Mapping[str, EffectCells], nominal: Mapping[str, Floats]) -> Mapping[str, EffectCells]:
-        """Return the cells of all samples, by name, after what can be done only with all; `nominal` are their sums."""
+        """Return the cells of all samples, by name, after the steps that need all samples; `nominal` are their sums."""
         return parts
 
     def fractions(self, cells: Cells) -> Fractions | None:
@@ -210,15 +209,15 @@ class Effect:
         return {}
 
     def shifts(self, cells: Cells) -> Shifts:
-        """Return templates (S, M, B) by number of standard deviations; none if it ends as deviations."""
+        """Return templates (S, M, B) by number of standard deviations; empty for a systematic of deviations."""
         return {}
 
     def deviations(self, cells: Cells) -> Floats:
-        """Return rows (R, S, M, B) whose outer products sum to the covariance; none if it ends as shifts."""
+        """Return rows (R, S, M, B) whose outer products sum to the covariance; empty for a systematic of shifts."""
         return np.zeros((0, *cells.nominal.shape))
 
     def acts_on(self, samples: tuple[str, ...]) -> tuple[str, ...]:
-        """Return those of `samples` it changes."""
+        """Return the samples among `samples` that the systematic changes."""
         return config.chosen(self.systematic.samples, samples)
 
     def sums(self, cells: Cells) -> Mapping[int, EffectCells]:
@@ -234,16 +233,16 @@ class Effect:
                 result[sigma][at] = cells.inner(found.sums[row])
         return result
 
-    def matrix(self, values: Any, columns: int | None = None) -> NDArray[Any]:
-        """Return a branch with a list per event as (N, U); every event must have as many."""
+    def matrix(self, values: Any, columns: int | None = None) -> Values:
+        """Return a branch with a list per event as (N, U); all lists must have the same length."""
         if isinstance(values, ak.Array):
             try:
                 values = ak.to_numpy(ak.to_regular(values, axis=1))
             except ValueError:
                 counts = ak.num(values, axis=1)
                 raise DataError(
-                    f"{self.where}: events have {ak.min(counts)} to {ak.max(counts)} weights; each needs as many: put"
-                    " those with other numbers into a sample of their own, by selection, on which this does not act"
+                    f"{self.where}: events have {ak.min(counts)} to {ak.max(counts)} weights, but all need the same"
+                    " number; select the others into a sample of their own, on which this systematic does not act"
                 ) from None
         found = np.asarray(values)
         if found.ndim != 2 or (columns is not None and found.shape[1] != columns):

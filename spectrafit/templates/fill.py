@@ -21,9 +21,8 @@ from typing import Any
 import boost_histogram as bh
 import numpy as np
 from numba import njit, types
-from numpy.typing import NDArray
 
-from spectrafit.arraytypes import Floats, Integers, Places
+from spectrafit.arraytypes import Floats, Integers, Places, StreamKey, Values
 from spectrafit.jit import KERNEL, loop
 from spectrafit.physics.couplings import Monomials
 from spectrafit.random import normal
@@ -57,7 +56,7 @@ _OUT1, _OUT2, _OUT3 = (types.Array(types.float64, n, "C") for n in (1, 2, 3))
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class AxisIndex:
-    """What a kernel needs to number values on one axis.
+    """The edges of one axis as a kernel takes them to number values.
 
     Attributes
     ----------
@@ -83,7 +82,7 @@ class AxisIndex:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EventSums:
-    """What `add_events` adds up, under names.
+    """The sums of `add_events`, under names.
 
     Attributes
     ----------
@@ -129,13 +128,14 @@ def axis_index(axis: bh.axis.Axis) -> AxisIndex:
     lowest, width = float(edges[0]), float(edges[-1] - edges[0])
     if isinstance(axis, bh.axis.Regular):
         return AxisIndex(bins=len(axis), lowest=lowest, width=width, edges=np.empty(0), table=np.empty(0, np.int32))
-    # The slice of a value is rounded: one slice back is always at or before its bin, from where the kernel counts up.
+    # Rounding may put a value into the next slice. One slice back is always at or before its bin, and the kernel counts
+    # up from there.
     begin = lowest + (np.arange(_TABLE) - 1) * (width / _TABLE)
     table = np.clip(np.searchsorted(edges, begin, side="right"), 1, len(edges) - 1).astype(np.int32)
     return AxisIndex(bins=len(axis), lowest=lowest, width=width, edges=edges, table=table)
 
 
-def number(axis: AxisIndex, values: NDArray[Any], stride: int, cells: Places) -> None:
+def number(axis: AxisIndex, values: Values, stride: int, cells: Places) -> None:
     """Add ``stride * (bin + 1)`` of each value, (N,), to `cells`, (N,), in place; bin is -1 below the axis, n above."""
     values = np.ascontiguousarray(values, np.float32 if values.dtype == np.float32 else np.float64)
     if axis.edges.size:
@@ -243,7 +243,7 @@ def _products(coefficients: Any, places: Any, result: Any) -> None:
 
 @loop(types.void(_CELLS, _IN1, _IN2, types.int64, _OUT3))
 def add_counts(cells: Any, weight: Any, coefficients: Any, row: Any, sums: Any) -> None:
-    """Add the weights of every monomial alone to one row of `sums`, (F, R, M): one shifted set of cells."""
+    """Add the weights of every monomial, without squares, to one row of `sums`, (F, R, M): one shifted set of cells."""
     if coefficients.shape[0] == 2:
         for i in range(cells.size):
             c = cells[i]
@@ -287,7 +287,7 @@ def add_weights(
     sums, noise, half : (F, V, M), (F, V, Q) and (F, 1, Q) float64
         Changed in place.
     """
-    # Two monomials and one product, the usual case, are spelt out: what the event brings stays in registers.
+    # Two monomials and one product, the usual case, are spelt out, so that the event's numbers stay in registers.
     two = coefficients.shape[0] == 2 and products.shape[1] == 1
     for i in range(cells.size):
         c = cells[i]
@@ -319,8 +319,8 @@ def add_weights(
                 half[c, 0, q] += change * change * products[i, q]
 
 
-# Only the order of additions within this sum is left to the compiler, which then takes several universes at once. It is
-# made in the precision of the ratios: noise need not be known better.
+# The compiler may reorder the additions of this sum alone, so that it takes several universes at once. The sum is made
+# in the precision of the ratios: noise need not be known better.
 @njit(**{**KERNEL, "no_cpython_wrapper": True}, fastmath={"reassoc", "nsz"})
 def _squared_distance(row: Any, one: Any) -> Any:
     total = one - one
@@ -381,7 +381,7 @@ def add_flux_bins(
                 squares[c, j, q] += weight[i] * weight[i] * products[i, q]
 
 
-def standard_normals(key: NDArray[np.uint64], entries: Integers, draws: Integers) -> Floats:
+def standard_normals(key: StreamKey, entries: Integers, draws: Integers) -> Floats:
     """Return one standard normal per element, (N,): of the stream `key` at index `entries` and draw `draws`, (N,)."""
     values = np.empty(entries.size)
     _standard_normals(key, *(np.ascontiguousarray(numbers, np.int64) for numbers in (entries, draws)), values)

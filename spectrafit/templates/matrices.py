@@ -58,7 +58,7 @@ def load(name: str, beside: str, where: str) -> Floats:
         if histogram:
             return _histogram(text, histogram, where)
         with warnings.catch_warnings():
-            # That a file holds no data is told below.
+            # An empty file is refused below.
             warnings.simplefilter("ignore", UserWarning)
             matrix = (
                 np.load(text, allow_pickle=False)
@@ -78,12 +78,12 @@ def load(name: str, beside: str, where: str) -> Floats:
 
 
 def warn_of_odd_variances(matrix: Floats, systematic: Covariance, where: str) -> None:
-    """Warn of variances that say nothing: all of them 0, or one so large that it marks a bin without information."""
+    """Warn if all variances are 0, or if one is so large that it probably marks a bin without information."""
     variances = np.diag(matrix)
     positive = variances[variances > 0]
     name = f"{where}: {systematic.file}"
     if not positive.size:
-        warnings.warn(f"{name} is zero throughout, so {systematic.name!r} changes nothing", stacklevel=2)
+        warnings.warn(f"{name} holds only zeros, so {systematic.name!r} changes nothing", stacklevel=2)
         return
     usual = float(np.median(positive))
     odd = np.flatnonzero((variances > 1e6 * usual) | (variances > (100.0 if systematic.fractional else np.inf)))
@@ -102,7 +102,7 @@ def _split(name: str, beside: str) -> tuple[Path, str]:
 
 
 def tables_of(analysis: Analysis) -> dict[str, str]:
-    """Return the SHA-256 of every file with a matrix or a flux table that templates are made with.
+    """Return the SHA-256 of every file with a matrix, a flux table or a partition that templates are made with.
 
     Raises
     ------
@@ -110,6 +110,9 @@ def tables_of(analysis: Analysis) -> dict[str, str]:
         A file cannot be read.
     """
     files: dict[str, Path] = {}
+    for region in analysis.regions:
+        if region.partition:
+            files[region.partition] = _split(region.partition, analysis.path)[0]
     for systematic in analysis.systematics:
         for name in systematic.reads:
             files[name] = _split(name, analysis.path)[0]
@@ -157,9 +160,9 @@ def fluxes(sample_set: SampleSet, where: str) -> tuple[FluxBins, ...]:
         The sample set has no flux.
     """
     if not sample_set.flux:
-        raise ConfigError(f"{where}: sample set {sample_set.name!r} has no [flux] to be uncertain of; name its tables")
+        raise ConfigError(f"{where}: sample set {sample_set.name!r} has no [flux]; name its flux tables there")
     tables = [(FLAVOURS[flavour], flux.path_of(sample_set, flavour)) for flavour in sample_set.flux]
-    # Kept as long as the files do not change: this is asked for with every block of events.
+    # Every block of events asks for the flux bins, so they are kept as long as the files do not change.
     return _fluxes(tuple((pdg, str(path), path.stat().st_mtime_ns if path.exists() else 0) for pdg, path in tables))
 
 

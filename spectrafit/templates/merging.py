@@ -9,9 +9,8 @@ from typing import Any
 
 import boost_histogram as bh
 import numpy as np
-from numpy.typing import NDArray
 
-from spectrafit.arraytypes import Floats, Integers
+from spectrafit.arraytypes import Floats, Integers, Values
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.templates.regions import CellLayout, RegionBins
 
@@ -67,6 +66,50 @@ class Merge:
             targets.append(numbers.ravel())
         return cls(regions=tuple(new), target=np.concatenate([*targets, [layout.size]]), size=layout.size)
 
+    @classmethod
+    def of_partition(
+        cls, regions: Sequence[RegionBins], labels: Integers, parted: Sequence[bool] | None = None
+    ) -> Merge:
+        """Return the merge of each region's bins into one row of bins by their labels.
+
+        Flow and bins without a label become flow of the row.
+
+        Parameters
+        ----------
+        regions : sequence of RegionBins
+        labels : (B,) array of int
+            The bin of every bin of the regions, -1 for none. Those of one region are numbered anew, in their order.
+        parted : sequence of bool, optional
+            Which regions are partitioned; the others stay as they are. By default all are.
+
+        Raises
+        ------
+        ConfigError
+            A region of which no bin has a label.
+        """
+        new: list[RegionBins] = []
+        numbers = []
+        for at, region in enumerate(regions):
+            start = new[-1].stop if new else 0
+            if parted is not None and not parted[at]:
+                new.append(replace(region, start=start))
+                numbers.append(np.arange(int(np.prod(region.extents))))
+                continue
+            mine = labels[region.bins]
+            used = np.unique(mine[mine >= 0])
+            if not used.size:
+                raise ConfigError(f"region {region.name!r}: no bin of the partition has an event in it")
+            places = np.where(mine >= 0, np.searchsorted(used, mine) + 1, 0)
+            new.append(region.partitioned(places.astype(np.int64), start))
+            # What lies outside goes to the end of the row, but for one cell: no cell may be made of none.
+            inside = np.full(region.extents, used.size + 1, np.int64)
+            inside.flat[0] = 0
+            inside[(slice(1, -1),) * len(region.extents)] = places.reshape(region.shape)
+            numbers.append(inside.ravel())
+        layout = CellLayout.of(new)
+        targets = [first + found for first, found in zip(layout.firsts, numbers, strict=True)]
+        return cls(regions=tuple(new), target=np.concatenate([*targets, [layout.size]]), size=layout.size)
+
     @cached_property
     def _order(self) -> tuple[Integers, Integers]:
         """Old cells in the order of their new ones, and where each new cell begins among them."""
@@ -76,14 +119,14 @@ class Merge:
     @property
     def changes(self) -> bool:
         """Whether any cell is merged."""
-        return self.size != self.target.size - 1
+        return not np.array_equal(self.target, np.arange(self.size + 1))
 
-    def sums(self, array: NDArray[Any]) -> NDArray[Any]:
+    def sums(self, array: Values) -> Values:
         """Return an array, (..., F), added up over the cells that become one."""
         if not self.changes:
             return array
         order, starts = self._order
-        result: NDArray[Any] = np.add.reduceat(array[..., order], starts, axis=-1)
+        result: Values = np.add.reduceat(array[..., order], starts, axis=-1)
         return result
 
 
@@ -93,7 +136,7 @@ def _places(fine: Floats, coarse: Floats, where: str) -> Integers:
     for edge in coarse:
         if np.abs(fine - edge).min() > tolerance:
             listed = ", ".join(f"{value:.10g}" for value in fine)
-            raise ConfigError(f"{where}: {edge:.10g} is no edge of the bins that are there; choose among {listed}")
+            raise ConfigError(f"{where}: {edge:.10g} is no edge of the present bins; choose among {listed}")
     below = np.concatenate([[-np.inf], fine])
     places: Integers = np.searchsorted(coarse - tolerance, below, side="right").astype(np.int64)
     return places
@@ -113,6 +156,11 @@ def merged_regions(regions: Sequence[RegionBins], edges: Edges) -> tuple[RegionB
             raise ConfigError(f"no region {name!r} to rebin{nearest(name, names)} (there are: {', '.join(names)})")
     result: list[RegionBins] = []
     for region in regions:
+        if edges.get(region.name) and region.partition is not None:
+            raise ConfigError(
+                f"region {region.name!r}: its bins are those of a partition, which has no edges to change; take cells"
+                " filled without it, or change the partition"
+            )
         wanted = _by_axis(region, edges.get(region.name, {}))
         axes = tuple(
             axis if asked is None else _axis(axis, asked, f"region {region.name!r}, axis {observable!r}")
@@ -138,10 +186,10 @@ def _by_axis(region: RegionBins, asked: Any) -> list[Sequence[float] | None]:
 def _axis(axis: bh.axis.Axis, asked: Sequence[float], where: str) -> bh.axis.Axis:
     edges, wanted = np.asarray(axis.edges), np.asarray(asked, np.float64)
     if wanted.ndim != 1 or wanted.size < 2 or np.any(np.diff(wanted) <= 0):
-        raise ConfigError(f"{where}: new edges must be two or more that increase, found {list(asked)}")
+        raise ConfigError(f"{where}: needs two or more increasing edges, found {list(asked)}")
     if wanted.size == edges.size and np.allclose(wanted, edges, rtol=0, atol=_SAME * (edges[-1] - edges[0])):
         return axis
-    # The edges that are there, not the digits of the request: events were sorted by them.
+    # The present edges are taken, not the digits of the request: events were sorted by the present edges.
     near = edges[np.abs(edges[:, None] - wanted).argmin(axis=0)]
     same = np.abs(near - wanted) <= _SAME * (edges[-1] - edges[0])
     return bh.axis.Variable(np.where(same, near, wanted))

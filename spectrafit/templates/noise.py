@@ -5,11 +5,12 @@ A template of a systematic is made of simulated events, so the change that it cl
 shift        events that change bins, in the bin they leave and in the bin they enter (`Moves`);
 weight       the squared changes of weight;
 sample       the variances of both sets of events, since their events differ;
-universes    the mean noise of the universes, as a share of their variance: principal components divide it among them;
+universes    the mean noise of the universes, as a share of their variance: principal components share it in the same
+             proportion;
 flux         the squared weights of each flux bin, likewise;
 covariance   none: the matrix is given.
 
-Everything here is for the Standard Model's monomial: what the couplings add is not there at kappa = 0.
+Everything here is for the Standard Model's monomial, the only monomial that is not 0 at kappa = 0.
 
 Letters: B bins, S samples, n pairs of bins, J flux bins, D deviations.
 """
@@ -46,10 +47,10 @@ class ChangeNoise:
     first, second : (n,) arrays of int
         Pairs of bins between which events moved.
     moved : (n,) array
-        What moved, events^2: the covariance of the two bins is minus this.
+        Squared weights that moved, events^2: the covariance of the two bins is minus this number.
     nominal : (B,) array
         How often the nominal events of a bin are in the change: -1 for "shifted set minus nominal", the relative change
-        for a weight, 0 for a shift, whose events enter and leave.
+        for a weight, 0 for a shift, whose events leave one bin and enter another.
     together : (B,) array of int or None
         Bins of one number fluctuate together in full, as the bins of a coarse cell do.
     scattered : bool
@@ -168,7 +169,7 @@ class ChangeNoise:
 def noise_of_change(cells: Cells, effect: Effect, at: int) -> ChangeNoise | None:
     """Return the noise of (up - down) / 2 for one sigma of a systematic of shifts; None where it does not act.
 
-    Of sigmas without a pair at -1 and +1 it is the noise of the smallest one, divided by its sigma.
+    Without a pair of sigmas at -1 and +1 the noise is that of the smallest sigma, divided by this sigma.
 
     Parameters
     ----------
@@ -190,7 +191,7 @@ def noise_of_change(cells: Cells, effect: Effect, at: int) -> ChangeNoise | None
         ]
         if len(sets) == 2:
             return ChangeNoise.alone((sets[0] + sets[1]) / 4.0)
-        # Mirrored: the change is that from the nominal sample, whose events are in it with a minus.
+        # Mirrored: the change is "shifted minus nominal", so the nominal events count with a minus.
         own = squares_of(sample)[inner]
         sign = -1.0 if sample.name in systematic.up else 1.0
         return ChangeNoise.alone(sets[0] + own, np.full(own.size, sign))
@@ -246,10 +247,11 @@ def _of_moves(cells: Cells, moves: Moves) -> ChangeNoise:
 
 
 def share_of_noise(cells: Cells, effect: Effect) -> Floats:
-    """Return what share of the variance of each sample and bin under universes or fluxes is noise, (S, B).
+    """Return the share of noise in the variance of each sample and bin under universes or fluxes, (S, B).
 
-    A principal component takes its part of the noise with its part of the variance. Other kinds have none. The share is
-    above 1 where the few universes there are happen to differ less than their noise: only so is the mean right.
+    A principal component has the same share of noise as the whole variance. Other kinds of systematics have a share of
+    0. The share may be above 1 where the universes happen to differ less than their noise. It is not cut off at 1,
+    because its mean would then be wrong.
     """
     nominal = cells.nominal[:, _SM]
     if not isinstance(effect.systematic, (Universes, FluxUncertainty)):
@@ -270,6 +272,6 @@ def _linear_noise(cells: Cells, effect: Effect, found: EffectCells, sample: str)
         return noise[0] if len(noise) else np.zeros(noise.shape[-1])
     names = {one.name: sample_set.name for sample_set in cells.analysis.sample_sets for one in sample_set.samples}
     weights = cells.tables[effect.key][names[sample]]
-    # An event of flux bin j is in deviation d with weight w_dj: its square is summed over the deviations.
+    # An event of flux bin j enters deviation d with weight w_dj: its square is summed over the deviations.
     result: Floats = (weights**2).sum(axis=0) @ noise
     return result

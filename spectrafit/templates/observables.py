@@ -26,12 +26,12 @@ class Observable:
     Attributes
     ----------
     needs : tuple of str
-        Columns it is made of, in the order `make` takes them.
+        Columns that the observable is made of, in the order in which `make` takes them.
     label : str
         For axes of figures, with its unit.
     make : callable or None
-        Turns arrays of shape (N,), in single or double precision, into one in double precision. None stands for a
-        column without change, or for the value of an expression.
+        Turns arrays of shape (N,), in single or double precision, into one array in double precision. None stands for
+        a column without change, or for the value of an expression.
     """
 
     needs: tuple[str, ...]
@@ -89,7 +89,7 @@ def needs(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 class Quantities(Mapping[str, Any]):
-    """Columns and observables of some events by name, each observable worked out when first asked for and then kept.
+    """Columns and observables of some events by name. An observable is computed when first asked for, and kept.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class Quantities(Mapping[str, Any]):
         return values
 
     def stored(self, name: str) -> Any:
-        """Return the same in the precision it was read in; kernels take either and calculate in double precision."""
+        """Return the same in the precision of the file; kernels take both and calculate in double precision."""
         if name in self._made:
             return self._made[name]
         found = OBSERVABLES.get(name)

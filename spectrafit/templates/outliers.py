@@ -1,8 +1,8 @@
 """Finds bins in which one event outweighs all others, as a weight of -999 or 1e30 that marks a failure does.
 
-The statistical precision of a sum of weights w is that of (sum w)^2 / sum w^2 events of one weight. Where that is less
-than two of more than twenty entries, one event has more than half of sum w^2. The same is looked for in what weights of
-systematics change: their squared changes add up to the noise that `Cells` keep.
+The statistical precision of a sum of weights w is that of (sum w)^2 / sum w^2 events of equal weight. If this number is
+below two although there are more than twenty entries, one event has more than half of sum w^2. Weights of systematics
+are examined in the same way: their squared changes add up to the noise that `Cells` keep.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from spectrafit.templates.regions import CellLayout, RegionBins
 
 __all__ = ["outweighed"]
 
-# As for a whole sample: fewer entries than this say nothing.
+# Fewer entries than this are not examined, as for a whole sample.
 _ENTRIES = 20
 # One entry has more than half of sum w^2 where (sum w)^2 / sum w^2 is less.
 _FEWEST = 2.0
-# Squared changes beyond this many times the squared weights: weights that change by more than 200 %, root mean square.
+# Squared changes are suspicious above this many times the squared weights: weights change by more than 200 % then.
 _LARGEST = 4.0
 
 
@@ -36,11 +36,11 @@ def outweighed(
     Parameters
     ----------
     sample : SampleCells
-        As it was filled; its universes are not reduced yet.
+        The sample as it was filled; its universes are not reduced yet.
     plan : Plan
     report : DropReport
-        Knows the heaviest entry of each column of weights. Where one entry dominates a column in the whole sample,
-        `DropReport.outweighing` says so, and nothing is said here.
+        Knows the heaviest entry of each column of weights. If one entry dominates a column in the whole sample,
+        `DropReport.outweighing` reports it, and this function does not.
     regions : tuple of RegionBins
     layout : CellLayout
         How the cells are numbered.
@@ -60,8 +60,8 @@ def outweighed(
         named = f"; the heaviest is {heaviest.where}, {heaviest.weight:g}" if heaviest is not None else ""
         found.append(
             f"one of {int(entries[first])} events seems to have more than half of the sum of squares of {column!r} in"
-            f" bin {first - region.start} of region {region.name!r}{more}{named}; if that marks a failure, cut it with"
-            " the sample's selection"
+            f" bin {first - region.start} of region {region.name!r}{more}{named}; if this weight marks a failure, cut"
+            " the event with the sample's selection"
         )
     return found
 

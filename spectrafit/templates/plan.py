@@ -27,10 +27,10 @@ from spectrafit.templates.weights import Weigher
 
 __all__ = ["Input", "Plan", "survey"]
 
-# Entries of a chunk, some ten megabytes while it is read: few enough that the next one takes the same memory, which the
-# system need not clear again, and enough that what Python does once per chunk is little.
+# Entries of a chunk, some ten megabytes while it is read. Few enough that the next chunk takes the same memory, which
+# the system need not clear again; enough that Python's work per chunk does not matter.
 _ENTRIES = 300_000
-# Bytes of the lists of weights in a chunk. While a chunk is read and filled, lists are in memory some five times.
+# Most bytes of the lists of weights in a chunk. While a chunk is read and filled, lists are in memory some five times.
 _LIST_BYTES = 24_000_000
 
 
@@ -46,9 +46,10 @@ class Plan:
     grid : Grid
         The cells, and how events are numbered.
     effects : mapping of key to Effect
-        The systematics that are filled for it: none for data and for shifted ntuples, which are an effect themselves.
+        The systematics that are filled for the sample; none for data, and none for shifted ntuple sets, each of which
+        is a systematic itself.
     columns : tuple of str
-        What is read: to weigh events, to number them, and for the systematics.
+        The columns to read: to weigh events, to find their bins, and for the systematics.
     weigher : Weigher
     draws : int
         How often a response smears each event.
@@ -107,19 +108,19 @@ def survey(analysis: Analysis, left_out: Mapping[str, str] | None = None) -> tup
     ----------
     analysis : Analysis
     left_out : mapping of file to reason, optional
-        Not None: go on without simulation that cannot be read, and without these files. Data are never left out.
+        If not None, simulation that cannot be read is skipped, and so are these files. Data are never left out.
 
     Raises
     ------
     ConfigError, DataError
-        Files, columns, matrices and exposures that a build would stumble over, and systematics that change nothing.
+        A build would fail on files, columns, matrices or exposures, or a systematic changes nothing.
     """
     _check(analysis)
     return tuple(_inputs(analysis, left_out))
 
 
 def _check(analysis: Analysis) -> None:
-    """Refuse axes and cuts that are no expressions, systematics that could change nothing, matrices that do not fit."""
+    """Refuse axes and cuts that are no expressions, systematics without effect, and matrices that do not fit."""
     for where, text in _texts(analysis):
         try:
             needs([text] if "axes" in where else expressions.compile(text).variables)
@@ -129,12 +130,12 @@ def _check(analysis: Analysis) -> None:
     for effect in effects(analysis).values():
         if not effect.acts_on(names):
             listed = ", ".join(names) or "none"
-            raise ConfigError(f"{effect.where}: acts on no sample that is filled from events (there are: {listed})")
+            raise ConfigError(f"{effect.where}: acts on no sample that is filled from events; these are: {listed}")
         effect.check(analysis)
 
 
 def _texts(analysis: Analysis, sample: str | None = None) -> Iterator[tuple[str, str]]:
-    """Yield every axis and cut of the regions that take a sample, or of all, with its key."""
+    """Yield every axis and cut, with its key, of all regions, or of the regions that take a sample."""
     for i, region in enumerate(analysis.regions):
         if sample is None or config.chosen(region.samples, (sample,)):
             for j, axis in enumerate(region.axes):
@@ -199,10 +200,10 @@ def _scanned(plan: Plan, left_out: Mapping[str, str] | None, entries: int) -> In
 
 
 def _needed(reason: object) -> str:
-    """Say that data are needed whole: the expectation is scaled to all of them."""
+    """Return the message that no data file may be left out, since the expectation is scaled to all data."""
     return (
-        f"{str(reason).removesuffix(f'; {REMEDY}')}; data are never left out, since the expectation is of all of them:"
-        " copy it again, or take it out of the sample's files and lower pot to the remaining exposure"
+        f"{str(reason).removesuffix(f'; {REMEDY}')}; data are never left out, since the expectation is for all data:"
+        " copy the file again, or remove it from the sample's files and lower pot to the remaining exposure"
     )
 
 
@@ -214,7 +215,7 @@ def _first(plan: Plan, inventory: Inventory) -> tuple[Linked, Layout]:
 
 
 def _foresee(analysis: Analysis, plan: Plan, inventory: Inventory) -> None:
-    """Refuse columns that the first file does not have: the last sample may be hours away."""
+    """Refuse columns that the first file of a sample lacks, before hours are spent on other samples."""
     _, layout = _first(plan, inventory)
     for where, text in _texts(analysis, plan.stands_for):
         for column in needs([text] if "axes" in where else expressions.compile(text).variables):
@@ -224,7 +225,7 @@ def _foresee(analysis: Analysis, plan: Plan, inventory: Inventory) -> None:
                 continue
             near = nearest(column, {*OBSERVABLES, *CANONICAL, *layout.sources, *layout.branches} - {column})
             wanted = "" if text == column else f", wanted by {text!r}"
-            remedy = "; its files do not hold it: give it in columns" if column in CANONICAL else ""
+            remedy = "; its files do not hold it: define it under columns" if column in CANONICAL else ""
             raise ConfigError(
                 f"{analysis.path}: {where}: no column or branch {column!r}{near}{wanted} (sample {plan.sample.name!r}"
                 f" of {plan.sample_set.path or 'samples'}{remedy})"
@@ -233,7 +234,7 @@ def _foresee(analysis: Analysis, plan: Plan, inventory: Inventory) -> None:
 
 
 def _bytes_per_entry(linked: Linked, name: str) -> float:
-    """Return how long a branch is per entry, from its file's own account or else from its first entries."""
+    """Return the bytes of a branch per entry, as its file states them, or else from its first entries."""
     place = linked.place(name)
     size = getattr(linked.trees[place.tree][place.branch], "uncompressed_bytes", None) if place else None
     if isinstance(size, int) and linked.entries:

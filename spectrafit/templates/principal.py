@@ -17,7 +17,7 @@ __all__ = ["PrincipalComponents", "directions_of", "fewer_rows", "principal"]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PrincipalComponents:
-    """What a set of deviations comes to.
+    """The principal components of a set of deviations.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class PrincipalComponents:
     residual : (Q, B) array
         Variance, by products of monomials, of the sum over samples that is left over, without its correlations.
     fraction : float
-        Kept share of the variance of the monomial that is served worst.
+        Kept share of the variance, for the monomial with the smallest share.
     """
 
     kept: Floats
@@ -52,7 +52,8 @@ def principal(deviations: Floats, fraction: float, places: Integers) -> Principa
     """
     samples, monomials, bins = deviations.shape[1:]
     products = int(places.max()) + 1
-    # The directions are found among the rows: where there are more rows than numbers in one, fewer rows say the same.
+    # The directions are combinations of the rows. If there are more rows than numbers in a row, fewer rows with the
+    # same covariance are taken.
     (deviations,) = fewer_rows({"": deviations}).values()
     rows = len(deviations)
     by_monomial = np.moveaxis(deviations, 2, 0).reshape(monomials, rows, samples * bins)
@@ -68,7 +69,7 @@ def principal(deviations: Floats, fraction: float, places: Integers) -> Principa
     # Rounding may leave the last share at 1 - 1e-16, below a fraction of 1.
     count = min(int(np.searchsorted(share, fraction * (1 - 1e-12))) + 1, rows)
     kept, rest = directions[:count], directions[count:].sum(axis=1)
-    # Eigenvectors have no sign of their own: +1 sigma is where there are more events.
+    # Eigenvectors have no sign of their own: +1 sigma is the side with more events.
     signs = np.where(kept[:, :, 0].sum(axis=(1, 2)) < 0, -1.0, 1.0)
     residual = np.zeros((products, bins))
     for m in range(monomials):
@@ -80,7 +81,7 @@ def principal(deviations: Floats, fraction: float, places: Integers) -> Principa
 
 
 def fewer_rows(parts: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Return rows with the same sum of outer products, at most as many as numbers in a row that are not always zero.
+    """Return fewer rows with the same sum of outer products: at most one for each column that is not always zero.
 
     Parameters
     ----------
@@ -123,7 +124,7 @@ def directions_of(covariance: Floats) -> Floats:
     diagonal = np.diag(covariance)
     if np.any(diagonal < 0):
         raise ValueError(f"is not positive semi-definite: a variance of {diagonal.min():.3g} on its diagonal")
-    # Of the correlation matrix: beside one large variance all others would look like rounding.
+    # The correlation matrix is checked: beside one large variance all other variances would look like rounding.
     sizes = np.sqrt(diagonal)
     scale = np.where(sizes > 0, sizes, 1.0)
     with np.errstate(over="ignore"):

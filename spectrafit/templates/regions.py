@@ -1,4 +1,4 @@
-"""Regions: their axes, where their bins lie among all, and the number of the cell each event falls in."""
+"""Regions: their axes, the place of their bins among all bins, and the number of the cell each event falls into."""
 
 from __future__ import annotations
 
@@ -17,12 +17,37 @@ from spectrafit.events import expressions
 from spectrafit.templates.fill import AxisIndex, axis_index, number
 from spectrafit.templates.observables import Quantities, needs, observable
 
-__all__ = ["CellLayout", "Grid", "RegionBins", "axis", "lay_out"]
+__all__ = ["CellLayout", "Grid", "Partition", "RegionBins", "axis", "lay_out"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Partition:
+    """The grid whose bins were added up to those of a region, whatever their place.
+
+    Attributes
+    ----------
+    axes : tuple of bh.axis.Regular or bh.axis.Variable
+        The axes of the grid.
+    observables, labels : tuple of str
+        As of a region.
+    numbers : (n,) array of int
+        The bin of every bin of the grid, from 1; 0 for none.
+    """
+
+    axes: tuple[bh.axis.Axis, ...]
+    observables: tuple[str, ...]
+    labels: tuple[str, ...]
+    numbers: Integers
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Bins of the grid along each axis."""
+        return tuple(len(axis) for axis in self.axes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RegionBins:
-    """One region: an N-dimensional grid of bins, and where it lies among the flattened bins of all regions.
+    """One region: a grid of bins with any number of axes, and its place among the flattened bins of all regions.
 
     Attributes
     ----------
@@ -34,6 +59,8 @@ class RegionBins:
         Name or expression, and printed label (with unit), of the observable on each axis.
     start : int
         First of this region's bins in the last dimension (B) of `Templates.counts`.
+    partition : Partition or None
+        The grid behind bins that are no rectangles; the one axis then counts the bins.
     """
 
     name: str
@@ -41,6 +68,7 @@ class RegionBins:
     observables: tuple[str, ...]
     labels: tuple[str, ...]
     start: int
+    partition: Partition | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -73,37 +101,75 @@ class RegionBins:
             (self.name, self.observables, self.start) == (other.name, other.observables, other.start)
             and len(self.axes) == len(other.axes)
             and all(a == b for a, b in zip(self.axes, other.axes, strict=True))
+            and self.plain().get("partition") == other.plain().get("partition")
+        )
+
+    def partitioned(self, numbers: Integers, start: int) -> RegionBins:
+        """Return the region with its bins added up by `numbers`, from 1 and 0 for none, as one row of bins."""
+        count = int(numbers.max())
+        return RegionBins(
+            name=self.name,
+            axes=(bh.axis.Regular(count, 0.5, count + 0.5),),
+            observables=("bin",),
+            labels=("bin of the partition",),
+            start=start,
+            partition=Partition(axes=self.axes, observables=self.observables, labels=self.labels, numbers=numbers),
         )
 
     def plain(self) -> dict[str, Any]:
         """Return the region as values JSON can hold."""
-        axes: list[dict[str, Any]] = [
-            {"bins": len(axis), "range": [float(axis.edges[0]), float(axis.edges[-1])]}
-            if isinstance(axis, bh.axis.Regular)
-            else {"edges": axis.edges.tolist()}
-            for axis in self.axes
-        ]
-        return {
+        found = {
             "name": self.name,
-            "axes": axes,
+            "axes": _plain_axes(self.axes),
             "observables": self.observables,
             "labels": self.labels,
             "start": self.start,
         }
+        if self.partition is not None:
+            found["partition"] = {
+                "axes": _plain_axes(self.partition.axes),
+                "observables": self.partition.observables,
+                "labels": self.partition.labels,
+                "numbers": self.partition.numbers.tolist(),
+            }
+        return found
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> RegionBins:
         """Return the region `plain` was made from."""
+        said = plain.get("partition")
+        partition = None
+        if said is not None:
+            partition = Partition(
+                axes=_axes_of(said["axes"]),
+                observables=tuple(said["observables"]),
+                labels=tuple(said["labels"]),
+                numbers=np.array(said["numbers"], np.int64),
+            )
         return cls(
             name=plain["name"],
-            axes=tuple(
-                bh.axis.Variable(axis["edges"]) if "edges" in axis else bh.axis.Regular(axis["bins"], *axis["range"])
-                for axis in plain["axes"]
-            ),
+            axes=_axes_of(plain["axes"]),
             observables=tuple(plain["observables"]),
             labels=tuple(plain["labels"]),
             start=plain["start"],
+            partition=partition,
         )
+
+
+def _plain_axes(axes: Sequence[bh.axis.Axis]) -> list[dict[str, Any]]:
+    return [
+        {"bins": len(axis), "range": [float(axis.edges[0]), float(axis.edges[-1])]}
+        if isinstance(axis, bh.axis.Regular)
+        else {"edges": axis.edges.tolist()}
+        for axis in axes
+    ]
+
+
+def _axes_of(plain: Sequence[Mapping[str, Any]]) -> tuple[bh.axis.Axis, ...]:
+    return tuple(
+        bh.axis.Variable(axis["edges"]) if "edges" in axis else bh.axis.Regular(axis["bins"], *axis["range"])
+        for axis in plain
+    )
 
 
 def axis(options: config.Axis) -> bh.axis.Axis:
@@ -117,7 +183,7 @@ def axis(options: config.Axis) -> bh.axis.Axis:
         return bh.axis.Variable(options.edges)
     low, high = options.range
     if options.log:
-        # The ends are put in by hand: geomspace may round them.
+        # The ends are set exactly: geomspace may round them.
         return bh.axis.Variable([low, *np.geomspace(low, high, options.bins + 1)[1:-1], high])
     regular = bh.axis.Regular(options.bins, low, high)
     numbered: Any = regular.index

@@ -1,9 +1,9 @@
 """The kinds of systematics that change templates, one class each.
 
-Every effect is filled for every monomial of the couplings under the same weights, so each monomial moves exactly. An
-effect ends as either *shifts*, templates at given numbers of standard deviations, or *deviations*, rows whose outer
-products sum to the covariance; `spectrafit.templates.variations` makes variations of both. `norm` needs no templates
-and is not here. Kinds that a matrix describes are in `spectrafit.templates.correlated`.
+Every systematic is filled for every monomial of the couplings with the same weights, so each monomial moves exactly. A
+systematic ends either as *shifts*, templates at given numbers of standard deviations, or as *deviations*, rows whose
+outer products sum to the covariance. `spectrafit.templates.variations` makes variations of both. `norm` needs no
+templates and is not here. Kinds that a matrix describes are in `spectrafit.templates.correlated`.
 
 To add a kind, write the class of its keys in `spectrafit.config.systematics`, and here its effect and its row.
 
@@ -49,7 +49,7 @@ __all__ = ["EFFECTS", "effects"]
 
 
 class _Weighted(Effect):
-    """Weights, relative to the nominal one or in its place: in columns, or in one branch with a list per event."""
+    """Weights that multiply or replace the nominal weight: in columns, or in one branch with a list per event."""
 
     def __init__(self, systematic: Any, key: str, where: str) -> None:
         super().__init__(systematic, key, where)
@@ -62,13 +62,14 @@ class _Weighted(Effect):
         return ()
 
     def reads(self, sample: Sample) -> tuple[str, ...]:
-        # Expressions are worked out here and not by the reader, so that a cache of their columns serves other numbers.
+        # Expressions are evaluated here and not by the reader: the cache keeps their columns, which serve expressions
+        # with other numbers too.
         texts = self.lists or self._columns()
         columns = needs(name for text in texts for name in expressions.compile(text).variables)
         return columns if self.systematic.ratio else (*columns, EFFICIENCY)
 
     def _base(self, block: Block) -> Floats:
-        # An absolute weight takes the place of the nominal one, but the response's efficiency goes on top of both.
+        # An absolute weight replaces the nominal weight, but the response's efficiency multiplies both.
         if self.systematic.ratio:
             return block.weight
         return np.ascontiguousarray(block.events[EFFICIENCY], np.float64)
@@ -150,7 +151,8 @@ class UniversesEffect(_Weighted):
             found = Gathered(sums=sums, noise=block.no_noise(1), half=block.no_noise(0), moves=block.tables(1))
         if ratios.shape[1] != found.sums.shape[2]:
             raise DataError(
-                f"{self.where}: events have {found.sums.shape[2]} to {ratios.shape[1]} weights; each needs as many"
+                f"{self.where}: some events have {found.sums.shape[2]} weights, others {ratios.shape[1]}; all need the"
+                " same number"
             )
         base = self._base(block)
         for cells in block.cells:
@@ -163,7 +165,7 @@ class UniversesEffect(_Weighted):
 
     def cells(self, found: Gathered, scale: float) -> EffectCells:
         universes = found.sums.shape[2]
-        # In place: of many universes there is no memory for another copy.
+        # In place: many universes leave no memory for another copy.
         found.sums *= scale
         sums = np.moveaxis(found.sums, -1, 0).swapaxes(1, 2)
         if found.moves:
@@ -178,9 +180,7 @@ class UniversesEffect(_Weighted):
         counts = {sample: len(found.sums) for sample, found in parts.items()}
         if len(set(counts.values())) > 1:
             listed = ", ".join(f"{sample} {count}" for sample, count in counts.items())
-            raise DataError(
-                f"{self.where}: a universe is one for all samples, but they have different numbers: {listed}"
-            )
+            raise DataError(f"{self.where}: all samples need the same number of universes, found: {listed}")
         hit = {name: np.flatnonzero(np.any(found.sums != 0, axis=(0, 1))) for name, found in parts.items()}
         rows = {
             name: (found.sums[..., hit[name]] - nominal[name][:, hit[name]]) / np.sqrt(len(found.sums))
@@ -222,8 +222,8 @@ class ShiftEffect(Effect):
         )
         if self.systematic.column not in used:
             raise ConfigError(
-                f"{self.where}: no axis or cut of its samples is made of {self.systematic.column!r}, so shifting it"
-                f" changes nothing; they are made of {', '.join(sorted(used))}"
+                f"{self.where}: no axis or cut of its samples uses {self.systematic.column!r}, so shifting this column"
+                f" changes nothing; they use {', '.join(sorted(used))}"
             )
 
     def add(self, block: Block, found: Gathered | None) -> Gathered:
@@ -259,7 +259,7 @@ class ShiftEffect(Effect):
 
     def _moved(self, values: Floats, sigma: float, block: Block) -> Floats:
         if self.systematic.smear:
-            # Entry i draws the same number however the work was cut.
+            # Entry i draws the same number however the entries are divided into chunks.
             key = stream_key("smear", self.systematic.name, block.sample.name)
             entries = np.asarray(block.events[ENTRY], np.int64)
             draw = np.asarray(block.events[DRAW], np.int64) if block.draws > 1 else np.zeros_like(entries)
@@ -274,9 +274,9 @@ class ShiftEffect(Effect):
 
 
 class ShiftedSampleEffect(Effect):
-    """`sample`: an ntuple set made with something shifted stands for another; a missing side is mirrored.
+    """`sample`: an ntuple set simulated with a shift stands for another sample; a missing side is mirrored.
 
-    The noise of its change is the variance of both sets, since their events differ: their `squares`.
+    The two sets have different events, so the noise of the change is the variance of both sets, their `squares`.
     """
 
     fills = False

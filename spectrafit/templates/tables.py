@@ -1,4 +1,4 @@
-"""Samples that are known by their contents per bin, not by events: they become cells beside those of ntuples."""
+"""Samples that are given as counts per bin, not as events: they become cells beside those of ntuples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["tabulate"]
 
 
 def tabulate(analysis: Analysis, cells: Cells) -> Cells:
-    """Return cells with the samples of `[[counts]]` as the analysis says them; earlier ones are replaced.
+    """Return cells with the samples of the analysis' `[[counts]]`, which replace earlier counts.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`Templates`: the immutable histograms that everything after the fill is arithmetic on, and how cells become them."""
+"""`Templates`: the immutable histograms from which models are assembled, and how they are made of cells."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Templates:
     tabulated : tuple of str
         Samples known by their counts only: no systematic of events acts on them.
     cells : Cells or None
-        What the templates were made of; None if they were made by hand.
+        The cells that the templates were made of; None for templates made by hand.
     digest : str
         Digest of configuration, input identities, edges and version.
     provenance : mapping
@@ -230,22 +230,22 @@ class Templates:
         )
 
     def rebinned(self, edges: Edges) -> Templates:
-        """Return the templates with bins merged, made anew from merged cells: as a fill with these edges gives them.
+        """Return the templates with bins merged, made anew from merged cells, as after a fill with these edges.
 
         Raises
         ------
         ConfigError
-            As in `Cells.rebinned`; the templates have no cells.
+            The templates have no cells, or `Cells.rebinned` refuses the edges.
         """
         return vary(self._cells().rebinned(edges))
 
     def with_counts(self, analysis: Analysis) -> Templates:
-        """Return the templates with the samples of an analysis' `[[counts]]`, if those they were made with differ.
+        """Return the templates with the samples of an analysis' `[[counts]]`, made anew if the counts differ.
 
         Raises
         ------
         ConfigError
-            The counts do not fit the bins, or the templates have no cells to lay them beside.
+            The counts do not fit the bins, or the templates have no cells.
         """
         if self.cells is None and all(sample.name in self.samples for sample in analysis.counts):
             return self
@@ -257,7 +257,7 @@ class Templates:
 
     def _cells(self) -> Cells:
         if self.cells is None:
-            raise ConfigError("these templates were not made of cells; build them from an analysis")
+            raise ConfigError("these templates have no cells; build them from an analysis")
         return self.cells
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -273,12 +273,12 @@ class Templates:
         path : str or path
             The .npz file.
         analysis : Analysis, optional
-            Make the templates of this analysis; what the file cannot serve is refused, as `archive.load` says.
+            Make the templates of this analysis, if the file can serve it; see `archive.load`.
 
         Raises
         ------
         DataError
-            The file is missing, damaged, or no templates file.
+            The file is missing, damaged, or not a templates file.
         ConfigError
             The templates belong to another analysis.
         """
@@ -313,7 +313,7 @@ def vary(cells: Cells) -> Templates:
     Raises
     ------
     ConfigError, DataError
-        Systematics that do not go together.
+        Systematics contradict each other.
     """
     varied = variations(cells)
     expected = cells.expected

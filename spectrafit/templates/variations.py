@@ -1,4 +1,4 @@
-"""Variations: filled cells become templates at given values of parameters, components, and the remaining variance.
+"""Variations: turns filled cells into templates at given values of parameters, principal components and a residual.
 
 Letters: S samples, V variations, M monomials of the couplings, Q products of two monomials, B bins.
 """
@@ -29,7 +29,7 @@ __all__ = ["NOMINAL", "Variation", "Varied", "scope_of", "smoothed_noise", "vari
 
 @dataclass(frozen=True, kw_only=True)
 class Variation:
-    """What one template variation stands for: `parameter` at `sigma` standard deviations.
+    """One variation of the templates: `parameter` at `sigma` standard deviations.
 
     Attributes
     ----------
@@ -43,6 +43,8 @@ class Variation:
         Samples it acts on; the counts of all others equal the nominal ones.
     interpolation : {"code4p", "code4", "spline", "linear"}
         How to go between the variations of one parameter. Principal components are "linear": exact for any value.
+    width : float
+        Width of the parameter's prior, in the same standard deviations.
     """
 
     parameter: str
@@ -50,6 +52,7 @@ class Variation:
     group: str = ""
     samples: tuple[str, ...] = ()
     interpolation: str = "code4p"
+    width: float = 1.0
 
 
 NOMINAL = Variation(parameter="", sigma=0.0)
@@ -82,17 +85,17 @@ Found = dict[tuple[str, float], tuple[Variation, Floats]]
 Grids = dict[tuple[int, int], Coarse]
 """Coarse cells by the positions of sample and region."""
 
-# Fluctuations thrown to find what smoothing leaves of noise: its error is then a sixth of it in each bin.
+# Fluctuations thrown to find the noise after smoothing, with a relative error of a sixth in each bin.
 _THROWS = 64
 
 
 def variations(cells: Cells) -> Varied:
-    """Turn what every systematic added up into variations of the templates.
+    """Turn the sums of every systematic into variations of the templates.
 
     Raises
     ------
     ConfigError, DataError
-        Two systematics of one name that act on the same templates, or whose sigmas differ; what the effects raise.
+        Two systematics of one name act on the same templates or have different sigmas, or an effect raises an error.
     """
     nominal = cells.nominal
     found: Found = {}
@@ -107,7 +110,7 @@ def variations(cells: Cells) -> Varied:
             deviations = np.where(scope, effect.deviations(cells), 0.0)
             parts = _part_of_deviations(deviations, nominal, systematic.shape)
             made = principal(parts, systematic.variance, places_of(cells.monomials))
-            residual += made.residual
+            residual += systematic.prior_width**2 * made.residual
             parameters = [f"{systematic.name}[{k}]" for k in range(len(made.kept))]
             components[systematic.name] = {
                 "directions": len(deviations),
@@ -140,11 +143,21 @@ def variations(cells: Cells) -> Varied:
             _refuse_overlap(effect, name, scope, touched, found, shifts)
         for (name, sigma), shifted in sorted(shifts.items(), key=lambda one: one[0][1]):
             variation = Variation(
-                parameter=name, sigma=sigma, group=group, samples=samples, interpolation=interpolation
+                parameter=name,
+                sigma=sigma,
+                group=group,
+                samples=samples,
+                interpolation=interpolation,
+                width=systematic.prior_width,
             )
             if (name, sigma) in found:
-                # One parameter, told in parts that act on different templates.
+                # Several systematics share the parameter; each acts on other templates.
                 before, counts = found[name, sigma]
+                if before.width != systematic.prior_width:
+                    raise ConfigError(
+                        f"{effect.where}: prior_width is {systematic.prior_width:g}, and {before.width:g} in another"
+                        " systematic of this name; one parameter has one prior, so give both the same"
+                    )
                 variation = replace(variation, samples=tuple(dict.fromkeys((*before.samples, *samples))))
                 shifted = counts + shifted - nominal
             found[name, sigma] = (variation, shifted)
@@ -189,7 +202,8 @@ def _shifts(effect: Effect, cells: Cells, scope: Flags) -> tuple[dict[float, Flo
         elif systematic.smooth:
             shifted = np.where(scope, _smoothed(shifted, nominal, cells.regions), nominal)
         if systematic.shape != "both":
-            # Totals over all bins in scope, each monomial its own: so the total at any couplings stays, or alone moves.
+            # Totals over all bins in scope, for each monomial by itself. So the total stays ("shape"), or it alone
+            # moves ("norm"), at any value of the couplings.
             before, after = (np.where(scope, t, 0.0).sum(axis=-1, keepdims=True) for t in (nominal, shifted))
             if systematic.shape == "shape":
                 shifted = np.where(scope, shifted * _ratio(before, after), nominal)
@@ -244,9 +258,9 @@ def _coarse(shifted: Floats, nominal: Floats, cells: Cells, grids: Grids) -> Flo
 def smoothed_noise(cells: Cells, effect: Effect, at: int, noise: ChangeNoise, grids: Grids) -> ChangeNoise:
     """Return the noise of a sample's change after what `smooth` made of it.
 
-    On coarse cells it is the noise of the cell, in proportion to the bins' expectation. What 353QH leaves, which is no
-    linear combination of the bins, is the variance of as many smoothed changes, each with a fluctuation thrown onto it.
-    Covariances are kept within a coarse cell alone. `grids` are those of `coarse_grids`, for `smooth = "auto"`.
+    On coarse cells it is the noise of the cell, divided among the bins in proportion to their expectation. 353QH is not
+    linear in the bins: there it is the variance of many smoothed changes, each with a fluctuation thrown onto it.
+    Covariances are kept only within a coarse cell. `coarse_grids` returns `grids`, for `smooth = "auto"`.
     """
     systematic, nominal = effect.systematic, cells.nominal[at, 0]
     if not systematic.smooth:
@@ -262,7 +276,7 @@ def smoothed_noise(cells: Cells, effect: Effect, at: int, noise: ChangeNoise, gr
                 noise.part(bins).merged(grid.labels, count), events**2, out=np.zeros(count), where=events > 0
             )
             variance[bins] = nominal[bins] ** 2 * relative[grid.labels]
-            # There are no more coarse cells than bins: the numbers stay within the region's.
+            # There are at most as many coarse cells as bins, so cells of different regions have different numbers.
             together[bins] = bins.start + grid.labels
         return ChangeNoise.alone(variance, noise.nominal, together)
     up, down = (shifts_at(effect.shifts(cells), side, cells)[at, 0] for side in (1.0, -1.0))

@@ -1,7 +1,7 @@
 """Loads kernels once, in the server that worker processes are forked from.
 
-What numba and the expression parser do on their first use takes longer than a small chunk; done here, each worker
-inherits it.
+The first use of numba and of the expression parser takes longer than a small chunk. Workers that are forked from a
+server that has done this need not do it again.
 """
 
 from __future__ import annotations

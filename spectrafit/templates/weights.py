@@ -33,7 +33,7 @@ class Weigher:
     analysis : Analysis
     sample_set, sample : SampleSet, Sample
     monomials : Monomials
-        Those the sample is filled for: of a signal the analysis', of any other sample the Standard Model's alone.
+        The monomials for which the sample is filled: all for a signal, the Standard Model's alone for other samples.
     """
 
     analysis: Analysis
@@ -43,7 +43,7 @@ class Weigher:
 
     @classmethod
     def of(cls, analysis: Analysis, sample_set: SampleSet, sample: Sample) -> Weigher:
-        """Return what weighs the events of `sample`."""
+        """Return the weigher for the events of `sample`."""
         monomials = monomials_of(analysis) if sample.role == "signal" else _NOTHING
         return cls(analysis=analysis, sample_set=sample_set, sample=sample, monomials=monomials)
 
@@ -53,7 +53,7 @@ class Weigher:
         Raises
         ------
         ConfigError
-            Couplings that do not go together; sin^2 theta_W outside 0 to 1.
+            The couplings cannot be fitted together, or sin^2 theta_W is outside 0 to 1.
         """
         if self.sample.role != "signal":
             return np.ones((1, count))

@@ -3,6 +3,7 @@
 import json
 import pickle
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -261,11 +262,21 @@ def test_the_digest_follows_the_couplings(write) -> None:
     assert len(set(digests)) == 3
 
 
-def test_the_examples_of_the_page_about_fits_load(write) -> None:
-    page = (Path(__file__).parents[2] / "fits" / "README.md").read_text()
+def test_the_examples_of_the_page_about_fits_load(write, tmp_path) -> None:
+    project = Path(__file__).parents[2]
+    page = (project / "fits" / "README.md").read_text()
     examples = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
-    assert len(examples) >= 5
-    for example in examples:
+    variations = [example for example in examples if example.startswith("include")]
+    assert variations
+    for folder in ("fits", "samples"):
+        shutil.copytree(project / folder, tmp_path / "shipped" / folder)
+    for variation in variations:
+        varied = tmp_path / "shipped" / "fits" / "varied.toml"
+        varied.write_text(variation)
+        assert load(varied).title != load(varied.parent / "nova_nd_fhc.toml").title
+    others = [example for example in examples if example not in variations]
+    assert len(others) >= 5
+    for example in others:
         found = [coupling.coupling for coupling in load(write(example)).fitted_couplings]
         assert len(found) == max(1, example.count("[[couplings]]"))
     for coupling in COUPLINGS.values():

@@ -53,6 +53,21 @@ def test_a_file_becomes_an_analysis_with_its_samples(write) -> None:
     assert analysis.exposure(analysis.sample_sets[0]) == 3.62e20
 
 
+def test_an_analysis_prints_a_few_lines(write) -> None:
+    analysis = load(write('title = "<b>"\n' + FIT))
+    first, *lines = repr(analysis).splitlines()
+    assert first.endswith("fit.toml: <b>")
+    assert [line.strip() for line in lines] == [
+        "coupling: magnetic_moment; statistic poisson, limit by profile",
+        "exposure: 3.62e+20 POT",
+        "samples: numu, other",
+        "regions: nd (t_reco)",
+        "systematics: flux",
+    ]
+    assert "&lt;b&gt;" in analysis._repr_html_()
+    assert "<b>" not in analysis._repr_html_()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [

@@ -90,5 +90,7 @@ def test_skipped_files_take_their_exposure_along(write_tree: Write, one: One, tm
     assert found.pot == pytest.approx(10 / 4.74e-18)
     # Which part of it is that of a file twice as large nobody knows.
     write_tree("nu_1.root", native(2000))
-    with pytest.raises(ConfigError, match=r"is one number for all files, some were skipped.*take the bad files out"):
+    with pytest.raises(
+        ConfigError, match=r"one number is given for all files, but some were skipped.*remove the bad files"
+    ):
         read.scan(*one(files="nu_*.root", pot=3e19), skip_bad_files=True)

@@ -243,9 +243,7 @@ def test_a_file_of_another_recipe_is_not_written_over(tmp_path):
     assert generate(msgspec.structs.replace(made, seed=2)) == [path]
     assert path.read_bytes() != before
     other = msgspec.structs.replace(made, path=str(tmp_path / "other.toml"))
-    with pytest.raises(
-        ConfigError, match=r"sample0.root: is there already, and was not made by the recipe of 'sample0'"
-    ):
+    with pytest.raises(ConfigError, match=r"sample0.root: exists already, and was not made by the recipe of 'sample0'"):
         generate(other)
     # Nor an ntuple of the user's, nor what is no ROOT file.
     with uproot.recreate(path) as file:
@@ -253,7 +251,7 @@ def test_a_file_of_another_recipe_is_not_written_over(tmp_path):
         file["events"].extend({"pdg": np.full(3, 14, np.int32)})
     for content in (path.read_bytes(), b"mine"):
         path.write_bytes(content)
-        with pytest.raises(ConfigError, match="is there already"):
+        with pytest.raises(ConfigError, match="exists already"):
             generate(made)
         assert path.read_bytes() == content
 
@@ -272,7 +270,7 @@ def test_files_of_versions_that_did_not_sign_them_are_made_again(tmp_path, signe
         if signed:
             file["recipe"] = "spectrafit generate: sample0 of another"
     if signed:
-        with pytest.raises(ConfigError, match="is there already"):
+        with pytest.raises(ConfigError, match="exists already"):
             generate(made)
     else:
         assert generate(made) == [path]

@@ -123,7 +123,7 @@ def test_a_file_that_shrank_is_noticed(write_tree: Write, one: One) -> None:
     (chunk,) = read.scan(sample_set, sample).chunks
     write_tree("a.root", native(50))
     with pytest.raises(
-        DataError, match=r"a.root: was replaced or written to while it was read \(it was UUID .*, and is UUID"
+        DataError, match=r"a.root: was replaced or changed while it was read \(before: UUID .*; now: UUID"
     ):
         read.read(chunk, sample_set, sample)
 
@@ -248,7 +248,7 @@ def test_the_samples_own_response_and_none(write_tree: Write, one: One) -> None:
     assert "t_reco" not in everything(*one(files=path, set_response=RESPONSE))[0].fields
     exact = everything(*one(files=path, response=Response()))[0]
     np.testing.assert_array_equal(exact["t_reco"], exact["t"])
-    with pytest.raises(ConfigError, match=r"columns.t_reco: a response makes t_reco"):
+    with pytest.raises(ConfigError, match=r"columns.t_reco: the sample.s response makes t_reco"):
         everything(*one(files=path, response=Response(), columns={"t_reco": "t"}))
 
 
@@ -272,9 +272,7 @@ def test_friends_that_are_not_aligned(write_tree: Write, one: One) -> None:
     write_tree("a.root", native(10) | {"event": np.arange(10)})
     write_tree("short.root", {"up": np.ones(9)}, tree="knobs")
     write_tree("other.root", {"up": np.ones(10), "event": np.arange(10)[::-1].copy()}, tree="knobs")
-    with pytest.raises(
-        DataError, match=r"short.root:knobs: a friend must have an entry for every entry .* found 9 for 10"
-    ):
+    with pytest.raises(DataError, match=r"short.root:knobs: a friend must have as many entries as .* found 9 for 10"):
         everything(*one(files="a.root", friends=(Friend(files="short.root"),)))
     with pytest.raises(
         DataError, match=r"a.root:events entry 0: event = 0, but in .*other.root:knobs it is 9; the friend is not"
@@ -282,7 +280,7 @@ def test_friends_that_are_not_aligned(write_tree: Write, one: One) -> None:
         everything(*one(files="a.root", friends=(Friend(files="other.root", match="event"),)))
     with pytest.raises(DataError, match=r"no branch 'evt'"):
         everything(*one(files="a.root", friends=(Friend(files="other.root", match="evt"),)))
-    with pytest.raises(DataError, match=r"friends\[0\]: 2 files for 1"):
+    with pytest.raises(DataError, match=r"friends\[0\]: 2 friend files for 1"):
         everything(*one(files="a.root", friends=(Friend(files=("short.root", "other.root")),)))
 
 

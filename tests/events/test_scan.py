@@ -137,7 +137,7 @@ def test_subruns_that_are_there_twice_are_told(one: One, tmp_path: Path) -> None
     found = read.scan(*one(files=("a.root", "bb.root", "ccc.root"), pot=pot))
     assert found.pot == pytest.approx(6e18)
     (note,) = found.notes
-    assert "1 subruns are more than once in 'pots' (the first: run 1, subrun 3)" in note
+    assert "1 subruns are in 'pots' more than once (the first: run 1, subrun 3)" in note
     assert [Path(path).name for path in found.eventless] == ["ccc.root"]
     assert read.scan(*one(files=("a.root", "ccc.root"), pot=pot)).notes == ()
 
@@ -145,10 +145,7 @@ def test_subruns_that_are_there_twice_are_told(one: One, tmp_path: Path) -> None
 def test_pot_filled_per_event_is_told(write_tree: Write, one: One) -> None:
     path = write_tree("a.root", native(N) | {"pot": np.full(N, 1e18)})
     (note,) = read.scan(*one(files=path, pot=PotSource(branch="pot", tree="events"))).notes
-    assert (
-        "the branch 'pot' is in 'events', the tree of events, so its sum counts what stands there once for every"
-        in note
-    )
+    assert "the branch 'pot' is in 'events', the tree of events, so its sum counts the exposure once for every" in note
 
 
 def test_weights_that_do_not_enter_the_exposure_are_told(write_tree: Write, one: One) -> None:

@@ -133,11 +133,11 @@ def test_what_is_no_shower_is_refused(write_tree: Write, one: One) -> None:
         ConfigError, match=r"x.shower: 'pi00' is no shower; did you mean 'pi0'\?.* electron, photon, pi0"
     ):
         background(one, path, "nuwro", shower="pi00")
-    with pytest.raises(ConfigError, match=r"says what t and theta are, and so does columns.t"):
+    with pytest.raises(ConfigError, match=r"defines t and theta, and so does columns.t"):
         background(one, path, "nuwro", shower="pi0", columns={"t": "lep_E"})
     with pytest.raises(ConfigError, match=r"shower: signal is nu-e scattering, whose shower is its electron"):
         read.scan(*one(files=path, preset="nuwro", shower="pi0"))
-    with pytest.raises(ConfigError, match=r"preset 'native' knows no list .* gst, flattree, nuwro do"):
+    with pytest.raises(ConfigError, match=r"preset 'native' has no list .* gst, flattree, nuwro have one"):
         background(one, path, "native", shower="pi0")
     columns = tree(particles(), "nuwro")
     del columns["px"]

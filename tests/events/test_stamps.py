@@ -31,7 +31,7 @@ def test_a_chunk_of_a_replaced_file_is_refused(one, write_tree):
     stamped = dataclasses.replace(chunk, stamps=(stamp(chunk.file),))
     unchanged(stamped)
     write_tree("a.root", native(21))
-    with pytest.raises(DataError, match="was replaced or written to while it was read"):
+    with pytest.raises(DataError, match="was replaced or changed while it was read"):
         unchanged(stamped)
 
 

@@ -1,6 +1,7 @@
 import dataclasses
 
 import boost_histogram as bh
+import msgspec
 import numpy as np
 import pytest
 
@@ -260,6 +261,22 @@ def test_several_sigmas_make_a_spline():
     model = assemble(analysis(), dataclasses.replace(made, variations=variations, counts=counts))
     for v, s in enumerate((-2, -1, 1, 2), 1):
         np.testing.assert_allclose(Likelihood(model).predict([0.0, s]).mean, counts[:, v, 0].sum(axis=0), rtol=1e-12)
+
+
+def test_a_wider_prior_constrains_less():
+    wide = {"n_bg": 2.0, "knob": 0.5}
+    made = templates()
+    narrow = tuple(dataclasses.replace(v, width=wide.get(v.parameter, 1.0)) for v in made.variations)
+    widened = tuple(msgspec.structs.replace(n, prior_width=wide.get(n.name, 1.0)) if not n.free else n for n in norms())
+    plain = Likelihood(assemble(analysis(systematics=norms()), made))
+    other = Likelihood(assemble(analysis(systematics=widened), dataclasses.replace(made, variations=narrow)))
+    values = np.array([1.7, 0.6, -0.8, 1.3, 1.0, -2.0])
+    # The expectation is the same; the priors are (theta / width)^2.
+    difference = 0.6**2 * (1.0 / 2.0**2 - 1.0) + 1.0**2 * (1.0 / 0.5**2 - 1.0)
+    assert other.two_nll(values) - plain.two_nll(values) == pytest.approx(difference, rel=1e-9)
+    clash = (*widened, config.Norm(name="knob", sigma=0.1, prior_width=3.0))
+    with pytest.raises(ConfigError, match=r"'knob' is one parameter of two systematics whose prior_width is 3 and 0.5"):
+        assemble(analysis(systematics=clash), dataclasses.replace(made, variations=narrow))
 
 
 @pytest.mark.parametrize(

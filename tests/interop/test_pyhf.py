@@ -332,6 +332,21 @@ def test_a_minimum_at_a_bound_is_one(seen, limit, tmp_path):
     # The error of the rate is that of the fit with mu held there.
     assert result["errors"]["mu"] == 0.0
     assert 0.5 < result["errors"]["rate"] < 1.0
+    assert result["notes"][0].startswith("mu ended at its bound: 2NLL is lowest there")
+    assert len(result["notes"]) == 1
+
+
+def test_data_far_from_the_model_are_told(tmp_path):
+    spec = simple()
+    signal = {"name": "s", "data": [20.0, 1.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
+    spec["channels"] = [{"name": "c", "samples": [signal, {"name": "b", "data": [60.0, 60.0], "modifiers": []}]}]
+    spec["observations"] = [{"name": "c", "data": [75.0, 22000.0]}]
+    spec["measurements"][0]["config"]["parameters"].append({"name": "mu", "bounds": [[0.0, 10.0]]})
+    result = fit_workspace(save(spec, tmp_path))
+    assert result["valid"]
+    assert result["at_limit"] == ["mu"]
+    assert "mu ended at its bound" in result["notes"][0]
+    assert "the model does not describe the data" in result["notes"][1]
 
 
 def test_parameters_without_effect_are_held(tmp_path):

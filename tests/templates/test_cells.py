@@ -255,13 +255,13 @@ def test_a_covariance_merges_as_one_of_events(ntuples):
     [
         (
             {"nd": {"t_reco": [0.3, 0.6, 3.0]}},
-            r"axis 't_reco': 0\.6 is no edge of the bins that are there; choose among",
+            r"axis 't_reco': 0\.6 is no edge of the present bins; choose among",
         ),
         ({"nd": {"t_rec": [0.3, 3.0]}}, "no axis 't_rec' to rebin; did you mean 't_reco'"),
         ({"ndd": {}}, "no region 'ndd' to rebin; did you mean 'nd'"),
         ({"nd": [[0.3, 3.0]]}, "edges for 1 axes, but it has 2"),
-        ({"side": [[0.3]]}, "two or more that increase"),
-        ({"side": [[1.7, 0.3]]}, "two or more that increase"),
+        ({"side": [[0.3]]}, "two or more increasing edges"),
+        ({"side": [[1.7, 0.3]]}, "two or more increasing edges"),
     ],
 )
 def test_edges_that_cannot_be_merged_are_named(fine, edges, message):
@@ -401,7 +401,7 @@ def test_parts_add_up_and_unlike_ones_are_refused(ntuples, fine):
         np.testing.assert_array_equal(a.sums, 2 * b.sums)
         for key, found in a.effects.items():
             np.testing.assert_array_equal(found.noise, 2 * b.effects[key].noise)
-    with pytest.raises(ConfigError, match="counts cannot be added"):
+    with pytest.raises(ConfigError, match="from files cannot be added"):
         _ = fine + fine
     with pytest.raises(ConfigError, match="different analyses or edges"):
         _ = alone + alone.rebinned({"side": [[0.3, 4.0]]})

@@ -95,5 +95,5 @@ def test_knobs_and_universes_inside_vectors(tmp_path, empty):
 
 def test_records_without_weights_are_refused_with_what_to_do(tmp_path):
     written(tmp_path / "caf.root", empty=0.1)
-    with pytest.raises(DataError, match=r"'knob'.*events have 0 to 4 weights.*by selection"):
+    with pytest.raises(DataError, match=r"'knob'.*events have 0 to 4 weights.*select the others"):
         build(analysis(tmp_path))

@@ -81,7 +81,7 @@ def test_a_merge_of_bins_is_a_fill_of_the_coarser_ones():
     [
         ({"nd": {"z": [0.0, 5.0]}}, "no axis 'z' to rebin"),
         ({"nd": {"x": [0.0, 1.5, 5.0]}}, "1.5"),
-        ({"nd": {"x": [5.0, 0.0]}}, "two or more that increase"),
+        ({"nd": {"x": [5.0, 0.0]}}, "two or more increasing edges"),
         ({"nd": [[0.0, 5.0]]}, "edges for 1 axes, but it has 2"),
     ],
 )

@@ -342,7 +342,7 @@ def test_pruning_is_off_by_default_and_lists_what_it_takes(ntuples):
         ),
         ('kind = "shift"\nname = "s"\nscale = 0.1\nsmear = 0.1', ConfigError, "either scale and offset, or smear"),
         ('kind = "shift"\nname = "s"', ConfigError, "either scale and offset, or smear"),
-        ('kind = "shift"\nname = "s"\ncolumn = "t"\nscale = 0.1', ConfigError, "made of 't', so shifting it changes"),
+        ('kind = "shift"\nname = "s"\ncolumn = "t"\nscale = 0.1', ConfigError, "uses 't', so shifting this column"),
         ('kind = "universes"\nname = "u"', ConfigError, "either branch or branches"),
         ('kind = "universes"\nname = "u"\nbranch = "universes"\nvariance = 1.1', ConfigError, "<= 1.0; found 1.1"),
         ('kind = "covariance"\nname = "c"', ConfigError, "file.* missing|missing.*file"),

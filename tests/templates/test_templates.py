@@ -99,7 +99,7 @@ def test_pickled_is_the_same():
 
 def test_templates_made_by_hand_have_no_cells(tmp_path):
     for act in (lambda t: t.save(tmp_path / "t.npz"), lambda t: t.rebinned({})):
-        with pytest.raises(ConfigError, match="not made of cells"):
+        with pytest.raises(ConfigError, match="have no cells"):
             act(made())
 
 

@@ -2,8 +2,8 @@
 
 A derivative of the expectation by a parameter is made of simulated events, so it has noise. For a shift of a column
 the noise comes from events that change bins, for a weight from the squared changes of weight, for a normalisation from
-the squared weights. Products of derivatives hold the noise as if it were knowledge; the module `information` of this
-room subtracts it.
+the squared weights. A product of two derivatives counts this noise as knowledge. The module `information` of this room
+subtracts it.
 
 Letters: K parameters, S samples, B bins, n shared covariances.
 """
@@ -12,18 +12,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Flags, Floats, Integers, Values
+
 __all__ = ["Bins", "Shared", "Together", "guard_of"]
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
-# So many events that a bin without any has missed one.
+# Simulated events expected in a bin where nobody said how many: an empty bin then counts as having missed an event.
 _MANY = 1e3
 
 
@@ -47,9 +45,9 @@ def guard_of(units: Floats, own: Floats, total: Floats, predicted: Floats) -> Fl
     own : (S, ...) array
         Expectation and simulation's variance of every sample, n u.
     total : (...) array
-        v, of all samples.
+        v: variance of the bin's count, all samples together.
     predicted : (S, ...) array
-        m of every sample.
+        m: simulated events that each sample is expected to have in the bin.
     """
     own, total = np.maximum(own, 0.0), np.maximum(total, 0.0)
     guard = np.divide(units * (own + units), total + units, out=np.zeros_like(own), where=units > 0)
@@ -57,8 +55,8 @@ def guard_of(units: Floats, own: Floats, total: Floats, predicted: Floats) -> Fl
     return result
 
 
-def _locked(values: npt.ArrayLike, kind: type) -> npt.NDArray[Any]:
-    array: npt.NDArray[Any] = np.array(values, dtype=kind)
+def _locked(values: npt.ArrayLike, kind: type) -> Values:
+    array: Values = np.array(values, dtype=kind)
     array.flags.writeable = False
     return array
 
@@ -100,7 +98,7 @@ class Shared:
         object.__setattr__(self, "values", _locked(np.atleast_1d(self.values), np.float64))
         alone = (self.parameters[:, 0] == self.parameters[:, 1]) & (self.bins[:, 0] == self.bins[:, 1])
         if alone.any():
-            raise ValueError("a variance of one parameter in one bin belongs in the noise of Bins, not in Shared")
+            raise ValueError("the variance of one parameter in one bin belongs in Bins.noise, not in Shared")
 
     @classmethod
     def none(cls) -> Shared:
@@ -112,7 +110,7 @@ class Shared:
             values=np.zeros(0),
         )
 
-    def chosen(self, keep: Bools) -> Shared:
+    def chosen(self, keep: Flags) -> Shared:
         """Return the covariances that `keep`, (n,), marks."""
         return Shared(
             parameters=self.parameters[keep],
@@ -124,17 +122,17 @@ class Shared:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Together:
-    """Noise of one derivative of one sample that is the same, relative to the expectation, in all bins of a cell.
+    """Noise of one sample's derivative by one parameter that all bins of a coarse cell have in common.
 
     Attributes
     ----------
     parameter, sample : int
-        Numbers of both.
+        Number of the parameter and number of the sample.
     cells : (B,) array of int
         The cell of each bin.
     sizes : (B,) array
-        Standard deviation of each bin's noise, which is in `Bins.noise` too; that of two bins of a cell is correlated
-        by 1.
+        Standard deviation of each bin's noise; `Bins.noise` holds its square too. Two bins of one cell have the
+        correlation 1.
     """
 
     parameter: int
@@ -172,8 +170,8 @@ class Bins:
     together : tuple of Together
         Further covariances between bins. Bins that have any cannot be merged.
     predicted : (S, B) array
-        Simulated events that a smooth density of each sample expects, for `guard`. If left out, many: an empty bin is
-        then taken to have missed a whole event of every sample.
+        Simulated events that a smooth density of each sample expects, for `guard`. If left out, many are expected: an
+        empty bin is then taken to have missed a whole event of every sample.
     residual : (B,) array
         Variance of each bin that no parameter and no sample's simulation carries; 0 if left out.
     """
@@ -181,7 +179,7 @@ class Bins:
     parameters: tuple[str, ...]
     prior: Floats
     samples: tuple[str, ...]
-    background: Bools
+    background: Flags
     expected: Floats
     variance: Floats
     entries: Floats
@@ -253,16 +251,16 @@ class Bins:
     def merged(self, labels: npt.ArrayLike, count: int) -> Bins:
         """Return these bins merged into `count` bins: bin b is added to bin `labels[b]`, or to none where that is -1.
 
-        Sums, variances and entries add up. The noise of derivatives adds up with its covariances: what moves within one
-        merged bin is no noise.
+        Sums, variances and entries add up. The noise of derivatives adds up with its covariances: events that move
+        within one merged bin make no noise.
 
         Raises
         ------
         ValueError
-            The labels do not fit; changes were smoothed over coarse cells, whose noise does not follow the bins.
+            The labels do not fit, or changes were smoothed over coarse cells, whose noise does not follow the bins.
         """
         if self.together:
-            raise ValueError("bins whose changes were smoothed cannot be merged; make them of templates without smooth")
+            raise ValueError("bins whose changes were smoothed cannot be merged; build the templates without smooth")
         labels = np.asarray(labels, dtype=np.int64)
         if labels.shape != (self.size,) or labels.min(initial=-1) < -1 or labels.max(initial=-1) >= count:
             raise ValueError(f"labels of shape {labels.shape}: needs {self.size} numbers from -1 to {count - 1}")
@@ -313,7 +311,7 @@ class Bins:
 
 
 def _collected(parameters: Integers, samples: Integers, bins: Integers, values: Floats, count: int) -> Shared:
-    """Add up what is said of the same parameters, sample and bins."""
+    """Add up the covariances of the same parameters, sample and bins."""
     own = parameters[:, 0] == parameters[:, 1]
     bins = np.where(own[:, None], np.sort(bins, axis=1), bins)
     most = 1 + max(parameters.max(initial=0), samples.max(initial=0))

@@ -34,7 +34,7 @@ class Constraints:
     places : mapping of int to str
         Bins that hold much of some noise, named by their region and edges.
     smoothable : tuple of str
-        Parameters of systematics that `smooth` would act on and does not.
+        Parameters of systematics that could be smoothed with `smooth` and are not.
     """
 
     information: Information
@@ -114,8 +114,8 @@ class Constraints:
 def constraints(model: Model, templates: Templates) -> Constraints:
     """Return how far the expected data constrain each nuisance, with and without the noise of the simulation.
 
-    The expectation is that of the nominal point, with couplings at 0; the naive numbers are those of a fit to Asimov
-    data there. `sf.information(model)` is the same information as the likelihood has it, noise included.
+    Everything is taken at the nominal point, with couplings at 0. The naive numbers are those of a fit to Asimov data
+    there. `sf.information(model)` returns the information that the likelihood uses, noise included.
 
     Parameters
     ----------
@@ -126,7 +126,7 @@ def constraints(model: Model, templates: Templates) -> Constraints:
     Raises
     ------
     ConfigError
-        The templates have no cells, or the model is of other templates.
+        The templates have no cells, or the model was assembled from other templates.
     """
     bins = bins_of(model, templates)
     found = information(bins)

@@ -1,8 +1,8 @@
 """The joint confidence regions of two parameters: 2NLL above its minimum on a grid, all others refitted.
 
-A region may be far from an ellipse, and thin where the two parameters do nearly the same. The grid therefore grows
-until the 95 % region lies inside, and it is made finer where 2NLL is low, so that a thin region is not drawn from a few
-points.
+A region may be far from an ellipse. It is thin where the two parameters have nearly the same effect. The grid therefore
+grows until the 95 % region lies inside. Steps become finer where 2NLL is low, so that a thin region is not drawn from a
+few points.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ __all__ = ["contour"]
 
 # The rise of 2NLL around the joint 95 % region of two parameters, -2 ln 0.05: the widest region that is drawn.
 _RISE = -2.0 * math.log(0.05)
-# How often the grid grows, by which part of itself.
+# How often the grid may grow, and by what part of its length each time.
 _GROWTHS, _PART = 8, 0.25
-# Above this no region reaches, even if its ridge passes half a step beside the point of the grid.
+# Points of higher 2NLL lie in no region, even if the valley passes half a step beside them.
 _FAR = 25.0
-# Steps of the grid per error of a parameter whose partner is known, and how fine they may become.
+# Wanted steps of the grid per error that a parameter has when the other one is known, and into how many parts a step
+# may be cut at most.
 _STEPS, _FINEST = 3.0, 6
 
 
@@ -49,9 +50,9 @@ def contour(
     model : Model
     first, second : str
     x, y : array_like, optional
-        Grids, in increasing order, which are taken as they are. By default `points` values within 3 errors of the best
-        fit. A grid that is not given grows where the 95 % region leaves it. If neither is given, steps become finer
-        where the region is thin: there 2NLL is fitted in and around the region, and interpolated far outside.
+        Grids, in increasing order; a given grid is not changed. By default `points` values within 3 errors of the best
+        fit, and more where the 95 % region leaves the grid. If neither grid is given, steps become finer where the
+        region is thin: 2NLL is then fitted in and around the region, and interpolated far outside.
     points : int
         On a side, at least 3.
     data : (B,) array_like, optional
@@ -60,7 +61,7 @@ def contour(
     Raises
     ------
     ConfigError
-        A name that is no parameter, the same one twice, a parameter that is fixed, too few points.
+        A name is no parameter, both names are the same, a parameter is fixed, or `points` is below 3.
     DataError
         One of the two is degenerate with other parameters: the region has no end.
     """
@@ -68,7 +69,7 @@ def contour(
     if i == j:
         raise ConfigError(f"contour: {first!r} against itself; name two different parameters")
     if points < 3:
-        raise ConfigError(f"contour: {points} points on a side show no region; take at least 3")
+        raise ConfigError(f"contour: {points} points on a side are too few to show a region; take at least 3")
     problem = Problem(model, data)
     for name, k in ((first, i), (second, j)):
         if not problem.free[k]:

@@ -10,12 +10,12 @@ from spectrafit.inference.kernels.cholesky import inverse
 
 __all__ = ["covariance", "degenerate", "rises"]
 
-# Where a parameter's variance is this many times what it is with all others known, a Hessian made of differences
-# cannot be told from a singular one.
+# A Hessian made of differences may be singular where the variance of a parameter is this many times the variance that
+# the parameter has when all others are known.
 _INFLATED = 1e4
-# Of a direction along which 2NLL does not change, parameters with a smaller share are not named.
+# A message about a direction along which 2NLL does not change names the parameters with at least this share in it.
 _SHARE = 0.3
-# Parts of a suspicious error at which 2NLL is minimised again.
+# A suspicious error is checked by minimising 2NLL again at these parts of the error from the minimum.
 _NEARER = (1.0, 0.1, 0.01)
 
 
@@ -46,11 +46,11 @@ def _scaled(hessian: Floats, moving: Flags) -> tuple[Floats, Floats]:
 def degenerate(
     problem: Problem, best: Minimum, hessian: Floats, moving: Flags, matrix: Floats, positive: bool
 ) -> tuple[str, ...]:
-    """Return the names of `moving` parameters that can change together without 2NLL changing, none if there are none.
+    """Return the names of `moving` parameters that can change together without changing 2NLL; empty if none can.
 
-    Rounding can make the Hessian of such a valley positive, and errors of any size. Where an error is much larger than
-    with all others known, 2NLL is therefore minimised again one such error away: in a valley it has not risen.
-    `matrix` and `positive` are those of `covariance`.
+    Along such a valley rounding may make the Hessian positive and the errors of any size. Where an error is much larger
+    than the error with all other parameters known, 2NLL is therefore minimised again one error away: in a valley it has
+    not risen. `covariance` returns `matrix` and `positive`.
     """
     errors, places = np.sqrt(np.diag(matrix)), np.flatnonzero(moving)
     if positive:
@@ -63,9 +63,10 @@ def degenerate(
 
 
 def rises(problem: Problem, best: Minimum, moving: Flags, parameter: int, error: float) -> bool:
-    """Whether 2NLL rises about as far as the error of a parameter says, one error or the way to its limit away.
+    """Return whether 2NLL rises about as far as the error of a parameter says, with all others refitted.
 
-    An error made of rounding may be so large that nothing can be fitted so far away: then nearer.
+    2NLL is minimised one error away, or at the parameter's limit if that is nearer. An error made of rounding may be so
+    large that no fit converges there; then nearer points are tried.
     """
     value = best.values[parameter]
     below, above = value - problem.arrays.lower[parameter], problem.arrays.upper[parameter] - value

@@ -106,6 +106,7 @@ def fit(
         initial_two_nll=initial_two_nll,
         gammas=gammas,
         asimov=model.asimov and data is None,
+        fake=model.fake if data is None else None,
         poi=model.poi,
         coupling=model.coupling,
         couplings=dict(model.couplings),
@@ -113,9 +114,10 @@ def fit(
 
 
 def _refereed(problem: Problem, best: Minimum, free: Flags, hessian: Floats) -> tuple[Minimum, bool]:
-    """Return the better of the minimum and what MIGRAD makes of it, and whether MIGRAD moved.
+    """Return the minimum or the deeper one that MIGRAD finds from there, and whether MIGRAD found a deeper one.
 
-    Parameters at a limit stay there: MIGRAD sees no slope through its transformation of limits, and does not end.
+    Parameters at a limit are held there: MIGRAD's transformation of limits has no slope at a limit, and MIGRAD would
+    not end.
     """
     diagonal, moving = np.diag(hessian), free & ~_at_limit(problem, best.values, free)
     if not np.any(moving) or not np.all(diagonal[moving] > 0):
@@ -163,7 +165,7 @@ def _message(
     elif not best.converged:
         said.append(
             f"EDM {best.edm:.1e} is above {TOLERANCE:g} after {best.calls} calls with Newton, MIGRAD and SIMPLEX; "
-            "start nearer (start=), fix or constrain parameters the data say nothing about"
+            "start nearer (start=), or fix or constrain the parameters that the data do not determine"
         )
     if valley:
         said.append(
@@ -178,13 +180,13 @@ def _message(
     if below.any():
         names = [model.bin_name(int(b)) for b in np.flatnonzero(below)[:5]]
         said.append(
-            f"the prediction is not positive in {', '.join(names)}: the minimum is where events run out, not where the "
-            "likelihood is flat; its error means nothing, its limit does"
+            f"the prediction is not positive in {', '.join(names)}: the fit stopped where no events are left, so the "
+            "likelihood has a kink there; do not use the error, a limit is still right"
         )
     impossible = problem.arrays.used & (problem.observed.counts > 0) & (problem.work.fitted <= WALL)
     if impossible.any() and model.statistic != "gaussian":
         names = [model.bin_name(int(b)) for b in np.flatnonzero(impossible)[:5]]
-        said.append(f"{', '.join(names)} has counts but no prediction; drop the bin, or give it a background")
+        said.append(f"{', '.join(names)} has counts but no prediction; drop the bin, or add a background to it")
     if without_minos:
         said.append(f"MINOS failed for {', '.join(without_minos)}; look at the profile")
     return "; ".join(said)

@@ -20,9 +20,9 @@ __all__ = ["impacts"]
 def impacts(model: Model, best: FitResult | None = None, *, data: npt.ArrayLike | None = None) -> tuple[Impact, ...]:
     """Return how far the parameter of interest moves with every nuisance, then with every group, largest first.
 
-    A nuisance, or a profiled coupling, is held one post-fit error up and down and everything else refitted. A group's
-    size is sqrt(error^2 - error^2 with the group fixed). "other couplings" are a group of their own, "MC statistics" is
-    the same with exact simulation, and "data statistics" is the error with everything else known.
+    A nuisance, or a profiled coupling, is held one post-fit error up and then down, and everything else is refitted. A
+    group's size is sqrt(error^2 - error^2 with the group fixed). "other couplings" is a group of its own. "MC
+    statistics" compares with an exact simulation. "data statistics" is the error with everything else known.
     """
     result = fit(model, data=data) if best is None else best
     problem = Problem(model, data)

@@ -4,11 +4,11 @@ With the derivatives D_jb of bin b's expectation and the variance v_b of its cou
 
     I_jk = sum_b D_jb D_kb / v_b + (prior precision if j = k),     v_b = mu_b + Var_b,
 
-where Var_b is the simulation's variance ("Barlow-Beeston lite", see `Bins.total`). D is made of simulated events. The
-mean of D_jb D_kb is the true product plus the covariance N_jkb of the noise of the two, so that noise counts as
-knowledge. Events are independent, and N is known as a sum of squares over them: the sum of (D_jb D_kb - N_jkb) / v_b is
-the sum over pairs of different events, whose mean is the true information (a U-statistic; W. Hoeffding, Ann. Math.
-Stat. 19 (1948) 293).
+where Var_b is the simulation's variance ("Barlow-Beeston lite", see `Bins.total`). D is made of simulated events, so
+the mean of D_jb D_kb is the true product plus the covariance N_jkb of the noise of the two: noise counts as knowledge.
+Events are independent, and N is a sum of squares over events. The sum of (D_jb D_kb - N_jkb) / v_b is therefore a sum
+over pairs of different events, and its mean is the true information (a U-statistic; W. Hoeffding, Ann. Math. Stat. 19
+(1948) 293).
 
 Letters: K parameters, S samples, B bins.
 """
@@ -20,14 +20,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Flags, Floats, Integers
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fitting.bins import Bins
 
 __all__ = ["ALARM", "Constraint", "Information", "constraints", "covariance", "information"]
 
-Floats = npt.NDArray[np.float64]
 
 # Share of a constraint from which noise raises an alarm.
 ALARM = 0.10
@@ -38,9 +37,10 @@ _NOTHING = 1e-12
 def covariance(data: Floats, prior: Floats, scale: Floats) -> Floats:
     """Return the covariances of the parameters from information that may not be positive.
 
-    The true information of data is positive semi-definite; with noise subtracted it need not be. It is replaced by the
-    nearest positive semi-definite matrix, in units of `scale`, before the prior is added: the data then say nothing
-    about a direction in which noise was all there was. Where the prior says nothing either, the variance is infinite.
+    The true information of data is positive semi-definite; an estimate with noise subtracted need not be. The estimate
+    is replaced by the nearest positive semi-definite matrix, in units of `scale`, before the prior is added. The data
+    then say nothing about a direction that held noise alone. Where the prior says nothing either, the variance is
+    infinite.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class Information:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Constraint:
-    """What the data add to the prior of one nuisance, and what of that is noise.
+    """What the data add to the prior of one nuisance, and how much of it is noise.
 
     Attributes
     ----------
@@ -142,7 +142,7 @@ class Constraint:
     noise : float
         Share of the precision, prior included, that is noise: 1 - (naive / corrected)^2, from 0 to 1.
     samples : mapping of sample to share
-        Whose events the noise comes from, largest first, adding up to 1; empty if there is none.
+        Samples whose events make the noise, with their shares, largest first, adding up to 1; empty without noise.
     bins : tuple of (bin, share)
         The bins that hold most of the noise, largest first.
     """
@@ -172,8 +172,8 @@ def information(bins: Bins, *, guarded: bool = False) -> Information:
     ----------
     bins : Bins
     guarded : bool
-        Also keep the noise of the expectation from profit: v_b is enlarged by `Bins.guard`. Without it, the naive
-        errors are those of a fit of these bins.
+        Whether v_b is enlarged by `Bins.guard`, so that bins that are empty by chance bring no profit. Otherwise the
+        naive errors are those of a fit of these bins.
     """
     v = bins.total() + (bins.guard() if guarded else 0.0)
     # Nothing expected and nothing simulated: no information.
@@ -222,7 +222,7 @@ def constraints(
     worst : int
         How many bins to name.
     found : Information, optional
-        That of the bins, if it is there.
+        The information of the bins, if it is known already.
     """
     found = information(bins, guarded=guarded) if found is None else found
     naive, corrected = (np.sqrt(np.diag(found.covariance(corrected=c))) for c in (False, True))
@@ -256,11 +256,11 @@ def constraints(
 class _Pairs:
     """Which of the shared covariances are of one bin, in `places`; the pairs of bins of the others, each once."""
 
-    same: npt.NDArray[np.bool_]
-    places: npt.NDArray[np.int64]
-    where: npt.NDArray[np.int64]
-    first: npt.NDArray[np.int64]
-    second: npt.NDArray[np.int64]
+    same: Flags
+    places: Integers
+    where: Integers
+    first: Integers
+    second: Integers
 
     @classmethod
     def of(cls, bins: Bins) -> _Pairs:
@@ -299,6 +299,6 @@ def _spread(bins: Bins, pairs: _Pairs, inverse: Floats, direction: Floats) -> fl
     return float(np.sqrt(4.0 * max(product - trace, 0.0) + 2.0 * trace + nominal))
 
 
-def _crossed(cells: npt.NDArray[np.int64], values: Floats) -> float:
+def _crossed(cells: Integers, values: Floats) -> float:
     """Return the sum over pairs of different bins of one cell of the products of two values."""
     return float((np.bincount(cells, values) ** 2).sum() - (values**2).sum())

@@ -1,23 +1,23 @@
 """The expectation of a model to first order, with the noise that the simulation behind its templates gives to it.
 
-Made at the model's nominal point, couplings at 0. Derivatives are those of the model itself, whatever its factors and
-interpolations. Their noise is that of the cells the templates were made of:
+Everything is taken at the model's nominal point, with couplings at 0. The derivatives are those of the model itself,
+whatever its factors and interpolations. Their noise comes from the cells that the templates were made of:
 
 norm        an event of weight w is c w of the derivative: c^2 times the sum of squared weights;
 couplings   the squared weights of the coupling's monomial;
-all others  see `spectrafit.templates.noise`; where `smooth` makes a change anew, the noise of what it makes.
+all others  see `spectrafit.templates.noise`; where a change is smoothed, the noise of the smoothed change.
 
 Let r_js be how often a nominal event of sample s is in derivative j: c for a factor, the relative change for weights
-and components, 0 for events moved by a shift, which enter and leave. The same event is in other derivatives, so that
-their noise covaries in its bin by r_js r_ks times the squared weights W_s. The event is also in the variance v of the
-bin's count, a_s = 1 + w times. To second order in the fluctuations of D and v the mean of D_j D_k / v then exceeds the
-truth by
+and components, 0 for events moved by a shift, which enter one bin and leave another. The same event is in other
+derivatives too, so the noise of derivatives j and k has the covariance r_js r_ks W_s in the event's bin, with W_s the
+sum of squared weights. The event is also in the variance v of the bin's count, a_s = 1 + w times. To second order in
+the fluctuations of D and v the mean of D_j D_k / v then exceeds the truth by
 
     sum_s W_s (r_js - a_s D_j / v) (r_ks - a_s D_k / v) / v,
 
-not by the sum of W_s r_js r_ks / v: a factor of all that is in a bin is known as well as the bin, noise or not, and
-where few events are in a bin, 1 / v is too large on average. For bins that are merged later, v is not known yet: there
-the latter sum is kept, and `Bins.guard` is for 1 / v.
+not by the sum of W_s r_js r_ks / v. One reason is that a factor common to everything in a bin is known as well as the
+bin, noise or not. The other is that 1 / v is too large on average where few events are in a bin. For bins that are
+merged later v is not known yet. Then the sum of W_s r_js r_ks / v is kept, and `Bins.guard` corrects 1 / v.
 
 Letters: K parameters, S samples, B bins of the model, b bins of the templates.
 """
@@ -46,7 +46,7 @@ from spectrafit.templates.variations import scope_of, smoothed_noise
 
 __all__ = ["bins_of"]
 
-# Derivatives are differences over this share of the error a parameter would have alone. 2NLL's own are as exact.
+# Derivatives are differences over this share of the error that a parameter has when all others are known.
 _STEP = 1e-3
 
 
@@ -60,7 +60,8 @@ def bins_of(model: Model, templates: Templates, *, merging: bool = False) -> Bin
     templates : Templates
         With the cells they were made of.
     merging : bool
-        Bins will be merged: keep those that the model's rule for empty bins dropped, and all of the noise.
+        Whether bins will be merged: then the bins that the model's rule for empty bins dropped are kept, and so is all
+        of the noise.
 
     Raises
     ------
@@ -68,9 +69,7 @@ def bins_of(model: Model, templates: Templates, *, merging: bool = False) -> Bin
         The templates have no cells, or the model is of other templates.
     """
     if templates.cells is None:
-        raise ConfigError(
-            "the noise of templates that were not made of cells is not known; build them from an analysis"
-        )
+        raise ConfigError("these templates have no cells, so their noise is not known; build them from an analysis")
     return _Linear(model, templates, templates.cells).bins(merging)
 
 
@@ -325,7 +324,8 @@ class _Linear:
                 sample, scale = self._names.index(name), self._scales[name]
                 counts = self._templates.counts[at, 0]
                 square = self._templates.squares[at, monomials.places[m][m]]
-                # The same product is made by others, such as 1 times kappa^2: divided as the sums are.
+                # Other pairs make the same product, such as 1 times kappa^2 beside kappa squared. The variance is
+                # divided among the pairs as their sums are.
                 others = sum(
                     np.abs(counts[i] * counts[j])
                     for i in range(len(monomials))
@@ -336,7 +336,7 @@ class _Linear:
                 variance = square * np.divide(own, own + others, out=np.ones_like(own), where=own + others > 0)
                 if not counts[m].any():
                     continue
-                # 1 times the monomial is in its product twice: w_1 w_m + w_m w_1.
+                # The pair of 1 and the monomial is in its product twice: w_1 w_m + w_m w_1.
                 both = self._templates.squares[at, monomials.places[0][m]] / 2.0
                 alone = self._templates.squares[at, 0]
                 nominal = np.divide(both, alone, out=np.zeros_like(both), where=alone > 0)
@@ -368,5 +368,5 @@ def _labels(model: Model, templates: Templates) -> Integers:
     if model.n_bins == len(templates.regions):
         return np.repeat(np.arange(model.n_bins), [region.size for region in templates.regions])
     raise ConfigError(
-        f"a model of {model.n_bins} bins is not one of these templates, which have {templates.n_bins}; assemble it anew"
+        f"the model has {model.n_bins} bins, these templates have {templates.n_bins}; assemble the model from them"
     )

@@ -3,8 +3,8 @@
 Strategy, in order, until one ends with a small EDM: (1) Newton from the given start; (2) MIGRAD from where Newton
 ended, (3) from the given start, (4) from the model's initial values after SIMPLEX; all with Minuit's strategy 1.
 
-A small EDM does not make a minimum the deepest. Where the fit describes the data badly, or a nuisance ended at a limit,
-`Problem.deepest` starts again from points spread over the priors and limits, and keeps the deepest minimum.
+A minimum with a small EDM need not be the deepest. Where the fit describes the data badly, or a nuisance ended at a
+limit, `Problem.deepest` starts again from points spread over the priors and limits, and keeps the deepest minimum.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from spectrafit.inference.model import Model
 
 __all__ = ["TOLERANCE", "Minimum", "Problem"]
 
-# EDM below which a minimum is one, in 2NLL: 1e-3 of MIGRAD's own default would be 2e-6.
+# EDM, in 2NLL, below which a fit has converged.
 TOLERANCE = 1e-6
 _NEWTON_CALLS = 400
-# Probability of a worse goodness of fit below which other starts are tried, how many, and the spread of their starts:
-# in widths of the priors, and at most so far from the initial value where there is neither prior nor limit.
+# Other starts are tried where the goodness of fit has a smaller probability than this. Then: how many starts, and how
+# far they spread, in widths of the priors, or from the initial value where there is neither prior nor limit.
 _DOUBTFUL = 1e-4
 _STARTS = 8
 _SPREAD = 2.0
@@ -49,9 +49,9 @@ class Minimum:
 
 
 class Problem:
-    """A model, what was measured, and scratch space: one likelihood to be minimised again and again.
+    """A model, its measurements and scratch space: one likelihood that is minimised again and again.
 
-    Not for two threads at once. `free` (K,) are the parameters a fit may move.
+    Two threads must not share a `Problem`. `free`, (K,), marks the parameters that a fit may move.
     """
 
     def __init__(self, model: Model, data: npt.ArrayLike | None = None, *, measured: Observed | None = None) -> None:
@@ -115,7 +115,7 @@ class Problem:
         return engine
 
     def descent(self, start: Floats) -> Minimum:
-        """Return the minimum Newton is drawn to from `start`, even if there is a deeper one."""
+        """Return the minimum that Newton reaches from `start`, even if there is a deeper one."""
         values = np.array(start, dtype=np.float64)
         found = descend(self.arrays, self.observed, values, self.free, 1e-9, _NEWTON_CALLS, self.work)
         two_nll, edm, calls, status = found
@@ -168,7 +168,7 @@ class Problem:
         return dataclasses.replace(best, calls=calls)
 
     def _doubtful(self, best: Minimum, free: Flags) -> bool:
-        """Whether the data are described badly or a nuisance is at a limit; kappa may well end at its boundary."""
+        """Whether the fit describes the data badly or a nuisance is at a limit; kappa at its boundary is normal."""
         a = self.arrays
         margin = 1e-6 * self.likelihood.lone_errors(best.values, work=self.work)
         stuck = free & ((best.values <= a.lower + margin) | (best.values >= a.upper - margin))
@@ -179,7 +179,7 @@ class Problem:
 
     def _starts(self, values: Floats, free: Flags) -> list[Floats]:
         """Return starts spread evenly (Roberts' sequence) over the priors and the limits of the free parameters."""
-        a, places = self.arrays, np.flatnonzero(free)
+        lower, upper, places = self.arrays.lower, self.arrays.upper, np.flatnonzero(free)
         ratio = 2.0
         for _ in range(60):
             ratio = (1.0 + ratio) ** (1.0 / (places.size + 1))
@@ -187,14 +187,14 @@ class Problem:
         found = []
         for i in range(1, _STARTS + 1):
             here = values.copy()
-            for k, u in zip(places, (0.5 + i * steps) % 1.0, strict=True):
-                p = self.model.parameters[k]
-                if p.constraint == "gaussian":
-                    here[k] = p.centre + _SPREAD * p.width * float(ndtri(min(max(u, 1e-3), 1.0 - 1e-3)))
+            for k, share in zip(places, (0.5 + i * steps) % 1.0, strict=True):
+                known = self.model.parameters[k]
+                if known.constraint == "gaussian":
+                    here[k] = known.centre + _SPREAD * known.width * float(ndtri(min(max(share, 1e-3), 1.0 - 1e-3)))
                 else:
-                    reach = _SPREAD * max(abs(p.initial), 1.0)
-                    low, high = (max(a.lower[k], p.initial - reach), min(a.upper[k], p.initial + reach))
-                    here[k] = low + u * (high - low)
-                here[k] = min(max(here[k], a.lower[k]), a.upper[k])
+                    reach = _SPREAD * max(abs(known.initial), 1.0)
+                    low, high = max(lower[k], known.initial - reach), min(upper[k], known.initial + reach)
+                    here[k] = low + share * (high - low)
+                here[k] = min(max(here[k], lower[k]), upper[k])
             found.append(here)
         return found

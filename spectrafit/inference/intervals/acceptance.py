@@ -1,8 +1,8 @@
 """Whether a method's interval holds one value of kappa: the question that a study of coverage asks of each experiment.
 
-An interval holds the true kappa exactly if the method accepts kappa there, so the interval itself is not needed. With
-p = (toys above + 1) / (toys + 1) a test with toys has the right size for any number of toys of which alpha is a
-multiple of 1 / (toys + 1) (Dwass, Ann. Math. Stat. 28, 181).
+The interval holds the true kappa if the method accepts that value, so the interval itself is not needed. A test with
+toys uses p = (toys above + 1) / (toys + 1). It rejects the truth with probability alpha exactly, if alpha is a multiple
+of 1 / (toys + 1) (Dwass, Ann. Math. Stat. 28, 181).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["Question", "asymptotically", "by_posterior", "by_toys"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Question:
-    """One experiment's scan, and the kappa that its interval of a level and of sides may hold."""
+    """Does the interval of one experiment hold one kappa? The experiment's scan, kappa, and the interval's options."""
 
     scan: Scan
     kappa: float
@@ -44,7 +44,7 @@ def asymptotically(question: Question, *, cls: bool) -> tuple[bool, Ledger]:
     """Return whether p (or CLs) of the bounded likelihood ratio is above 1 - level."""
     scan, sides = question.scan, question.sides
     if scan.lower is not None:
-        # Next to the boundary both statistics are rounding: an empty interval shows in their normal score alone.
+        # Next to the boundary both statistics are rounding. Their normal score still tells if the interval is empty.
         logarithm = Compared(scan, sides, cls=cls).logarithm(question.tested)
         return logarithm > math.log(1.0 - question.level), Ledger()
     p = asymptotic.unbounded(scan.statistic(question.tested, sides)) * (1.0 if sides == "two" else 0.5)
@@ -57,7 +57,7 @@ def by_posterior(question: Question, *, root: bool) -> tuple[bool, Ledger]:
 
 
 def by_toys(question: Question, *, cls: bool) -> tuple[bool, Ledger]:
-    """Return whether p (or CLs) from toys of what the experiment's own fit found is above 1 - level."""
+    """Return whether p (or CLs) is above 1 - level, with toys thrown from the experiment's own fit."""
     statistic = question.scan.statistic(question.tested, question.sides)
     p, ledger = _tail(question, question.tested, statistic, cls=cls)
     if cls:

@@ -1,4 +1,4 @@
-"""The p-values of bounded profile-likelihood statistics: the formulas of Cowan et al., EPJC 71, 1554.
+"""The p-values of bounded profile-likelihood statistics: the formulas of Cowan et al., EPJC 71, 1554 (arXiv:1007.1727).
 
 With kappa_hat normal around the true kappa, of width sigma, kappa / sigma = sqrt(q_A) where q_A is the statistic of the
 Asimov data of kappa = 0 (all formulas below are for a boundary at 0):
@@ -6,8 +6,8 @@ Asimov data of kappa = 0 (all formulas below are for a boundary at 0):
     q~  one-sided: 2NLL(kappa) - 2NLL(max(kappa_hat, 0)), 0 where kappa_hat > kappa
     t~  two-sided: 2NLL(kappa) - 2NLL(max(kappa_hat, 0))
 
-Below q_A both are chi-square (or half of it), above it the boundary changes them: it is there that Delta chi^2 = 2.71
-stops meaning 90 %. For normal kappa_hat the t~ interval is Feldman and Cousins' exactly.
+Below q_A both statistics follow chi-square, or half of it. Above q_A the boundary changes their distributions: there
+Delta chi^2 = 2.71 no longer means 90 %. For normal kappa_hat the t~ interval is Feldman and Cousins' exactly.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_ndtr, ndtr
 
-__all__ = ["cls", "cls_of", "expected_statistic", "normal_score", "one_sided", "two_sided", "unbounded"]
+from spectrafit.arraytypes import Floats
 
-Floats = npt.NDArray[np.float64]
+__all__ = ["cls", "cls_of", "expected_statistic", "normal_score", "one_sided", "two_sided", "unbounded"]
 
 
 def one_sided(statistic: npt.ArrayLike, asimov: npt.ArrayLike) -> Floats:

@@ -78,10 +78,10 @@ def _shifted(normals: Floats, shift: Floats) -> Floats:
 
 
 class _Axis:
-    """The variable the prior is flat in, where its posterior is worth looking at.
+    """The variable in which the prior is flat, over the range in which the posterior matters.
 
-    The ends are where 2NLL has risen far enough for what lies beyond not to matter at this level: above the best kappa,
-    and below it unless the boundary comes first.
+    The range ends where 2NLL has risen so far that the posterior beyond does not matter at this level: above the best
+    kappa, and below it unless the boundary comes first.
     """
 
     def __init__(self, scan: Scan, level: float, *, root: bool, far: float = _FAR) -> None:
@@ -134,8 +134,8 @@ class _Axis:
             if self.scan.lower is not None:
                 self.low = max(self.low, self.origin)
         raise DataError(
-            "no limit: the posterior of kappa does not fall off (nuisances without a prior?); give the parameters that "
-            "are free a constraint, or use profile"
+            "no limit: the posterior of kappa does not fall off, perhaps because parameters have no prior; give each "
+            "free parameter a constraint, or use profile"
         )
 
 
@@ -197,7 +197,7 @@ def credible(scan: Scan, level: float, *, root: bool, draws: int, seed: int, exp
     together = logsumexp(density.logs, axis=1)[:, None]
     x = density.quantiles(level, together)
     kappa = float(axis.kappas(x)[0])
-    # What the interpolation may be wrong by, divided by the density at the limit.
+    # The error of the area from the interpolation, divided by the density at the limit, is an error of the limit.
     slope = 2.0 * float(x[0]) if root else 1.0
     missed = slope * density.residual * axis.tail / max(float(density.value(x, together)[0, 0]), 1e-300)
     error = math.hypot(

@@ -1,7 +1,7 @@
 """Decides whether an asymptotic interval is empty, and says when a limit owes its size to a deficit in the data.
 
 Where the best kappa is far below the boundary, the one-sided interval without CLs is empty: p of every physical kappa
-is below 1 - level. Next to the boundary q~ and q_A vanish, and rounding is all that is left of them. Their normal score
+is below 1 - level. Next to the boundary q~ and q_A vanish, and their computed values are rounding. Their normal score
 
     (q~ + q_A) / (2 sqrt(q_A))  ->  (d 2NLL / d kappa) sigma_A / 2  =  (boundary - best kappa) / sigma
 
@@ -10,9 +10,10 @@ has a limit there all the same, and runs linearly in kappa where kappa_hat is no
 there to the boundary. The error of the data themselves is no scale for this: a fit that ends where the prediction runs
 out has an error of almost nothing.
 
-A limit is told to owe its size to a deficit when it lies below the 2-sigma band that CLs would expect. CLs limits
-without a signal are larger in 97.7 % of experiments. (The band of the one-sided limit itself has its lower edge on the
-boundary, because such limits are empty two sigma low.)
+A limit is told to owe its size to a deficit when it lies below the 2-sigma band that Feldman and Cousins' interval
+would have (in its asymptotic form): 0.40 errors of the Asimov data. Without a signal 97.7 % of their limits are larger.
+(The band of the one-sided limit itself has its lower edge on the boundary, because such limits are empty from 1.28
+errors below on; the band of CLs begins at 0.84 errors, where a third of all one-sided limits lie.)
 """
 
 from __future__ import annotations
@@ -27,14 +28,13 @@ from spectrafit.physics.couplings import COUPLINGS
 
 __all__ = ["Compared", "shrunk"]
 
-# In errors of the Asimov data: below twice this the score is a straight line.
+# In errors of the Asimov data: closer to the boundary than twice this the score is taken as a straight line.
 _RESOLVED = 0.02
-# Where an interval that is empty at the boundary is looked for again, in the same unit.
+# An interval that is empty at the boundary is looked for again at these distances, in the same unit.
 _FARTHER = (0.1, 0.3, 1.0)
 # The lower edge of the 2-sigma band.
 _DEEP = -2.0
-# Fluctuations of the data move the band by some percent: 15 of 2000 experiments lay below the nominal one by up to 9 %,
-# but not below their own.
+# Fluctuations of the data move the band by some percent: a limit may lie below the nominal band but not below its own.
 _MARGIN = 1.15
 
 
@@ -79,7 +79,7 @@ class Compared:
         distance = kappa - self.lower
         if not self.deficit or distance >= 2.0 * self.near:
             statistic = self.scan.statistic(kappa, self.sides)
-            # On the boundary q_A is 0: no data of a smaller best kappa come near a statistic above 0.
+            # On the boundary q_A is 0, so a statistic above 0 has p = 0 there.
             if distance <= 0.0 < statistic:
                 return math.inf
             return float(asymptotic.normal_score(statistic, self.root(kappa) ** 2))
@@ -146,7 +146,7 @@ def _reported(scan: Scan, kappa: float) -> str:
 
 
 def shrunk(tested: Compared, level: float, kappa: float, *, empty: bool) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Return the limits to use instead of one that a deficit made small, and the sentence; nothing for other limits.
+    """Return limits to use in place of a limit that a deficit made small, and a note; nothing for any other limit.
 
     Parameters
     ----------
@@ -161,15 +161,15 @@ def shrunk(tested: Compared, level: float, kappa: float, *, empty: bool) -> tupl
     -------
     dict of str to float, tuple of str
         Limits on kappa by method: CLs, and the bounded two-sided profile likelihood, which is the asymptotic form of
-        Feldman and Cousins' interval. And what to say.
+        Feldman and Cousins' interval. Then the notes.
     """
     if not tested.deficit or tested.cls or tested.sides == "two":
         return {}, ()
-    other = Compared(tested.scan, "one", cls=True, reference=tested.reference)
-    edge = other.band(_DEEP, level)
+    both = Compared(tested.scan, "two", cls=False, reference=tested.reference)
+    edge = both.band(_DEEP, level)
     if not empty and kappa - tested.lower >= _MARGIN * (edge - tested.lower):
         return {}, ()
-    both = Compared(tested.scan, "two", cls=False, reference=tested.reference)
+    other = Compared(tested.scan, "one", cls=True, reference=tested.reference)
     found = {"cls": other.upper(level, tested.lower), "feldman-cousins": both.upper(level, tested.lower)}
     low = tested.score(tested.lower)
     scan, percent = tested.scan, f"{100 * level:g} %"
@@ -185,6 +185,7 @@ def shrunk(tested: Compared, level: float, kappa: float, *, empty: bool) -> tupl
         )
     return found, (
         f"the limit is small because the data fluctuate low ({low:.1f} errors below the boundary), not because the "
-        f"measurement is that sensitive: without a signal 97.7 % of cls limits are above {_reported(scan, edge)}; "
+        f"measurement is that sensitive: without a signal 97.7 % of feldman-cousins limits are above "
+        f"{_reported(scan, edge)}; "
         f"{instead}",
     )

@@ -6,11 +6,12 @@ profile          the default. Fast; its distribution is asymptotic with the boun
                  per bin on (Cowan et al., EPJC 71, 1554).
 feldman-cousins  few events, or the number to publish: unified intervals with the right coverage from toys (PRD 57,
                  3873). Always two-sided; slow. With one bin and no random nuisances its counts are enumerated.
-cls              when a downward fluctuation would exclude what the experiment cannot see; covers too much.
+cls              when a downward fluctuation must not exclude a kappa to which the experiment is not sensitive. Its
+                 limits cover more often than the level says (A. L. Read, J. Phys. G 28, 2693).
 cls-toys         the same for few events.
 bayes            a posterior, flat in kappa (mu^2); nuisances are integrated, not profiled.
-bayes-mu         flat in the reported quantity where that is the root of kappa (mu). Compare it with bayes: the
-                 difference is what the prior does.
+bayes-mu         a posterior, flat in the reported quantity where that is the root of kappa (mu). The difference from
+                 bayes shows how much the prior matters.
 
 kappa is fitted unbounded everywhere; kappa >= 0, where the coupling has that boundary, enters the test statistic or the
 prior. To add a method, write its module and add its row to `METHODS`.
@@ -56,7 +57,7 @@ class LimitMethod:
     ----------
     name : str
     sides : tuple of "one", "two"
-        What it can do; the first is what it does unless asked.
+        The sides the method can do; the first is the default.
     needs : {"", "boundary", "root"}
         What the coupling must have: a smallest kappa, or a reported quantity that is the root of kappa.
     throws : bool
@@ -151,7 +152,7 @@ def _has(model: Model, needed: str) -> bool:
 
 
 def methods(model: Model) -> tuple[str, ...]:
-    """Return the methods for the model's coupling: CLs needs a smallest kappa, flat in mu a root."""
+    """Return the methods for the model's coupling: CLs needs a smallest kappa, bayes-mu a quantity that is a root."""
     return tuple(name for name, method in METHODS.items() if _has(model, method.needs))
 
 
@@ -161,7 +162,7 @@ def named(method: str, *, model: Model, where: str = "limit") -> LimitMethod:
     Raises
     ------
     ConfigError
-        No such method, or one that the model's coupling does not have what it needs for.
+        There is no such method, or the model's coupling lacks what the method needs.
     """
     if method not in METHODS:
         known = ", ".join(METHODS)
@@ -169,8 +170,8 @@ def named(method: str, *, model: Model, where: str = "limit") -> LimitMethod:
     row = METHODS[method]
     if row.needs == "boundary" and not _has(model, row.needs):
         raise ConfigError(
-            f"{where}: {method} compares with the smallest kappa there is, but both signs of {model.coupling!r} are "
-            "physical; use profile, feldman-cousins or bayes"
+            f"{where}: {method} needs a smallest physical kappa, but both signs of {model.coupling!r} are physical; "
+            "use profile, feldman-cousins or bayes"
         )
     return row
 
@@ -199,7 +200,7 @@ def upper_limit(
         One-sided upper limit or two-sided interval. "profile" has both, one-sided unless asked; Feldman-Cousins is
         two-sided, the others are upper limits.
     toys : int or ToyOptions
-        Toys at each kappa, or everything about them: seed, ensemble, bank, executor.
+        Number of toys at each kappa, or all options of toys: number, seed, ensemble, bank, executor.
     expected : bool
         Whether to add the expected quantiles.
     simulation : bool
@@ -210,9 +211,9 @@ def upper_limit(
     Raises
     ------
     ConfigError
-        Method, level or sides that do not exist or do not go together.
+        The method, level or sides do not exist or do not go together.
     DataError
-        The fits failed, or more toys than the stated rate.
+        The fits of the data failed, or more toy fits than the allowed rate.
     """
     row = named(method, model=model)
     if not 0.5 < level < 1:
@@ -223,7 +224,7 @@ def upper_limit(
     scan = Scan(model, smallest(model), data)
     options = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys)
     outcome = row.interval(scan, level, side, options, expected)
-    limit = _reported(model, scan, outcome, level, method, side, asimov=model.asimov and data is None)
+    limit = _reported(model, scan, outcome, level, method, side, given=data is not None)
     if not simulation or not model.variances or limit.empty:
         return limit
     kappa = outcome.kappa if method == "profile" else profiled(scan, level, side, cls=False, expected=False).kappa
@@ -240,9 +241,9 @@ def _converted(model: Model, kappa: float, error: float) -> float:
 
 
 def _reported(
-    model: Model, scan: Scan, outcome: Outcome, level: float, method: str, sides: str, *, asimov: bool
+    model: Model, scan: Scan, outcome: Outcome, level: float, method: str, sides: str, *, given: bool
 ) -> Limit:
-    """Return the limit in the coupling's unit."""
+    """Return the limit in the coupling's unit; data that were `given` are the caller's, whatever those of the model."""
     coupling = COUPLINGS[model.coupling] if model.coupling else None
     unit = coupling.unit if coupling else ""
 
@@ -271,7 +272,8 @@ def _reported(
         boundary=outcome.boundary,
         error=_converted(model, outcome.kappa, outcome.error),
         kappa_error=outcome.error,
-        asimov=asimov,
+        asimov=model.asimov and not given,
+        fake=None if given else model.fake,
         expected=bands,
         best_kappa=scan.kappa,
         best_error=scan.error,

@@ -1,10 +1,15 @@
 """Neyman's construction with toys: Feldman-Cousins intervals and CLs limits, with their errors from finite toys.
 
-p(kappa) is the fraction of toys of that kappa whose statistic is at least the data's. Feldman and Cousins (PRD 57,
-3873) order by t~, the likelihood ratio to the best physical kappa, and accept kappa where p > 1 - level; the limit is
-the largest accepted one. CLs divides p of q~ by the p of toys of kappa = 0. Both are found in two passes: a grid, then
-points around the crossing; a weighted straight line through the normal scores of p gives the limit and its error from
-the finite number of toys.
+p(kappa) is the fraction of toys of that kappa whose statistic is at least the data's. Feldman and Cousins (PRD 57, 3873
+(1998)) order by t~, the likelihood ratio to the best physical kappa. They accept kappa where p > 1 - level, and the
+limit is the largest accepted kappa. CLs (A. L. Read, J. Phys. G 28, 2693 (2002)) divides p of q~ by the p of toys of
+kappa = 0. The statistics are those of Cowan et al. (arXiv:1007.1727).
+
+Nuisances are thrown at their best fit for each kappa, or from their constraints (see the module `ensemble` of
+`spectrafit.inference.toys`). The first way, the profiled construction, is NOvA's (arXiv:2207.14353).
+
+A fit per toy is dear, so p is found at few kappas: on a grid, then at points around the crossing. A weighted straight
+line through the normal scores of p gives the limit, and its error from the finite number of toys.
 """
 
 from __future__ import annotations
@@ -13,9 +18,9 @@ import dataclasses
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
+from spectrafit.arraytypes import Flags, Floats
 from spectrafit.errors import DataError
 from spectrafit.inference.intervals import one_bin as counting
 from spectrafit.inference.intervals.one_bin import PROBABILITIES, enumerated, last_crossings
@@ -27,7 +32,6 @@ from spectrafit.inference.toys.options import ToyOptions
 
 __all__ = ["MOST_FAILED", "belt"]
 
-Floats = npt.NDArray[np.float64]
 
 # Rate of failed or disputed toy fits above which no limit is given.
 MOST_FAILED = 0.01
@@ -37,7 +41,7 @@ _EXPECTED = 500  # toys of kappa = 0 whose own limits make the expected quantile
 
 
 class _Belt:
-    """Toys of one scan, thrown when asked for and kept."""
+    """Toys of one scan: thrown when they are first needed, then kept."""
 
     def __init__(self, scan: Scan, how: ToyOptions, *, cls: bool) -> None:
         self.scan, self.how, self.cls = scan, how, cls
@@ -47,7 +51,7 @@ class _Belt:
         self.ledger = Ledger()
         self.bank = Bank(digest=scan.problem.likelihood.digest, first=how.first_toy)
         for place, path in enumerate(how.files):
-            # The first is also where new toys go: it need not be there yet.
+            # New toys are saved to the first file, so this one need not exist yet.
             if place or path.exists():
                 self.bank = self.bank + Bank.load(path, model=self.model)
         self.known: dict[float, Floats] = {}
@@ -69,7 +73,7 @@ class _Belt:
         self.ledger = self.ledger + record.ledger
         if self.ledger.rate > MOST_FAILED:
             failed = f"; look at toys {', '.join(map(str, self.ledger.toys))}" if self.ledger.toys else ""
-            look = failed or "; the expectation may be too small to be fitted: take bayes, or wider bins"
+            look = failed or "; the expectation may be too small to be fitted: use bayes, or wider bins"
             raise DataError(
                 f"no limit: {100 * self.ledger.rate:.1f} % of the toy fits failed or were disputed (at most "
                 f"{100 * MOST_FAILED:g} %): {self.ledger}{look}"
@@ -92,7 +96,7 @@ class _Belt:
         return table
 
     def p_value(self, kappa: float, statistic: Floats) -> tuple[Floats, Floats]:
-        """Return p (or CLs) of values of the statistic at kappa, and its error."""
+        """Return p (or CLs) at kappa for values of the statistic, and its error from the number of toys."""
         p, error = _tail(self.at(kappa), statistic)
         if not self.cls:
             return p, error
@@ -106,14 +110,18 @@ class _Belt:
 
 
 def _tail(ordered: Floats, statistic: Floats) -> tuple[Floats, Floats]:
-    """Return the fraction of toys at or above the statistic, never below one toy, and its binomial error."""
+    """Return the fraction of toys at or above the statistic, and its binomial error.
+
+    The fraction is at least that of one toy: n toys cannot show that p is smaller than 1 / n. `_TIE` lets equal values
+    of the statistic count as equal, since a discrete distribution has many and each fit rounds differently.
+    """
     n = len(ordered)
     p = np.maximum(n - np.searchsorted(ordered, np.asarray(statistic) - _TIE), 1) / n
     return p, np.sqrt(np.maximum(p * (1.0 - p), 1.0 / n) / n)
 
 
 def _quantile(ordered: Floats, level: float) -> tuple[float, float]:
-    """Return a quantile and half the distance between those one binomial error of the level to either side."""
+    """Return a quantile and its error: half the distance between the quantiles one binomial error to either side."""
     shift = math.sqrt(level * (1.0 - level) / len(ordered))
     low, middle, high = np.quantile(ordered, np.clip([level - shift, level, level + shift], 0.0, 1.0))
     return float(middle), 0.5 * float(high - low)
@@ -157,6 +165,7 @@ def belt(scan: Scan, level: float, how: ToyOptions, *, cls: bool, expected: bool
         outcome = enumerated(scan, level, how.ensemble, reference, mc=how.mc, cls=cls, expected=expected)
         words = "" if how.ensemble == "profiled" else f", {nuisances}: P(n) averaged in the ratio too"
         return dataclasses.replace(outcome, statistic=f"{statistic}; counts enumerated{words}", boundary=boundary)
+    # The grid ends a little beyond the asymptotic limit of data two sigma high: the crossing is nearly always inside.
     found = _Belt(scan, how, cls=cls)
     low = origin if scan.lower is not None or cls else 2.0 * scan.kappa - reference
     grid = np.linspace(low, low + 1.1 * (reference - low), _GRID)
@@ -165,6 +174,8 @@ def belt(scan: Scan, level: float, how: ToyOptions, *, cls: bool, expected: bool
     data = {float(k): scan.statistic(float(k), sides) for k in grid}
     null = found.null(grid) if cls or expected else None
     upper = _cross(found, data, 1.0 - level, scan.error, last=True)
+    # The interval is two-sided only if it excludes the boundary. This is how the unified ordering avoids a choice
+    # between a limit and an interval after a look at the data.
     lower = low
     if not cls and found.p_value(float(grid[0]), np.array([data[float(grid[0])]]))[0][0] < 1.0 - level:
         lower = _cross(found, data, 1.0 - level, scan.error, last=False)[0]
@@ -196,7 +207,11 @@ def belt(scan: Scan, level: float, how: ToyOptions, *, cls: bool, expected: bool
 
 
 def _cross(found: _Belt, data: dict[float, float], alpha: float, error: float, *, last: bool) -> tuple[float, float]:
-    """Return where p crosses alpha (the last time, or the first) and the error of that; adds points to `data`."""
+    """Return the kappa at which p crosses alpha (the last time, or the first), and its error; adds points to `data`.
+
+    Two rounds of new points come before the answer. Where the grid ends too early, a round makes it longer. Otherwise
+    the round puts points around the crossing that is known so far.
+    """
     sides = "one" if found.cls else "two"
     target = float(ndtri(alpha))
     centre, width = math.nan, math.nan
@@ -210,7 +225,7 @@ def _cross(found: _Belt, data: dict[float, float], alpha: float, error: float, *
             return found.origin, error
         edge = int(accepted[-1] if last else accepted[0])
         if last and edge == len(kappas) - 1:
-            # The grid ends too early.
+            # Even the last point is accepted: the grid ends too early.
             fresh = kappas[-1] + (kappas[-1] - kappas[0]) * np.array([0.15, 0.3])
         else:
             centre, width = _line(kappas, p, p_error, target, edge, last=last)
@@ -226,9 +241,9 @@ def _cross(found: _Belt, data: dict[float, float], alpha: float, error: float, *
     if math.isnan(centre):
         if found.cls and all(found.known_null[k][-1] < data[k] - _TIE for k in map(float, kappas[-2:])):
             raise DataError(
-                f"no limit: none of {found.how.toys} toys of kappa = 0 is as low as the data, so CLs, p(kappa) / p(0), "
-                "cannot be told from toys; the data lie far below the expectation without a signal: look at the fit, "
-                "throw many more toys, or use cls or bayes"
+                f"no limit: none of {found.how.toys} toys of kappa = 0 is as low as the data, so toys cannot give CLs, "
+                "p(kappa) / p(0); the data lie far below the expectation without a signal: look at the fit, throw many "
+                "more toys, or use cls or bayes"
             )
         raise DataError(
             f"no limit: p is still {p[-1]:.2g} at kappa = {kappas[-1]:.4g}; the data say next to nothing about kappa"
@@ -236,10 +251,11 @@ def _cross(found: _Belt, data: dict[float, float], alpha: float, error: float, *
     return centre, width
 
 
-def _reach(near: npt.NDArray[np.bool_], kappas: Floats, middle: float, edge: int, *, last: bool) -> float:
-    """Return how far from the crossing the accepted points reach that are `near` it.
+def _reach(near: Flags, kappas: Floats, middle: float, edge: int, *, last: bool) -> float:
+    """Return how far from the crossing the accepted points extend without a gap in `near`.
 
-    The points beyond are taken no farther: p may stay near alpha there, where a second minimum begins.
+    The line uses points on the other side of the crossing up to the same distance only: farther out, where a second
+    minimum begins, p may stay near alpha.
     """
     i = edge
     while 0 <= i < len(near) and near[i]:
@@ -248,14 +264,18 @@ def _reach(near: npt.NDArray[np.bool_], kappas: Floats, middle: float, edge: int
 
 
 def _line(kappas: Floats, p: Floats, p_error: Floats, target: float, edge: int, *, last: bool) -> tuple[float, float]:
-    """Return where a straight line through the normal scores near the crossing is at the target, and its error."""
+    """Return the kappa, and its error, at which a line through the normal scores near the crossing reaches the target.
+
+    The normal score of p is linear in kappa where kappa_hat is normal. A line through several points therefore uses all
+    of their toys, where the two points next to the crossing would use their own toys alone.
+    """
     clipped = np.clip(p, 1e-6, 1.0 - 1e-6)
     score = ndtri(clipped)
     density = np.exp(-0.5 * score**2) / math.sqrt(2.0 * math.pi)
     width = p_error / np.maximum(density, 1e-12)
     other = edge + 1 if last else edge - 1
     middle = 0.5 * (kappas[edge] + kappas[other]) if 0 <= other < len(kappas) else kappas[edge]
-    # p falls on both sides of the best kappa: only this one's.
+    # p falls on both sides of the best kappa: only points on the side of this crossing count.
     top = kappas[np.argmax(p)]
     here = kappas >= top if last else kappas <= top
     near = here & (np.abs(score - target) < 0.6)
@@ -268,10 +288,11 @@ def _line(kappas: Floats, p: Floats, p_error: Floats, target: float, edge: int, 
     covariance = np.linalg.inv(design.T @ (weight[:, None] * design))
     offset, slope = covariance @ (design.T @ (weight * y))
     if slope == 0.0 or (slope > 0) == last:
-        # Steps of a nearly discrete distribution: believe the points themselves.
+        # The line slopes the wrong way, as where p falls in steps for few events: take the middle of the two points.
         return float(middle), float(abs(kappas[edge] - middle))
     root = (target - offset) / slope
     spread = math.sqrt(covariance[0, 0] + 2.0 * root * covariance[0, 1] + root * root * covariance[1, 1])
+    # Points that scatter more than their errors say, because of such steps, make the error larger.
     chi2 = float(np.sum(weight * (y - offset - slope * x) ** 2)) / max(len(x) - 2, 1)
     return float(middle + root), float(spread * math.sqrt(max(chi2, 1.0)) / abs(slope))
 

@@ -1,4 +1,4 @@
-"""Says what a reader of a limit must know besides its value, and what to use instead of a limit not to be trusted."""
+"""Writes the notes under a limit: when not to trust the limit, and which method to use instead."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def effective_events(scan: Scan, kappa: float) -> float:
     """Return how many events decide about kappa if `kappa` is true: 1 / skewness^2 of its estimator.
 
     The best kappa is, near the truth, a sum over bins of counts times d ln(m) / d kappa. Its distribution is as skewed
-    as that of a Poisson count of this many events. In one bin it is the expected count m; bins without sensitivity do
-    not add to it. With the variance V of the simulation a bin's weight is (dm / dkappa) / (m + V).
+    as that of a Poisson count of this many events. In one bin the number is the expected count m; bins without
+    sensitivity add nothing to it. With the variance V of the simulation a bin's weight is (dm / dkappa) / (m + V).
     """
     problem, values = scan.problem, scan.at(kappa).values.copy()
     step = 1e-3 * scan.error if scan.error > 0 else 1e-3 * max(abs(kappa), 1.0)
@@ -59,8 +59,8 @@ def beyond_bound(scan: Scan, kappa: float) -> tuple[str, ...]:
         return ()
     name = scan.problem.model.poi
     return (
-        f"the limit lies beyond the bound of {name}, {scan.bound:g}: the bound was lifted for the limit, because an "
-        f"upper limit must not be cut off; widen the bound of {name} in the workspace",
+        f"the limit lies beyond the bound of {name}, {scan.bound:g}: the limit ignores this bound, because an upper "
+        f"limit must not be cut off; widen the bound of {name} in the workspace",
     )
 
 

@@ -1,9 +1,9 @@
 """Intervals from the exact distribution of the count in a model of one bin: without toys and their error.
 
-Possible where nothing but the count is random: because there are no nuisances, or because the ensemble is "prior" and
-only the truth varies. Then P(n | kappa) is the Poisson probability averaged over the priors, by quadrature with a
-low-discrepancy sequence, and counts are ordered by P(n | kappa) / max P(n | kappa'): Feldman and Cousins (PRD 57, 3873)
-without nuisances, Conrad et al. (PRD 67, 012002) with them.
+This works where nothing but the count is random: there are no nuisances, or the ensemble is "prior" and only the truth
+varies. P(n | kappa) is then the Poisson probability averaged over the priors, by quadrature with a low-discrepancy
+sequence. Counts are ordered by P(n | kappa) / max P(n | kappa'), as in Feldman and Cousins (PRD 57, 3873) without
+nuisances and in Conrad et al. (PRD 67, 012002) with nuisances.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import gammaln, ndtri
 
+from spectrafit.arraytypes import Floats
 from spectrafit.inference.intervals.scan import Outcome, Scan, crossing
 from spectrafit.inference.kernels.averages import fill_means
 from spectrafit.inference.kernels.fields import workspace
@@ -23,7 +23,6 @@ from spectrafit.inference.toys.ensemble import scratch
 
 __all__ = ["PROBABILITIES", "SIGMAS", "enumerated", "last_crossings", "possible", "sequence"]
 
-Floats = npt.NDArray[np.float64]
 
 SIGMAS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 PROBABILITIES = tuple(0.5 * (1.0 + math.erf(s / math.sqrt(2.0))) for s in SIGMAS)
@@ -145,8 +144,9 @@ def last_crossings(grid: Floats, p: Floats, alpha: float) -> Floats:
     edge = np.where(accepted.any(axis=1), p.shape[1] - 1 - np.argmax(accepted[:, ::-1], axis=1), 0)
     after = np.minimum(edge + 1, p.shape[1] - 1)
     row = np.arange(len(p))
-    a, b = (ndtri(np.clip(p[row, k], 1e-6, 1.0 - 1e-6)) for k in (edge, after))
-    share = np.where(a != b, (a - ndtri(alpha)) / np.where(a != b, a - b, 1.0), 0.0)
+    inside, outside = (ndtri(np.clip(p[row, k], 1e-6, 1.0 - 1e-6)) for k in (edge, after))
+    differ = inside != outside
+    share = np.where(differ, (inside - ndtri(alpha)) / np.where(differ, inside - outside, 1.0), 0.0)
     result: Floats = grid[edge] + np.clip(share, 0.0, 1.0) * (grid[after] - grid[edge])
     return result
 

@@ -1,8 +1,9 @@
 """Holds a posterior density of one number as a function, and gives its quantiles with their own error.
 
 The logarithm of the density is interpolated by polynomials of degree 8 in panels. A panel is halved while the last
-coefficients of its polynomial could still move a noticeable share of the whole area, so that points gather where the
-density is large and bends. Tails are integrated from the far end inwards: a level next to 1 is not lost in rounding.
+coefficients of its polynomial could still move a noticeable share of the whole area. Points therefore gather where the
+density is large and bends. Tails are integrated from the far end inwards, so that rounding does not spoil a level next
+to 1.
 """
 
 from __future__ import annotations
@@ -12,14 +13,13 @@ import math
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import logsumexp
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import DataError
 
 __all__ = ["Density"]
 
-Floats = npt.NDArray[np.float64]
 
 _DEGREE = 8
 _PANELS = 4  # to begin with
@@ -130,7 +130,7 @@ class Density:
         return result
 
     def quantiles(self, level: float, logs: Floats | None = None) -> Floats:
-        """Return (S,) the x with `level` of the area below; of other densities if `logs` (G, S) at the nodes are."""
+        """Return (S,) the x below which `level` of the area lies; `logs` (G, S) at the nodes give other densities."""
         relative = self._relative(logs)
         masses = self._masses(relative).reshape(-1, relative.shape[1])
         edges = np.einsum("cn,pns->pcs", _AT_EDGES, relative[self._where])
@@ -138,7 +138,7 @@ class Density:
         above = np.cumsum(masses[::-1], axis=0)[::-1]
         wanted = (1.0 - level) * above[0]
         columns = np.arange(masses.shape[1])
-        # The last cell with as much or more of the area from its lower end on.
+        # The last cell from whose lower end on at least 1 - level of the area is left.
         cell = np.maximum(np.sum(above >= wanted, axis=0) - 1, 0)
         panel, inner = cell // _CELLS, cell % _CELLS
         rest = np.append(above, np.zeros((1, masses.shape[1])), axis=0)[cell + 1, columns]

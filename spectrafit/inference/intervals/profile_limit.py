@@ -5,19 +5,16 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtri
 
-from spectrafit.errors import DataError
 from spectrafit.inference.intervals import asymptotic
 from spectrafit.inference.intervals.emptiness import Compared, shrunk
 from spectrafit.inference.intervals.notes import beyond_bound, few_events
 from spectrafit.inference.intervals.one_bin import SIGMAS
-from spectrafit.inference.intervals.scan import UNBOUNDED, Outcome, Scan, beyond, crossing
+from spectrafit.inference.intervals.scan import UNBOUNDED, Outcome, Scan, beyond, crossing, ending
 
 __all__ = ["profiled"]
 
-Floats = npt.NDArray[np.float64]
 
 _POINTS = 41
 
@@ -42,7 +39,7 @@ def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool,
     tested = Compared(scan, sides, cls=cls)
     lower = tested.lower
     start = tested.start(level)
-    kappa = lower if start is None else _ending(scan, tested.upper(level, start))
+    kappa = lower if start is None else ending(scan, tested.upper(level, start))
     wanted, near = math.log(1.0 - level), lower + 1e-6 * tested.reference.error
     cut_off = sides == "two" and not tested.deficit and tested.logarithm(near) < wanted
     low = crossing(lambda k: tested.logarithm(k) - wanted, near, scan.kappa) if cut_off else lower
@@ -72,16 +69,6 @@ def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool,
     )
 
 
-def _ending(scan: Scan, kappa: float) -> float:
-    """Return a limit, or refuse one that does not end."""
-    if math.isfinite(kappa):
-        return kappa
-    raise DataError(
-        "no limit: p does not fall to 1 - level however large kappa is; the data say next to nothing about kappa "
-        f"(best fit {scan.kappa:.4g} +- {scan.error:.3g})"
-    )
-
-
 def _unbounded(scan: Scan, level: float, sides: str, *, expected: bool) -> Outcome:
     """Return the limit, or both ends, where both signs of kappa are physical: kappa_hat is normal around the truth."""
     reach = float(ndtri(level if sides == "one" else 0.5 * (1.0 + level)))
@@ -93,7 +80,7 @@ def _unbounded(scan: Scan, level: float, sides: str, *, expected: bool) -> Outco
         def missing(x: float) -> float:
             return distance**2 - of.statistic(of.kappa + side * x, "two")
 
-        return of.kappa + side * beyond(missing, 0.0, of.error)
+        return of.kappa + side * ending(of, beyond(missing, 0.0, of.error))
 
     kappa, low = end(scan, reach), end(scan, -reach) if sides == "two" else -math.inf
     bands: tuple[float, ...] = ()
@@ -107,8 +94,8 @@ def _unbounded(scan: Scan, level: float, sides: str, *, expected: bool) -> Outco
     notes: tuple[str, ...] = ()
     if second is not None and second[1] < reach**2:
         notes = (
-            f"kappa enters squared: there is a second minimum at kappa = {second[0]:.4g}, 2NLL {second[1]:.2f} higher, "
-            "with an interval of its own around it",
+            f"kappa enters squared: there is a second minimum at kappa = {second[0]:.4g}, with 2NLL {second[1]:.2f} "
+            "higher and an interval of its own around it",
         )
     return Outcome(
         kappa=kappa,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import erfinv
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.covariance import covariance, degenerate, rises
 from spectrafit.inference.fitting.minimum import Minimum, Problem
@@ -20,9 +21,11 @@ from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Ledger
 
-__all__ = ["UNBOUNDED", "Outcome", "Scan", "beyond", "crossing"]
+__all__ = ["UNBOUNDED", "Outcome", "Scan", "beyond", "crossing", "ending"]
 
-Floats = npt.NDArray[np.float64]
+
+# How often the distance is doubled in which an end is looked for: 10^12 errors.
+_DOUBLINGS = 40
 
 UNBOUNDED = "none: both signs of kappa are physical"
 
@@ -93,7 +96,7 @@ class Scan:
         self.error = float(np.sqrt(matrix[self.index, self.index]))
         free = self.problem.free
         valley = degenerate(self.problem, self.best, hessian, free, matrix, positive)
-        # Two couplings in a valley are one coupling under two names: rounding far away makes no rise of it.
+        # Two couplings that are degenerate act as one. A rise of 2NLL far away is then rounding and no information.
         alike = len([name for name in valley if name in model.couplings]) > 1
         if model.poi in valley and (alike or not rises(self.problem, self.best, free, self.index, self.error)):
             raise DataError(
@@ -119,7 +122,7 @@ class Scan:
     def _guess(self, kappa: float) -> Floats:
         """Return where the conditional minimum at one kappa is expected: on the line through the two nearest ones.
 
-        With one known minimum alone the line is the tangent, along which the covariance moves the nuisances.
+        If only one minimum is known, the line is the tangent there, along which the covariance moves the nuisances.
         """
         known = sorted((abs(k - kappa), k) for k in {*self._known, self.kappa})
         values = [self._known[k].values if k in self._known else self.best.values for _, k in known[:2]]
@@ -128,8 +131,7 @@ class Scan:
         if len(known) > 1 and known[0][0] <= 2.0 * abs(known[1][1] - near):
             slope = (values[1] - values[0]) / (known[1][1] - near)
         start = values[0] + np.where(self._free, slope, 0.0) * (kappa - near)
-        a = self.problem.arrays
-        start = np.clip(start, a.lower, a.upper)
+        start = np.clip(start, self.problem.arrays.lower, self.problem.arrays.upper)
         start[self.index] = kappa
         return start
 
@@ -158,15 +160,15 @@ class Scan:
     def _asimov(self) -> Scan:
         """Return the scan of the data without fluctuation that the fit at the boundary (or kappa = 0) predicts."""
         values = self.at(0.0 if self.lower is None else self.lower).values
-        model, a = self.problem.model, self.problem.arrays
+        model, arrays = self.problem.model, self.problem.arrays
         at = Likelihood(model).predict(values, measured=self.problem.observed)
         centre = values.copy()
-        centre[a.auxiliary] = values[a.auxiliary] * a.auxiliary_scale
+        centre[arrays.auxiliary] = values[arrays.auxiliary] * arrays.auxiliary_scale
         profiled = model.statistic == "poisson"
         counts = np.maximum(at.fitted if profiled else at.mean, 0.0)
         relative = np.where(at.mean > 0, counts / np.where(at.mean > 0, at.mean, 1.0), 1.0)
-        gammas = np.where(a.gamma_kind == 0, relative, at.gamma)
-        gammas = np.where(a.gamma_kind == 2, a.gamma_width * gammas, gammas)
+        gammas = np.where(arrays.gamma_kind == 0, relative, at.gamma)
+        gammas = np.where(arrays.gamma_kind == 2, arrays.gamma_width * gammas, gammas)
         return Scan(model, self.lower, measured=Observed(counts, centre, gammas))
 
     def asymptotic_top(self, level: float, sides: str) -> float:
@@ -175,7 +177,8 @@ class Scan:
         target = (2.0 + math.sqrt(2.0) * float(erfinv(level))) ** 2
         origin = 0.0 if self.lower is None else self.lower
         above = beyond(lambda k: target - reference.statistic(k, sides), origin, reference.error)
-        return max(above, beyond(lambda k: target - self.statistic(k, sides), max(self.kappa, origin), self.error))
+        high = beyond(lambda k: target - self.statistic(k, sides), max(self.kappa, origin), self.error)
+        return ending(self, max(above, high))
 
     def statistic(self, kappa: float, sides: str) -> float:
         """Return q~ ("one") or t~ ("two") at kappa; without a boundary q or t."""
@@ -188,15 +191,15 @@ class Scan:
 
 def _open(model: Model, lower: float | None) -> Model:
     """Return the model with its parameter of interest free above, and down to the physical boundary."""
-    k = model.index(model.poi)
-    p = model.parameters[k]
-    least = min(p.lower, -math.inf if lower is None else lower)
-    if p.upper == math.inf and p.lower == least:
+    place = model.index(model.poi)
+    interest = model.parameters[place]
+    least = min(interest.lower, -math.inf if lower is None else lower)
+    if interest.upper == math.inf and interest.lower == least:
         return model
     parameters = (
-        *model.parameters[:k],
-        dataclasses.replace(p, lower=least, upper=math.inf),
-        *model.parameters[k + 1 :],
+        *model.parameters[:place],
+        dataclasses.replace(interest, lower=least, upper=math.inf),
+        *model.parameters[place + 1 :],
     )
     return dataclasses.replace(model, parameters=parameters)
 
@@ -220,10 +223,21 @@ def crossing(function: Callable[[float], float], low: float, high: float, *, tol
 
 
 def beyond(excess: Callable[[float], float], start: float, step: float) -> float:
-    """Return where p falls to alpha above `start`, where it is larger."""
+    """Return where p falls to alpha above `start`, where it is larger; inf if it does not."""
     low, high = start, start + step
-    for _ in range(60):
+    for _ in range(_DOUBLINGS):
         if excess(high) < 0:
             return crossing(excess, low, high)
         low, high = high, start + 2.0 * (high - start)
     return math.inf
+
+
+def ending(scan: Scan, kappa: float) -> float:
+    """Return a limit, or refuse one that does not end."""
+    if math.isfinite(kappa):
+        return kappa
+    raise DataError(
+        "no limit: p does not fall to 1 - level however large kappa is; the data say next to nothing about kappa "
+        f"(best fit {scan.kappa:.4g} +- {scan.error:.3g}): there are too few events, or the simulation of the signal "
+        "has too few entries to tell how many are expected"
+    )

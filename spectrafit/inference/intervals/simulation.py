@@ -1,13 +1,13 @@
 """How far a limit would move with another simulation of the same size.
 
-MC statistics widen a limit already; this is the part of it that another simulation would shuffle. The data stay, Asimov
-data too. To first order no fit is needed: 2NLL at a minimum changes with a bin of a template as its partial derivative
-there says (the parameters that were fitted do not matter), so the limit moves by
+The fit's MC statistics widen a limit already. This module says how much the limit itself would scatter. The data stay
+the same, Asimov data too. To first order no fit is needed: the minimum of 2NLL changes with a bin of a template by the
+partial derivative, since 2NLL does not change with the fitted parameters there. So the limit moves by
 
     dkappa = - sum_i (dt / dT_i) dT_i / (dt / dkappa),   t = 2NLL(limit) - 2NLL(best fit),
 
-and the variance of that follows from the covariance of the templates' bins. `rethrown` makes other simulations, for
-comparison with limits that are computed anew.
+and the variance of dkappa follows from the covariance of the templates' bins. `rethrown` makes other simulations, so
+that tests can compute limits anew and compare.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["rethrown", "simulation_error"]
 def simulation_error(scan: Scan, kappa: float, *, sides: str) -> float:
     """Return the standard deviation, in kappa, of the "profile" limit `kappa` over simulations of the same size.
 
-    The expected statistic of Asimov data, which enters the limit of data with a deficit, is taken to stay.
+    Asimov data enter the limit of data with a deficit. Their statistic is taken as fixed.
 
     Parameters
     ----------
@@ -105,8 +105,8 @@ def _covariances(model: Model) -> list[tuple[list[int], Floats]]:
 def rethrown(model: Model, number: int, *, seed: int = 1) -> Model:
     """Return the model as another simulation of the same size would have made it.
 
-    The bins of the components fluctuate as their variances say, together where a variance pairs two of them; morphs
-    keep their ratio to the nominal. What `residual` holds follows no component and stays.
+    The bins of the components fluctuate as their variances say. Two components whose events are the same, paired by a
+    variance, fluctuate together. Morphs keep their ratio to the nominal. `residual` follows no component and stays.
     """
     if not model.variances:
         raise ConfigError("simulation: the model has no MC statistics to throw; mc_statistics = 'barlow-beeston-lite'")

@@ -1,4 +1,4 @@
-"""The likelihood, or the prediction, at many values of the nuisances: what integrals over nuisances are made of."""
+"""The likelihood, or the prediction, at many values of the nuisances, for integrals over nuisances."""
 
 from __future__ import annotations
 

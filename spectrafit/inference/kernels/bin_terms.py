@@ -19,9 +19,9 @@ true prediction t (Barlow-Beeston-lite; Conway, PHYSTAT 2011) is the root of t^2
 
     2NLL = 2 [t - n + n ln(n / t)] + V u^2,   d/dm = 2 u,   d/dV = -u^2,   u = 1 - n / t = (m - t) / V.
 
-This stays finite for m < 0 if V > 0. With V = 0 a prediction below the bin's floor continues the function as a parabola
-that is as steep as one event there: a negative number of events is impossible, not merely unlikely. A floor of 0 leaves
-Poisson as it is, as pyhf has it: a bin without counts keeps 2NLL = 2 m below 0, others end there.
+This stays finite for m < 0 if V > 0. With V = 0, 2NLL continues below the bin's floor as a parabola that is as steep as
+for one event at the floor: a negative number of events is impossible, not merely unlikely. With a floor of 0 the
+Poisson term stays as it is, as in pyhf: a bin without counts keeps 2NLL = 2 m below 0, and other bins end at 0.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = ["WALL", "fill_bins", "fill_gaussian", "fill_others", "fill_with_gamma
 # Limits of a bin's gamma, pyhf's.
 _LEAST, _MOST = 1e-10, 10.0
 _BINS = types.float64(MODEL, OBSERVED, WORK)
-# Where predictions of bins with counts end if their floor is 0: an infinity that can be calculated with.
+# If the floor is 0, the prediction of a bin with counts ends here: 2NLL is then large, but not infinite.
 WALL = 1e-60
 
 
@@ -173,8 +173,9 @@ def _gaussian_gamma(n: float, m: float, shared: float, width: float, centre: flo
 def _poisson_gamma(n: float, m: float, shared: float, width: float, counts: float) -> float:
     """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared with auxiliary `counts`, gamma width expected.
 
-    It is the root of (shared + width) gamma t - n shared gamma - counts t = 0 where gamma and t are positive, which is
-    the same of the two whatever the signs of `shared` and the rest; without such a root t is as large as it gets.
+    It is the root of (shared + width) gamma t - n shared gamma - counts t = 0 at which gamma and t are positive. Of the
+    two roots it is always the same one, whatever the signs of `shared` and m - shared. Without such a root gamma is
+    where t is largest.
     """
     s, rest = shared, m - shared
     if n == 0.0 or s == 0.0:

@@ -1,8 +1,8 @@
 """Cholesky factor, solutions and inverse of a symmetric matrix without some of its rows (numba kernels).
 
-Rows that take no part (fixed parameters, those pressed against a limit) are left out by `order`, the list of those that
-do; factors are packed. Written here so that kernels can call it, and because fits are small: a library's threads take
-longer to wake up than this takes.
+`order` lists the rows that take part. Fixed parameters and parameters pressed against a limit are not in the list.
+Factors are packed. The algorithm is written out here so that kernels can call it, and because fits are small: waking up
+a library's threads takes longer than the whole factorisation.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from spectrafit.jit import kernel
 __all__ = ["factorise", "inverse", "solve"]
 
 _MATRIX, _ORDER = types.float64[:, ::1], types.int64[::1]
-# A pivot smaller than this part of its diagonal element is no pivot: the row depends on those before it.
+# The matrix counts as singular if a pivot is smaller than this part of its diagonal element.
 _SINGULAR = 1e-13
 
 

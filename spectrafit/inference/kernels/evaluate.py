@@ -42,7 +42,7 @@ def constrain_otherwise(a: Any, d: Any, theta: Any, w: Any) -> Any:
 
 @kernel(types.void(MODEL, OBSERVED, FLOATS, WORK), optional=True)
 def bend_otherwise(a: Any, d: Any, theta: Any, w: Any) -> None:
-    """Add the curvature of those constraints to the information."""
+    """Add the curvature of correlated and of Poisson constraints to the information."""
     for i in range(a.correlated.size):
         for j in range(a.correlated.size):
             w.hessian[a.correlated[i], a.correlated[j]] += 2.0 * a.inverse[i, j]
@@ -89,10 +89,10 @@ def scale_by_matrix(a: Any, w: Any, j: int) -> None:
 
 @kernel(types.void(MODEL, OBSERVED, FLOATS, WORK), entry=True, fastmath=True)
 def fill_information(a: Any, d: Any, theta: Any, w: Any) -> None:
-    """Fill `w.hessian` with J^T W J plus the constraints' curvature, after `evaluate`; W is the one chosen there.
+    """Fill `w.hessian` with J^T W J plus the constraints' curvature, after `evaluate`; `w.scoring` chose W there.
 
-    With W at the counts, and after `add_gradient`, the second derivatives of the morphs are added: of what J^T W J
-    leaves out, they are what makes fits with asymmetric shifts slow.
+    J^T W J leaves out the second derivatives of the prediction. Those of the morphs are added if W is the curvature at
+    the counts, after `add_gradient`: without them fits with asymmetric shifts are slow.
     """
     fill_jacobian(a, theta, w)
     hessian, jacobian = w.hessian, w.jacobian

@@ -350,6 +350,6 @@ def workspace(a: Arrays) -> Work:
     elements = {"Flags": np.bool_, "Integers": np.int64}
     kinds = _kinds(_Buffers)
     made = {name: np.zeros(shapes.get(name, k), elements.get(kind, np.float64)) for name, kind in kinds.items()}
-    # What no component of the model has stays 1.
+    # Factors per bin that no component of the model has stay 1.
     made["shape"][:] = made["gamma"][:] = 1.0
     return Work(**made)

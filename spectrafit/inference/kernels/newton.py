@@ -1,17 +1,20 @@
 """Finds the minimum of 2NLL with a damped Newton method and Fisher scoring (numba kernels).
 
 Each step solves H s = -g on the parameters that are free and not pressed against a limit. H is J^T W J plus the
-constraints, which is positive wherever it is not singular; W is the expected curvature 2 / (m + V) for the first steps,
-which reaches a bin's counts in one step from either side, and the observed one near the minimum. A step is halved until
-2NLL falls. Far from quadratic functions, where this stalls, the exact Hessian takes over, shifted until it is positive.
-The fit ends when the estimated distance to the minimum, EDM = g^T H^-1 g / 2, is below the tolerance.
+constraints (Gauss and Newton's matrix), which is positive wherever it is not singular. For the first steps W is the
+expected curvature 2 / (m + V): this is Fisher scoring, and it reaches a bin's counts in one step from above or below.
+Afterwards W is the curvature at the counts. A step is shortened until 2NLL falls by a part of what its slope promises
+(L. Armijo, Pac. J. Math. 16 (1966) 1). Where this stalls, the exact Hessian takes over. A multiple of its diagonal is
+added until it is positive, as in the method of Levenberg and Marquardt (J. SIAM 11 (1963) 431). The fit ends when the
+estimated distance to the minimum, EDM = g^T H^-1 g / 2, is below the tolerance.
 
-A shift whose +1 and -1 sigma templates go the same way gives 2NLL two minima. From the minimum found, the other side of
-each such parameter (`Arrays.folded`) is tried: what one step promises, and whether it stays on that side, decide
-whether to descend there too. Data that pin the parameter down put the two minima closer together, and the other is
-looked for within the parameter's error. The same goes for a kappa that enters squared, whose prediction is a parabola
-with two kappas for each value. Of 18 000 toy fits of the shipped analyses 4 missed a deeper minimum that starts on both
-sides of every such parameter find.
+A shift whose +1 and -1 sigma templates change the prediction the same way gives 2NLL two minima, one on either side of
+0. From the minimum found, the other side of each such parameter (`Arrays.folded`) is tried with one step. The fit
+descends there too if the step promises a low enough 2NLL and stays on that side. If the data determine the parameter
+well, the two minima are closer together, and the other one is looked for within the parameter's error. A kappa that
+enters squared has two minima for the same reason: its prediction is a parabola with two kappas for each value. Of
+18 000 toy fits of the shipped analyses 4 missed a deeper minimum, which starts on both sides of every such parameter
+find.
 """
 
 from __future__ import annotations
@@ -32,9 +35,9 @@ __all__ = ["CONVERGED", "STALLED", "TOO_LONG", "descend", "error_of", "minimise"
 CONVERGED, TOO_LONG, STALLED = 0, 1, 2
 _SCORING = 2  # steps with the expected curvature
 _ACROSS = 0.6  # how far on the other side of 0 a second minimum is looked for
-_TIGHT = 0.3  # error of such a parameter below which it is looked for nearer, too, in parts of the error
+_TIGHT = 0.3  # parameters with a smaller error are also looked at nearer to 0, at these parts of the error:
 _NEARER = (0.25, 1.0)
-_MARGIN = 0.2  # what the guess at its 2NLL may be wrong by
+_MARGIN = 0.2  # how far the promised 2NLL of a second minimum may be off
 
 _FREE = types.boolean[::1]
 # 2NLL, EDM, evaluations, how it ended.
@@ -54,6 +57,7 @@ def _direction(w: Any, live: Any) -> Any:
         if live[k]:
             order[size] = k
             size += 1
+    # Levenberg and Marquardt: the diagonal grows until the matrix is positive, so that the step goes downhill.
     shift = 0.0
     while not factorise(w.hessian, order, size, w.lower, shift):
         shift = max(4.0 * shift, 1e-6)
@@ -71,7 +75,7 @@ def _direction(w: Any, live: Any) -> Any:
 
 @kernel(_FOUND(MODEL, OBSERVED, FLOATS, _FREE, types.float64, types.int64, WORK), entry=True)
 def descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, w: Any) -> Any:
-    """Move `theta` to the minimum it is drawn to; arguments and results as for `minimise`."""
+    """Move `theta` downhill to a minimum, which need not be the deepest; arguments and results as for `minimise`."""
     n = theta.size
     live = w.live
     for k in range(n):
@@ -81,7 +85,7 @@ def descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, 
     for calls in range(1, most + 1):
         w.scoring[0] = steps < _SCORING
         found = evaluate(a, d, w.trial, w)
-        # The last term forgives rounding next to the minimum.
+        # Armijo's rule: 2NLL must fall by at least 1e-4 of what its slope promises. The last term allows for rounding.
         if not found <= value + 1e-4 * length * slope + 1e-13 * abs(value):
             shorter += 1
             if shorter <= 20:
@@ -100,13 +104,20 @@ def descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, 
             continue
         if not math.isfinite(found):
             return found, edm, calls, STALLED
-        # Converging slowly: second derivatives that are left out matter here. They cost as much as n steps.
+        # Slow convergence means that the second derivatives left out of J^T W J matter. The exact Hessian costs as much
+        # as n steps, so it is tried late.
         exact = exact or (steps > 8 + n // 4 and value - found < 0.5 * edm)
         value, length, shorter, steps = found, 1.0, 0, steps + 1
         for k in range(n):
             theta[k] = w.trial[k]
         add_gradient(a, theta, w)
         fill_information(a, d, theta, w)
+        if _straight(a, free, w):
+            # Bins without counts are straight where the expected curvature is not: without it nothing would move.
+            w.scoring[0] = True
+            evaluate(a, d, theta, w)
+            add_gradient(a, theta, w)
+            fill_information(a, d, theta, w)
         if exact:
             _exact(a, d, theta, w)
         for k in range(n):
@@ -128,7 +139,7 @@ def descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, 
 
 @kernel(types.float64(MODEL, OBSERVED, FLOATS, _FREE, WORK), optional=True)
 def promise(a: Any, d: Any, theta: Any, free: Any, w: Any) -> Any:
-    """Return the 2NLL that one step from `theta` would reach if it were quadratic."""
+    """Return the 2NLL that one step from `theta` would reach if 2NLL were quadratic."""
     w.scoring[0] = True
     value = evaluate(a, d, theta, w)
     add_gradient(a, theta, w)
@@ -171,7 +182,8 @@ def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int,
         width[i] = math.sqrt(2.0 / curvature) if curvature > 0.0 else math.inf
     for _ in range(2):
         better = False
-        # Every such parameter's other side, the middle if it is far out, and kappa on the other side of its parabola.
+        # Starts: kappa mirrored at the vertex of its parabola; per folded parameter the other side of 0, then 0 itself
+        # if the minimum is far out, then points nearer to 0 if its error is small.
         for i in range(-1, 4 * a.folded.size):
             k = a.poi if i < 0 else a.folded[i // 4]
             if (i < 0 and not squared) or not free[k] or (i >= 0 and i % 4 == 1 and abs(theta[k]) < 2.0 * _ACROSS):
@@ -189,7 +201,7 @@ def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int,
                 other[k] = -math.copysign(max(abs(theta[k]), away), theta[k])
             calls += 1
             promised = promise(a, d, other, free, w)
-            # A step back across 0 is drawn to the side that was come from: no descent for what is known already.
+            # A step back across 0 leads to the minimum that is known already: no descent.
             if not promised < value + _MARGIN or (i >= 0 and other[k] * (other[k] + w.step[k]) < 0.0):
                 continue
             found, distance, more, ended = descend(a, d, other, free, tolerance, most, w)
@@ -213,8 +225,19 @@ def _move(a: Any, theta: Any, w: Any, live: Any, length: float) -> None:
 
 
 @inlined
+def _straight(a: Any, free: Any, w: Any) -> bool:
+    """Whether 2NLL falls along a straight line of a free parameter that has no limit there."""
+    found = False
+    for k in range(free.size):
+        slope = w.gradient[k]
+        limit = a.lower[k] if slope > 0.0 else a.upper[k]
+        found = found or (free[k] and w.hessian[k, k] == 0.0 and slope != 0.0 and not math.isfinite(limit))
+    return found
+
+
+@inlined
 def _exact(a: Any, d: Any, theta: Any, w: Any) -> None:
-    """Replace `w.hessian`, filled with the information, by the observed one; keep the gradient."""
+    """Replace the information in `w.hessian` by the observed Hessian; keep the gradient."""
     for k in range(theta.size):
         curvature = w.hessian[k, k]
         w.kept[k] = w.gradient[k]

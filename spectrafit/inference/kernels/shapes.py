@@ -1,4 +1,4 @@
-"""What few models have: multiplicative morphs, parameters of single bins, and variance that principal components left.
+"""Rare parts of models: multiplicative morphs, parameters of single bins, and the residual of principal components.
 
 These kernels are compiled for the models that need them (`likelihood.prepare`).
 """
@@ -57,7 +57,7 @@ def _others(a: Any, theta: Any, w: Any, c: int, g: int, i: int) -> Any:
 
 @inlined
 def _slopes(a: Any, theta: Any, w: Any, c: int, to_jacobian: bool) -> None:
-    """Add the derivatives by what `fill_shape` has, to the gradient or to the Jacobian."""
+    """Add the derivatives by the parameters of `fill_shape` to the gradient or to the Jacobian."""
     n, p, s = a.size[c], a.place[c], a.start[c]
     weight, yields = view(w.adjoint, p, n), view(w.yields, p, n)
     for m in range(a.code4_at[c], a.code4_at[c + 1]):
@@ -114,7 +114,7 @@ def add_residual_variance(a: Any, theta: Any, w: Any) -> None:
 
 @kernel(types.void(MODEL, FLOATS, WORK), optional=True, fastmath=True)
 def add_residual_gradient(a: Any, theta: Any, w: Any) -> None:
-    """Add that variance's part to the gradient."""
+    """Add the part of the variance of `add_residual_variance` to the gradient."""
     gradient, by_variance = w.gradient, w.by_variance
     for q in range(a.residual.shape[0]):
         residual, slope = a.residual[q], 0.0

@@ -1,6 +1,7 @@
 """Thrown experiments and the fits to them: counts and auxiliary measurements from counter-based random numbers.
 
-Numbers of bin b are the draws b and B + K + b of a toy's stream, those of parameter k draw B + k.
+Each toy has a stream of random numbers. Bin b uses draws b (its count) and B + K + b (its gamma's measurement) of the
+stream, and parameter k uses draw B + k. A toy is therefore the same whatever else is thrown.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from spectrafit.random import normal, poisson
 
 __all__ = ["BEST", "BOUND", "ENOUGH", "ERROR", "KAPPA", "TESTED", "fit_toys", "throw"]
 
-# Columns of what is kept of a toy: unbounded best kappa, its error, 2NLL there, 2NLL at the boundary if the best kappa
-# is below it (else NaN), then 2NLL at each tested kappa.
+# A row holds the fits of one toy: unbounded best kappa, its error, 2NLL there, 2NLL at the boundary if the best kappa
+# is below the boundary (else NaN), then 2NLL at each tested kappa.
 KAPPA, ERROR, BEST, BOUND, TESTED = range(5)
 ENOUGH = 1e-6  # EDM at which a fit that ended otherwise counts as converged
 _TOLERANCE = 1e-7  # EDM of toy fits
@@ -43,6 +44,7 @@ def _correlated(a: Any, root: Any, key: Any, index: int, k: int) -> Any:
 @kernel(types.void(MODEL, TRUTH, _KEY, types.int64, OBSERVED, WORK), entry=True)
 def throw(a: Any, truth: Any, key: Any, index: int, d: Any, w: Any) -> None:
     """Fill `d` with toy `index`."""
+    # "prior" varies the truth and keeps the auxiliary measurements; "profiled" throws them around a fixed truth.
     n_bins, n_parameters = a.used.size, a.initial.size
     after = n_bins + n_parameters
     theta = w.other
@@ -83,7 +85,7 @@ def throw(a: Any, truth: Any, key: Any, index: int, d: Any, w: Any) -> None:
 
 @inlined
 def _minimum(a: Any, d: Any, theta: Any, free: Any, w: Any) -> Any:
-    """Return 2NLL at the minimum, and 1 if it is none."""
+    """Return 2NLL where the fit ended, and 1 if the fit did not converge."""
     value, edm, _, status = minimise(a, d, theta, free, _TOLERANCE, _CALLS, w)
     return value, 0 if status == CONVERGED or edm < ENOUGH else 1
 

@@ -1,4 +1,13 @@
-"""The yields of every component and bin, the prediction and its variance, and their derivatives by the parameters."""
+"""The yields of every component and bin, the prediction and its variance, and their derivatives by the parameters.
+
+The prediction is that of HistFactory (Cranmer et al., CERN-OPEN-2012-016), with the formula of
+`spectrafit.inference.model`. The simulation's error follows Barlow and Beeston (Comput. Phys. Commun. 77 (1993) 219)
+with one factor per bin for all samples, as J. S. Conway proposed (arXiv:1103.0354). These kernels fill the variance of
+the simulation in each bin; `spectrafit.inference.kernels.bin_terms` profiles the factor.
+
+The gradient is taken backwards, from 2NLL to the bins and from the bins to the parameters: `w.adjoint` holds the
+derivative of 2NLL by each yield, and every parameter then costs one sum over its component's bins.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +58,7 @@ def fill_yields(a: Any, theta: Any, w: Any) -> None:
     means, shares, places, starts, sizes = w.mean, w.shared, a.place, a.start, a.size
     for b in range(means.size):
         means[b] = shares[b] = 0.0
+    # Each component: y = product of its factors x factors per bin x (nominal + additive morphs), added to its bins.
     for c in range(starts.size):
         product = 1.0
         for f in range(a.factor_at[c], a.factor_at[c + 1]):
@@ -73,6 +83,7 @@ def fill_yields(a: Any, theta: Any, w: Any) -> None:
         if a.shared[c]:
             for i in range(n):
                 shared[i] += yields[i]
+    # The simulation's variance follows the yields: if a nuisance doubles a yield, the weights of its events double too.
     variances, kind, width = w.variance, a.gamma_kind, a.gamma_width
     for b in range(variances.size):
         variances[b] = 0.0
@@ -89,7 +100,7 @@ def fill_yields(a: Any, theta: Any, w: Any) -> None:
         total = variances[b]
         if kind[b] == 1:
             total += (width[b] * shares[b]) ** 2
-        # A sum that comes out negative counts as 0.
+        # Interference may make the sum negative far from the nominal point: then it counts as 0.
         variances[b] = max(total, 0.0)
 
 
@@ -115,7 +126,7 @@ def add_gradient(a: Any, theta: Any, w: Any) -> None:
         for i in range(n):
             adjoint[i] = by_mean[i] + on * by_shared[i]
     for v in range(2 * a.pair_first.size):
-        # Each pair once for either of its components.
+        # V contains y_first y_second, so each pair adds to the derivative by either of its yields.
         u = v // 2
         to, other = (a.pair_second[u], a.pair_first[u]) if v % 2 else (a.pair_first[u], a.pair_second[u])
         n = sizes[to]
@@ -136,6 +147,7 @@ def add_gradient(a: Any, theta: Any, w: Any) -> None:
             total += adjoint[i] * bracket[i]
         first, last, factor = a.factor_at[c], a.factor_at[c + 1], w.factor
         for f in range(first, last):
+            # Without factor f: a division, unless a factor is 0 (as kappa is at the Standard Model).
             rest = product / factor[f] if product != 0.0 else _rest(factor, first, last, f)
             gradient[a.factor_parameter[f]] += w.factor_slope[f] * rest * total
         for t in range(a.term_at[c], a.term_at[c + 1]):
@@ -172,7 +184,7 @@ def fill_jacobian(a: Any, theta: Any, w: Any) -> None:
                 weight[i] *= shape[i]
         first, last, factor = a.factor_at[c], a.factor_at[c + 1], w.factor
         begin = a.term_at[c]
-        # Factors move the whole bracket, terms their own vector.
+        # A factor moves the whole bracket, an additive morph its own vector of bins.
         for x in range(last - first + a.term_at[c + 1] - begin):
             if x < last - first:
                 f = first + x

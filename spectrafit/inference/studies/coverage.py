@@ -1,8 +1,8 @@
 """Coverage: how often each method's interval holds the truth, counted in thrown experiments, with binomial bands.
 
-Experiments are thrown from true parameters, auxiliary measurements and (optionally) the simulation's own fluctuations
-included. Each experiment is asked whether the method accepts its true kappa; Feldman-Cousins and CLs get their own toys
-in every experiment, thrown from what that experiment's fit found.
+Experiments are thrown from true parameters. Auxiliary measurements are thrown too, and optionally the simulation. For
+each experiment the method says whether it accepts the true kappa. Feldman-Cousins and CLs throw their own toys in every
+experiment, from the experiment's own fit.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy.special import betaincinv
 
 from spectrafit import execution
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.intervals.acceptance import Question
 from spectrafit.inference.intervals.limits import METHODS, named, smallest
@@ -32,8 +33,6 @@ from spectrafit.random import normal, stream_key
 
 __all__ = ["Coverage", "coverage"]
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int64]
 
 _CHUNK = 25
 
@@ -51,11 +50,11 @@ class Coverage:
     level : float
         Nominal coverage.
     accepted, experiments : (G, M) arrays of int
-        Intervals that hold the truth, and experiments.
+        Number of intervals that hold the truth, and of experiments.
     truth, simulation : str
         How the nuisances' truth and the simulation were thrown.
     ledger : Ledger
-        Of the toys inside the experiments.
+        Counts of the toy fits inside the experiments.
     failed : int
         Experiments left out because their fit failed.
     """
@@ -63,8 +62,8 @@ class Coverage:
     kappas: Floats
     methods: tuple[str, ...]
     level: float
-    accepted: Ints
-    experiments: Ints
+    accepted: Integers
+    experiments: Integers
     truth: str
     simulation: str
     ledger: Ledger
@@ -110,6 +109,7 @@ class _Share:
     methods: tuple[tuple[str, str], ...]
     level: float
     shifts: Mapping[str, float] | None
+    expected: Floats | None
     toys: ToyOptions
     first: int
     count: int
@@ -127,6 +127,7 @@ def coverage(
     sides: Literal["one", "two"] = "one",
     truth: Mapping[str, float] | Literal["thrown"] | None = None,
     simulation: Literal["thrown", "exact"] = "thrown",
+    expected: npt.ArrayLike | None = None,
     experiments: int = 500,
     toys: int | ToyOptions = 199,
 ) -> Coverage:
@@ -147,16 +148,19 @@ def coverage(
         experiment (coverage on average), or nominal.
     simulation : {"thrown", "exact"}
         Whether the analyser's templates fluctuate around the truth as their MC variance says, or are the truth.
+    expected : (B,) array_like, optional
+        Expectation to throw the counts from in place of the model's own, as of another simulation: whether intervals
+        hold a kappa that is true there.
     experiments : int
         At each kappa.
     toys : int or ToyOptions
-        Toys in each experiment, for the methods that throw. The seed is that of the experiments too, and the executor
-        is who makes them.
+        Toys in each experiment, for the methods that throw toys. Its seed is used for the experiments too, and its
+        executor runs the experiments.
 
     Raises
     ------
     ConfigError
-        Unknown methods or parameters; toys of which 1 - level is no multiple of 1 / (toys + 1).
+        A method or parameter is unknown, or 1 - level is no multiple of 1 / (toys + 1).
     """
     how = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys)
     rows = [named(method, model=model, where="coverage") for method in methods]
@@ -171,6 +175,11 @@ def coverage(
     tested = tuple((row.name, sides if sides in row.sides else row.sides[0]) for row in rows)
     values = np.asarray(kappas, dtype=np.float64).reshape(-1)
     counts = np.zeros((2, len(values), len(tested)), dtype=np.int64)
+    given = None if expected is None else np.array(expected, dtype=np.float64)
+    if given is not None and given.shape != (model.n_bins,):
+        raise ConfigError(f"coverage: {given.size} expected counts for {model.n_bins} bins; give one for each bin")
+    thrown = "thrown from their constraints" if shifts is None else f"nominal, {shifts}" if shifts else "nominal"
+    thrown = thrown if given is None else f"of {model.fake.label if model.fake else 'the given expectation'}"
     ledger, failed = Ledger(), 0
 
     def tasks() -> Iterator[_Share]:
@@ -182,12 +191,13 @@ def coverage(
                     methods=tested,
                     level=level,
                     shifts=shifts,
+                    expected=given,
                     toys=inner,
                     first=first,
                     count=min(_CHUNK, experiments - first),
                 )
 
-    # What is sent to workers has no executor of its own.
+    # Workers throw toys by themselves: the options sent to them name no executor.
     inner = dataclasses.replace(how, mc=simulation == "thrown", executor="serial", workers=None)
     with execution.executor(how.executor, how.workers, preload=("spectrafit.inference.studies.coverage",)) as pool:
         chunks = math.ceil(experiments / _CHUNK)
@@ -200,14 +210,14 @@ def coverage(
         level=level,
         accepted=counts[0],
         experiments=counts[1],
-        truth="thrown from their constraints" if shifts is None else f"nominal, {shifts}" if shifts else "nominal",
+        truth=thrown,
         simulation="fluctuates around the truth" if simulation == "thrown" else "exact",
         ledger=ledger,
         failed=failed,
     )
 
 
-def _work(task: _Share) -> tuple[Ints, int, Ledger]:
+def _work(task: _Share) -> tuple[Integers, int, Ledger]:
     """Return (accepted, experiments) of each method, failed experiments, and the ledger of the toys."""
     counts = np.zeros((2, len(task.methods)), dtype=np.int64)
     failed, ledger = 0, Ledger()
@@ -236,16 +246,15 @@ class _Experiment:
             elif task.shifts is not None:
                 values[k] += task.shifts.get(p.name, 0.0)
         values[model.index(model.poi)] = task.kappa
-        # Counts of the true prediction; the templates' auxiliary measurement is thrown around it.
+        # The counts come from the true prediction; the simulation that the analyser has is thrown around the truth.
         truth = ensemble(model, values, mc=task.toys.mc, seed=task.toys.seed)
-        at = truth.truth._replace(
-            fitted=np.maximum(Likelihood(model).predict(values).mean, 0.0), gamma=np.ones(model.n_bins)
-        )
+        mean = Likelihood(model).predict(values).mean if task.expected is None else task.expected
+        at = truth.truth._replace(fitted=np.maximum(mean, 0.0), gamma=np.ones(model.n_bins))
         arrays, d = Likelihood(model).arrays, toys.scratch(model)
         toys.throw(arrays, at, key, number, d, workspace(arrays))
         self.scan = Scan(model, smallest(model), measured=d)
 
-    def accepts(self) -> tuple[Ints, Ledger]:
+    def accepts(self) -> tuple[Integers, Ledger]:
         """Return for each method whether the true kappa is in the interval."""
         inside, ledger = [], Ledger()
         for method, sides in self.task.methods:

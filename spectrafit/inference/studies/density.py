@@ -1,7 +1,7 @@
 """How many simulated events a smooth density expects in each cell of a grid: a prediction for cells that are empty.
 
-The density at a cell is that of the smallest window around the cell that holds enough events (D. O. Loftsgaarden and
-C. P. Quesenberry, Ann. Math. Stat. 36 (1965) 1049, with boxes in place of balls).
+The density in a cell is the mean density of the smallest window around the cell that holds enough events
+(D. O. Loftsgaarden and C. P. Quesenberry, Ann. Math. Stat. 36 (1965) 1049, with boxes in place of balls).
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.inference.studies.grid import Grid
 
 __all__ = ["running", "with_prediction"]
-
-Floats = npt.NDArray[np.float64]
 
 
 def running(values: Floats, reach: int) -> Floats:

@@ -1,7 +1,7 @@
-"""A fine grid over one or several regions, of which coarser binnings are made by merging its bins.
+"""A fine grid over one or several regions. Merging its bins makes coarser binnings.
 
-A binning is written as edges: per region and axis an increasing array whose values are edges of the grid, from the
-first to the last. Cells are numbered in C order, region after region.
+A binning is written as edges: per region and axis an increasing array whose values are edges of the grid. Cells outside
+the first and the last edge are in no bin. Cells are numbered in C order, region after region.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.bins import Bins
 
@@ -25,8 +26,6 @@ __all__ = [
     "same_cells",
 ]
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 # Per region and axis the edges of a binning.
 Edges = tuple[tuple[Floats, ...], ...]
 
@@ -107,7 +106,7 @@ class Grid:
         Raises
         ------
         ConfigError
-            An edge that the grid does not have, edges that do not increase, other regions or axes, other ends.
+            An edge that the grid does not have, edges that do not increase, other regions or axes.
         """
         if [len(axes) for axes in edges] != [len(region.edges) for region in self.regions]:
             raise ConfigError(
@@ -123,12 +122,17 @@ class Grid:
         )
 
     def labels(self, edges: Edges) -> tuple[Integers, int]:
-        """Return the bin number of every cell in the binning `edges`, and how many bins there are."""
+        """Return the bin number of every cell in the binning `edges`, -1 for none, and how many bins there are."""
         result, start = [], 0
-        for axes in self.positions(edges):
-            numbers = [np.repeat(np.arange(p.size - 1), np.diff(p)) for p in axes]
-            shape = tuple(p.size - 1 for p in axes)
-            result.append(start + np.ravel_multi_index(np.meshgrid(*numbers, indexing="ij"), shape).ravel())
+        for axes, region in zip(self.positions(edges), self.regions, strict=True):
+            shape = tuple(places.size - 1 for places in axes)
+            numbers = [np.full(n, -1, np.int64) for n in region.shape]
+            for row, places in zip(numbers, axes, strict=True):
+                row[places[0] : places[-1]] = np.repeat(np.arange(places.size - 1), np.diff(places))
+            every = np.meshgrid(*numbers, indexing="ij")
+            inside = np.all([row >= 0 for row in every], axis=0)
+            within = np.ravel_multi_index([np.maximum(row, 0) for row in every], shape)
+            result.append(np.where(inside, start + within, -1).ravel())
             start += int(np.prod(shape))
         return np.concatenate(result).astype(np.int64), start
 
@@ -154,24 +158,20 @@ def _positions(where: str, wanted: Floats, fine: Floats) -> Integers:
         raise ConfigError(f"{where}: no edge at {value:g} in the fine grid; the nearest is {near:g}")
     if wanted.size < 2 or not (np.diff(places) > 0).all():
         raise ConfigError(f"{where}: edges {wanted.tolist()}: needs two or more increasing numbers")
-    if places[0] != 0 or places[-1] != fine.size - 1:
-        raise ConfigError(
-            f"{where}: edges from {wanted[0]:g} to {wanted[-1]:g}; the fine grid goes from {fine[0]:g} to {fine[-1]:g}"
-        )
     found: Integers = places.astype(np.int64)
     return found
 
 
 def same_cells(first: Grid, second: Grid) -> None:
-    """Refuse two grids that are not the same cells and parameters filled with different events.
+    """Refuse two grids that are not the same cells filled with different events.
+
+    Their parameters may differ: universes have principal components of their own in each half of the simulation.
 
     Raises
     ------
     ConfigError
-        Naming what differs.
+        The message names the difference.
     """
-    if first.bins.parameters != second.bins.parameters:
-        raise ConfigError(f"grids: parameters {first.bins.parameters} and {second.bins.parameters}; need the same")
     if [r.name for r in first.regions] != [r.name for r in second.regions]:
         raise ConfigError("grids: different regions; a training and a judging grid need the same cells")
     for a, b in zip(first.regions, second.regions, strict=True):
@@ -185,7 +185,7 @@ def on_grid(grid: Grid, edges: Sequence[Sequence[npt.ArrayLike]]) -> Edges:
     Raises
     ------
     ConfigError
-        Two edges that would become one; other regions or axes than the grid's.
+        Two edges would become one, or regions or axes are not the grid's.
     """
     moved = []
     for region, axes in zip(grid.regions, edges, strict=True):

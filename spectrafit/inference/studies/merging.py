@@ -1,7 +1,7 @@
-"""Information of a grid while its edges are taken away: what each merging of two neighbouring slices would leave.
+"""The information that is left when edges of a grid are removed, for every edge of an axis at once.
 
-Of every cell a column of sums is kept; sums of merged cells add up, and the information is a sum over cells. Taking
-away one edge therefore changes the information of two slices alone, and all edges of an axis are tried in one go.
+Every cell keeps a column of sums. The sums of merged cells add up, and the information is a sum over cells. Removing
+one edge therefore changes the information of two slices only, and all edges of an axis are tried in one go.
 
 Letters: K parameters, P pairs of them, S samples, R rows of sums, d axes of a region, n covariances between two cells,
 c slices along an axis.
@@ -13,16 +13,12 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Flags, Floats, Integers
 from spectrafit.inference.fitting.bins import guard_of
 from spectrafit.inference.studies.grid import Grid
 
 __all__ = ["Block", "Layout", "blocks"]
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -142,13 +138,13 @@ class Block:
         now = self._slices(self.sums, inverse * fulfilled, axis)
         moved = np.moveaxis(self.sums, axis + 1, 1)
         sums = np.moveaxis(moved[:, :-1] + moved[:, 1:], 1, axis + 1)
-        # What moves between two slices is no noise once they are one.
+        # Events that move between two slices make no noise once the slices are merged.
         apart = np.abs(self.places[:, 0] - self.places[:, 1])
         self._add(sums, (apart.sum(axis=1) == 1) & (apart[:, axis] == 1), self.places.min(axis=1))
         inverse, fulfilled = self.layout.inverse(sums)
         return self._slices(sums, inverse * fulfilled, axis) - now[:-1] - now[1:]
 
-    def _add(self, sums: Floats, chosen: Bools, cells: Integers) -> None:
+    def _add(self, sums: Floats, chosen: Flags, cells: Integers) -> None:
         """Add covariances of two cells that have become one, `cells`, to the noise there."""
         pairs = self.pairs[chosen]
         values = self.values[chosen] * np.where(pairs < self.layout.parameters, 2.0, 1.0)
@@ -171,7 +167,7 @@ class Block:
 def blocks(grid: Grid, *, entries: float, background_entries: float, relative_error: float) -> tuple[Block, ...]:
     """Return one block per region of a grid, with all its cells; the keywords are those of `Layout`.
 
-    Covariances between regions are left out: no edge brings their cells together.
+    Covariances between regions are left out: their cells are never merged.
     """
     bins = grid.bins
     count, unit = len(bins.parameters), bins.weights()

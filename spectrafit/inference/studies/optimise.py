@@ -1,9 +1,10 @@
-"""Edges that make the expected error of kappa small, with all systematics, without profit from the simulation's noise.
+"""Finds bin edges with a small expected error of kappa, all systematics included, and does not fit the noise.
 
-The edges of a fine grid are taken away one by one, each time the edge whose loss costs least; the best binning on the
-way is then refined by moving, adding and removing single edges. Noise is kept from profit in four ways. The noise of
-derivatives is subtracted. Empty bins count as holding what a smooth density expects there (`Bins.guard`). A bin that
-holds too few events does not count in full. The result is judged on an independent half of the simulation.
+The edges of a fine grid are removed one by one, each time the edge whose loss costs least. The best binning on the way
+is then refined by moving, adding and removing single edges. Four things keep the search from fitting the noise of the
+simulation. The noise of derivatives is subtracted. Empty bins count as if they held the events that a smooth density
+expects there (`Bins.guard`). A bin with too few events does not count in full. The result is judged on an independent
+half of the simulation.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Flags, Floats, Integers
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fitting.information import covariance
 from spectrafit.inference.studies.grid import Edges, Grid, same_cells
@@ -23,8 +25,6 @@ from spectrafit.inference.studies.merging import Block, blocks
 
 __all__ = ["Optimum", "Rules", "optimise"]
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 Positions = tuple[tuple[Integers, ...], ...]
 
 
@@ -37,12 +37,12 @@ class Rules:
     bins : int or None
         Most bins of all regions together.
     entries, background_entries : float
-        Least simulated events in a bin, and least simulated events of backgrounds. They are counted among the events
-        the edges are chosen with: where these are a half of the simulation, the whole has twice as many.
+        Least simulated events in a bin, and least simulated events of backgrounds, among the events with which edges
+        are chosen. If these are half of the simulation, the whole simulation has twice as many.
     relative_error : float
         Greatest error of a bin's expectation from the simulation, as a share of the expectation.
     negligible : float
-        Bins with a smaller share of what is known of kappa need not hold the events above: corners of the plane.
+        Bins with a smaller share of the information on kappa, such as corners of the plane, may hold fewer events.
     widths : tuple of tuple of (array or None), or None
         Per region and axis the least width of a bin at the centre of each cell of the grid: for a resolution sigma(x)
         and bins of two standard deviations, 2 sigma(centres). None for no least width.
@@ -71,14 +71,14 @@ class Optimum:
     edges : tuple of tuple of arrays
         Per region and axis.
     training : Judgement
-        On the events the edges were chosen with: flattering.
+        On the events with which the edges were chosen: too optimistic.
     judging : Judgement
         On the independent events.
     trail : tuple of (int, float)
-        Bins and error of kappa while edges were taken away, from the finest to the coarsest binning, as the search has
-        the error: guarded, and bins that do not fulfil the rules count as far as they fulfil them.
+        Bins and error of kappa while edges were removed, from the finest to the coarsest binning. The error is that of
+        the search: guarded, and a bin that breaks a rule counts in part.
     exempt : int
-        Bins that hold too few events and next to no knowledge of kappa, see `Rules.negligible`.
+        Bins that hold too few events and hardly any information on kappa, see `Rules.negligible`.
     """
 
     edges: Edges
@@ -126,7 +126,7 @@ def optimise(
     Raises
     ------
     ConfigError
-        Grids of different cells, a parameter that is not there, rules that no binning of the grid fulfils.
+        The grids have different cells, the parameter is unknown, or no binning of the grid fulfils the rules.
     """
     rules = rules or Rules()
     if parameter not in training.bins.parameters:
@@ -156,7 +156,7 @@ def optimise(
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class _Found:
-    """A binning tried: where its edges are among the round ones, the error of kappa, and whether the rules hold."""
+    """A binning that was tried: places of its edges among the round ones, error of kappa, whether the rules hold."""
 
     positions: Positions
     error: float
@@ -283,7 +283,7 @@ class _Search:
     def _evaluated(
         self, positions: Sequence[Sequence[Integers]], state: Sequence[Block], below: float = np.inf
     ) -> _Found:
-        """Return what a binning is worth; one whose score is not `below` another's is not allowed."""
+        """Return how good a binning is; a binning is not allowed if its score is not `below` that of another."""
         data, noise = self._total(state)
         scale = np.maximum(np.diag(data) + noise, 0.0) + np.diag(self._prior)
         matrix = covariance(data, self._prior, np.where(scale > 0, scale, 1.0))
@@ -308,7 +308,7 @@ class _Search:
         )
 
     def _failing(self, state: Sequence[Block], direction: Floats) -> tuple[int, int]:
-        """Return how many bins break the rules: without and with weight in what a fit would know of kappa."""
+        """Return how many bins break the rules: those with negligible information on kappa, and the others."""
         shares, broken = [], []
         for block in state:
             total = block.sums[block.layout.facts]
@@ -335,7 +335,7 @@ def _round(edges: Floats, step: float | None) -> Integers:
     return places[keep]
 
 
-def _wide(edges: Floats, places: Integers, least: npt.ArrayLike | None) -> npt.NDArray[np.bool_]:
+def _wide(edges: Floats, places: Integers, least: npt.ArrayLike | None) -> Flags:
     """Return whether a bin from one of the edges at `places` to another is wide enough, a square matrix."""
     kept = edges[places]
     if least is None:
@@ -347,5 +347,5 @@ def _wide(edges: Floats, places: Integers, least: npt.ArrayLike | None) -> npt.N
         )
     centres = (edges[:-1] + edges[1:]) / 2
     middle, width = (kept[:, None] + kept) / 2, kept - kept[:, None]
-    allowed: npt.NDArray[np.bool_] = width >= np.interp(middle, centres, needed) * (1.0 - 1e-9)
+    allowed: Flags = width >= np.interp(middle, centres, needed) * (1.0 - 1e-9)
     return allowed

@@ -1,10 +1,10 @@
-"""What the best binning of any shape could know: bins of cells with one signal to expectation, wherever they lie.
+"""The best binning of any shape: each bin is made of cells with similar signal to expectation, wherever they lie.
 
-Let a be the direction of kappa with all nuisances profiled, scaled to 1 for kappa, and g_b = a D_b the slope of cell b
-along it. Bins B then know sum_B (sum_b g_b)^2 / (sum_b v_b) of kappa. That is the between-group sum of squares of the
-score g / v with weights v: the best groups are intervals of the cells ordered by score, which dynamic programming finds
-(W. D. Fisher, J. Am. Stat. Assoc. 53 (1958) 789). The direction depends on the partition: it is followed in steps, and
-the best partition on the way is kept.
+It tells how much a binning with edges could still gain. Let a be the direction of kappa with all nuisances profiled,
+scaled to 1 for kappa, and g_b = a D_b the slope of cell b along it. The information of bins B on kappa is then
+sum_B (sum_b g_b)^2 / (sum_b v_b), the between-group sum of squares of the score g / v with weights v. The best groups
+are intervals of the cells ordered by score, and dynamic programming finds them (W. D. Fisher, J. Am. Stat. Assoc. 53
+(1958) 789). The direction depends on the partition, so both are improved in turn, and the best partition is kept.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.fitting.information import information
 from spectrafit.inference.studies.density import running
@@ -24,8 +24,6 @@ from spectrafit.inference.studies.merging import Block, Layout, blocks
 
 __all__ = ["Partition", "best_partition"]
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 # Ordered cells are gathered into at most so many groups before the bins are chosen among all pairs of them.
 _GROUPS = 800
@@ -58,10 +56,10 @@ def best_partition(
     parameter: str = "kappa",
     rounds: int = 6,
 ) -> Partition:
-    """Return the partition of the cells of all regions into `bins` bins that knows most of one parameter.
+    """Return the partition of the cells of all regions into `bins` bins with the most information on one parameter.
 
-    Cells are ordered by the score of the smallest window around them that holds enough events, so that a cell without
-    background by chance is not taken for a clean one.
+    Each cell has the score of the smallest window around it that holds enough events, so that a cell without simulated
+    background by chance does not count as a clean cell.
 
     Parameters
     ----------
@@ -70,16 +68,16 @@ def best_partition(
     bins : int
         How many bins.
     entries, background_entries : float
-        Least simulated events of a bin and of the window of a score, and least of backgrounds.
+        Least simulated events of a bin and of the window of a score, and least simulated events of backgrounds.
     parameter : str
         The parameter of interest.
     rounds : int
-        How often to move the direction towards that of the partition found, by 2 / (round + 1) of the way.
+        How often to move the direction towards that of the best partition, each time by 2 / (round + 1) of the way.
 
     Raises
     ------
     ConfigError
-        Grids of different cells, an unknown parameter, too few cells or events for so many bins.
+        The grids have different cells, the parameter is unknown, or there are too few cells or events for the bins.
     """
     if parameter not in training.bins.parameters:
         raise ConfigError(f"partition: no parameter {parameter!r}{nearest(parameter, training.bins.parameters)}")
@@ -124,13 +122,13 @@ def _windows(block: Block) -> Floats:
 
 
 def _ordered(layout: Layout, windows: Floats, cells: Floats, direction: Floats, bins: int) -> Integers:
-    """Return the bin of every cell for the bins that know most along `direction`."""
+    """Return the bin of every cell for the bins with the most information along `direction`."""
     k = layout.parameters
     there = np.flatnonzero((cells[layout.facts] > 0) | (cells[:k] != 0).any(axis=0))
     score = (direction @ windows[:k, there]) * layout.inverse(windows[:, there])[0]
     order = there[np.argsort(score, kind="stable")]
     if order.size < bins:
-        raise ConfigError(f"partition: {bins} bins of {order.size} cells in which anything is expected; ask for fewer")
+        raise ConfigError(f"partition: {bins} bins of {order.size} cells that expect events; ask for fewer bins")
     starts = np.unique(np.linspace(0, order.size, min(_GROUPS, order.size) + 1).astype(np.int64))
     below = np.concatenate(
         [np.zeros((len(cells), 1)), np.cumsum(np.add.reduceat(cells[:, order], starts[:-1], axis=1), axis=1)], axis=1
@@ -149,7 +147,7 @@ def _ordered(layout: Layout, windows: Floats, cells: Floats, direction: Floats, 
     if cuts is None:
         raise ConfigError(
             f"partition: the training events do not fill {bins} bins with {layout.entries:g} simulated events and"
-            f" {layout.background_entries:g} of backgrounds; ask for fewer"
+            f" {layout.background_entries:g} of backgrounds; ask for fewer bins"
         )
     labels = np.full(cells.shape[1], -1, np.int64)
     labels[order] = np.repeat(np.arange(bins), np.diff(starts[cuts]))

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.intervals.limits import Method, upper_limit
 from spectrafit.inference.likelihood import Likelihood
@@ -17,8 +18,6 @@ from spectrafit.inference.results import Limit
 from spectrafit.inference.toys.options import ToyOptions
 
 __all__ = ["Sensitivity", "scaled", "sensitivity"]
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,12 +91,12 @@ def scaled(
     Raises
     ------
     ConfigError
-        An exposure that is not positive, a group that is not there, a model with local gammas.
+        The exposure is not positive, a group is unknown, or the model has HistFactory's gammas per bin.
     """
     if not exposure > 0:
         raise ConfigError(f"sensitivity: exposure {exposure:g}: needs a positive multiple")
     if model.gammas is not None:
-        raise ConfigError("sensitivity: HistFactory's per-bin gammas cannot be scaled; use an analysis of our own")
+        raise ConfigError("sensitivity: HistFactory's gammas per bin cannot be scaled; use an analysis TOML instead")
     groups = {p.group for p in model.parameters if p.group}
     factors = dict(systematics) if isinstance(systematics, Mapping) else {}
     for name in factors:
@@ -123,7 +122,7 @@ def scaled(
             for c in model.components
         ),
         variances=tuple(dataclasses.replace(v, values=v.values * growth) for v in model.variances),
-        # What universes and covariances leave over is a systematic: it scales with the prediction.
+        # The residual of universes and covariances is a systematic: its error scales with the prediction.
         residual=model.residual * exposure**2,
         covariance=None if model.covariance is None else model.covariance * exposure**2,
         floor=model.floor * exposure,

@@ -1,4 +1,4 @@
-"""Keeps toys in a file. A bank can be topped up and merged; a bank of another truth is refused."""
+"""Keeps toys in a file, the bank. Toys are added to a bank and banks are merged; toys of another model are refused."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import DAMAGE, ConfigError, DataError, SpectrafitError
 from spectrafit.execution import Pool
 from spectrafit.inference.identity import identity
@@ -24,7 +25,6 @@ from spectrafit.output import locked, replacing
 
 __all__ = ["Bank", "Record", "merge"]
 
-Floats = npt.NDArray[np.float64]
 _FORMAT = 2
 
 
@@ -32,15 +32,15 @@ _FORMAT = 2
 class Record:
     """Toys of one truth: their `numbers` (N,), what was fitted to them (N, 4 + G), and the ledger of the fits."""
 
-    numbers: npt.NDArray[np.int64]
+    numbers: Integers
     rows: Floats
     ledger: Ledger
 
     def check(self) -> None:
-        """Refuse what are no toys, with a ValueError: numbers that do not grow, or another number of rows."""
+        """Raise ValueError if the numbers of the toys do not increase, or if there is not one row for each toy."""
         numbers, rows = self.numbers, self.rows
         if numbers.ndim != 1 or numbers.dtype != np.int64 or np.any(np.diff(numbers) <= 0) or np.any(numbers < 0):
-            raise ValueError("numbers of toys do not grow")
+            raise ValueError("numbers of toys do not increase")
         if rows.ndim != 2 or rows.dtype != np.float64 or rows.shape[0] != numbers.size or rows.shape[1] < TESTED:
             raise ValueError("rows do not belong to toys")
 
@@ -60,7 +60,7 @@ class Bank:
     Attributes
     ----------
     digest : str
-        Of the model they are toys of.
+        Digest of the model that the toys were thrown from.
     records : mapping of str to Record
     first : int
         Number of the first toy that is thrown here; give each machine a range of its own, then merge.
@@ -79,7 +79,7 @@ class Bank:
         executor: str | Executor | Pool = "serial",
         workers: int | None = None,
     ) -> tuple[Record, Bank]:
-        """Return at least `toys` toys, those here and new ones for the rest, and the bank with the new ones."""
+        """Return at least `toys` toys of a truth, and the bank with them. Toys that the bank lacks are thrown."""
         _check(self.digest, of.model, "toys")
         tested = np.asarray(kappas, dtype=np.float64).reshape(-1)
         key = identity(of.digest, tested)
@@ -93,14 +93,14 @@ class Bank:
         return record, dataclasses.replace(self, records={**self.records, key: record})
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the bank to `path` (.npz), whole or not at all, with the toys that others saved there meanwhile.
+        """Write the bank to `path` (.npz), whole or not at all, together with the toys that are in the file by now.
 
         Raises
         ------
         ConfigError
             The file there holds toys of another model.
         DataError
-            The file there is no bank, or the file cannot be written.
+            The existing file is no bank, or the file cannot be written.
         """
         target = Path(path)
         with locked(target.parent):
@@ -125,7 +125,7 @@ class Bank:
     def load(cls, path: str | os.PathLike[str], *, model: Model | None = None) -> Bank:
         """Read a bank; ConfigError if it is of another `model`, DataError if it is no bank."""
         try:
-            # Opened here: of a damaged file numpy keeps what it opened itself.
+            # The file is opened here, because numpy does not close a damaged file that it opened itself.
             with Path(path).open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 header = json.loads(stored["header"].tobytes())
                 if header["format"] != _FORMAT:

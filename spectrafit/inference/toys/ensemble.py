@@ -3,15 +3,16 @@
 Toy i of a stream (seed, truth) is made of counter-based random numbers: it is the same on any machine and for any
 number of workers. Two ensembles:
 
-profiled    parameters are true at given values, commonly the best fit to the data at a tested kappa. Thrown are the
-            counts and every auxiliary measurement: the centres of the constraints, and where the simulation came out
-            (`mc`; without, the templates are taken as the truth). This is how NOvA and most frequentist tests do it.
-prior       true parameters are thrown from their constraints (Poisson ones as normal), the auxiliary measurements stay
-            as they are, and so does the simulation while the truth varies around it. Averages over systematics
-            (Cousins and Highland).
+profiled    parameters are true at given values, commonly the best fit to the data at a tested kappa. The counts are
+            thrown, and so is every auxiliary measurement: the centres of the constraints and, with `mc`, what the
+            simulation came out as. Without `mc` the templates are taken as the truth. Most frequentist tests do this,
+            NOvA's included (arXiv:2207.14353).
+prior       true parameters are thrown from their constraints (Poisson ones as normal). The auxiliary measurements stay
+            fixed, and with `mc` the truth varies around the simulation. This averages over systematics (R. D. Cousins
+            and V. L. Highland, NIM A 320 (1992) 331).
 
-Counts are Poisson whatever the statistic that is fitted to them. The simulation is thrown as the statistics know it:
-one factor for the total of each bin, of all samples and powers of kappa.
+Counts are Poisson whatever the statistic that is fitted to them. The simulation is thrown as the likelihood describes
+it: one factor for the total of each bin, all samples and powers of kappa together.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit import execution
+from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.minimum import Problem
 from spectrafit.inference.identity import identity
@@ -52,7 +54,6 @@ __all__ = [
     "throw_and_fit",
 ]
 
-Floats = npt.NDArray[np.float64]
 
 _CHUNK = 250
 _REFEREE = 500  # Minuit repeats one toy in this many
@@ -99,6 +100,8 @@ def ensemble(
     lower : float
         Boundary of kappa.
     """
+    # The true gamma of each bin and the spread of its measurement: HistFactory's where the model has them, else the
+    # profiled Barlow-Beeston factor t / m and the relative error of the simulation.
     a = Likelihood(model).arrays
     theta = np.array(values, dtype=np.float64)
     seen = Likelihood(model).observed() if measured is None else measured
@@ -125,8 +128,8 @@ def ensemble(
 def _root(model: Model) -> Floats:
     """Return the Cholesky factor of the prior covariance; rows of other parameters are 0.
 
-    In plain arithmetic, element by element: the bits of a linear algebra library depend on its version and on the
-    processor, and toys must not.
+    The factor is computed in plain arithmetic, element by element. The last bits of a linear algebra library depend on
+    its version and on the processor, and toys must be the same everywhere.
     """
     width = [p.width if p.constraint == "gaussian" else 0.0 for p in model.parameters]
     covariance = np.diag(np.square(width))
@@ -174,7 +177,7 @@ def scratch(model: Model) -> Observed:
 
 
 def throw_and_fit(task: Task) -> tuple[Floats, Ledger]:
-    """Throw and fit one task's toys; Minuit does again what failed, and a sample."""
+    """Throw and fit one task's toys. Minuit repeats the fits that failed and, as a referee, those of some toys."""
     model, truth = task.ensemble.model, task.ensemble.truth
     a, d = Likelihood(model).arrays, scratch(model)
     w, free = workspace(a), ~a.held
@@ -184,6 +187,7 @@ def throw_and_fit(task: Task) -> tuple[Floats, Ledger]:
     fits = fit_toys(a, truth, key, task.first, task.kappas, task.ensemble.lower, rows, bad, free, d, w)
     refitted = failed = checked = disagreed = 0
     lost: list[int] = []
+    # A toy is thrown again from its number, so only toys that Minuit must look at are ever kept as experiments.
     for i in range(task.count):
         number = task.first + i
         if not bad[i] and (not task.referee or number % _REFEREE):
@@ -199,13 +203,22 @@ def throw_and_fit(task: Task) -> tuple[Floats, Ledger]:
             rows[i] = row
         elif converged:
             checked += 1
-            disagreed += bool(np.nanmax(rows[i, BEST:] - row[BEST:]) > 1e-3)
+            disagreed += bool(np.max(_used(rows[i]) - _used(row)) > 1e-3)
             better = rows[i, BEST:] > row[BEST:] + 1e-3
             rows[i, BEST:][better] = row[BEST:][better]
     ledger = Ledger(
         fits=int(fits), refitted=refitted, failed=failed, checked=checked, disagreed=disagreed, toys=tuple(lost[:20])
     )
     return rows, ledger
+
+
+def _used(row: Floats) -> Floats:
+    """Return the 2NLL of a toy that its statistics use: at the best physical kappa and at every tested one.
+
+    Below the boundary the unbounded minimum is not one of them: of a toy without a count it is where the prediction
+    ends, which is a corner of 2NLL that no two minimisers find alike.
+    """
+    return np.append(row[TESTED:], row[BEST] if np.isnan(row[BOUND]) else row[BOUND])
 
 
 def _again(task: Task, d: Observed, row: Floats, *, referee: bool) -> tuple[Floats, bool]:
@@ -259,7 +272,7 @@ def run(
     Returns
     -------
     (toys, 4 + G) array
-        Columns KAPPA, ERROR, BEST, BOUND, TESTED ...; NaN rows are fits that failed.
+        Columns KAPPA, ERROR, BEST, BOUND, TESTED ...; the row of a toy whose fits failed is NaN.
     Ledger
     """
     tested = np.asarray(kappas, dtype=np.float64).reshape(-1)

@@ -15,8 +15,6 @@ from spectrafit.inference.toys.ensemble import BEST, ensemble, run
 
 __all__ = ["goodness_from_toys"]
 
-Floats = npt.NDArray[np.float64]
-
 
 def goodness_from_toys(
     model: Model,
@@ -30,11 +28,14 @@ def goodness_from_toys(
 ) -> Goodness:
     """Return the saturated goodness of fit with its p-value from toys of the best fit.
 
+    The p-value counts the data as one more toy, (toys above + 1) / (toys + 1), so it is never 0 and rejects the truth
+    no more often than it says (Dwass, Ann. Math. Stat. 28, 181).
+
     Parameters
     ----------
     model : Model
     best : FitResult
-        Of the same data.
+        The fit to the same data.
     toys, seed : int
     data : (B,) array_like, optional
         Counts; by default the model's.

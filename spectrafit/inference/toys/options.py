@@ -1,4 +1,4 @@
-"""How toys are thrown, by whom, and where they are kept: one object for every function that throws toys."""
+"""The options of toys: how many, how and by which workers they are thrown, and where they are kept."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class ToyOptions:
     mc : bool
         Whether the simulation's statistical error is thrown too.
     bank : tuple of paths
-        Files of toys to use; all toys go into the first of them, which need not be there yet.
+        Files of toys to use. All toys are saved to the first file, which need not exist yet.
     first_toy : int
-        Smallest number of toys thrown here. Machines that throw for one limit each have a range of their own, and
-        their banks are given together afterwards.
+        Number of the first toy that is thrown here. Machines that throw toys for the same limit need different ranges
+        of numbers; give their banks together afterwards.
     executor, workers
-        Who fits the toys; as for `spectrafit.execution.executor`.
+        Where the toys are fitted; as for `spectrafit.execution.executor`.
     """
 
     toys: int = 2000

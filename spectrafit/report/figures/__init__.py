@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.couplings import title
 from spectrafit.report.figures import detector, likelihood, spectra
-from spectrafit.report.figures.style import latex, look, power_of_ten
+from spectrafit.report.figures.style import latex, look, mathtext, power_of_ten
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -52,22 +52,34 @@ def draw(
     level = f"{100 * limit.level:g} % CL limit ({limit.method}, {limit.sides}-sided)"
     exposures = analysis.pot.values() if isinstance(analysis.pot, dict) else (analysis.pot,)
     exposure = " + ".join(f"${power_of_ten(pot)}$" for pot in exposures) + " POT"
-    about = {"left": analysis.title or "", "right": f"{exposure}, Asimov" if model.asimov else exposure}
+    kind = ", Asimov" if model.asimov else "" if model.fake is None else ", fake data"
+    about = {"left": analysis.title or "", "right": f"{exposure}{kind}"}
     roles = {sample: "background" for sample in expected.samples} | dict(
         zip(templates.samples, templates.roles, strict=True)
     )
     data = None if model.asimov else model.data
+    data_label = "data" if model.fake is None else f"fake data ({mathtext(model.fake.short)})"
+    shown = "" if model.fake is None else f" The points are fake data, not measured: {model.fake.label}."
     others = ", ".join(f"{other} = {value:.4g}" for other, value in expected.others.items())
     beside = f" (the other couplings refitted there: {others})" if others else ""
 
     for region in templates.regions:
         for axis, observable in enumerate(region.observables):
             figure = spectra.spectrum(
-                expected, region, axis, titles=model.titles, roles=roles, signal=signal, data=data, **about
+                expected,
+                region,
+                axis,
+                titles=model.titles,
+                roles=roles,
+                signal=signal,
+                data=data,
+                data_label=data_label,
+                **about,
             )
             caption = (
                 f"Region {region.name}: expected events, stacked by sample, with the {called} at its {level} on top"
                 f"{beside}. Bands: statistics of the simulation and nuisance parameters, before and after the fit."
+                f"{shown}"
             )
             yield Drawing(name=f"{region.name}_{observable}", caption=caption, figure=figure)
         if len(region.axes) == 2:
@@ -84,7 +96,7 @@ def draw(
     )
     scanned = likelihood.scan(limit, coupling, name=name, **about)
     if scanned is not None:
-        yield Drawing(name="limit", caption=f"What the {limit.method} limit was read from.", figure=scanned)
+        yield Drawing(name="limit", caption=f"The curve behind the {limit.method} limit.", figure=scanned)
     pulls = likelihood.nuisances(model, best, impacts, coupling, name=name, **about)
     if pulls is not None:
         yield Drawing(

@@ -1,4 +1,4 @@
-"""A profile, a fit and a limit in; the curves a referee asks for out: profile, scan, pulls, impacts, correlations."""
+"""Draws the likelihood's figures: profile, the scan behind a limit, pulls with impacts, and correlations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["correlations", "nuisances", "profile", "scan"]
 
-Floats = npt.NDArray[np.float64]
 
 # More rows than this cannot be read on one page; the tables have them all.
 MOST_ROWS = 30
@@ -76,7 +74,7 @@ def profile(
 
 
 def scan(limit: Limit, coupling: Coupling, *, name: str = "", left: str = "", right: str = "") -> Figure | None:
-    """Draw what a limit was read from along kappa; None if that is the profile itself, or nothing was kept.
+    """Draw the curve along kappa from which a limit was read; None if this is the profile, or nothing was kept.
 
     A posterior with its credible part shaded, statistic and critical value (Feldman-Cousins), or the p-value.
     """

@@ -6,16 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
+from spectrafit.arraytypes import Floats
 from spectrafit.report.figures.style import COLOURS, SIGNAL, frame, power_of_ten, tag
 
 __all__ = ["scattering"]
-
-Floats = npt.NDArray[np.float64]
 
 
 def scattering(

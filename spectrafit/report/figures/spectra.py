@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
@@ -16,13 +15,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from spectrafit.arraytypes import Floats
 from spectrafit.report.expectation import Expectation
 from spectrafit.report.figures.style import COLOURS, SIGNAL, components, frame, mathtext, tag
 from spectrafit.templates.regions import RegionBins
 
 __all__ = ["plane", "spectrum"]
 
-Floats = npt.NDArray[np.float64]
 _PALE, _BEFORE, _AFTER, _HATCH = "#F6CFB6", "#E4E4E4", "#B9B9B9", COLOURS["ink"]
 _UNIT = re.compile(r"\s*[\[(](?P<unit>[^\])]+)[\])]\s*$")
 
@@ -36,6 +35,7 @@ def spectrum(
     roles: Mapping[str, str],
     signal: str,
     data: Floats | None = None,
+    data_label: str = "data",
     left: str = "",
     right: str = "",
 ) -> Figure:
@@ -48,6 +48,7 @@ def spectrum(
     titles, roles : printed title and "signal" or "background" of every sample.
     signal : legend of the coupling's events, saying at which value they stand.
     data : (B,) observed events, or None if there are none to show.
+    data_label : what the legend calls them.
     left, right : text above the frame.
 
     The bands are the uncertainty of the sum: the light one of the nuisance parameters' priors, the dark one of the fit,
@@ -84,7 +85,7 @@ def spectrum(
     upper.stairs(total / width, edges, baseline=None, color=COLOURS["ink"], lw=1.0)
     low, high = (total - bands[1]) / width, (total + bands[1]) / width
     upper.stairs(high, edges, baseline=low, fill=True, facecolor="none", edgecolor=_HATCH, hatch="/////", lw=0)
-    handles: list[Any] = [] if observed is None else [_points(upper, edges, observed, width)]
+    handles: list[Any] = [] if observed is None else [_points(upper, edges, observed, width, data_label)]
     handles.append(Patch(facecolor=_PALE, edgecolor=SIGNAL, label=signal))
     scale = _visible(extra / width, total / width)
     # A coupling that interferes takes events away: alone it would be below the axis.
@@ -203,7 +204,7 @@ def _logarithmic(edges: Floats) -> bool:
 
 
 def _widths(edges: Floats, unit: str) -> tuple[Floats, str]:
-    """Return what to divide events by, per bin, and its name: nothing where all bins are as wide as the first."""
+    """Return the divisor of each bin's events and its name; a divisor of 1 if all bins are equally wide."""
     widths = np.diff(edges)
     if np.allclose(widths, widths[0]):
         return np.ones_like(widths), f"{widths[0]:.3g} {mathtext(unit)}".strip()
@@ -243,7 +244,7 @@ def _decades(low: float, high: float) -> list[float]:
     return [tick for d in decades for tick in (s * 10.0**d for s in steps) if low <= tick <= high]
 
 
-def _points(axes: Axes, edges: Floats, observed: Floats, width: Floats) -> Any:
+def _points(axes: Axes, edges: Floats, observed: Floats, width: Floats, label: str = "data") -> Any:
     """Draw counts with central 68.3 % Poisson intervals (Garwood)."""
     from scipy.special import gammaincinv
 
@@ -252,4 +253,4 @@ def _points(axes: Axes, edges: Floats, observed: Floats, width: Floats) -> Any:
     high = gammaincinv(observed + 1, 1 - tail)
     errors = np.maximum([(observed - low) / width, (high - observed) / width], 0.0)
     centres = 0.5 * (edges[1:] + edges[:-1])
-    return axes.errorbar(centres, observed / width, yerr=errors, fmt="o", ms=3.6, lw=1.0, color="black", label="data")
+    return axes.errorbar(centres, observed / width, yerr=errors, fmt="o", ms=3.6, lw=1.0, color="black", label=label)

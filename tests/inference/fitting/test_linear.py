@@ -189,10 +189,10 @@ def test_universes_of_nothing_but_noise_constrain_nothing(tmp_path):
 
 def test_templates_without_cells_have_no_noise_to_tell(every):
     _, templates, model = assembled(every, SCALED)
-    with pytest.raises(ConfigError, match="not made of cells"):
+    with pytest.raises(ConfigError, match="have no cells"):
         bins_of(model, dataclasses.replace(templates, cells=None))
     _, other, _ = assembled(every, SCALED, (5, 3))
-    with pytest.raises(ConfigError, match="assemble it anew"):
+    with pytest.raises(ConfigError, match="assemble the model from them"):
         bins_of(model, other)
 
 

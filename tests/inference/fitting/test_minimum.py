@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from spectrafit.inference.fitting.fit import fit
+from spectrafit.inference.fitting.minimum import Problem
+from spectrafit.inference.kernels.fields import Observed
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span
-from tests.inference.models import KAPPA
+from tests.inference.models import KAPPA, spectrum
 
 
 def folded(data, down, up, *, nominal=(40.0, 30.0, 20.0)):
@@ -72,3 +75,19 @@ def test_other_starts_are_tried_where_data_are_described_badly():
     result = fit(model)
     assert result.two_nll <= min(ends) + 1e-3
     assert result.goodness.p_value < 1e-4
+
+
+def test_a_prediction_without_counts_runs_to_where_it_ends():
+    # 2NLL of empty bins is a straight line with a corner where the first prediction ends: it has no curvature there.
+    model = spectrum(bins=2, shapes=0, mc=1e-3, scale=1e-4)
+    problem = Problem(model, measured=Observed(np.zeros(2), np.array([0.0, 0.3, -1.5]), np.ones(2)))
+    found = problem.newton(model.initial, problem.free)
+    assert found.converged
+    background, signal = (c.nominal for c in model.components)
+    end = -float(np.min(background / signal))
+    least = min(
+        minimize(lambda v, k=k: problem.value([k, *v]), [0.3, -1.5], method="Nelder-Mead").fun
+        for k in np.linspace(1.1 * end, 0.0, 23)
+    )
+    assert found.two_nll < least + 1e-7
+    assert found.values[0] == pytest.approx(end, rel=0.02)

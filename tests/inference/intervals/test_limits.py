@@ -305,3 +305,22 @@ def test_a_squared_coupling_has_two_minima():
     assert sorted(near) == pytest.approx([limit.lower_kappa, limit.kappa], abs=0.01)
     with pytest.raises(ConfigError, match="both signs of 'charge_radius' are physical"):
         upper_limit(model, method="cls")
+
+
+def test_feldman_and_cousins_of_almost_no_expected_event():
+    # Without background the limit of no event is at most where P(0) = e^-s is 0.1; toys' auxiliary measurements split
+    # the ties of the toys without an event, which is why it may be lower.
+    model = spectrum(bins=2, shapes=0, mc=1e-7, scale=1e-5)
+    limit = upper_limit(model, data=[0.0, 0.0], method="feldman-cousins", toys=500, expected=False)
+    assert limit.ledger.disagreed == 0
+    assert limit.ledger.checked > 0
+    events = limit.kappa * float(np.sum(model.components[1].nominal))
+    assert 1.2 < events < 2.6
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_simulation_that_knows_no_rate_gives_no_limit(method):
+    # Its error grows with kappa as the expectation does, so that 2NLL does not rise beyond some kappa.
+    model = spectrum(bins=2, shapes=0, mc=1e-4, scale=1e-5)
+    with pytest.raises(DataError, match=r"no limit: .* the data say next to nothing about kappa"):
+        upper_limit(model, data=[0.0, 0.0], method=method, toys=20)

@@ -1,4 +1,5 @@
 import dataclasses
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -279,3 +280,42 @@ def test_a_bank_that_was_topped_up_meanwhile_keeps_both_parts_and_another_model_
     with pytest.raises(ConfigError, match="two models"):
         Bank(digest="0" * 32).save(path)
     assert path.read_bytes() == before
+
+
+def topping_up(path, toys_asked, first, ready):
+    """Top up the bank as `upper_limit` does: load, throw, save; both processes have loaded before one saves."""
+    model = spectrum()
+    bank = dataclasses.replace(Bank.load(path, model=model), first=first)
+    ready.wait(60)
+    for kappa in (1.0, 2.0):
+        _, bank = bank.topped_up(toys.ensemble(model, model.initial), [kappa], toys_asked)
+        bank.save(path)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@pytest.mark.parametrize("firsts", [(0, 0), (0, 100)])
+def test_two_processes_that_top_up_one_bank_lose_and_double_nothing(firsts, tmp_path):
+    model, path = spectrum(), tmp_path / "toys.npz"
+    of = toys.ensemble(model, model.initial)
+    _, bank = Bank(digest=Likelihood(model).digest).topped_up(of, [1.0], 5)
+    bank.save(path)
+    processes = multiprocessing.get_context("fork")
+    ready = processes.Barrier(2)
+    both = [
+        processes.Process(target=topping_up, args=(path, asked, first, ready))
+        for asked, first in zip((20, 30), firsts, strict=True)
+    ]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(60)
+    assert [one.exitcode for one in both] == [0, 0]
+    again = firsts[0] == firsts[1]
+    one, two = Bank.load(path).records.values()
+    # Toys of one number are the same toy: two runs that both begin at 0 throw them twice and keep them once.
+    assert one.numbers.tolist() == list(range(30)) if again else [*range(20), *range(100, 125)]
+    assert two.numbers.tolist() == list(range(30)) if again else [*range(20), *range(100, 130)]
+    rows, _ = toys.run(of, [1.0], toys=30)
+    if again:
+        np.testing.assert_array_equal(one.rows, rows)
+    assert [p.name for p in tmp_path.iterdir()] == ["toys.npz"]

@@ -1,0 +1,89 @@
+"""The command `coverage`: how often intervals hold the truth, in thrown experiments."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spectrafit.cli import fake
+from spectrafit.cli.analyses import assembled, crew, refuse_output
+from spectrafit.cli.fake import AsimovAt, DataFrom, ThrowNuisances, ToySeed
+from spectrafit.cli.options import (
+    AnalysisFile,
+    Cache,
+    Executor,
+    Interest,
+    Saved,
+    Scheduler,
+    Set,
+    SkipBad,
+    Without,
+    Workers,
+)
+from spectrafit.errors import ConfigError
+
+__all__ = ["coverage"]
+
+
+def coverage(
+    analysis: AnalysisFile,
+    kappa: Annotated[list[float] | None, typer.Option(help="true kappa; may be repeated")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="may be repeated; default: profile, cls, bayes")] = None,
+    experiments: Annotated[int, typer.Option(help="at each true kappa")] = 1000,
+    toys: Annotated[int, typer.Option(help="of the toy methods, in each experiment")] = 199,
+    seed: Annotated[int | None, typer.Option(help="of the experiments; --toy says the same")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="draw the figure there: *.png, *.pdf")] = None,
+    set_: Set = None,
+    without: Without = None,
+    interest: Interest = None,
+    templates: Saved = None,
+    executor: Executor = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
+    asimov: AsimovAt = None,
+    toy: ToySeed = None,
+    throw_nuisances: ThrowNuisances = False,
+    data_from: DataFrom = None,
+) -> None:
+    """Throw experiments of known truth and count how often each method's interval holds it.
+
+    With --asimov the true parameters are those, with --throw-nuisances they are thrown anew in every experiment. With
+    --data-from the experiments are thrown from the events of another simulation, whose true kappa --kappa says.
+    """
+    from spectrafit.inference.studies.coverage import coverage as count
+    from spectrafit.inference.toys.options import ToyOptions
+
+    if toy is not None and seed is not None:
+        raise ConfigError("--seed and --toy both say the seed of the experiments; leave one of them out")
+    if data_from and (throw_nuisances or asimov or len(kappa or ()) != 1):
+        raise ConfigError(
+            "--data-from: the experiments are thrown from another simulation; say its true kappa with one --kappa, and"
+            " leave out --asimov and --throw-nuisances"
+        )
+    if output is not None:
+        refuse_output(output, analysis, set_, templates, without)
+    data = fake.choice(None, None, False, "stay", data_from)
+    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files, without, data=data)
+    true, shifts = fake.truth(model, asimov, kappa, thrown=throw_nuisances)
+    number = seed if seed is not None else toy if toy is not None else 1
+    with crew(executor, workers, scheduler) as pool:
+        found = count(
+            model,
+            true or [0.0, 1.0, 2.0, 4.0],
+            methods=method or ["profile", "cls", "bayes"],
+            level=loaded.limit.level,
+            truth=shifts,
+            expected=model.data if data_from else None,
+            experiments=experiments,
+            toys=ToyOptions(toys=toys, seed=number, executor=pool, workers=workers or os.cpu_count()),
+        )
+    typer.echo(found)
+    if output is not None:
+        from spectrafit.report.coverage import draw_coverage
+
+        typer.echo(draw_coverage(output, found, coupling=model.coupling, title=loaded.title or ""))

@@ -1,0 +1,200 @@
+"""Finer grids than an analysis has: its bins cut into cells, filled once, of which any coarser binning is made.
+
+The cells keep two independent halves of the simulation, so that edges chosen on one half are judged on the other.
+Covariances from files, which are over the bins of the analysis, become the same relative change in all cells of a bin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from msgspec.structs import replace as changed
+
+from spectrafit.arraytypes import Floats, Integers
+from spectrafit.config import Analysis, Covariance
+from spectrafit.errors import ConfigError, nearest
+from spectrafit.templates import archive
+from spectrafit.templates.build import fill_cells
+from spectrafit.templates.cells import Cells
+from spectrafit.templates.configuration import configuration, differing_key, of_the_fill
+from spectrafit.templates.merging import Edges, Merge
+from spectrafit.templates.partition import fitted_regions, merge_to
+from spectrafit.templates.regions import axis as laid_axis
+from spectrafit.templates.regions import lay_out
+
+__all__ = ["fine_cells", "is_fine", "load_fine", "refined"]
+
+# Cells along an axis, if nobody says how many.
+_CELLS = 60
+
+
+def fine_cells(
+    analysis: Analysis,
+    *,
+    fine: int | None = None,
+    edges: Sequence[Edges] = (),
+    steps: Mapping[str, float] | None = None,
+    **options: Any,
+) -> Cells:
+    """Fill a finer grid than the analysis has, with two halves of the simulation; data are left alone.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    fine : int, optional
+        Into how many cells to cut every bin, along every axis; without it, as many as give about 60 along an axis.
+    edges : sequence of `spectrafit.templates.merging.Edges`
+        Binnings that shall be made of the grid: their edges are in it, those outside the analysis' own too.
+    steps : mapping of observable to float, optional
+        Multiples of the step are in the grid too.
+    **options
+        As for `spectrafit.build`: executor, workers, scheduler, cache, skip_bad_files, progress.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `spectrafit.build`; counts by bins, which no grid can be filled with.
+    """
+    fine_analysis = refined(analysis, fine=fine, edges=edges, steps=steps)
+    matrices = tuple(s for s in fine_analysis.systematics if not isinstance(s, Covariance))
+    return _attached(fill_cells(changed(fine_analysis, systematics=matrices), halves=True, **options), analysis)
+
+
+def refined(
+    analysis: Analysis,
+    *,
+    fine: int | None = None,
+    edges: Sequence[Edges] = (),
+    steps: Mapping[str, float] | None = None,
+) -> Analysis:
+    """Return the analysis with finer edges and without data; parameters as for `fine_cells`.
+
+    Raises
+    ------
+    ConfigError
+        There is no such region or axis, or the analysis has counts by bins.
+    """
+    if analysis.counts:
+        raise ConfigError(
+            f"{analysis.path}: $.counts: {analysis.counts[0].name!r} is known by its counts per bin only, so no other"
+            " bins can be made of it; leave it out of the study, or give its events"
+        )
+    if fine is not None and fine < 1:
+        raise ConfigError(f"a fine grid: {fine} cells per bin; needs 1 or more")
+    regions = lay_out(analysis.regions)
+    observables = sorted({name for region in regions for name in region.observables})
+    for name in steps or ():
+        if name not in observables:
+            raise ConfigError(f"no axis {name!r}{nearest(name, observables)} (there are: {', '.join(observables)})")
+    wanted = [_by_axis(regions, one) for one in edges]
+    result = []
+    for r, region in enumerate(analysis.regions):
+        axes = []
+        for a, options in enumerate(region.axes):
+            own = np.asarray(laid_axis(options).edges)
+            extra = [one[r][a] for one in wanted if one[r][a] is not None]
+            step = (steps or {}).get(options.observable)
+            cut = _cut(own, fine, np.concatenate([np.zeros(0), *extra]), step)
+            axes.append(changed(options, edges=tuple(map(float, cut)), bins=0, range=(), log=False))
+        result.append(changed(region, axes=tuple(axes), partition=""))
+    return changed(analysis, regions=tuple(result), data={})
+
+
+def _by_axis(regions: Sequence[Any], edges: Edges) -> list[list[Any]]:
+    """Return a binning's edges as one list per region of one entry per axis, None where it says nothing."""
+    names = [region.name for region in regions]
+    for name in edges:
+        if name not in names:
+            raise ConfigError(f"no region {name!r}{nearest(name, names)} (there are: {', '.join(names)})")
+    result = []
+    for region in regions:
+        said = edges.get(region.name, {})
+        result.append([said.get(name) for name in region.observables] if isinstance(said, Mapping) else list(said))
+    return result
+
+
+def _cut(own: Floats, fine: int | None, extra: Floats, step: float | None) -> Floats:
+    """Return an axis's edges with every bin cut into equal cells, and with further edges inside its range."""
+    count = fine or max(1, _CELLS // (own.size - 1))
+    shares = np.arange(count) / count
+    cells = np.append((own[:-1, None] + np.diff(own)[:, None] * shares).ravel(), own[-1])
+    if step is not None:
+        if not step > 0:
+            raise ConfigError(f"a step of {step:g} between edges; needs a positive number")
+        multiples = np.arange(np.ceil(own[0] / step), np.floor(own[-1] / step) + 1.0) * step
+        # A grid of round numbers: edges that are none of them could never be chosen.
+        cells = np.concatenate([own, multiples])
+    # Edges as a person would write them, and each once.
+    every = np.array(sorted({float(f"{x:.10g}") for x in np.concatenate([cells, extra])} - set(own.tolist())))
+    apart = np.abs(every[:, None] - own).min(axis=1, initial=np.inf) > 1e-9 * (own[-1] - own[0])
+    found: Floats = np.sort(np.concatenate([own, every[apart]]))
+    return found
+
+
+def is_fine(cells: Cells, analysis: Analysis) -> bool:
+    """Whether the cells hold more bins than the analysis, and the halves of the simulation that a choice needs."""
+    more = cells.layout.inner.size > sum(region.size for region in fitted_regions(analysis))
+    return more and len(cells.halves) == 2
+
+
+def load_fine(path: Path, analysis: Analysis) -> Cells:
+    """Read saved cells for a study of an analysis' bins, with the bins that they were filled with.
+
+    Raises
+    ------
+    ConfigError
+        The cells belong to another analysis; the message names the first key that differs.
+    DataError
+        The file is missing, damaged, or no templates file.
+    """
+    cells = archive.load(path)
+    made, wanted = (of_the_fill(plain, edges=False) for plain in (cells.configuration, configuration(analysis)))
+    for plain in (made, wanted):
+        plain["systematics"] = {key: s for key, s in plain["systematics"].items() if s["kind"] != "covariance"}
+    made["systematics"] = {
+        key: said
+        for key, said in made["systematics"].items()
+        if key in wanted["systematics"] or said["kind"] == "sample"
+    }
+    made["tables"] = {name: digest for name, digest in made["tables"].items() if name in wanted["tables"]}
+    key = differing_key(made, wanted)
+    if key:
+        raise ConfigError(f"{path}: made with another analysis: {key}; build the templates again")
+    return _attached(cells.without_tables(), analysis)
+
+
+def _attached(cells: Cells, analysis: Analysis) -> Cells:
+    """Return fine cells of an analysis with its flux tables, and its covariances spread over the cells of each bin."""
+    halves = tuple(_attached(half, analysis) for half in cells.halves)
+    merge = merge_to(cells.regions, analysis)
+    coarse = archive.attach(replace(cells, halves=()).merged(merge), changed(analysis, data={}))
+    labels = _labels(cells, merge, coarse)
+    fractions = {}
+    for key, found in coarse.fractions.items():
+        rows = np.where(labels >= 0, found.rows[:, labels], 0.0)
+        fractions[key] = replace(found, rows=rows)
+    regions = tuple(
+        changed(
+            region,
+            axes=tuple(
+                changed(axis, edges=tuple(map(float, filled.edges)), bins=0, range=(), log=False)
+                for axis, filled in zip(region.axes, bins.axes, strict=True)
+            ),
+            partition="",
+        )
+        for region, bins in zip(analysis.regions, cells.regions, strict=True)
+    )
+    fine = changed(analysis, regions=regions, data={})
+    return replace(cells, analysis=fine, fractions=fractions, tables=coarse.tables, halves=halves)
+
+
+def _labels(cells: Cells, merge: Merge, coarse: Cells) -> Integers:
+    """Return the bin of the analysis that each bin of the cells is in, -1 for none."""
+    number = np.full(coarse.layout.size + 1, -1, np.int64)
+    number[coarse.layout.inner] = np.arange(coarse.layout.inner.size)
+    found: Integers = number[merge.target[cells.layout.inner]]
+    return found
