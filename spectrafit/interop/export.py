@@ -200,8 +200,8 @@ class _Writer:
             self.notes.append(f"MC statistics: the relative variances at kappa = {kappa:g} hold for every kappa")
         if model.mc_statistics == "barlow-beeston":
             self.notes.append(
-                "MC statistics are one Gaussian factor for each bin (staterror, Barlow-Beeston-lite), the model's are one"
-                " for each sample in each bin (barlow-beeston): limits differ where few events are simulated"
+                "MC statistics are one Gaussian factor for each bin (staterror, Barlow-Beeston-lite); the model has one"
+                " for each sample in each bin (barlow-beeston), which differs where few events are simulated"
             )
         if model.statistic != "poisson":
             self.notes.append(f"MC statistics are Gaussian factors, the model's are {model.statistic}")

@@ -261,7 +261,7 @@ class _Linear:
 
     def _of_effect(self, effect: Effect) -> Iterator[tuple[str, int, ChangeNoise]]:
         """Yield the noise of a systematic: parameter, sample, and the noise where the templates change."""
-        cells, name, part = self._cells, effect.systematic.name, effect.systematic.shape
+        cells, name = self._cells, effect.systematic.name
         scope = scope_of(effect, cells)[:, 0]
         share = share_of_noise(cells, effect) if effect.linear else np.zeros(scope.shape)
         grids = coarse_grids(cells, effect) if getattr(effect.systematic, "smooth", False) == "auto" else {}
@@ -290,7 +290,7 @@ class _Linear:
                         found = found.unbiased(nominal, squares)
                     else:
                         found = smoothed_noise(cells, effect, at, found, grids)
-                    found = _part(found, keep, nominal, part)
+                    found = _part(found, keep, nominal, effect.systematic.part_of(sample_name))
                 yield parameter, self._names.index(sample_name), found.scaled(self._scales[sample_name])
 
     def _changed(self, parameter: str, at: int) -> Flags:
