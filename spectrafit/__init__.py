@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spectrafit.errors import ConfigError, DataError, SpectrafitError
-from spectrafit.jit import discard_stale, make_room
+from spectrafit.kept import discard_stale, make_room
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis, SampleSet, load, load_samples
     from spectrafit.events.generate import generate
     from spectrafit.events.inspect import inspect
-    from spectrafit.events.reweight import reweight
+    from spectrafit.events.reweight import reweight, weights
+    from spectrafit.events.reweight_files import reweight_files
     from spectrafit.inference.assemble import assemble
     from spectrafit.inference.fake import Asimov, Simulated, Toy
     from spectrafit.inference.fitting.constraints import constraints
@@ -42,8 +43,10 @@ if TYPE_CHECKING:
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Limit, Profile
     from spectrafit.inference.studies.binnings import compare_binnings, optimise
+    from spectrafit.inference.studies.breakdown import breakdown
     from spectrafit.inference.studies.coverage import coverage
     from spectrafit.inference.studies.optimise import Rules
+    from spectrafit.inference.studies.scans import scan
     from spectrafit.inference.studies.sensitivity import sensitivity
     from spectrafit.interop.export import write_workspace as export
     from spectrafit.interop.injection import inject
@@ -75,6 +78,7 @@ _HOME = {
     "Templates": "templates.templates",
     "Toy": "inference.fake",
     "assemble": "inference.assemble",
+    "breakdown": "inference.studies.breakdown",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
     "compare_binnings": "inference.studies.binnings",
@@ -96,8 +100,11 @@ _HOME = {
     "profile": "inference.fitting.fit",
     "report": "report.write:write",
     "reweight": "events.reweight",
+    "reweight_files": "events.reweight_files",
+    "scan": "inference.studies.scans",
     "sensitivity": "inference.studies.sensitivity",
     "upper_limit": "inference.intervals.limits",
+    "weights": "events.reweight",
 }
 
 __all__ = [
@@ -116,6 +123,7 @@ __all__ = [
     "Templates",
     "Toy",
     "assemble",
+    "breakdown",
     "build",
     "check",
     "compare_binnings",
@@ -137,8 +145,11 @@ __all__ = [
     "profile",
     "report",
     "reweight",
+    "reweight_files",
+    "scan",
     "sensitivity",
     "upper_limit",
+    "weights",
 ]
 
 

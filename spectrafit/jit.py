@@ -1,4 +1,4 @@
-"""How spectrafit compiles: the flags of its numba kernels with their reasons, and where compiled kernels are kept.
+"""How spectrafit compiles: the flags of its numba kernels with their reasons, and how kernels call each other.
 
 numba merges the code of every function that a kernel calls into the kernel and optimises the whole again: `minimise`
 alone would compile `evaluate` six times. A `Kernel` is called through a symbol that holds its address, so that each
@@ -9,26 +9,21 @@ one. Small functions that a kernel needs for each bin are marked with `inlined`;
 from __future__ import annotations
 
 import ctypes
-import os
-import re
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from hashlib import sha1
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
+
+from spectrafit.kept import compiled_sources
 
 __all__ = [
     "FAST",
     "KERNEL",
     "Kernel",
     "Loop",
-    "discard_stale",
     "inlined",
     "kernel",
     "loop",
-    "make_room",
     "prepare_all",
     "register",
 ]
@@ -69,7 +64,14 @@ class Kernel:
         from numba.core.typing.templates import AbstractTemplate, infer_global
         from numba.extending import lower_builtin
 
-        options = {**KERNEL, "no_cpython_wrapper": not entry, **({"fastmath": FAST} if fastmath else {})}
+        from spectrafit.pipeline import KernelCompiler
+
+        options = {
+            **KERNEL,
+            "pipeline_class": KernelCompiler,
+            "no_cpython_wrapper": not entry,
+            **({"fastmath": FAST} if fastmath else {}),
+        }
         self.signature = signature
         self.symbol = f"{function.__module__}.{function.__qualname__}"
         self.dispatcher = njit(**options)(function)
@@ -196,12 +198,15 @@ class Loop:
             raise TypeError(f"{self.__name__}: elements of type {', '.join(kinds)}; needed {known}")
         from numba import njit
 
+        from spectrafit.pipeline import KernelCompiler
+
+        options = {"pipeline_class": KernelCompiler, **self.options}
         with _LOCK:
             for other in _called(self.function):
                 if not other.optional:
                     other.prepare()
             if kinds not in self._ready:
-                self._ready[kinds] = njit([self._wanted[kinds]], **self.options)(self.function)
+                self._ready[kinds] = njit([self._wanted[kinds]], **options)(self.function)
         return self._ready[kinds]
 
     def __call__(self, *args: Any) -> Any:
@@ -254,7 +259,7 @@ def prepare_all(package: str) -> tuple[int, int]:
 
     spec = find_spec(package)
     root = Path(next(iter(spec.submodule_search_locations or ()))) if spec else Path(package)
-    sources = sorted(_compiled(str(path) for path in root.rglob("*.py")))
+    sources = sorted(compiled_sources(str(path) for path in root.rglob("*.py")))
     with event.install_recorder("numba:compile") as made:
         for source in sources:
             path = Path(source).relative_to(root).with_suffix("")
@@ -263,107 +268,3 @@ def prepare_all(package: str) -> tuple[int, int]:
             prepare()
     # A start and an end each.
     return len(_ALL), len(made.buffer) // 2
-
-
-def make_room(package: str) -> str | None:
-    """Have numba keep kernels in a temporary folder if it has no other place; call this before numba compiles.
-
-    numba keeps kernels beside the sources of `package` or in the user's cache. It refuses to compile if it can write to
-    neither, as in a container or batch job without a home in which the package is read-only. Workers inherit the folder
-    through NUMBA_CACHE_DIR.
-
-    Returns
-    -------
-    str or None
-        The temporary folder; None if numba needs none.
-    """
-    if os.environ.get("NUMBA_CACHE_DIR") or os.access(package, os.W_OK):
-        return None
-    # The same checks as numba's. A user without a home has no path to a cache either.
-    with suppress(OSError, RuntimeError):
-        home = _home()
-        home.mkdir(parents=True, exist_ok=True)
-        if os.access(home, os.W_OK | os.X_OK):
-            return None
-    import tempfile
-
-    # numba runs the kernels that it finds there, so the folder must belong to the user alone.
-    own = os.geteuid() if hasattr(os, "geteuid") else 0
-    place = Path(tempfile.gettempdir()) / f"spectrafit-{own}"
-    with suppress(FileExistsError):
-        place.mkdir(mode=0o700)
-    found = place.lstat()
-    if place.is_symlink() or found.st_uid != own or found.st_mode & 0o077:
-        place = Path(tempfile.mkdtemp(prefix="spectrafit-"))
-    os.environ["NUMBA_CACHE_DIR"] = str(place)
-    if "numba.core.config" in sys.modules:
-        sys.modules["numba.core.config"].__dict__["CACHE_DIR"] = str(place)
-    return str(place)
-
-
-def _home() -> Path:
-    """Return numba's folder in the user's cache."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "numba"
-
-
-def _kept(folder: str) -> Iterator[str]:
-    """Yield the folders in which numba may keep the kernels of the sources in `folder`."""
-    yield f"{folder}{os.sep}__pycache__"
-    # numba's own way of naming them.
-    own = f"{folder.rpartition(os.sep)[2]}_{sha1(folder.encode()).hexdigest()}"
-    if os.environ.get("NUMBA_CACHE_DIR"):
-        yield f"{os.environ['NUMBA_CACHE_DIR']}{os.sep}{own}"
-    with suppress(RuntimeError):
-        yield str(_home() / own)
-
-
-def discard_stale(package: str) -> bool:
-    """Delete numba's cached kernels of `package` if one is older than a source that may be compiled into it.
-
-    numba dates a cached kernel by the file that defines it, not by the files of functions compiled into it. After an
-    update of such a function numba would silently go on with the old code. Only modules that import numba count as
-    sources, and modules that define their constants. The check takes about a millisecond.
-
-    Returns
-    -------
-    bool
-        Whether kernels were discarded.
-    """
-    kernels, dates, folders = list[os.DirEntry[str]](), dict[str, float](), [str(Path(package).absolute())]
-    while folders:
-        folder = folders.pop()
-        for entry in os.scandir(folder):
-            if entry.name.endswith(".py"):
-                dates[entry.path] = entry.stat().st_mtime
-            elif entry.name != "__pycache__" and entry.is_dir(follow_symlinks=False):
-                folders.append(entry.path)
-        for kept in _kept(folder):
-            with suppress(OSError):
-                kernels += [kernel for kernel in os.scandir(kept) if kernel.name.endswith((".nbc", ".nbi"))]
-    # An index (.nbi) is written again with every kernel that is added: its date tells nothing about the other kernels.
-    oldest = min((kernel.stat().st_mtime for kernel in kernels if kernel.name.endswith(".nbc")), default=float("inf"))
-    newer = {path for path, date in dates.items() if date > oldest}
-    if not newer or newer.isdisjoint(_compiled(dates)):
-        return False
-    for kernel in kernels:
-        with suppress(OSError):
-            Path(kernel.path).unlink()
-    return True
-
-
-def _compiled(paths: Iterable[str]) -> set[str]:
-    """Return the sources that numba may compile: modules that use numba, and modules that define their constants."""
-    texts = {path: Path(path).read_text(encoding="utf-8") for path in paths}
-    uses = re.compile(r"^(from|import) numba\b|^from \S+\b(jit|compiled) import", re.M)
-    waiting, found = [path for path, text in texts.items() if uses.search(text)], set[str]()
-    while waiting:
-        path = waiting.pop()
-        if path in found:
-            continue
-        found.add(path)
-        for module, names in re.findall(r"^from ([\w.]+) import (\([^)]*\)|[^\n]*)", texts[path], re.M):
-            if re.search(r"\b_?[A-Z][A-Z0-9_]*\b", names):
-                # A module's path ends as its dotted name does.
-                end = os.sep + module.replace(".", os.sep)
-                waiting += [other for other in texts if other.endswith((f"{end}.py", f"{end}{os.sep}__init__.py"))]
-    return found

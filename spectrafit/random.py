@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from spectrafit.arraytypes import StreamKey
-from spectrafit.jit import inlined, kernel
+from spectrafit.arraytypes import Floats, Integers, StreamKey
+from spectrafit.contiguous import Contiguous
+from spectrafit.jit import inlined, kernel, loop
 
-__all__ = ["block", "normal", "normals", "poisson", "stream_key", "uniform", "uniforms"]
+__all__ = ["block", "normal", "normals", "poisson", "standard_normals", "stream_key", "uniform", "uniforms"]
 
 _M0 = np.uint64(0xD2E7470EE14C6C93)
 _M1 = np.uint64(0xCA5A826395121157)
@@ -36,7 +37,7 @@ _ROUNDS = 10
 _CELL = 2.0**-52
 _SHIFT = np.uint64(12)
 # Key, index and draw.
-_COUNTER = (types.uint64[::1], types.int64, types.int64)
+_COUNTER = (Contiguous(types.uint64), types.int64, types.int64)
 
 
 def stream_key(*parts: str | int) -> StreamKey:
@@ -158,3 +159,19 @@ def poisson(key: Any, index: int, draw: int, mean: float) -> float:
         hat = math.log(v) + math.log(inverse_alpha) - math.log(a / (inside * inside) + b)
         if hat <= count * log_mean - mean - math.lgamma(count + 1.0):
             return float(count)
+
+
+def standard_normals(key: StreamKey, entries: Integers, draws: Integers) -> Floats:
+    """Return one standard normal per element, (N,): of the stream `key` at index `entries` and draw `draws`, (N,)."""
+    values = np.empty(entries.size)
+    _standard_normals(key, *(np.ascontiguousarray(numbers, np.int64) for numbers in (entries, draws)), values)
+    return values
+
+
+_NUMBERS = Contiguous(types.int64, readonly=True)
+
+
+@loop(types.void(Contiguous(types.uint64), _NUMBERS, _NUMBERS, Contiguous(types.float64)))
+def _standard_normals(key: Any, entries: Any, draws: Any, values: Any) -> None:
+    for i in range(entries.size):
+        values[i] = normal(key, entries[i], draws[i])

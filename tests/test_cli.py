@@ -1,4 +1,5 @@
 import inspect
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ import spectrafit as sf
 from spectrafit import cli
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.interop.pyhf import fit_workspace
+from tests.events.ntuples import native
+from tests.test_bad_input import write_tree
 
 HEAVY = ("numba", "numpy", "uproot", "awkward", "boost_histogram", "iminuit", "matplotlib", "scipy", "rich.console")
 VERBS = {c.name or c.callback.__name__: c.callback for c in cli.app.registered_commands}
@@ -52,6 +55,8 @@ def test_flags_and_the_verb_agree(name: str) -> None:
     # What makes fake data is one keyword of assemble, `data`, and these are its values.
     assert "data" in inspect.signature(sf.assemble).parameters
     steps += [sf.Asimov, sf.Toy, sf.Simulated]
+    if name == "reweight":
+        steps = [sf.reweight_files]
     known = {*verb, *(p for step in steps for p in inspect.signature(step).parameters)}
     renamed = {"set_": "overrides", "samples": "sample_set", "files": "path", "output": None, "json": None}
     renamed |= {"asimov": "values", "toy": "seed", "throw_nuisances": "thrown", "data_from": "samples"}
@@ -86,6 +91,41 @@ def test_every_public_name_resolves() -> None:
         assert getattr(sf, name) is not None
     with pytest.raises(AttributeError, match="nothing_like_it"):
         _ = sf.nothing_like_it
+
+
+def test_many_files_are_reweighted_from_the_shell(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for name, code in (("a", 14), ("b", 12)):
+        columns = native(20)
+        columns["pdg"][:] = code
+        write_tree(tmp_path / f"{name}.root", columns)
+
+    def told(*words: str, code: int = 0) -> str:
+        with pytest.raises(SystemExit) as left:
+            cli.main(["reweight", *words])
+        assert (left.value.code or 0) == code
+        return "".join(capfd.readouterr())
+
+    out, every = tmp_path / "friends", str(tmp_path / "*.root")
+    values = ("--value", "1e-9", "--value", "magnetic_moment=1e-9,charge_radius=4e-33")
+    words = told(every, "-o", str(out), *values, "--executor", "serial")
+    assert "20 of PDG code 12, which has no coupling" in " ".join(words.split())
+    assert f"friends are in {out}" in words
+    assert "weight 2: weight_magnetic_moment_1em09_charge_radius_4em33" in words
+    record = json.loads(told(every, "-o", str(out), "--json", "--value", "2e-9"))
+    assert record["branches"] == ["weight", "coefficient_1"]
+    assert [row["entries"] for row in record["files"]] == [20, 20]
+    # One file with one value: a line, as it has always been.
+    one = told(str(tmp_path / "a.root"), "-o", str(tmp_path / "f.root"))
+    assert one.startswith(str(tmp_path / "f.root"))
+    assert "20 entries, 20 of them nu-e events; mean weight" in one
+    for wrong, message in (
+        (("--value", "big"), "'big' is no number"),
+        (("--value", "nan"), "needs a finite number"),
+        (("--value", "1e-9,charge_radius=1e-33"), "a number without a name stands alone"),
+        (("--coupling", "charge_radius", "--coupling", "millicharge"), "of which coupling"),
+        (("--on-bad", "keep"), "use 'error' or 'drop'"),
+    ):
+        assert message in told(every, "-o", str(out), *wrong, code=2)
 
 
 def test_physics_alone_is_two_commands(tmp_path: Path) -> None:

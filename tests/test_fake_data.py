@@ -13,6 +13,7 @@ from spectrafit.errors import ConfigError
 from spectrafit.report.expectation import expectation
 from spectrafit.report.figures import draw, look
 from spectrafit.report.page import symbols
+from spectrafit.report.scans import write_scan
 from spectrafit.report.tables import yields_table
 from tests.events.ntuples import native
 
@@ -166,6 +167,29 @@ def test_coverage_at_a_chosen_truth(folder, saved, capfd):
     assert "nuisances: of the simulation of" in words
     words = said(capfd, "coverage", fit, *common, "--data-from", str(folder / "set.toml"), "--kappa", "0")
     assert words.split("profile (one)")[1].split()[0] > "0.7"
+
+
+def test_a_scan_makes_fake_data_at_every_point(folder, saved, tmp_path, capfd):
+    fit = str(folder / "fit.toml")
+    flags = ("--templates", saved, "--executor", "serial", "--asimov", "kappa=1")
+    files = tmp_path / "scan.json", tmp_path / "scan.png"
+    outputs = [word for path in files for word in ("-o", str(path))]
+    words = said(capfd, "scan", fit, *flags, "--over", "systematics.flux.sigma=0.05,0.2", *outputs)
+    assert "FAKE DATA, not measured: Asimov data at kappa = 1" in words
+    record = json.loads(files[0].read_text())
+    assert record["fake"]["values"] == {"kappa": 1.0}
+    for point in record["points"]:
+        sigma = point["systematics.flux.sigma"]
+        analysis = sf.load(fit, overrides=[f"systematics.flux.sigma={sigma}"])
+        model = sf.assemble(analysis, sf.Templates.load(saved, analysis=analysis), data=sf.Asimov({"kappa": 1}))
+        assert point["limit"] == pytest.approx(sf.upper_limit(model, expected=False).value, rel=1e-6)
+    assert files[1].stat().st_size > 1000
+    beside = sf.scan(analysis, compare=["pot=2e20"], templates=sf.Templates.load(saved), data=sf.Toy(3))
+    assert "toy 3 at the nominal parameters" in beside.words
+    assert [head for head in beside.table()[0] if head] == ["limit"]
+    write_scan(tmp_path / "beside.pdf", beside)
+    with pytest.raises(ConfigError, match="made from the expectation of each point"):
+        sf.scan(analysis, data=sf.Simulated("x.toml"))
 
 
 @pytest.mark.parametrize(

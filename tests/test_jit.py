@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from spectrafit import kept
+from spectrafit.cli.compile import compile_
 from spectrafit.compiling import announce
-from spectrafit.jit import discard_stale, make_room
+from spectrafit.kept import discard_stale, make_room
 
 PROJECT = Path(__file__).parents[1]
 
@@ -41,7 +43,7 @@ import os, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 if sys.argv[3] == "numba first": import numba
-from spectrafit.jit import make_room
+from spectrafit.kept import make_room
 place = make_room(sys.argv[1])
 from mine import answer
 assert answer() == 42
@@ -99,7 +101,7 @@ def test_a_kernel_follows_what_is_compiled_into_it(tmp_path) -> None:
     run = textwrap.dedent(
         """
         import sys
-        from spectrafit.jit import discard_stale
+        from spectrafit.kept import discard_stale
         if sys.argv[1] == "look": discard_stale(".")
         from outer import answer
         print(answer())
@@ -249,3 +251,68 @@ def test_loops_are_compiled_for_the_types_that_come(tmp_path) -> None:
     assert said[1] == "2.0 2.0 2.0 2"
     assert said[2] == "double: elements of type int64; needed float32; float64"
     assert said[3:] == ["refused"]
+
+
+def test_commands_that_look_and_tell_compile_nothing(tmp_path) -> None:
+    """In one process, with an empty folder for kernels: whatever is compiled there is seen."""
+    code = """
+        import sys
+        from numba.core import event
+        from spectrafit.cli import main
+        with event.install_recorder("numba:compile") as made:
+            for command in sys.argv[1].split(";"):
+                try:
+                    main(command.split())
+                except SystemExit as ended:
+                    assert not ended.code, command
+        print("compiled", len(made.buffer))
+        """
+    (tmp_path / "mine.py").write_text(textwrap.dedent(code))
+    samples = PROJECT / "samples" / "nuwro"
+    commands = (
+        "--help",
+        "xsec",
+        "xsec --sm bks --flavour nuebar",
+        f"inspect {samples / 'elastic_nue.root'} {samples / 'nc_carbon.root'}",
+        f"check {PROJECT / 'fits' / 'nova_nd_nuwro.toml'}",
+    )
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    done = subprocess.run(
+        [sys.executable, "-B", "mine.py", ";".join(commands)],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines()[-1:] == ["compiled 0"], done.stderr
+
+
+def test_a_look_at_newer_sources_is_remembered(tmp_path, monkeypatch) -> None:
+    root = tmp_path / "package"
+    (root / "__pycache__").mkdir(parents=True)
+    kernel, plain, compiled = root / "__pycache__/a.g-1.py311.1.nbc", root / "c.py", root / "a.py"
+    for path, text, date in ((kernel, "", 1.5e9), (plain, "", 2e9), (compiled, "from numba import njit\n", 1e9)):
+        path.write_text(text)
+        os.utime(path, (date, date))
+    looks = []
+    look = kept.compiled_sources
+    monkeypatch.setattr(kept, "compiled_sources", lambda paths: looks.append(1) or look(paths))
+    assert not discard_stale(str(root))
+    assert not discard_stale(str(root))
+    assert looks == [1]
+    # Another date, another look.
+    os.utime(plain, (2.1e9, 2.1e9))
+    assert not discard_stale(str(root))
+    assert len(looks) == 2
+    os.utime(compiled, (2.2e9, 2.2e9))
+    assert discard_stale(str(root))
+    assert not kernel.exists()
+
+
+@pytest.mark.parametrize(
+    ("compiled", "said"), [(3, "7 kernels are ready"), (0, "; all of them had been compiled before")]
+)
+def test_compile_says_whether_there_was_anything_to_do(monkeypatch, capsys, compiled, said) -> None:
+    monkeypatch.setattr("spectrafit.jit.prepare_all", lambda package: (7, compiled))
+    compile_()
+    assert capsys.readouterr().out.endswith(f"{said}\n")

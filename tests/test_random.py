@@ -84,3 +84,11 @@ def test_stream_keys_depend_on_every_part_and_its_type():
     assert len({tuple(k) for k in keys}) == len(keys)
     # A frozen value: a change of the hash would change every generated sample.
     assert random.stream_key(1, "nova").tolist() == [4267551170248790549, 17880931631823550284]
+
+
+def test_entries_have_the_first_normal_of_their_stream():
+    key = random.stream_key(3, "smear", "nue")
+    entries = np.array([7, 0, 2**40, 7])
+    np.testing.assert_array_equal(
+        random.standard_normals(key, entries), [random.normal(key, int(i), 0) for i in entries]
+    )

@@ -1,6 +1,7 @@
 """The README holds what it says: its TOML is understood, its commands exist, its analysis gives its number."""
 
 import re
+import shlex
 import shutil
 import sys
 import types
@@ -139,6 +140,23 @@ def test_our_generator_and_nuwro_give_the_limits_said(generated):
         values.append(sf.upper_limit(sf.assemble(analysis, sf.build(analysis)), level=0.90).value)
     assert values == pytest.approx([float(value) for value in said], rel=0.005)
     assert values[0] == pytest.approx(values[1], rel=0.10)
+
+
+def test_the_scans_shown_run(generated, monkeypatch, capsys):
+    section = TEXT[TEXT.index("## What could we see if") : TEXT.index("## The files in short")]
+    monkeypatch.chdir(generated)
+    monkeypatch.setenv("COLUMNS", "200")
+    sf.build(sf.load("fits/nova_nd_fhc.toml")).save("built.npz")
+    for line in re.findall(r"^spectrafit (.*)", section, re.MULTILINE):
+        words = shlex.split(line)
+        # Another response is filled anew; all else is answered from one build.
+        templates = [] if "samples:" in line else ["--templates", "built.npz"]
+        cli.app([*words, *templates], standalone_mode=False)
+        said = capsys.readouterr().out
+        if words[0] == "scan":
+            assert f"from {'2 passes' if 'samples:' in line else 'no pass'} over the events" in said
+        for name in re.findall(r"-o (\S+)", line):
+            assert Path(name).stat().st_size > 100
 
 
 def test_every_command_shown_exists():

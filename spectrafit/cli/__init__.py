@@ -17,7 +17,20 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import spectrafit as sf
-from spectrafit.cli import analyses, bench, binnings, caches, contours, coverages, injection, ntuples, scans, theory
+from spectrafit.cli import (
+    analyses,
+    bench,
+    binnings,
+    caches,
+    contours,
+    coverages,
+    injection,
+    ntuples,
+    reweighting,
+    scans,
+    theory,
+    tuning,
+)
 from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
 from spectrafit.errors import SpectrafitError
@@ -57,12 +70,15 @@ for _command in (
     analyses.fit,
     analyses.limit,
     contours.contour,
+    scans.scan,
     scans.sensitivity,
+    scans.breakdown,
     binnings.binning,
+    tuning.tune,
     coverages.coverage,
     analyses.export,
     injection.inject,
-    ntuples.reweight,
+    reweighting.reweight,
     theory.xsec,
     theory.moment,
 ):

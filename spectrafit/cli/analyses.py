@@ -130,9 +130,11 @@ def fit(
     from rich.console import Console
 
     from spectrafit.config import inputs_of
+    from spectrafit.inference.fitting.validation import validation
     from spectrafit.output import refuse_inputs
     from spectrafit.report.alarms import alarms
     from spectrafit.report.tables import constraints_table, result_table
+    from spectrafit.report.validation import validation_table
 
     loaded = sf.load(analysis, overrides=set_ or (), without=without or (), interest=interest)
     target = output or Path("results") / analysis.stem
@@ -148,6 +150,8 @@ def fit(
     folder = sf.report(target, loaded, filled, best, found, model=model, figures=figures)
     console = Console()
     console.print(result_table(best, found))
+    if validations := validation(model, best):
+        console.print(validation_table(validations))
     constraints = sf.constraints(model, filled)
     console.print(constraints_table(constraints))
     for alarm in alarms(best, model, filled, constraints=constraints):

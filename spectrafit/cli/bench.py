@@ -1,4 +1,4 @@
-"""Commands that measure: bench templates, bench inference."""
+"""Commands that measure: bench templates, bench inference, bench sensitivity."""
 
 from __future__ import annotations
 
@@ -43,6 +43,14 @@ def inference(
 
     rows = bench.inference(quick=quick, peers=peer, workspaces=workspace or (), analysis=analysis)
     _print(rows, "bench inference", json)
+
+
+@app.command()
+def sensitivity(json: Json = False, quick: Quick = False, peer: Peer = None) -> None:
+    """Try binnings beside boost-histogram and pyhf."""
+    from spectrafit import bench
+
+    _print(bench.binning(quick=quick, peers=peer), "bench sensitivity", json)
 
 
 def _print(rows: list[Row], title: str, json: bool) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spectrafit.templates.cells import Cells
     from spectrafit.templates.diagnostics import Truths
 
-__all__ = ["binning"]
+__all__ = ["binning", "cells_of"]
 
 _PER_AXIS = "for an axis, or for all: OBSERVABLE=NUMBER; may be repeated"
 
@@ -88,7 +88,7 @@ def binning(
         "workers": workers or (None if scheduler else os.cpu_count()),
         "scheduler": scheduler,
     }
-    cells = _cells(loaded, templates, list(wanted.values()), steps, fine, {**crew, "cache": cache}, skip_bad_files)
+    cells = cells_of(loaded, templates, list(wanted.values()), steps, fine, {**crew, "cache": cache}, skip_bad_files)
     if save is not None:
         from spectrafit.templates.archive import save as keep
 
@@ -212,7 +212,7 @@ def _number(option: str, text: str, value: str) -> float:
     return number
 
 
-def _cells(
+def cells_of(
     analysis: Analysis,
     saved: Path | None,
     edges: list[dict[str, dict[str, list[float]]]],
@@ -353,7 +353,8 @@ def _draw(
             save(next(draw_binnings(found, analysis)).figure, figure)
         typer.echo(figure, err=json)
     if diagnostics is not None:
-        drawings = list(draw_diagnostics(truths, found, analysis))
+        with look():
+            drawings = list(draw_diagnostics(truths, found, analysis))
         with publishing(diagnostics, names=[p for d in drawings for p in (f"{d.name}.png", f"{d.name}.pdf")]) as folder:
             save_drawings(folder, drawings)
         typer.echo(diagnostics, err=json)

@@ -1,8 +1,7 @@
-"""The commands that read and write ntuples: generate, inspect, reweight."""
+"""The commands that read and write ntuples: generate, inspect."""
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ import spectrafit as sf
 from spectrafit.cli.options import Executor, Workers, interactive
 from spectrafit.errors import SpectrafitError
 
-__all__ = ["generate", "inspect", "reweight"]
+__all__ = ["generate", "inspect"]
 
 
 def generate(
@@ -44,38 +43,3 @@ def inspect(files: Annotated[list[str], typer.Argument(metavar="FILE...", help="
             console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
     if refused:
         raise typer.Exit(2)
-
-
-def reweight(
-    source: Annotated[str, typer.Argument(metavar="IN.root", help="the ntuple")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="OUT.root", help="the friend tree to write")],
-    coupling: Annotated[str, typer.Option(help="which coupling")] = "magnetic_moment",
-    value: Annotated[float, typer.Option(help="its value in its reported unit (mu_B for a magnetic moment)")] = 1e-9,
-    preset: Annotated[str | None, typer.Option(help="layout of the ntuple; default: found by its branches")] = None,
-    tree: Annotated[str, typer.Option(help="tree of the ntuple; default: the preset's")] = "",
-    sin2_theta_w: Annotated[float, typer.Option(help="sin^2 theta_W the events were generated with")] = 0.23863,
-    carriers: Annotated[
-        list[str] | None, typer.Option(help="flavours that have it, as numu or nuebar; default: the coupling's")
-    ] = None,
-    on_bad: Annotated[
-        str, typer.Option(help="what to do with entries outside the kinematics: error or drop")
-    ] = "error",
-) -> None:
-    """Write a friend tree with the weight of every event for a value of the coupling."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        written = sf.reweight(
-            source,
-            output,
-            coupling=coupling,
-            value=value,
-            preset=preset,
-            tree=tree,
-            sin2_theta_w=sin2_theta_w,
-            carriers=carriers,
-            on_bad=on_bad,
-            tell=lambda said: typer.echo(said, err=True),
-        )
-    for warning in caught:
-        typer.echo(f"warning: {warning.message}", err=True)
-    typer.echo(written)

@@ -1,13 +1,17 @@
-"""Commands that ask what an analysis could see if: sensitivity."""
+"""Commands that ask what an analysis could see if: scan, sensitivity, breakdown."""
 
 from __future__ import annotations
 
 import os
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from spectrafit.cli.analyses import assembled, crew, limit_options
+import spectrafit as sf
+from spectrafit.cli import fake
+from spectrafit.cli.analyses import assembled, crew, limit_options, refuse_output
+from spectrafit.cli.fake import AsimovAt, Auxiliary, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
     AnalysisFile,
     Cache,
@@ -19,18 +23,43 @@ from spectrafit.cli.options import (
     SkipBad,
     Without,
     Workers,
+    interactive,
 )
+from spectrafit.errors import ConfigError
 
-__all__ = ["sensitivity"]
+if TYPE_CHECKING:
+    from spectrafit.inference.studies.expected import Expected
+
+__all__ = ["breakdown", "scan", "sensitivity"]
+
+Output = Annotated[
+    list[Path] | None,
+    typer.Option("-o", "--output", help="write there: *.csv, *.json, or a figure *.png, *.pdf; may be repeated"),
+]
 
 
-def sensitivity(
+def scan(
     analysis: AnalysisFile,
-    exposure: Annotated[list[float] | None, typer.Option(help="multiple of the analysis POT; may be repeated")] = None,
-    systematics: Annotated[list[float] | None, typer.Option(help="multiple of all priors; may be repeated")] = None,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUES", help="systematics.flux.sigma=0.02,0.05 or pot=1e20:3e21:log12; once or twice"
+        ),
+    ] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FILE|SETTINGS", help="another analysis, or 'KEY=VALUE; ...'; may be repeated"),
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="instead of the analysis' own")] = None,
+    level: Annotated[float | None, typer.Option(help="instead of the analysis' own")] = None,
     simulation: Annotated[
-        Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with the exposure")
+        Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with `exposure`")
     ] = "fixed",
+    asimov: AsimovAt = None,
+    toy: ToySeed = None,
+    throw_nuisances: ThrowNuisances = False,
+    auxiliary: Auxiliary = "stay",
+    output: Output = None,
     set_: Set = None,
     without: Without = None,
     interest: Interest = None,
@@ -41,16 +70,167 @@ def sensitivity(
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
 ) -> None:
-    """Print the expected limit for other exposures and other sizes of the systematics."""
-    from spectrafit.inference.studies.sensitivity import sensitivity as expect
+    """Print the expected limit, with its bands, over values of one or two keys and for several analyses.
 
+    With --asimov or --toy: the limit from fake data, made anew from the expectation at each point.
+    """
+    _scan(
+        analysis,
+        output,
+        templates,
+        set_=set_,
+        without=without,
+        interest=interest,
+        over=over or (),
+        compare=compare or (),
+        simulation=simulation,
+        method=method,
+        level=level,
+        data=fake.choice(asimov, toy, throw_nuisances, auxiliary, None),
+        executor=executor,
+        workers=workers,
+        scheduler=scheduler,
+        cache=cache,
+        skip_bad_files=skip_bad_files,
+    )
+
+
+def sensitivity(
+    analysis: AnalysisFile,
+    exposure: Annotated[list[float] | None, typer.Option(help="multiple of the analysis POT; may be repeated")] = None,
+    systematics: Annotated[list[float] | None, typer.Option(help="multiple of all priors; may be repeated")] = None,
+    simulation: Annotated[
+        Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with the exposure")
+    ] = "fixed",
+    output: Output = None,
+    set_: Set = None,
+    without: Without = None,
+    interest: Interest = None,
+    templates: Saved = None,
+    executor: Executor = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
+) -> None:
+    """Print the expected limit for other exposures and other sizes of the systematics: a scan of these two."""
+    _scan(
+        analysis,
+        output,
+        templates,
+        set_=set_,
+        without=without,
+        interest=interest,
+        over={"exposure": exposure or [1.0, 2.0, 5.0, 10.0], "priors": systematics or [0.0, 1.0]},
+        simulation=simulation,
+        executor=executor,
+        workers=workers,
+        scheduler=scheduler,
+        cache=cache,
+        skip_bad_files=skip_bad_files,
+    )
+
+
+def breakdown(
+    analysis: AnalysisFile,
+    groups: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--group",
+            metavar="group|NAME=GLOBS",
+            help="the word group: by the systematics' group; or NAME=flux*,nc, may be repeated; default: each alone",
+        ),
+    ] = None,
+    factor: Annotated[float, typer.Option(help="how much more simulation of each sample is tried")] = 2.0,
+    output: Output = None,
+    set_: Set = None,
+    without: Without = None,
+    interest: Interest = None,
+    templates: Saved = None,
+    executor: Executor = "threads",
+    workers: Workers = None,
+    scheduler: Scheduler = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
+) -> None:
+    """Print the expected limit with each group of uncertainties frozen, with each alone, and with more simulation."""
+    _check_outputs(output, analysis, set_, templates, without)
     loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files, without)
     with crew(executor, workers, scheduler) as pool:
-        found = expect(
+        found = sf.breakdown(
             model,
-            exposure or [1.0, 2.0, 5.0, 10.0],
-            systematics=systematics or [0.0, 1.0],
-            simulation=simulation,
+            groups=_groups(groups),
+            factor=factor,
+            executor=pool,
+            workers=workers,
+            progress=interactive(),
             **limit_options(loaded.limit, pool, workers or os.cpu_count()),
         )
     typer.echo(found)
+    for target in output or ():
+        from spectrafit.report.breakdown import write_breakdown
+
+        typer.echo(write_breakdown(target, found, title=loaded.title or ""))
+
+
+def _groups(said: list[str] | None) -> Any:
+    """Return the groups of a breakdown as the verb takes them."""
+    if not said:
+        return "systematic"
+    if said == ["group"]:
+        return "group"
+    found = {}
+    for text in said:
+        name, equals, patterns = text.partition("=")
+        if not equals or not name or not patterns:
+            raise ConfigError(f"--group {text!r}: needs NAME=GLOB,GLOB, or the word group alone")
+        found[name] = patterns.split(",")
+    return found
+
+
+def _check_outputs(
+    output: list[Path] | None, path: Path, set_: list[str] | None, saved: Path | None, without: list[str] | None
+) -> None:
+    """Refuse outputs of no known format, and those that are inputs, before anything is read."""
+    for target in output or ():
+        from spectrafit.report.saved_tables import check_study_name
+
+        check_study_name(target)
+        refuse_output(target, path, set_, saved, without)
+
+
+def _scan(
+    path: Path,
+    output: list[Path] | None,
+    saved: Path | None,
+    *,
+    set_: list[str] | None,
+    without: list[str] | None,
+    interest: str | None,
+    workers: int | None,
+    scheduler: str | None,
+    **options: Any,
+) -> None:
+    """Scan, print the table, and write the files asked for."""
+    _check_outputs(output, path, set_, saved, without)
+    loaded = sf.load(path, overrides=set_ or (), without=without or (), interest=interest)
+    found = sf.scan(
+        loaded,
+        templates=None if saved is None else sf.Templates.load(saved, analysis=loaded),
+        workers=workers or (None if scheduler else os.cpu_count()),
+        scheduler=scheduler,
+        progress=interactive(),
+        **options,
+    )
+    _show(found)
+    for target in output or ():
+        from spectrafit.report.scans import write_scan
+
+        typer.echo(write_scan(target, found, title=loaded.title or ""))
+
+
+def _show(found: Expected) -> None:
+    typer.echo(found)
+    count = len(found.limits)
+    passes = "no pass" if found.fills == 0 else "1 pass" if found.fills == 1 else f"{found.fills} passes"
+    typer.echo(f"{count} limits from {passes} over the events, {found.seconds:.1f} s")

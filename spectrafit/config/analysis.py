@@ -86,8 +86,10 @@ class Axis(Keys, frozen=True, kw_only=True):
 class Region(Keys, frozen=True, kw_only=True):
     """One histogram of any number of axes: its axes, a `cut`, and the samples it takes.
 
-    Regions of one analysis share no event. `partition` names a file (.csv) that numbers every bin of the axes' grid,
-    from 1 and 0 for none; bins of one number are one bin of the fit, wherever they lie.
+    Regions of one analysis share no event. With `fit = false` a region is shown and not fitted, as a validation region
+    or a sideband is: the result has its prediction after the fit, with its band and chi^2. `partition` names a file
+    (.csv) that numbers every bin of the axes' grid, from 1 and 0 for none; bins of one number are one bin of the fit,
+    wherever they lie.
     """
 
     name: str
@@ -95,6 +97,7 @@ class Region(Keys, frozen=True, kw_only=True):
     cut: str = ""
     samples: tuple[str, ...] = ("*",)
     partition: str = ""
+    fit: bool = True
 
 
 class CountsSample(Keys, frozen=True, kw_only=True):

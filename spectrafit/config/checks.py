@@ -87,6 +87,8 @@ def check(analysis: Analysis, path: str | Path) -> None:
     regions = tuple(r.name for r in analysis.regions)
     if not regions:
         raise ConfigError(f"{path}: $.regions: an analysis needs at least one region")
+    if not any(region.fit for region in analysis.regions):
+        raise ConfigError(f"{path}: $.regions: none is fitted; leave out fit = false for one region at least")
     _check_size(analysis, path)
     _refuse_twins(f"{path}: $.samples", "sample", samples)
     _refuse_twins(f"{path}: $.regions", "region", regions)

@@ -138,7 +138,7 @@ def _file_names(raw: Any) -> Iterator[tuple[Any, Any]]:
     for holder, keys in (
         *([(raw, ("samples",))] if isinstance(found, str) else []),
         *([(found, range(len(found)))] if isinstance(found, list) else []),
-        *((table, ("file", "covariance", "files", "partition")) for table in tables),
+        *((table, ("file", "covariance", "knobs", "files", "partition")) for table in tables),
         *((table["files"], range(len(table["files"]))) for table in tables if isinstance(table.get("files"), list)),
         *([(raw["flux"], tuple(raw["flux"]))] if isinstance(raw.get("flux"), dict) else []),
     ):

@@ -141,17 +141,27 @@ class Shift(_Effect, frozen=True, kw_only=True, tag="shift", tag_field="kind"):
 
 
 class Universes(_Effect, frozen=True, kw_only=True, tag="universes", tag_field="kind"):
-    """Multisim weights: one `branch` with U weights per event, or U `branches`; becomes principal components."""
+    """Multisim weights: one `branch` with U weights per event, or U `branches`; becomes principal components.
+
+    `knobs` names a CSV file with a line of names and U lines of numbers: the value of each knob in each universe, in
+    its standard deviations. With it the result gives back the pull of each knob; without it, that of each universe.
+    """
 
     branch: str = ""
     branches: tuple[str, ...] = ()
     ratio: bool = True
     variance: ShareKept = 0.999
+    knobs: str = ""
 
     def __post_init__(self) -> None:
         """Refuse none or both of branch and branches."""
         if bool(self.branch) == bool(self.branches):
             raise ValueError(f"universes {self.name!r}: give either branch or branches")
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The file of the knobs, if one is named."""
+        return (self.knobs,) if self.knobs else ()
 
 
 class ShiftedSample(_Effect, frozen=True, kw_only=True, tag="sample", tag_field="kind"):

@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import awkward as ak
 import numpy as np
-from numba import types
 
-from spectrafit.arraytypes import Bytes, Flags, PdgCodes, Reals
+from spectrafit.arraytypes import Bytes, Flags, Integers, PdgCodes, Reals
 from spectrafit.events.functions import is_text
 from spectrafit.events.schema import ANGLES, Heaviest
-from spectrafit.jit import loop
+from spectrafit.physics.compiled import plain
 from spectrafit.physics.constants import M_E
-from spectrafit.physics.kinematics import inside, t_max
+from spectrafit.physics.kinematics import end_point, inside, t_max
 
 __all__ = ["ROUNDING", "bad_entries", "classify", "heaviest"]
 
@@ -28,6 +27,8 @@ float32 is precise to 6e-8 of a number. A total energy, the neutrino's energy an
 a rounding of this size.
 """
 ROUNDED = 1
+# Energies below, GeV, need no look at overflows in single precision.
+_USUAL = 1e30
 # What is wrong with the truth of an entry, by code: the kind, the sentence about one entry, the column to check.
 _WRONG = {
     2: ("e_nu not finite", "e_nu = {e_nu:g} is not a number", "e_nu"),
@@ -61,54 +62,25 @@ def classify(pdg: PdgCodes, e_nu: Reals, t: Reals, theta: Reals | None) -> tuple
         `t`, set to the kinematic limit where rounding has put it above the limit.
     """
     codes = np.zeros(len(pdg), dtype=np.uint8)
-    given = (e_nu, t, np.empty(0, e_nu.dtype) if theta is None else theta)
-    kind = np.float32 if all(values.dtype == np.float32 for values in given) else np.float64
-    columns = [np.ascontiguousarray(values, dtype=kind) for values in given]
-    if _sound(pdg, *columns):
+    # Beyond doubt, whatever the precision: t_max is above e_nu - m/2. The few that are left are looked at exactly.
+    sound = (t > 0.0) & (t < e_nu * (1.0 - 1e-6) - 0.5 * M_E) & (e_nu < _USUAL)
+    if theta is not None:
+        sound &= (theta >= 0.0) & (theta < 3.14)
+    at = np.flatnonzero(~(sound | (pdg == 0)))
+    if not at.size:
         return codes, t
-    rounded = _classify(pdg, *columns, codes)
-    return codes, np.where(codes == ROUNDED, t_max(np.abs(e_nu)), t) if rounded else t
-
-
-# Single precision is read from the file directly; all arithmetic is double.
-_REALS = [types.Array(kind, 1, "C", readonly=True) for kind in (types.float32, types.float64)]
-_PDG, _CODES = types.Array(types.int32, 1, "C", readonly=True), types.Array(types.uint8, 1, "C")
-
-
-@loop(*(types.boolean(_PDG, x, x, x) for x in _REALS))
-def _sound(pdg: Any, e_nu: Any, t: Any, theta: Any) -> Any:
-    """Return whether all entries are good, in one pass without branches: the usual case."""
-    sound = True
-    for i in range(pdg.size):
-        sound &= inside(np.float64(e_nu[i]), np.float64(t[i])) | (pdg[i] == 0)
-    for i in range(theta.size):
-        sound &= ((theta[i] >= 0.0) & (np.float64(theta[i]) <= math.pi)) | (pdg[i] == 0)
-    return sound
-
-
-@loop(*(types.int64(_PDG, x, x, x, _CODES) for x in _REALS))
-def _classify(pdg: Any, e_nu: Any, t: Any, theta: Any, codes: Any) -> Any:
-    rounded = 0
-    for i in range(pdg.size):
-        if pdg[i] == 0:
-            continue
-        e, k = np.float64(e_nu[i]), np.float64(t[i])
-        if not math.isfinite(e):
-            codes[i] = 2
-        elif not math.isfinite(k):
-            codes[i] = 3
-        elif e <= 0.0:
-            codes[i] = 4
-        elif k <= 0.0:
-            codes[i] = 5
-        elif not inside(e, k):
-            codes[i] = 6
-            if k <= 2.0 * e * e / (2.0 * e + M_E) + ROUNDING * e:
-                codes[i] = 1
-                rounded += 1
-        if codes[i] < 2 and theta.size > 0 and not 0.0 <= np.float64(theta[i]) <= math.pi:
-            codes[i] = 7
-    return rounded
+    e, k = e_nu[at].astype(np.float64), t[at].astype(np.float64)
+    # Python's functions take arrays as well as numbers.
+    allowed, limit = cast(Any, plain(inside)), cast(Any, plain(end_point))
+    with np.errstate(all="ignore"):
+        wrong = {2: ~np.isfinite(e), 3: ~np.isfinite(k), 4: e <= 0.0, 5: k <= 0.0, 0: allowed(e, k)}
+        wrong[ROUNDED] = k <= limit(e) + ROUNDING * e
+    found: Integers = np.select(list(wrong.values()), list(wrong), 6)
+    if theta is not None:
+        angle = theta[at].astype(np.float64)
+        found[(found <= ROUNDED) & ~((angle >= 0.0) & (angle <= math.pi))] = 7
+    codes[at] = found
+    return codes, np.where(codes == ROUNDED, t_max(np.abs(e_nu)), t) if (found == ROUNDED).any() else t
 
 
 def bad_entries(codes: Bytes, columns: Mapping[str, Reals]) -> Iterator[tuple[str, Flags, str, str]]:
@@ -132,7 +104,7 @@ def bad_entries(codes: Bytes, columns: Mapping[str, Reals]) -> Iterator[tuple[st
     for name, values in columns.items():
         angle = name in ANGLES
         limits = (0.0, math.pi) if angle else (-sys.float_info.max, sys.float_info.max)
-        if _within(np.ascontiguousarray(values), *limits):
+        if _within(values, *limits):
             continue
         yield f"{name} not finite", ~np.isfinite(values), f"{name} = {{{name}:g}} is not a number", name
         if angle:
@@ -140,14 +112,9 @@ def bad_entries(codes: Bytes, columns: Mapping[str, Reals]) -> Iterator[tuple[st
             yield f"{name} no angle", (values < 0.0) | (values > math.pi), sentence, name
 
 
-@loop(*(types.boolean(x, types.float64, types.float64) for x in _REALS))
-def _within(values: Any, low: Any, high: Any) -> Any:
+def _within(values: Reals, low: float, high: float) -> bool:
     """Tell whether all values lie between two limits, included; NaN does not."""
-    within = True
-    for i in range(values.size):
-        x = np.float64(values[i])
-        within &= (x >= low) & (x <= high)
-    return within
+    return not values.size or (float(values.min()) >= low and float(values.max()) <= high)
 
 
 def heaviest(columns: Mapping[str, Any], kept: Flags, start: int, where: str) -> dict[str, Heaviest]:
@@ -196,17 +163,10 @@ def _sizes(values: Any) -> Reals | None:
     return np.asarray(np.where(high >= -low, high, low), dtype=np.float64)
 
 
-@loop(*(types.Tuple((types.int64, types.float64))(x) for x in _REALS))
-def _largest(values: Any) -> Any:
+def _largest(values: Reals) -> tuple[int, float]:
     """Return where the largest absolute value is, and the sum of squares in units of its square; NaN if one is NaN."""
-    at, most = 0, 0.0
-    for i in range(values.size):
-        size = abs(np.float64(values[i]))
-        if size > most:
-            at, most = i, size
-    scale = 1.0 / most if most > 0.0 else 0.0
-    squares = 0.0
-    for i in range(values.size):
-        share = np.float64(values[i]) * scale
-        squares += share * share
-    return at, squares
+    sizes = np.abs(values)
+    at = int(sizes.argmax())
+    scale = 1.0 / float(sizes[at]) if sizes[at] > 0.0 else 0.0
+    shares = np.multiply(values, scale, dtype=np.float64)
+    return at, float(np.square(shares, out=shares).sum())

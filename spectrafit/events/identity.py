@@ -72,11 +72,18 @@ class Twins:
         DataError
             The sample has this tree already: by another path, as a copy or by another cycle.
         """
+        other = self.same(asked, tree, found)
+        if other:
+            name = ":".join(part for part in asked if part)
+            raise DataError(f"{self._where}: {name} {other}, so its events would count twice; name it once")
+
+    def same(self, asked: tuple[str, str], tree: str, found: FileIdentity) -> str:
+        """Note a tree, and return how it is one that is there already, or ""; parameters as for `add`."""
         name = tree.rpartition(";")[0] if tree.rpartition(";")[2].isdigit() and ";" in tree else tree
         for key, what in self._keys(name, found):
             other = self._files.setdefault(key, asked)
             if other != asked:
-                self._refuse(asked, other, what)
+                return _told(what, other)
         if not _unique(found.uuid):
             for path, known, other, size in ((p, t, o, i.size) for p, t, o, i in self._seen):
                 same = other != asked and known == name and size == found.size
@@ -86,8 +93,9 @@ class Twins:
                     and not is_url(found.path)
                     and filecmp.cmp(path, found.path, shallow=False)
                 ):
-                    self._refuse(asked, other, "is a copy of")
+                    return _told("is a copy of", other)
         self._seen.append((found.path, name, asked, found))
+        return ""
 
     def _keys(self, tree: str, found: FileIdentity) -> Sequence[tuple[tuple[object, ...], str]]:
         keys: list[tuple[tuple[object, ...], str]] = []
@@ -98,9 +106,9 @@ class Twins:
             keys.append(((found.uuid, tree, found.entries), "has the UUID, so it is a copy, of"))
         return keys
 
-    def _refuse(self, asked: tuple[str, str], other: tuple[str, str], what: str) -> None:
-        one, two = (":".join(part for part in name if part) for name in (asked, other))
-        raise DataError(f"{self._where}: {one} {what} {two}, so its events would count twice; name it once")
+
+def _told(what: str, other: tuple[str, str]) -> str:
+    return f"{what} {':'.join(part for part in other if part)}"
 
 
 def _unique(uuid: str) -> bool:

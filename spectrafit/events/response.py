@@ -24,6 +24,7 @@ from numba import types
 
 from spectrafit.arraytypes import Floats, StreamKey
 from spectrafit.config import Response
+from spectrafit.contiguous import Contiguous
 from spectrafit.errors import ConfigError
 from spectrafit.jit import loop
 from spectrafit.random import normals, stream_key, uniform
@@ -128,11 +129,16 @@ def _pack(response: Response) -> Floats:
     )
 
 
-@loop(types.void(*[types.float64[::1]] * 3, types.uint64[::1], types.int64, types.int64, *[types.float64[::1]] * 3))
+_COLUMN = Contiguous(types.float64)
+
+
+@loop(types.void(*[_COLUMN] * 3, Contiguous(types.uint64), types.int64, types.int64, *[_COLUMN] * 3))
 def _smear(
     t: Any, theta: Any, p: Any, key: Any, first: int, draws: int, t_reco: Any, theta_reco: Any, efficiency: Any
 ) -> None:
-    scale, stochastic, constant, c0, c1, tail_fraction, tail_scale, threshold, plateau, turn_on, width = p
+    scale, stochastic, constant = p[0], p[1], p[2]
+    c0, c1, tail_fraction, tail_scale = p[3], p[4], p[5], p[6]
+    threshold, plateau, turn_on, width = p[7], p[8], p[9], p[10]
     for i in range(t.size):
         true = t[i]
         if not true > 0.0:

@@ -1,4 +1,4 @@
-"""Weights of the events of an ntuple for a value of a coupling, written as a friend tree.
+"""Weights of the events of an ntuple for a value of a coupling, written as a friend tree, or of arrays in memory.
 
 The friend has an entry for every entry of the ntuple, so that ROOT's ``AddFriend`` or a sample's `friends` puts both
 together:
@@ -7,37 +7,33 @@ together:
 * `coefficient_1`, ...: the part of the weight for each power of kappa, at the value `unit` of the coupling; 0 for
   background. So weight(v) = 1 + sum_p coefficient_p (kappa(v) / kappa(unit))^p. For a magnetic moment kappa is mu^2 up
   to a factor, and `coefficient_1` is the mu^2 coefficient for mu = 1e-10 mu_B.
+
+With several values or couplings there is a branch for each; `spectrafit.events.points.Points` says their names.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import awkward as ak
 import numpy as np
-import uproot
 
 from spectrafit.arraytypes import Floats, Values
 from spectrafit.config import Column, Sample, SampleSet
-from spectrafit.errors import ConfigError, nearest
-from spectrafit.events import read
+from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.events.domain import classify
 from spectrafit.events.files import expand, open_tree, tree_names
+from spectrafit.events.friend_file import FriendTask, Weighed, refuse_foreign, write
+from spectrafit.events.points import Points, Value
 from spectrafit.events.presets import PRESETS, matching
-from spectrafit.events.schema import ENTRY
-from spectrafit.output import replacing
 from spectrafit.physics.constants import SIN2_THETA_W
-from spectrafit.physics.couplings import COUPLINGS, Coupling, FittedCoupling
-from spectrafit.physics.weighing import weigh
+from spectrafit.physics.flavours import FLAVOURS
+from spectrafit.physics.kinematics import t_max
 
-__all__ = ["factors", "reweight"]
-
-_UNITS = {"magnetic_moment": 1e-10}
-"""Value of the coupling at which the coefficients are given, where it is not one unit of kappa."""
+__all__ = ["factors", "preset_of", "reweight", "told", "weights"]
 
 
 def factors(
@@ -78,10 +74,9 @@ def factors(
     ConfigError
         For an unknown coupling.
     """
-    found = _coupling(coupling)
+    points = Points.of(coupling, value, carriers=carriers, unit=unit)
     flat, nest = _flatten(pdg, e_nu, t)
-    rows = weigh([FittedCoupling.of(found, carriers=carriers)], *flat, sin2_theta_w_generated=sin2_theta_w)
-    weight, coefficients = _at(found, rows, value, unit)
+    weight, *coefficients = points(*flat, sin2_theta_w=sin2_theta_w).values()
     return nest(weight), tuple(nest(c) for c in coefficients)
 
 
@@ -90,7 +85,7 @@ def reweight(
     destination: str | Path,
     *,
     coupling: str = "magnetic_moment",
-    value: float = 1e-9,
+    value: Value = 1e-9,
     unit: float | None = None,
     preset: str | None = None,
     tree: str = "",
@@ -113,7 +108,7 @@ def reweight(
     destination : str or Path
         ROOT file to write.
     coupling, value, unit, sin2_theta_w, carriers
-        As in `factors`.
+        As in `factors`; `value` may also be a mapping of couplings that act together.
     preset : str, optional
         Layout of the ntuple; by default the preset that its branches match.
     tree : str
@@ -144,106 +139,130 @@ def reweight(
     ConfigError, DataError
         The ntuple cannot be read, an entry is outside the domain, or the output cannot be written.
     """
-    found, target = _coupling(coupling), Path(destination)
+    points, target = Points.of(coupling, value, carriers=carriers, unit=unit), Path(destination)
     if on_bad not in ("error", "drop"):
         raise ConfigError(f"on_bad: {on_bad!r}; use 'error' or 'drop'")
     paths = expand(str(source), Path.cwd(), "reweight")
     if len(paths) != 1:
-        raise ConfigError(f"reweight: {source} names {len(paths)} files; a friend is made of one file at a time")
+        raise ConfigError(
+            f"reweight: {source} names {len(paths)} files; a friend is made of one file at a time, name a folder for"
+            " the friends of many"
+        )
     path, wanted = paths[0][0], paths[0][1] or tree
     if path == str(target.absolute()) or (target.exists() and Path(path).exists() and target.samefile(path)):
         raise ConfigError(f"reweight: {target} is the ntuple itself; write the friend to another file")
-    _refuse_foreign(target)
+    refuse_foreign(target)
     sample = Sample(
         name="reweight",
         role="signal",
         files=path,
         tree=wanted,
-        preset=preset or _preset(path, wanted),
+        preset=preset or preset_of(path, wanted),
         columns=dict(columns or {}),
         on_bad="drop" if on_bad == "drop" else "error",
     )
-    sample_set = SampleSet(samples=(sample,))
-    inventory = read.scan(sample_set, sample, chunk_entries=chunk_entries)
-    branches = ["weight", *(f"coefficient_{p}" for p in range(1, found.powers + 1))]
-    carrying = found.carriers if carriers is None else tuple(carriers)
-    given = f"{coupling} = {value:g} {found.unit}".rstrip()
-    of = ", ".join(map(str, carrying))
-    title = f"{given} of {of}; coefficients at {_unit(found, unit):g}; sin2_theta_w = {sin2_theta_w:g}"
-    flavours: Counter[int] = Counter()
-    total, extremes = 0.0, [1.0, 1.0]
-    with replacing(target) as part, uproot.recreate(part, compression=uproot.ZSTD(3)) as out:
-        friend = out.mktree(name, dict.fromkeys(branches, np.dtype(np.float64)), title=title)
-        for chunk in inventory.chunks:
-            events, _ = read.read(chunk, sample_set, sample, columns=(), extra=[ENTRY])
-            rows = np.zeros((1 + found.powers, chunk.entries))
-            rows[0] = 1.0
-            rows[:, events[ENTRY].to_numpy() - chunk.first] = weigh(
-                [FittedCoupling.of(found, carriers=carrying)],
-                events["pdg"].to_numpy(),
-                events["e_nu"].to_numpy(),
-                events["t"].to_numpy(),
-                sin2_theta_w_generated=sin2_theta_w,
-            )
-            weight, coefficients = _at(found, rows, value, unit)
-            codes, counts = np.unique(events["pdg"].to_numpy(), return_counts=True)
-            flavours.update(dict(zip(codes.tolist(), counts.tolist(), strict=True)))
-            total += float(np.sum(weight))
-            extremes = [min(extremes[0], float(np.min(weight))), max(extremes[1], float(np.max(weight)))]
-            friend.extend(dict(zip(branches, (weight, *coefficients), strict=True)))
-    nu_e = sum(count for code, count in flavours.items() if code)
-    tell(
-        f"{inventory.entries} entries, {nu_e} of them nu-e events; mean weight {total / inventory.entries:.6g}, from"
-        f" {extremes[0]:.6g} to {extremes[1]:.6g}, relative to sin^2 theta_W = {sin2_theta_w:g}"
-    )
-    if extremes == [1.0, 1.0] and value != 0.0:
-        seen = ", ".join(f"{count} of PDG code {code}" for code, count in flavours.items() if code) or "none"
-        warnings.warn(
-            f"{path}: every weight is 1: {coupling} is carried by {of}, and the nu-e events are {seen}; say with"
-            " carriers which flavours have it, or take another file",
-            stacklevel=2,
+    found = write(
+        FriendTask(
+            source=path,
+            target=target,
+            sample_set=SampleSet(samples=(sample,)),
+            sample=sample,
+            points=points,
+            sin2_theta_w=sin2_theta_w,
+            tree=name,
+            chunk_entries=chunk_entries,
         )
+    )
+    tell(told(found, points, sin2_theta_w))
     return target
 
 
-def _refuse_foreign(target: Path) -> None:
-    """Refuse to overwrite a file that holds anything but a friend tree that this module wrote."""
-    if target.suffix != ".root":
-        raise ConfigError(f"reweight: {target}: a friend is kept in a .root file; call the file {target.stem}.root")
-    if not target.exists():
-        return
-    ours = False
-    # A file that cannot be read was not written by this module.
-    with suppress(Exception), uproot.open({str(target): None}) as file:
-        held = [file[key] for key in file.keys(cycle=False)]
-        names = [set(tree.keys()) for tree in held if isinstance(tree, uproot.TTree)]
-        ours = len(held) == len(names) == 1 and "coefficient_1" in names[0]
-        ours = ours and all(name == "weight" or name.startswith("coefficient_") for name in names[0])
-    if not ours:
-        raise ConfigError(
-            f"reweight: {target}: exists already, and reweight did not write it; remove it, or name another file"
+def told(found: Weighed, points: Points, sin2_theta_w: float) -> str:
+    """Return a sentence about a friend with one weight, and warn if no event carries the coupling."""
+    if found.least == found.most == 1.0 and points.changes:
+        seen = ", ".join(f"{count} of PDG code {code}" for code, count in found.flavours.items()) or "none"
+        of = ", ".join(map(str, points.carrying))
+        warnings.warn(
+            f"{found.source}: every weight is 1: {', '.join(points.couplings)} is carried by {of}, and the nu-e events"
+            f" are {seen}; say with carriers which flavours have it, or take another file",
+            stacklevel=3,
         )
+    (mean,) = found.means.values()
+    return (
+        f"{found.entries} entries, {found.nu_e} of them nu-e events; mean weight {mean:.6g}, from {found.least:.6g} to"
+        f" {found.most:.6g}, relative to sin^2 theta_W = {sin2_theta_w:g}"
+    )
 
 
-def _coupling(name: str) -> Coupling:
-    if name not in COUPLINGS:
-        raise ConfigError(f"no coupling {name!r}{nearest(name, COUPLINGS)} (there are: {', '.join(COUPLINGS)})")
-    return COUPLINGS[name]
+def weights(
+    events: Any,
+    coupling: str = "magnetic_moment",
+    value: Value = 1e-9,
+    *,
+    columns: Mapping[str, str] | None = None,
+    sin2_theta_w: float = SIN2_THETA_W,
+    carriers: Iterable[int | str] | None = None,
+    on_bad: str = "error",
+) -> Any:
+    """Return the weight of events in memory for a value of a coupling.
+
+    Parameters
+    ----------
+    events : awkward record array, numpy structured array, or mapping of arrays
+        With `pdg` (the neutrino's code; what is no neutrino's is background), `e_nu` and `t`, the true electron kinetic
+        energy, in GeV. The arrays may be jagged.
+    coupling : str
+        One of `spectrafit.physics.COUPLINGS`.
+    value : float or mapping of coupling to float
+        Of the coupling, in its reported unit; or of several couplings that act together.
+    columns : mapping of str to str, optional
+        What `pdg`, `e_nu` or `t` is called in `events`, where that is otherwise.
+    sin2_theta_w, carriers
+        As in `factors`.
+    on_bad : {"error", "drop"}
+        What to do with nu-e events outside the kinematics; "drop" leaves them with weight 1.
+
+    Returns
+    -------
+    array
+        In the structure of the columns; float64. 1 for background and for flavours without the coupling.
+
+    Raises
+    ------
+    ConfigError
+        An unknown coupling; a column that is not there.
+    DataError
+        A nu-e event is outside the kinematics.
+    """
+    if on_bad not in ("error", "drop"):
+        raise ConfigError(f"on_bad: {on_bad!r}; use 'error' or 'drop'")
+    points = Points.of(coupling if isinstance(value, float | int) else (), [value], carriers=carriers)
+    names = {name: (columns or {}).get(name, name) for name in ("pdg", "e_nu", "t")}
+    dtype = getattr(events, "dtype", None)
+    known = tuple(getattr(events, "fields", None) or getattr(dtype, "names", None) or events)
+    for name, called in names.items():
+        if called not in known:
+            raise ConfigError(
+                f"weights: no column {called!r} for {name}{nearest(called, known)} (there are:"
+                f" {', '.join(map(str, known))}); say with columns what {name} is called"
+            )
+    flat, nest = _flatten(*(events[called] for called in names.values()))
+    pdg = np.where(np.isin(flat[0], list(FLAVOURS.values())), flat[0], 0).astype(np.int32)
+    e_nu, t = (np.asarray(values, dtype=np.float64) for values in flat[1:])
+    codes, within = classify(pdg, e_nu, t, None)
+    bad = np.flatnonzero(codes > 1)
+    if bad.size and on_bad == "error":
+        i = int(bad[0])
+        limit = f"needs 0 < t <= {float(t_max(abs(e_nu[i]))):.6g} GeV" if np.isfinite(e_nu[i]) else "needs numbers"
+        raise DataError(
+            f"weights: event {i}: t = {t[i]:g} GeV at e_nu = {e_nu[i]:g} GeV is no nu-e scattering ({limit};"
+            f' {bad.size} such events); check the units, or leave them at weight 1 with on_bad = "drop"'
+        )
+    return nest(points(pdg, e_nu, within, sin2_theta_w=sin2_theta_w)[points.weights[0]])
 
 
-def _unit(coupling: Coupling, unit: float | None) -> float:
-    if unit is not None:
-        return unit
-    return _UNITS.get(coupling.name, coupling.reported(1.0))
-
-
-def _at(coupling: Coupling, rows: Floats, value: float, unit: float | None) -> tuple[Floats, list[Floats]]:
-    kappa, kappa_unit = coupling.kappa(value), coupling.kappa(_unit(coupling, unit))
-    weight = rows[0] + sum(kappa**p * row for p, row in enumerate(rows[1:], start=1))
-    return weight, [kappa_unit**p * row for p, row in enumerate(rows[1:], start=1)]
-
-
-def _preset(path: str, tree: str) -> str:
+def preset_of(path: str, tree: str) -> str:
+    """Return the preset that reads a file by its branches; ConfigError if none does."""
     for name in [tree] if tree else tree_names(path):
         found = matching(name.rpartition("/")[2], open_tree(path, name).keys())
         if found:

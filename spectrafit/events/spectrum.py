@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit, types
 
 from spectrafit.arraytypes import Floats, StreamKey
+from spectrafit.contiguous import Contiguous
 from spectrafit.errors import ConfigError
 from spectrafit.events.flux import Flux
 from spectrafit.jit import KERNEL, loop
@@ -245,7 +246,11 @@ def _solve_t(e: float, u: float, p: Any) -> Any:
     return t
 
 
-@loop(types.void(types.uint64[::1], types.int64, types.float64[::1], types.float64[:, ::1], *[types.float64[::1]] * 3))
+@loop(
+    types.void(
+        Contiguous(types.uint64), types.int64, types.float64[::1], types.float64[:, ::1], *[types.float64[::1]] * 3
+    )
+)
 def _draw(key: Any, first: int, cumulative: Any, panels: Any, p: Any, e_nu: Any, t: Any) -> None:
     for i in range(e_nu.size):
         u, v, _, _ = uniforms(key, first + i, 0)

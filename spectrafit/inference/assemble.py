@@ -65,8 +65,8 @@ def assemble(
     label = None
     if unblind and counts is None:
         counts, label = observed(analysis, templates)
-    names = [r.name for r in templates.regions]
-    spans = tuple(Span(name=r.name, start=r.start, stop=r.stop) for r in templates.regions)
+    shown = {region.name for region in analysis.regions if not region.fit}
+    spans = tuple(Span(name=r.name, start=r.start, stop=r.stop, fitted=r.name not in shown) for r in templates.regions)
     templates = as_fitted(analysis, templates)
     expected, squares, residual = templates.counts, templates.squares, templates.residual
     if analysis.fit.terms == "norm":
@@ -75,8 +75,9 @@ def assemble(
         starts = [s.start for s in spans]
         expected, squares, residual = (np.add.reduceat(a, starts, -1) for a in (expected, squares, residual))
         counts = None if counts is None else np.add.reduceat(counts, starts)
-        spans = tuple(Span(name=s.name, start=i, stop=i + 1) for i, s in enumerate(spans))
-    parameters, monomials = _parameters(analysis, templates, names), templates.monomials
+        spans = tuple(dataclasses.replace(s, start=i, stop=i + 1) for i, s in enumerate(spans))
+    fitted = [span.name for span in spans if span.fitted]
+    parameters, monomials = _parameters(analysis, templates, fitted), templates.monomials
     components, variances, steady = _components(analysis, templates, expected, squares, spans)
     residual = residual + steady
     full = analysis.fit.mc_statistics == "barlow-beeston"
@@ -96,6 +97,7 @@ def assemble(
         residual=residual if np.any(residual) else np.zeros((0, 0)),
         residual_monomials=tuple(map(monomials.factors, monomials.products)) if np.any(residual) else (),
         correlations=tuple((c.parameters[0], c.parameters[1], c.value) for c in analysis.fit.correlations),
+        used=np.concatenate([np.full(span.stop - span.start, span.fitted) for span in spans]),
         titles=dict(zip(templates.samples, templates.titles, strict=True)),
     )
     model = _ruled(analysis, model)
@@ -329,7 +331,7 @@ def _component(
             factors.append(Factor(parameter=effect.name, kind="exponential", values=(float(np.log1p(effect.sigma)),)))
         else:
             factors.append(Factor(parameter=effect.name, kind="linear", values=(effect.sigma,)))
-    if analysis.fit.terms == "shape":
+    if analysis.fit.terms == "shape" and span.fitted:
         factors.append(Factor(parameter=f"norm[{span.name}]"))
     return Component(
         sample=sample,
@@ -364,7 +366,7 @@ def _morphs(templates: Templates, sample: str, counts: Floats) -> Iterator[Morph
 def _ruled(analysis: Analysis, model: Model) -> Model:
     """Return the model with `zero_bins` applied to the bins that expect no event at kappa = 0."""
     mean = Likelihood(model).predict().mean
-    empty = np.flatnonzero(~(mean > 0))
+    empty = np.flatnonzero(~(mean > 0) & model.used)
     if empty.size == 0:
         return model
     names = tuple(model.bin_name(int(b)) for b in empty)
@@ -372,8 +374,8 @@ def _ruled(analysis: Analysis, model: Model) -> Model:
         shown = ", ".join(f"{n} ({mean[b]:g})" for n, b in zip(names[:8], empty, strict=False))
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
         raise DataError(
-            f"{analysis.path}: {empty.size} of {model.n_bins} bins expect no events at kappa = 0: {shown}{more}; merge "
-            "bins, or choose zero_bins = 'drop' or 'floor' under [fit]"
+            f"{analysis.path}: {empty.size} of {int(model.used.sum())} bins expect no events at kappa = 0:"
+            f" {shown}{more}; merge bins, or choose zero_bins = 'drop' or 'floor' under [fit]"
         )
     if analysis.fit.zero_bins == "drop":
         used = model.used.copy()

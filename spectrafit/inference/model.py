@@ -87,7 +87,7 @@ class Model:
     correlations : tuple of (name, name, rho)
         Prior correlations of gaussian parameters.
     used : (B,) bool array
-        Bins in the likelihood; the others were dropped by the `zero_bins` rule.
+        Bins in the likelihood; the others were dropped by the `zero_bins` rule, or are of regions that are only shown.
     floor : (B,) array
         Smallest normal prediction. Below it 2NLL continues as a steep parabola, so that no fit ends there unnoticed. By
         default a thousandth of the bin's Standard Model templates, 1e-6 events where they are empty.

@@ -210,9 +210,10 @@ class BinGammas:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Span:
-    """Where a region lies among the flattened bins."""
+    """A region's place among the flattened bins, and whether these are in the likelihood or only shown."""
 
     name: str
     start: int
     stop: int
     title: str = ""
+    fitted: bool = True

@@ -1,12 +1,17 @@
 """Decorators that compile the functions of physics, so that numba's flags and types are said once.
 
-`scalar` is for functions that other compiled code calls, `ufunc` for functions that users call with arrays.
+`scalar` is for functions that other compiled code calls, `ufunc` for functions that users call with arrays. Whoever
+needs a table or a curve and nothing else works inside `interpreted`: Python then runs the same functions, because to
+compile one takes longer than a thousand numbers do.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -14,9 +19,10 @@ from numba import njit, vectorize
 
 from spectrafit.jit import register
 
-__all__ = ["plain", "scalar", "ufunc"]
+__all__ = ["interpreted", "plain", "scalar", "ufunc"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+_INTERPRETED = ContextVar("_INTERPRETED", default=False)
 
 
 def scalar(function: F) -> F:
@@ -29,6 +35,45 @@ def plain(function: F) -> F:
     """Return the Python function that `scalar` compiles, for a few numbers that are not worth a compilation."""
     original: F = cast(Any, function).py_func
     return original
+
+
+@contextmanager
+def interpreted() -> Iterator[None]:
+    """Have Python itself run the functions that `ufunc` made, for numbers and numpy arrays: nothing is compiled.
+
+    The answers are the compiled functions' up to the last bit of a square. Each number takes some microseconds.
+    """
+    before = _INTERPRETED.set(True)
+    try:
+        yield
+    finally:
+        _INTERPRETED.reset(before)
+
+
+def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that calls the Python functions where the given one calls those that `scalar` compiled."""
+    names = {
+        name: _uncompiled(plain(value))
+        for name, value in function.__globals__.items()
+        if name in function.__code__.co_names and hasattr(value, "py_func")
+    }
+    return types.FunctionType(function.__code__, {**function.__globals__, **names})
+
+
+def _interpret(function: Callable[..., Any], kinds: list[Any], arguments: tuple[Any, ...]) -> Any:
+    """Return a function's values, (shape of the arguments together), or None if only the compiled one can tell."""
+    given = [np.asarray(x) for x in arguments if isinstance(x, (bool, int, float, np.generic)) or type(x) is np.ndarray]
+    if len(given) < len(arguments) or len(given) != len(kinds):
+        return None
+    if not all(np.can_cast(x.dtype, kind, "safe") for x, kind in zip(given, kinds, strict=True)):
+        return None
+    arrays = np.broadcast_arrays(*(x.astype(kind) for x, kind in zip(given, kinds, strict=True)))
+    # A flat array's elements are numpy's numbers, which divide by zero as the compiled function does.
+    try:
+        values = [function(*numbers) for numbers in zip(*(x.ravel() for x in arrays), strict=True)]
+    except (ArithmeticError, ValueError):
+        return None
+    return np.array(values, np.float64).reshape(arrays[0].shape)[()]
 
 
 def ufunc(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -47,11 +92,18 @@ def ufunc(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             return made
 
         register(build)
+        given = signature[signature.index("(") + 1 : -1].replace("boolean", "bool").split(",")
+        kinds = [np.dtype(kind.strip()) for kind in given]
+        by_python = functools.cache(lambda: _uncompiled(function))
 
         @functools.wraps(function)
         def call(*arguments: Any, **options: Any) -> Any:
             # A vectorised loop computes both branches and chooses: its flags tell of numbers nobody gets.
             with np.errstate(all="ignore"):
+                if _INTERPRETED.get() and not options:
+                    values = _interpret(by_python(), kinds, arguments)
+                    if values is not None:
+                        return values
                 return build()(*arguments, **options)
 
         return call

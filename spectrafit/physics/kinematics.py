@@ -43,7 +43,8 @@ LARGEST = 1e100
 @scalar
 def inside(e_nu: float, t: float) -> bool:
     """Tell whether 0 < t <= t_max(e_nu), with a few units of rounding at the upper end; False for NaN and e_nu <= 0."""
-    return 0.0 < e_nu < LARGEST and t > 0.0 and t * (2.0 * e_nu + M_E) <= 2.0 * e_nu * e_nu * _ROUNDING
+    # Without branches: loops take several events at once, and Python may give it arrays.
+    return (e_nu > 0.0) & (e_nu < LARGEST) & (t > 0.0) & (t * (2.0 * e_nu + M_E) <= 2.0 * e_nu * e_nu * _ROUNDING)
 
 
 @scalar

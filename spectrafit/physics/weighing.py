@@ -17,6 +17,7 @@ import numpy.typing as npt
 from numba import types
 
 from spectrafit.arraytypes import Floats, Integers, PdgCodes, Reals, Values
+from spectrafit.contiguous import Contiguous
 from spectrafit.jit import kernel, loop
 from spectrafit.physics.compiled import plain
 from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM, SIN2_THETA_W, SIN2_THETA_W_MZ
@@ -210,11 +211,11 @@ def _flavours(
 
 # Codes are of 32 or of 64 bits, energies in single or in double precision.
 _EVENTS = [
-    [types.Array(kind, 1, "C", readonly=True) for kind in (code, real, real)]
+    [Contiguous(kind, readonly=True) for kind in (code, real, real)]
     for code in (types.int32, types.int64)
     for real in (types.float32, types.float64)
 ]
-_FLOATS1, _FLOATS2, _FLOATS3 = (types.Array(types.float64, n, "C") for n in (1, 2, 3))
+_FLOATS1, _FLOATS2, _FLOATS3 = (Contiguous(types.float64, n) for n in (1, 2, 3))
 
 
 @loop(*(types.void(*events, _FLOATS2, _FLOATS1, _FLOATS1, _FLOATS1) for events in _EVENTS))
@@ -255,7 +256,7 @@ def _bks(pdg: int, e_nu: float, t: float, sin2_theta_w_mz: float) -> tuple[float
 
 @loop(
     *(
-        types.void(*events, _FLOATS2, _FLOATS2, _FLOATS3, types.int64[::1], types.boolean, _FLOATS2)
+        types.void(*events, _FLOATS2, _FLOATS2, _FLOATS3, Contiguous(types.int64), types.boolean, _FLOATS2)
         for events in _EVENTS
     )
 )

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from spectrafit import physics as ph
 from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
+from spectrafit.physics.compiled import interpreted
 from spectrafit.physics.constants import SIN2_THETA_W
 from spectrafit.physics.mixing import Mixing
 from spectrafit.report.tables import Table
@@ -33,6 +34,7 @@ _STEPS = (1.0, 2.0, 5.0)
 _SIZE = 1e-42
 
 
+@interpreted()
 def cross_section_table(
     *,
     flavour: str = "numu",
@@ -89,6 +91,7 @@ def cross_section_table(
     )
 
 
+@interpreted()
 def draw_cross_sections(
     path: str | os.PathLike[str],
     *,

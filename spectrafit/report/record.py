@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from spectrafit.config import digest
+from spectrafit.inference.fitting.sources import sources
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.alarms import alarms
 from spectrafit.report.couplings import coupling_rows, monomial_sums
@@ -22,6 +23,7 @@ from spectrafit.report.tables import nuisance_rows
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
     from spectrafit.inference.fitting.constraints import Constraints
+    from spectrafit.inference.fitting.validation import Validation
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Impact, Limit, Profile
     from spectrafit.templates.templates import Templates
@@ -53,6 +55,7 @@ def record(
     profile: Profile,
     impacts: Sequence[Impact],
     constraints: Constraints | None = None,
+    validations: Sequence[Validation] = (),
 ) -> dict[str, Any]:
     """Return the content of `result.json` as plain values: limit, best fit, nuisances, yields, status, provenance.
 
@@ -86,6 +89,8 @@ def record(
         "best_fit": best_fit,
         "nuisances": nuisance_rows(model, best, impacts),
         "constraints": None if constraints is None else constraints.summary(),
+        "validation": [region.summary() for region in validations],
+        "sources": [source.summary() for source in sources(templates, best)],
         "smoothing": templates.smoothing,
         "error_budget": {impact.name: impact.size for impact in impacts if impact.group},
         "correlation": {"parameters": list(best.names), "matrix": best.correlation},

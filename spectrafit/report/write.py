@@ -21,6 +21,8 @@ from spectrafit.inference.fitting.constraints import Constraints
 from spectrafit.inference.fitting.constraints import constraints as all_constraints
 from spectrafit.inference.fitting.fit import profile as scan_profile
 from spectrafit.inference.fitting.impacts import impacts as all_impacts
+from spectrafit.inference.fitting.sources import sources
+from spectrafit.inference.fitting.validation import Validation, validation
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.interop import root
 from spectrafit.output import publishing, refuse_inputs, slug
@@ -28,6 +30,7 @@ from spectrafit.physics.couplings import COUPLINGS, Coupling
 from spectrafit.report.alarms import alarms
 from spectrafit.report.couplings import couplings_table, monomials_table, profiled, title
 from spectrafit.report.expectation import Expectation, expectation
+from spectrafit.report.origins import origins_table
 from spectrafit.report.page import Picture, Section, page, symbols
 from spectrafit.report.record import record
 from spectrafit.report.tables import (
@@ -39,6 +42,7 @@ from spectrafit.report.tables import (
     sources_table,
     yields_table,
 )
+from spectrafit.report.validation import validation_table
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -95,14 +99,17 @@ def write(
     impacts = all_impacts(model, best)
     expected = expectation(_as_shown(analysis, templates, model), best, kappa=limit.kappa)
     constraints = None if templates.cells is None else all_constraints(model, templates)
-    result = record(analysis, templates, model, best, limit, curve, impacts, constraints)
+    validations = validation(model, best)
+    result = record(analysis, templates, model, best, limit, curve, impacts, constraints, validations)
     refuse_inputs(target / "templates.root", inputs_of(analysis))
     with publishing(target, names=_PARTS, remedy="no half-made result is left") as staged:
         pictures: dict[str, Picture] = {}
         if figures:
             pictures = _draw(staged / "figures", analysis, templates, model, best, curve, limit, expected, impacts)
         root.write(staged / "templates.root", _as_written(analysis, templates, model))
-        text = _page(analysis, templates, model, best, limit, expected, impacts, constraints, result, pictures)
+        text = _page(
+            analysis, templates, model, best, limit, expected, impacts, constraints, validations, result, pictures
+        )
         (staged / "index.html").write_text(text, encoding="utf-8")
         (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return target
@@ -189,6 +196,7 @@ def _page(
     expected: Expectation,
     impacts: Sequence[Impact],
     constraints: Constraints | None,
+    validations: Sequence[Validation],
     result: Mapping[str, Any],
     pictures: Mapping[str, Picture],
 ) -> str:
@@ -214,7 +222,11 @@ def _page(
         Section(
             title="Spectra",
             pictures=spectra,
-            tables=(yields_table(expected, model, at), monomials_table(result["monomials"])),
+            tables=(
+                yields_table(expected, model, at),
+                *([validation_table(validations)] if validations else []),
+                monomials_table(result["monomials"]),
+            ),
         ),
         Section(
             title="Fit",
@@ -223,6 +235,7 @@ def _page(
                 nuisance_table(model, best, impacts),
                 *([] if constraints is None else [constraints_table(constraints)]),
                 budget_table(best, impacts),
+                *([origins_table(found)] if (found := sources(templates, best)) else []),
             ),
         ),
         Section(title="Input", pictures=responses, tables=tuple(_input_tables(templates))),

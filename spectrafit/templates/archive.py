@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +16,14 @@ from spectrafit.errors import DAMAGE, ConfigError, DataError
 from spectrafit.output import replacing
 from spectrafit.physics.couplings import Monomials
 from spectrafit.templates.cells import Cells, EffectCells, Fractions, SampleCells
-from spectrafit.templates.configuration import configuration, differing_key, of_the_fill
 from spectrafit.templates.migration import Moves
-from spectrafit.templates.partition import merge_to
 from spectrafit.templates.regions import RegionBins
-from spectrafit.templates.systematics import effects
-from spectrafit.templates.tables import tabulate
+from spectrafit.templates.serving import served
 
-__all__ = ["attach", "check_name", "load", "save"]
+__all__ = ["check_name", "load", "save"]
 
 # The layout of the file; a file of another number is refused, not guessed at.
-_FORMAT = 3
+_FORMAT = 4
 # The exceptions that a damaged file may raise while it is restored.
 _DAMAGE: tuple[type[Exception], ...] = (*DAMAGE, msgspec.ValidationError)
 
@@ -75,6 +71,8 @@ def _arrays(cells: Cells) -> Any:
         for j, found in enumerate(sample.effects.values()):
             for name in ("sums",) if found.moves else ("sums", "noise", "half"):
                 yield f"{i}.{j}.{name}", getattr(found, name)
+            if found.origin is not None:
+                yield f"{i}.{j}.origin", found.origin
             for k, moves in enumerate(found.moves):
                 for name in ("first", "second", "squares"):
                     yield f"{i}.{j}.{k}.{name}", getattr(moves, name)
@@ -93,9 +91,8 @@ def load(path: Path, analysis: Analysis | None = None) -> Cells:
     path : Path
         The .npz file.
     analysis : Analysis, optional
-        Return the cells for this analysis. It may differ from the analysis of the file in keys that act on filled
-        cells: sizes and smoothing of systematics that need no new weights, covariances from files, counts, and edges
-        that merge bins. Any other difference is refused.
+        Return the cells for this analysis. It may differ from the one they were filled for in what acts on filled
+        cells, as `spectrafit.templates.serving` says. Anything else is refused.
 
     Raises
     ------
@@ -111,7 +108,10 @@ def load(path: Path, analysis: Analysis | None = None) -> Cells:
         raise DataError(f"{path}: damaged, or not a templates file ({error}); build it again") from error
     if analysis is None:
         return cells
-    return attach(_served(path, cells, analysis), analysis)
+    try:
+        return served(cells, analysis)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: made with another analysis: {error}; build the templates again") from None
 
 
 def _restored(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Cells:
@@ -128,7 +128,8 @@ def _restored(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Cells:
                 moves = [{name: arrays[f"{i}.{j}.{k}.{name}"] for name in names} for k in range(count)]
                 found[key] = EffectCells.of_moves(sums, tuple(Moves(cells=cells, **one) for one in moves))
             else:
-                found[key] = EffectCells(sums=sums, noise=arrays[f"{i}.{j}.noise"], half=arrays[f"{i}.{j}.half"])
+                kept = {name: arrays[f"{i}.{j}.{name}"] for name in ("noise", "half")}
+                found[key] = EffectCells(sums=sums, origin=arrays.get(f"{i}.{j}.origin"), **kept)
         own = {name: arrays[f"{i}.{name}"] for name in ("sums", "squares", "entries")}
         samples.append(SampleCells(**{**said, "effects": found}, **own))
     halves = []
@@ -155,48 +156,6 @@ def _restored(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Cells:
         provenance=plain["provenance"],
         halves=tuple(halves),
     )
-
-
-def _served(path: Path, cells: Cells, analysis: Analysis) -> Cells:
-    """Return saved cells with the bins of an analysis, or refuse them."""
-    needed = configuration(analysis)
-    made, wanted = (of_the_fill(plain, edges=False) for plain in (cells.configuration, needed))
-    # The file may hold sums of systematics that the analysis lacks; they are not used. Shifted ntuple sets must not be
-    # left over: without their systematic they would be samples of the expectation.
-    made["systematics"] = {
-        key: said
-        for key, said in made["systematics"].items()
-        if key in wanted["systematics"] or said["kind"] == "sample"
-    }
-    made["tables"] = {name: digest for name, digest in made["tables"].items() if name in wanted["tables"]}
-    key = differing_key(made, wanted)
-    if not key:
-        try:
-            merge = merge_to(cells.regions, analysis)
-        except ConfigError as error:
-            made, wanted = (of_the_fill(plain, edges=True) for plain in (cells.configuration, needed))
-            key = differing_key(made, wanted) or str(error)
-    if key:
-        raise ConfigError(f"{path}: made with another analysis: {key}; build the templates again")
-    served = cells.without_tables().merged(merge)
-    halves = tuple(replace(half, configuration=needed) for half in served.halves)
-    return replace(served, configuration=needed, halves=halves)
-
-
-def attach(cells: Cells, analysis: Analysis) -> Cells:
-    """Return filled cells together with the analysis' counts, covariances and flux tables.
-
-    Raises
-    ------
-    ConfigError, DataError
-        Counts or matrices that do not fit the bins.
-    """
-    cells = tabulate(analysis, replace(cells, analysis=analysis))
-    every = effects(analysis)
-    tables = {key: found for key, effect in every.items() if (found := effect.tables(analysis))}
-    fractions = {key: rows for key, effect in every.items() if (rows := effect.fractions(cells)) is not None}
-    halves = tuple(attach(half, analysis) for half in cells.halves)
-    return replace(cells, fractions=fractions, tables=tables, halves=halves)
 
 
 def check_name(path: Path) -> None:

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -18,9 +18,8 @@ from spectrafit.config import Analysis
 from spectrafit.errors import BadFile, DataError
 from spectrafit.events import exposure
 from spectrafit.events.files import REMEDY
-from spectrafit.execution import Pool, imap
+from spectrafit.execution import Pool, bar, imap
 from spectrafit.execution import executor as open_executor
-from spectrafit.templates.archive import attach
 from spectrafit.templates.cells import Cells, EffectCells, SampleCells
 from spectrafit.templates.chunks import ChunkSums, FillTask, run
 from spectrafit.templates.configuration import VERSION, configuration
@@ -28,6 +27,7 @@ from spectrafit.templates.outliers import outweighed
 from spectrafit.templates.partition import merge_to
 from spectrafit.templates.plan import Input, Plan, survey
 from spectrafit.templates.regions import CellLayout, lay_out
+from spectrafit.templates.serving import attach
 from spectrafit.templates.systematics import effects
 from spectrafit.templates.templates import Templates, vary
 from spectrafit.templates.weights import monomials_of
@@ -181,24 +181,10 @@ def _watched(
     done: Iterable[tuple[FillTask, ChunkSums]], tasks: list[FillTask], progress: bool
 ) -> Iterator[tuple[FillTask, ChunkSums]]:
     """Pass results on, with a progress bar in entries if wanted."""
-    with _bar(sum(task.chunk.entries for task in tasks), progress) as advance:
+    with bar(sum(task.chunk.entries for task in tasks), progress, doing="filling", unit="entries") as advance:
         for task, sums in done:
             advance(task.chunk.entries)
             yield task, sums
-
-
-@contextmanager
-def _bar(total: int, progress: bool) -> Iterator[Any]:
-    if not progress:
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("filling"), BarColumn(), MofNCompleteColumn(), TextColumn("entries"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        work = bar.add_task("", total=total)
-        yield lambda entries: bar.advance(work, entries)
 
 
 def _gathered(analysis: Analysis, inputs: tuple[Input, ...], added: Mapping[Key, ChunkSums]) -> Cells:

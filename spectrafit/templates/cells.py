@@ -48,26 +48,39 @@ class EffectCells:
     half : (1, 1, F) or (0, 1, F) array
         The same variance for half the difference of the rows at +1 and -1, if there is such a pair.
     moves : tuple of Moves
-        For a shift: the cells between which events moved, for every row and then for the pair. The noise follows.
+        For a shift: the cells between which events moved, for every row and then for the pair. The noise follows. Where
+        events have several draws, for every kind.
+    origin : (U, R) array or None
+        Of universes that were reduced to fewer rows: every row as a combination of the universes.
     """
 
     sums: Floats
     noise: Floats
     half: Floats
     moves: tuple[Moves, ...] = ()
+    origin: Floats | None = None
 
     @classmethod
-    def of_moves(cls, sums: Floats, moves: tuple[Moves, ...]) -> EffectCells:
-        """Return the cells of a shift; `moves` are those of each row, and one more for the pair if there is a pair."""
+    def of_moves(cls, sums: Floats, moves: tuple[Moves, ...], origin: Floats | None = None) -> EffectCells:
+        """Return the cells of a shift; `moves` are those of each row, and one more for the pair if there is a pair.
+
+        Where events have several draws, other kinds have moves too; universes have one, for their mean.
+        """
         noise = np.stack([found.noise for found in moves])
-        return cls(sums=sums, noise=noise[: len(sums)], half=noise[len(sums) :], moves=moves)
+        return cls(sums=sums, noise=noise[: len(sums)], half=noise[len(sums) :], moves=moves, origin=origin)
 
     def merged(self, merge: Merge) -> EffectCells:
         """Return the same in merged cells."""
         if self.moves:
             moves = tuple(found.merged(merge.target, merge.size) for found in self.moves)
-            return EffectCells.of_moves(merge.sums(self.sums), moves)
-        return EffectCells(sums=merge.sums(self.sums), noise=merge.sums(self.noise), half=merge.sums(self.half))
+            return EffectCells.of_moves(merge.sums(self.sums), moves, self.origin)
+        return replace(self, sums=merge.sums(self.sums), noise=merge.sums(self.noise), half=merge.sums(self.half))
+
+    def scaled(self, factor: float) -> EffectCells:
+        """Return the same of another exposure: `factor` times the weight of every event."""
+        moves = tuple(replace(found, squares=found.squares * factor**2) for found in self.moves)
+        noise, half = self.noise * factor**2, self.half * factor**2
+        return replace(self, sums=self.sums * factor, noise=noise, half=half, moves=moves)
 
     def __add__(self, other: EffectCells) -> EffectCells:
         """Add up two parts of one sample."""
@@ -125,6 +138,15 @@ class SampleCells:
             squares=merge.sums(self.squares),
             entries=merge.sums(self.entries),
             effects={key: found.merged(merge) for key, found in self.effects.items()},
+        )
+
+    def scaled(self, factor: float) -> SampleCells:
+        """Return the same of another exposure: `factor` times the weight of every event."""
+        return replace(
+            self,
+            sums=self.sums * factor,
+            squares=self.squares * factor**2,
+            effects={key: found.scaled(factor) for key, found in self.effects.items()},
         )
 
     def __add__(self, other: SampleCells) -> SampleCells:
@@ -320,7 +342,8 @@ class Cells:
             raise ConfigError("cells with counts or covariances from files cannot be added; add their without_tables()")
         for a, b in zip(self.samples, other.samples, strict=True):
             for key, rows in a.effects.items():
-                if rows.sums.shape != b.effects[key].sums.shape:
+                own = rows.origin is not None or b.effects[key].origin is not None
+                if own or rows.sums.shape != b.effects[key].sums.shape:
                     raise ConfigError(f"{key!r}: the universes of each part were reduced; build the parts together")
         return replace(
             self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -61,6 +62,7 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
             for key in ("title", "generate", "injected"):
                 del sample[key]
     for region in plain["regions"]:
+        del region["fit"]
         for axis in region["axes"]:
             del axis["label"]
         if not region["partition"]:
@@ -73,13 +75,15 @@ def of_the_fill(plain: Mapping[str, Any], *, edges: bool) -> dict[str, Any]:
     """Return that part of a `configuration` which the pass over the events depends on, with or without the edges.
 
     Left out is what `vary` and its tables take from the analysis anew: which part of a systematic is kept, how it is
-    smoothed and interpolated, the sizes of flux uncertainties, covariances from files, and partitions of the grid.
+    smoothed and interpolated, the sizes of flux uncertainties, covariances from files, and partitions of the grid; and
+    the exposure, to which all sums are proportional.
     """
     after = {_tag(kind): effect.after for kind, effect in EFFECTS.items()}
     covariance, flux = (_tag(kind) for kind in (Covariance, FluxUncertainty))
     kept = {key: said for key, said in plain["systematics"].items() if said["kind"] != covariance}
     matrices = {said["file"] for said in plain["systematics"].values() if said["kind"] == covariance}
     matrices |= {said["covariance"] for said in plain["systematics"].values() if said["kind"] == flux}
+    matrices |= {said.get("knobs", "") for said in plain["systematics"].values()}
     matrices |= {region["partition"] for region in plain["regions"] if "partition" in region}
     regions = [
         {
@@ -89,7 +93,7 @@ def of_the_fill(plain: Mapping[str, Any], *, edges: bool) -> dict[str, Any]:
         for region in plain["regions"]
     ]
     return {
-        **{key: value for key, value in plain.items() if key != "prune"},
+        **{key: value for key, value in plain.items() if key not in ("prune", "pot")},
         "systematics": {
             key: {name: value for name, value in said.items() if name not in after[said["kind"]]}
             for key, said in kept.items()
@@ -99,6 +103,7 @@ def of_the_fill(plain: Mapping[str, Any], *, edges: bool) -> dict[str, Any]:
     }
 
 
+@functools.cache
 def _tag(kind: type) -> str:
     """Return what a TOML calls a kind of systematic."""
     info = msgspec.inspect.type_info(kind)

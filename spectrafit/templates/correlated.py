@@ -6,6 +6,7 @@ matrix taken apart, J flux bins.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -20,6 +21,7 @@ from spectrafit.templates.draws import add_noise
 from spectrafit.templates.effects import Block, Effect, Gathered, stacked
 from spectrafit.templates.partition import fitted_regions
 from spectrafit.templates.principal import directions_of
+from spectrafit.templates.sources import Loadings
 
 __all__ = ["CovarianceEffect", "FluxEffect"]
 
@@ -147,3 +149,25 @@ class FluxEffect(Effect):
                 weights = cells.tables[self.key][sample_set.name]
                 result.append(stacked(cells, {at: np.tensordot(weights, part, 1) for at, part in parts.items()}))
         return np.concatenate(result) if result else np.zeros((0, *cells.nominal.shape))
+
+    def loadings(self, cells: Cells) -> Loadings | None:
+        """Return the bins of every flavour's flux, in the order of the deviations."""
+        names: list[str] = []
+        blocks: list[Floats] = []
+        filled = [sample.name for sample in cells.expected if self.key in sample.effects]
+        several = len(cells.tables.get(self.key, {})) > 1
+        for sample_set in cells.analysis.sample_sets:
+            if not any(sample.name in filled for sample in sample_set.samples):
+                continue
+            blocks.append(cells.tables[self.key][sample_set.name])
+            for name, table in zip(sample_set.flux, matrices.fluxes(sample_set, self.where), strict=True):
+                before = f"{sample_set.name} {name}" if several else name
+                names += [f"{before} {low:g}-{high:g} GeV" for low, high in itertools.pairwise(table.edges)]
+        if not blocks:
+            return None
+        rows = np.zeros((sum(len(block) for block in blocks), len(names)))
+        r = c = 0
+        for block in blocks:
+            rows[r : r + block.shape[0], c : c + block.shape[1]] = block
+            r, c = r + block.shape[0], c + block.shape[1]
+        return Loadings(names=tuple(names), rows=rows)

@@ -24,6 +24,7 @@ from numba import types
 
 from spectrafit.arraytypes import Floats, Integers, Places
 from spectrafit.config import Sample
+from spectrafit.contiguous import Contiguous
 from spectrafit.events.schema import DRAW, ENTRY
 from spectrafit.jit import loop
 from spectrafit.templates.cells import EffectCells
@@ -35,10 +36,10 @@ __all__ = ["OVERLAP", "OverlapEffect", "add_draws", "add_noise", "whole_events"]
 OVERLAP = "Draws$"
 """Key of the exact variances of the nominal sums, among the effects of a sample whose events have several draws."""
 
-_IN1, _IN2 = (types.Array(types.float64, n, "C", readonly=True) for n in (1, 2))
-_CELLS = types.Array(types.int32, 1, "C", readonly=True)
-_PLACES = types.Array(types.int64, 2, "C", readonly=True)
-_ENTRIES = types.Array(types.int64, 1, "C", readonly=True)
+_IN1, _IN2 = (Contiguous(types.float64, n, readonly=True) for n in (1, 2))
+_CELLS = Contiguous(types.int32, readonly=True)
+_PLACES = Contiguous(types.int64, 2, readonly=True)
+_ENTRIES = Contiguous(types.int64, readonly=True)
 
 
 class OverlapEffect(Effect):
@@ -92,8 +93,8 @@ def whole_events(entries: Integers, most: int) -> Sequence[slice]:
 
 @loop(
     *(
-        types.void(_CELLS, x, _IN2, _PLACES, _ENTRIES, types.float64, types.Array(types.float64, 2, "C"))
-        for x in (_IN1, types.Array(types.float32, 1, "C", readonly=True))
+        types.void(_CELLS, x, _IN2, _PLACES, _ENTRIES, types.float64, Contiguous(types.float64, 2))
+        for x in (_IN1, Contiguous(types.float32, readonly=True))
     )
 )
 def add_draws(cells: Any, weight: Any, coefficients: Any, places: Any, draw: Any, draws: Any, table: Any) -> None:

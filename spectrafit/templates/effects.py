@@ -23,6 +23,7 @@ from spectrafit.templates import fill
 from spectrafit.templates.cells import Cells, EffectCells, Fractions
 from spectrafit.templates.migration import Moves, MoveTable
 from spectrafit.templates.observables import Quantities
+from spectrafit.templates.sources import Loadings
 
 __all__ = ["Block", "Effect", "Gathered", "Shifts", "pair_of", "refuse_large", "stack", "stacked", "values_of"]
 
@@ -117,15 +118,25 @@ class Gathered:
     noise : (F, R, 1) array
     half : (F, 1, 1) or (F, 0, 1) array
     moves : list of MoveTable, then of Moves
+    table : array or None
+        What the sums of weight variations are views of, while a chunk is filled: see `fill.weight_sums`.
     """
 
     sums: Floats
     noise: Floats
     half: Floats
     moves: list[Any]
+    table: Floats | None = None
+
+    @classmethod
+    def of_weights(cls, block: Block, rows: int, *, pair: bool) -> Gathered:
+        """Return empty sums of weight variations, of which two may be a pair."""
+        table, sums, noise, half = fill.weight_sums(block.grid.size, rows, len(block.coefficients), 1, pair=pair)
+        return cls(sums=sums, noise=noise, half=half, moves=block.tables(rows + pair), table=table)
 
     def close(self) -> Gathered:
         """Return the sums of a finished chunk, which may be sent to another process."""
+        self.table = None
         self.moves = [found.moves() if isinstance(found, MoveTable) else found for found in self.moves]
         return self
 
@@ -215,6 +226,10 @@ class Effect:
     def deviations(self, cells: Cells) -> Floats:
         """Return rows (R, S, M, B) whose outer products sum to the covariance; empty for a systematic of shifts."""
         return np.zeros((0, *cells.nominal.shape))
+
+    def loadings(self, cells: Cells) -> Loadings | None:
+        """Return which knobs or flux bins its rows are made of; None if it has no such thing."""
+        return None
 
     def acts_on(self, samples: tuple[str, ...]) -> tuple[str, ...]:
         """Return the samples among `samples` that the systematic changes."""

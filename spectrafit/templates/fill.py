@@ -20,12 +20,12 @@ from typing import Any
 
 import boost_histogram as bh
 import numpy as np
-from numba import njit, types
+from numba import types
 
-from spectrafit.arraytypes import Floats, Integers, Places, StreamKey, Values
-from spectrafit.jit import KERNEL, loop
+from spectrafit.arraytypes import Floats, Integers, Places, Values
+from spectrafit.contiguous import Contiguous
+from spectrafit.jit import loop
 from spectrafit.physics.couplings import Monomials
-from spectrafit.random import normal
 
 __all__ = [
     "AxisIndex",
@@ -39,19 +39,19 @@ __all__ = [
     "number",
     "places_of",
     "products_of",
-    "standard_normals",
+    "weight_sums",
 ]
 
 # Lookup-table cells per axis: 4096 int32 fit the first-level cache with room for the columns.
 _TABLE = 4096
 # Input arrays may be read-only (a memory-mapped cache); output arrays are always the caller's own.
-_IN1, _IN2 = (types.Array(types.float64, n, "C", readonly=True) for n in (1, 2))
+_IN1, _IN2 = (Contiguous(types.float64, n, readonly=True) for n in (1, 2))
 # Branches are single precision as often as not; all arithmetic is double.
-_REALS = (_IN1, types.Array(types.float32, 1, "C", readonly=True))
-_IN2_SINGLE = types.Array(types.float32, 2, "C", readonly=True)
-_CELLS, _OUT_CELLS = types.Array(types.int32, 1, "C", readonly=True), types.int32[::1]
-_PLACES = types.Array(types.int64, 2, "C", readonly=True)
-_OUT1, _OUT2, _OUT3 = (types.Array(types.float64, n, "C") for n in (1, 2, 3))
+_REALS = (_IN1, Contiguous(types.float32, readonly=True))
+_IN2_SINGLE = Contiguous(types.float32, 2, readonly=True)
+_CELLS, _OUT_CELLS = Contiguous(types.int32, readonly=True), Contiguous(types.int32)
+_PLACES = Contiguous(types.int64, 2, readonly=True)
+_OUT1, _OUT2, _OUT3 = (Contiguous(types.float64, n) for n in (1, 2, 3))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -225,7 +225,7 @@ def add_events(cells: Any, weight: Any, coefficients: Any, places: Any, table: A
 
 def products_of(coefficients: Floats, places: Integers) -> Floats:
     """Return the products of each event's coefficients, (N, Q): times w^2, what an event adds to the squares."""
-    result = np.empty((coefficients.shape[1], int(places.max()) + 1))
+    result = np.zeros((coefficients.shape[1], int(places.max()) + 1))
     _products(coefficients, places, result)
     return result
 
@@ -233,7 +233,6 @@ def products_of(coefficients: Floats, places: Integers) -> Floats:
 @loop(types.void(_IN2, _PLACES, _OUT2))
 def _products(coefficients: Any, places: Any, result: Any) -> None:
     count = coefficients.shape[0]
-    result[:] = 0.0
     for m in range(count):
         for n in range(count):
             q = places[m, n]
@@ -259,19 +258,29 @@ def add_counts(cells: Any, weight: Any, coefficients: Any, row: Any, sums: Any) 
                 sums[c, row, m] += weight[i] * coefficients[m, i]
 
 
-@loop(types.void(_CELLS, _IN1, _IN1, _IN2, _IN2, _IN2, types.int64, types.int64, _OUT3, _OUT3, _OUT3))
+def weight_sums(cells: int, variations: int, monomials: int, products: int, *, pair: bool) -> tuple[Floats, ...]:
+    """Return the table that `add_weights` fills, and its parts under their names.
+
+    Returns
+    -------
+    table, sums, noise, half : (F, V M + V Q + Q), (F, V, M), (F, V, Q) and (F, 1, Q) arrays
+        One row per cell, so that an event writes to one place in memory. The others are views of the table; without a
+        pair, `half` is (F, 0, Q).
+    """
+    ends = np.cumsum([variations * monomials, variations * products, products * pair])
+    table = np.zeros((cells, int(ends[-1])))
+    sums, noise, half = np.split(table, ends[:-1], axis=1)
+    return (
+        table,
+        sums.reshape(cells, variations, monomials),
+        noise.reshape(cells, variations, products),
+        half.reshape(cells, int(pair), products),
+    )
+
+
+@loop(types.void(_CELLS, _IN1, _IN1, _IN2, _IN2, _IN2, types.int64, types.int64, _OUT2))
 def add_weights(
-    cells: Any,
-    weight: Any,
-    base: Any,
-    coefficients: Any,
-    products: Any,
-    ratios: Any,
-    down: Any,
-    up: Any,
-    sums: Any,
-    noise: Any,
-    half: Any,
+    cells: Any, weight: Any, base: Any, coefficients: Any, products: Any, ratios: Any, down: Any, up: Any, table: Any
 ) -> None:
     """Add weight variations, and the noise of each and of half the difference of a pair.
 
@@ -284,52 +293,48 @@ def add_weights(
     ratios : (V, N) float64
     down, up : int
         Which variations are the pair; negative for none.
-    sums, noise, half : (F, V, M), (F, V, Q) and (F, 1, Q) float64
-        Changed in place.
+    table : (F, V M + V Q + Q) float64
+        As `weight_sums` has it; changed in place.
     """
-    # Two monomials and one product, the usual case, are spelt out, so that the event's numbers stay in registers.
-    two = coefficients.shape[0] == 2 and products.shape[1] == 1
+    rows, count, last = ratios.shape[0], coefficients.shape[0], products.shape[1]
+    if rows == 2 and count == 2 and last == 1 and up >= 0:
+        # The usual case is spelt out: all that an event brings stays in registers.
+        for i in range(cells.size):
+            c = cells[i]
+            if c >= 0:
+                w, b, product, one, other = weight[i], base[i], products[i, 0], ratios[0, i], ratios[1, i]
+                b_0, b_1 = b * coefficients[0, i], b * coefficients[1, i]
+                first, second, between = b * one - w, b * other - w, 0.5 * b * (one - other)
+                table[c, 0] += b_0 * one
+                table[c, 1] += b_1 * one
+                table[c, 2] += b_0 * other
+                table[c, 3] += b_1 * other
+                table[c, 4] += first * first * product
+                table[c, 5] += second * second * product
+                table[c, 6] += between * between * product
+        return
     for i in range(cells.size):
         c = cells[i]
         if c < 0:
             continue
         w, b = weight[i], base[i]
-        if two:
-            b_0, b_1 = b * coefficients[0, i], b * coefficients[1, i]
-            product = products[i, 0]
-            for v in range(ratios.shape[0]):
-                ratio = ratios[v, i]
-                change = b * ratio - w
-                sums[c, v, 0] += b_0 * ratio
-                sums[c, v, 1] += b_1 * ratio
-                noise[c, v, 0] += change * change * product
-            if up >= 0:
-                change = 0.5 * b * (ratios[up, i] - ratios[down, i])
-                half[c, 0, 0] += change * change * product
-            continue
-        for v in range(ratios.shape[0]):
+        for v in range(rows):
             change = b * ratios[v, i] - w
-            for m in range(coefficients.shape[0]):
-                sums[c, v, m] += b * coefficients[m, i] * ratios[v, i]
-            for q in range(products.shape[1]):
-                noise[c, v, q] += change * change * products[i, q]
+            for m in range(count):
+                table[c, v * count + m] += b * coefficients[m, i] * ratios[v, i]
+            for q in range(last):
+                table[c, rows * count + v * last + q] += change * change * products[i, q]
         if up >= 0:
             change = 0.5 * b * (ratios[up, i] - ratios[down, i])
-            for q in range(products.shape[1]):
-                half[c, 0, q] += change * change * products[i, q]
+            for q in range(last):
+                table[c, rows * (count + last) + q] += change * change * products[i, q]
 
 
-# The compiler may reorder the additions of this sum alone, so that it takes several universes at once. The sum is made
-# in the precision of the ratios: noise need not be known better.
-@njit(**{**KERNEL, "no_cpython_wrapper": True}, fastmath={"reassoc", "nsz"})
-def _squared_distance(row: Any, one: Any) -> Any:
-    total = one - one
-    for u in range(row.size):
-        total += (row[u] - one) * (row[u] - one)
-    return total
-
-
-@loop(*(types.void(_CELLS, _IN1, _IN1, _IN2, _IN2, x, _OUT3, _OUT3) for x in (_IN2, _IN2_SINGLE)))
+# Only sums within one event are reordered by this: the compiler then takes several universes at once.
+@loop(
+    *(types.void(_CELLS, _IN1, _IN1, _IN2, _IN2, x, _OUT3, _OUT3) for x in (_IN2, _IN2_SINGLE)),
+    fastmath={"reassoc", "nsz"},
+)
 def add_universes(
     cells: Any, weight: Any, base: Any, coefficients: Any, products: Any, ratios: Any, sums: Any, noise: Any
 ) -> None:
@@ -337,20 +342,24 @@ def add_universes(
 
     `ratios` is (N, U) float32 or float64, `sums` (F, M, U), `noise` (F, 1, Q); the rest as in `add_weights`.
     """
+    universes = ratios.shape[1]
     for i in range(cells.size):
         c = cells[i]
-        if c >= 0:
-            b = base[i]
-            if b != 0.0:
-                square = b * b * _squared_distance(ratios[i], ratios.dtype.type(weight[i] / b))
-            else:
-                square = ratios.shape[1] * weight[i] * weight[i]
-            for q in range(products.shape[1]):
-                noise[c, 0, q] += square * products[i, q]
-            for m in range(coefficients.shape[0]):
-                w = b * coefficients[m, i]
-                for u in range(ratios.shape[1]):
-                    sums[c, m, u] += w * ratios[i, u]
+        if c < 0:
+            continue
+        b, given = base[i], ratios[i]
+        # In the precision of the ratios: noise need not be known better.
+        nominal, square = ratios.dtype.type(weight[i] / b if b != 0.0 else 0.0), ratios.dtype.type(0.0)
+        for u in range(universes):
+            change = given[u] - nominal
+            square += change * change
+        moved = np.float64(square) * b * b if b != 0.0 else universes * weight[i] * weight[i]
+        for q in range(products.shape[1]):
+            noise[c, 0, q] += moved * products[i, q]
+        for m in range(coefficients.shape[0]):
+            w, into = b * coefficients[m, i], sums[c, m]
+            for u in range(universes):
+                into[u] += w * given[u]
 
 
 @loop(types.void(_CELLS, _CELLS, _IN1, _IN2, _IN2, _OUT3, _OUT3))
@@ -379,19 +388,3 @@ def add_flux_bins(
                 sums[c, j, m] += weight[i] * coefficients[m, i]
             for q in range(products.shape[1]):
                 squares[c, j, q] += weight[i] * weight[i] * products[i, q]
-
-
-def standard_normals(key: StreamKey, entries: Integers, draws: Integers) -> Floats:
-    """Return one standard normal per element, (N,): of the stream `key` at index `entries` and draw `draws`, (N,)."""
-    values = np.empty(entries.size)
-    _standard_normals(key, *(np.ascontiguousarray(numbers, np.int64) for numbers in (entries, draws)), values)
-    return values
-
-
-_NUMBERS = types.Array(types.int64, 1, "C", readonly=True)
-
-
-@loop(types.void(types.uint64[::1], _NUMBERS, _NUMBERS, _OUT1))
-def _standard_normals(key: Any, entries: Any, draws: Any, values: Any) -> None:
-    for i in range(entries.size):
-        values[i] = normal(key, entries[i], draws[i])

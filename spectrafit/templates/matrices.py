@@ -33,6 +33,7 @@ class FluxBins:
     axis: AxisIndex
     first: int
     uncertainty: Floats
+    edges: Floats
 
 
 def load(name: str, beside: str, where: str) -> Floats:
@@ -173,7 +174,7 @@ def _fluxes(tables: tuple[tuple[int, str, int], ...]) -> tuple[FluxBins, ...]:
     for pdg, path, _ in tables:
         table = flux.load(path)
         axis = axis_index(bh.axis.Variable(table.edges))
-        result.append(FluxBins(pdg=pdg, axis=axis, first=first, uncertainty=table.uncertainty))
+        result.append(FluxBins(pdg=pdg, axis=axis, first=first, uncertainty=table.uncertainty, edges=table.edges))
         first += axis.bins
     return tuple(result)
 

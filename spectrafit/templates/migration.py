@@ -20,12 +20,13 @@ import numpy as np
 from numba import types
 
 from spectrafit.arraytypes import Floats, Integers, Places
+from spectrafit.contiguous import Contiguous
 from spectrafit.jit import inlined, loop
 
 __all__ = ["MoveTable", "Moves"]
 
-_IN1, _IN2 = (types.Array(types.float64, n, "C", readonly=True) for n in (1, 2))
-_CELLS = types.Array(types.int32, 1, "C", readonly=True)
+_IN1, _IN2 = (Contiguous(types.float64, n, readonly=True) for n in (1, 2))
+_CELLS = Contiguous(types.int32, readonly=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -184,7 +185,7 @@ def _slot(key: Any, keys: Any) -> Any:
     return at
 
 
-@loop(types.void(types.int64[::1], types.int64[::1], types.int64[::1]))
+@loop(types.void(*[Contiguous(types.int64)] * 3))
 def _place(wanted: Any, keys: Any, slots: Any) -> None:
     """Put keys that are not there into empty slots, and fill `slots` with the slots of all."""
     for k in range(wanted.size):
@@ -202,8 +203,8 @@ def _place(wanted: Any, keys: Any, slots: Any) -> None:
         types.float64,
         types.int64,
         types.int64,
-        types.int64[::1],
-        types.float64[:, ::1],
+        Contiguous(types.int64),
+        Contiguous(types.float64, 2),
         types.int64,
     )
 )
@@ -244,15 +245,15 @@ def _add_moves(
         _CELLS,
         _IN1,
         _IN2,
-        types.Array(types.int64, 1, "C", readonly=True),
+        Contiguous(types.int64, readonly=True),
         types.float64,
         types.int64,
         types.int64,
-        types.int64[::1],
-        types.float64[:, ::1],
+        Contiguous(types.int64),
+        Contiguous(types.float64, 2),
         types.int64,
-        types.int64[::1],
-        types.float64[::1],
+        Contiguous(types.int64),
+        Contiguous(types.float64),
     )
 )
 def _add_parts(

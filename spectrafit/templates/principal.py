@@ -12,7 +12,7 @@ import numpy as np
 
 from spectrafit.arraytypes import Floats, Integers
 
-__all__ = ["PrincipalComponents", "directions_of", "fewer_rows", "principal"]
+__all__ = ["PrincipalComponents", "directions_of", "fewer_rows", "principal", "reduced"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,11 +27,14 @@ class PrincipalComponents:
         Variance, by products of monomials, of the sum over samples that is left over, without its correlations.
     fraction : float
         Kept share of the variance, for the monomial with the smallest share.
+    combination : (K, R) array
+        Each direction as a combination of the rows that were given; its rows are orthonormal.
     """
 
     kept: Floats
     residual: Floats
     fraction: float
+    combination: Floats
 
 
 def principal(deviations: Floats, fraction: float, places: Integers) -> PrincipalComponents:
@@ -54,7 +57,9 @@ def principal(deviations: Floats, fraction: float, places: Integers) -> Principa
     products = int(places.max()) + 1
     # The directions are combinations of the rows. If there are more rows than numbers in a row, fewer rows with the
     # same covariance are taken.
-    (deviations,) = fewer_rows({"": deviations}).values()
+    given = len(deviations)
+    parts, origin = reduced({"": deviations})
+    deviations = parts[""]
     rows = len(deviations)
     by_monomial = np.moveaxis(deviations, 2, 0).reshape(monomials, rows, samples * bins)
     grams = by_monomial @ np.swapaxes(by_monomial, 1, 2)
@@ -62,7 +67,8 @@ def principal(deviations: Floats, fraction: float, places: Integers) -> Principa
     moved = totals > 0
     if not moved.any():
         nothing = np.zeros((0, samples, monomials, bins))
-        return PrincipalComponents(kept=nothing, residual=np.zeros((products, bins)), fraction=1.0)
+        residual, none = np.zeros((products, bins)), np.zeros((0, given))
+        return PrincipalComponents(kept=nothing, residual=residual, fraction=1.0, combination=none)
     _, vectors = np.linalg.eigh(np.einsum("mrq,m->rq", grams[moved], 1 / totals[moved]))
     directions = np.tensordot(vectors[:, ::-1], deviations, axes=(0, 0))
     share = np.cumsum(np.einsum("ksmb,ksmb->km", directions, directions)[:, moved] / totals[moved], axis=0).min(axis=1)
@@ -75,27 +81,42 @@ def principal(deviations: Floats, fraction: float, places: Integers) -> Principa
     for m in range(monomials):
         for n in range(monomials):
             residual[places[m, n]] += np.sum(rest[:, m] * rest[:, n], axis=0)
+    combination = vectors[:, ::-1].T[:count] if origin is None else vectors[:, ::-1].T[:count] @ origin.T
     return PrincipalComponents(
-        kept=kept * signs[:, None, None, None], residual=residual, fraction=min(float(share[count - 1]), 1.0)
+        kept=kept * signs[:, None, None, None],
+        residual=residual,
+        fraction=min(float(share[count - 1]), 1.0),
+        combination=combination * signs[:, None],
     )
 
 
 def fewer_rows(parts: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return rows with the same sum of outer products: those of `reduced`, without their origin."""
+    return reduced(parts)[0]
+
+
+def reduced(parts: Mapping[str, Floats]) -> tuple[dict[str, Floats], Floats | None]:
     """Return fewer rows with the same sum of outer products: at most one for each column that is not always zero.
 
     Parameters
     ----------
     parts : mapping of name to (R, ...) array
         Row r of every part belongs to the same deviation: the covariance between parts is kept, too.
+
+    Returns
+    -------
+    dict of (D, ...) arrays
+    (R, D) array or None
+        Orthonormal columns: each row as a combination of those given. None where the rows are those given.
     """
     rows = max((len(part) for part in parts.values()), default=0)
     if rows == 0:
-        return dict(parts)
+        return dict(parts), None
     flat: dict[str, Floats] = {name: part.reshape(rows, -1) for name, part in parts.items()}
     used = {name: np.any(part != 0, axis=0) for name, part in flat.items()}
     if rows <= sum(int(where.sum()) for where in used.values()):
-        return dict(parts)
-    triangle = np.asarray(np.linalg.qr(np.concatenate([flat[name][:, used[name]] for name in flat], axis=1), mode="r"))
+        return dict(parts), None
+    origin, triangle = np.linalg.qr(np.concatenate([flat[name][:, used[name]] for name in flat], axis=1))
     result: dict[str, Floats] = {}
     first = 0
     for name, where in used.items():
@@ -103,7 +124,7 @@ def fewer_rows(parts: Mapping[str, Floats]) -> dict[str, Floats]:
         fewer[:, where] = triangle[:, first : first + int(where.sum())]
         first += int(where.sum())
         result[name] = fewer.reshape(len(triangle), *parts[name].shape[1:])
-    return result
+    return result, np.asarray(origin)
 
 
 def directions_of(covariance: Floats) -> Floats:

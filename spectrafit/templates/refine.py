@@ -25,6 +25,7 @@ from spectrafit.templates.merging import Edges, Merge
 from spectrafit.templates.partition import fitted_regions, merge_to
 from spectrafit.templates.regions import axis as laid_axis
 from spectrafit.templates.regions import lay_out
+from spectrafit.templates.serving import attach
 
 __all__ = ["fine_cells", "is_fine", "load_fine", "refined"]
 
@@ -171,7 +172,7 @@ def _attached(cells: Cells, analysis: Analysis) -> Cells:
     """Return fine cells of an analysis with its flux tables, and its covariances spread over the cells of each bin."""
     halves = tuple(_attached(half, analysis) for half in cells.halves)
     merge = merge_to(cells.regions, analysis)
-    coarse = archive.attach(replace(cells, halves=()).merged(merge), changed(analysis, data={}))
+    coarse = attach(replace(cells, halves=()).merged(merge), changed(analysis, data={}))
     labels = _labels(cells, merge, coarse)
     fractions = {}
     for key, found in coarse.fractions.items():

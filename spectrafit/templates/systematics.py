@@ -25,7 +25,7 @@ from spectrafit.config import Analysis, Sample
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events import expressions
 from spectrafit.events.read import DRAW, EFFICIENCY, ENTRY
-from spectrafit.random import stream_key
+from spectrafit.random import standard_normals, stream_key
 from spectrafit.templates import fill
 from spectrafit.templates.cells import Cells, EffectCells
 from spectrafit.templates.correlated import CovarianceEffect, FluxEffect
@@ -43,7 +43,8 @@ from spectrafit.templates.effects import (
 )
 from spectrafit.templates.migration import MoveTable
 from spectrafit.templates.observables import needs
-from spectrafit.templates.principal import fewer_rows
+from spectrafit.templates.principal import reduced
+from spectrafit.templates.sources import Loadings, knobs_of
 
 __all__ = ["EFFECTS", "effects"]
 
@@ -90,13 +91,7 @@ class WeightEffect(_Weighted):
         sigmas = self.systematic.sigmas
         pair = pair_of(sigmas)
         if found is None:
-            rows = len(sigmas)
-            found = Gathered(
-                sums=block.zeros(rows),
-                noise=block.no_noise(rows),
-                half=block.no_noise(1 if pair else 0),
-                moves=block.tables(rows + bool(pair)),
-            )
+            found = Gathered.of_weights(block, len(sigmas), pair=pair is not None)
         if self.lists:
             matrix = self.matrix(values_of(block, self.lists[0]), len(sigmas))
             ratios = np.ascontiguousarray(matrix.T, np.float64)
@@ -114,9 +109,7 @@ class WeightEffect(_Weighted):
                 ratios,
                 down,
                 up,
-                found.sums,
-                found.noise,
-                found.half,
+                found.table,
             )
             if block.draws > 1:
                 for table, ratio in zip(found.moves, ratios, strict=False):
@@ -133,13 +126,17 @@ class UniversesEffect(_Weighted):
     """`universes`: U weights per event; covariance 1/U sum_u (T_u - T_0)(T_u - T_0)^T, about the nominal."""
 
     linear = True
-    after = (*Effect.after, "variance")
+    after = (*Effect.after, "variance", "knobs")
 
     def _list(self) -> str:
         return str(self.systematic.branch)
 
     def _columns(self) -> tuple[str, ...]:
         return tuple(self.systematic.branches)
+
+    def check(self, analysis: Analysis) -> None:
+        if self.systematic.knobs:
+            knobs_of(self.systematic.knobs, analysis.path, self.where, len(self.systematic.branches))
 
     def add(self, block: Block, found: Gathered | None) -> Gathered:
         listed = self.matrix(values_of(block, self.lists[0])) if self.lists else None
@@ -187,14 +184,25 @@ class UniversesEffect(_Weighted):
             for name, found in parts.items()
         }
         result = {}
-        for name, fewer in fewer_rows(rows).items():
+        fewer_of_all, origin = reduced(rows)
+        for name, fewer in fewer_of_all.items():
             sums = np.zeros((len(fewer), *nominal[name].shape))
             sums[..., hit[name]] = fewer
-            result[name] = replace(parts[name], sums=sums)
+            result[name] = replace(parts[name], sums=sums, origin=origin)
         return result
 
     def deviations(self, cells: Cells) -> Floats:
         return stacked(cells, {at: cells.inner(found.sums) for at, found in self.sums(cells).items()})
+
+    def loadings(self, cells: Cells) -> Loadings | None:
+        found = next(iter(self.sums(cells).values()), None)
+        if found is None:
+            return None
+        universes = len(found.sums) if found.origin is None else len(found.origin)
+        named = self.systematic.branches or tuple(f"universe {u}" for u in range(universes))
+        if self.systematic.knobs:
+            return knobs_of(self.systematic.knobs, cells.analysis.path, self.where, universes).seen_from(found.origin)
+        return Loadings(names=named, rows=np.eye(universes)).seen_from(found.origin)
 
 
 class ShiftEffect(Effect):
@@ -263,7 +271,7 @@ class ShiftEffect(Effect):
             key = stream_key("smear", self.systematic.name, block.sample.name)
             entries = np.asarray(block.events[ENTRY], np.int64)
             draw = np.asarray(block.events[DRAW], np.int64) if block.draws > 1 else np.zeros_like(entries)
-            scales, offset = 1.0 + self.systematic.smear * fill.standard_normals(key, entries, draw), 0.0
+            scales, offset = 1.0 + self.systematic.smear * standard_normals(key, entries, draw), 0.0
         else:
             scales, offset = 1.0 + sigma * self.systematic.scale, sigma * self.systematic.offset
         moved: Floats = values * scales + offset

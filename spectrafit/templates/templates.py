@@ -21,6 +21,7 @@ from spectrafit.templates.cells import Cells
 from spectrafit.templates.merging import Edges
 from spectrafit.templates.printing import columns, table
 from spectrafit.templates.regions import RegionBins
+from spectrafit.templates.sources import Sources
 from spectrafit.templates.tables import tabulate
 from spectrafit.templates.variations import NOMINAL, Variation, variations
 
@@ -68,6 +69,8 @@ class Templates:
         Grids that `smooth = "auto"` chose: parameter, sample, region, cells, edges, noise (see `templates.coarse`).
     tabulated : tuple of str
         Samples known by their counts only: no systematic of events acts on them.
+    sources : mapping of systematic to Sources
+        Of universes and fluxes: which knobs or flux bins their components are made of.
     cells : Cells or None
         The cells that the templates were made of; None for templates made by hand.
     digest : str
@@ -93,6 +96,7 @@ class Templates:
     components: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     smoothing: tuple[Mapping[str, Any], ...] = ()
     tabulated: tuple[str, ...] = ()
+    sources: Mapping[str, Sources] = field(default_factory=dict)
     cells: Cells | None = None
     digest: str = ""
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -344,6 +348,7 @@ def vary(cells: Cells) -> Templates:
         components=varied.components,
         smoothing=varied.smoothing,
         tabulated=tuple(sample.name for sample in expected if sample.tabulated),
+        sources=varied.sources,
         cells=cells,
         digest=cells.digest,
         provenance=cells.provenance,

@@ -22,6 +22,7 @@ from spectrafit.templates.noise import ChangeNoise
 from spectrafit.templates.principal import principal
 from spectrafit.templates.regions import RegionBins
 from spectrafit.templates.smoothing import smooth
+from spectrafit.templates.sources import Sources
 from spectrafit.templates.systematics import effects
 
 __all__ = ["NOMINAL", "Variation", "Varied", "scope_of", "smoothed_noise", "variations"]
@@ -70,6 +71,7 @@ class Varied:
     components : mapping of systematic to mapping
     pruned : tuple of mapping
     smoothing : tuple of mapping
+    sources : mapping of systematic to Sources
     """
 
     variations: tuple[Variation, ...]
@@ -78,6 +80,7 @@ class Varied:
     components: Mapping[str, Mapping[str, Any]]
     pruned: tuple[Mapping[str, Any], ...]
     smoothing: tuple[Mapping[str, Any], ...]
+    sources: Mapping[str, Sources]
 
 
 Found = dict[tuple[str, float], tuple[Variation, Floats]]
@@ -103,6 +106,7 @@ def variations(cells: Cells) -> Varied:
     residual = np.zeros((len(cells.monomials.products), nominal.shape[-1]))
     components: dict[str, Mapping[str, Any]] = {}
     smoothing: list[Mapping[str, Any]] = []
+    sources: dict[str, Sources] = {}
     for effect in effects(cells.analysis).values():
         systematic, scope = effect.systematic, scope_of(effect, cells)
         samples, group = effect.acts_on(cells.varying), systematic.group
@@ -112,6 +116,9 @@ def variations(cells: Cells) -> Varied:
             made = principal(parts, systematic.variance, places_of(cells.monomials))
             residual += systematic.prior_width**2 * made.residual
             parameters = [f"{systematic.name}[{k}]" for k in range(len(made.kept))]
+            loadings = effect.loadings(cells)
+            if loadings is not None:
+                sources[systematic.name] = Sources.of(loadings, made.combination)
             components[systematic.name] = {
                 "directions": len(deviations),
                 "kept": len(made.kept),
@@ -172,6 +179,7 @@ def variations(cells: Cells) -> Varied:
         components=components,
         pruned=pruned,
         smoothing=tuple(smoothing),
+        sources=sources,
     )
 
 

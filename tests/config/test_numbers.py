@@ -76,42 +76,51 @@ cut = "t_reco > 4"
 axes = [{ observable = "t_reco", bins = 3, range = [4.0, 9.0] }]
 [[systematics]]
 kind = "norm"
+prior_width = 1.0
 name = "norm"
 sigma = 0.1
 [[systematics]]
 kind = "norm"
+prior_width = 1.0
 name = "other"
 sigma = 0.1
 [[systematics]]
 kind = "weight"
+prior_width = 1.0
 name = "weight"
 sigmas = [-1.0, 1.0]
 weights = ["a", "b"]
 [[systematics]]
 kind = "shift"
+prior_width = 1.0
 name = "shift"
 scale = 0.1
 offset = 0.1
 [[systematics]]
 kind = "shift"
+prior_width = 1.0
 name = "smear"
 smear = 0.1
 [[systematics]]
 kind = "universes"
+prior_width = 1.0
 name = "universes"
 branch = "u"
 variance = 0.9
 [[systematics]]
 kind = "sample"
+prior_width = 1.0
 name = "sample"
 up = { sig = "up" }
 [[systematics]]
 kind = "covariance"
+prior_width = 1.0
 name = "covariance"
 file = "c.csv"
 variance = 0.9
 [[systematics]]
 kind = "flux"
+prior_width = 1.0
 name = "flux"
 correlation = 0.5
 flavours = 0.5

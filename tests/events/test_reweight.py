@@ -247,3 +247,38 @@ def test_the_friend_is_not_the_ntuple_under_another_name(write_tree: Write, tmp_
     for target in (tmp_path / "link.root", tmp_path / "sub" / ".." / "in.root"):
         with pytest.raises(ConfigError, match="is the ntuple itself"):
             reweight.reweight(source, target)
+
+
+def test_weights_of_arrays_in_memory() -> None:
+    """Awkward records, a dict of arrays, a structured array: 1 + the ratio of cross sections, in their structure."""
+    columns = truth(60)
+    columns["pdg"][:10], columns["pdg"][10:20], columns["pdg"][20:30] = 0, 12, 211
+    wanted = 1 + np.where(columns["pdg"] == 14, ratio(14, columns["e_nu"], columns["t"], 2e-9, 0.231), 0.0)
+    records = np.zeros(60, dtype=[(name, values.dtype) for name, values in columns.items()])
+    for name, values in columns.items():
+        records[name] = values
+    for events in (columns, records, ak.Array(columns)):
+        found = reweight.weights(events, "magnetic_moment", 2e-9, sin2_theta_w=0.231)
+        np.testing.assert_allclose(found, wanted, rtol=1e-9)
+    jagged = ak.unflatten(ak.Array(columns), [7, 0, 53])
+    found = reweight.weights(jagged, "magnetic_moment", 2e-9, sin2_theta_w=0.231)
+    assert ak.num(found).tolist() == [7, 0, 53]
+    np.testing.assert_allclose(ak.flatten(found), wanted, rtol=1e-9)
+    renamed = {"nu": columns["pdg"], "e_nu": columns["e_nu"], "T": columns["t"]}
+    both = reweight.weights(
+        renamed, value={"magnetic_moment": 2e-9, "charge_radius": 0.0}, columns={"pdg": "nu", "t": "T"}
+    )
+    np.testing.assert_allclose(both, reweight.weights(columns, value=2e-9), rtol=1e-12)
+
+
+def test_weights_name_what_is_wrong() -> None:
+    columns = truth(5)
+    columns["t"][3] = 99.0
+    with pytest.raises(DataError, match=r"event 3: t = 99 GeV at e_nu = .*needs 0 < t <= .*1 such events"):
+        reweight.weights(columns)
+    found = reweight.weights(columns, on_bad="drop")
+    assert (found[3], found[2] > 1.0) == (1.0, True)
+    with pytest.raises(ConfigError, match=r"no column 'e_nu' for e_nu; did you mean 'e_nuu'\? \(there are: pdg, e_nuu"):
+        reweight.weights({"pdg": [14], "e_nuu": [2.0], "t": [0.5]})
+    with pytest.raises(ConfigError, match="no coupling 'magnetic'"):
+        reweight.weights(columns, "magnetic")

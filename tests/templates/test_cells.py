@@ -7,10 +7,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from spectrafit.config import left_out
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.templates import archive
 from spectrafit.templates.build import build, fill_cells
 from spectrafit.templates.configuration import differing_key
+from spectrafit.templates.serving import difference, served
 from spectrafit.templates.templates import Templates, vary
 from tests.templates.test_systematics import EXPOSURE, coupling_of
 
@@ -337,7 +339,7 @@ def test_saved_cells_serve_what_acts_on_them_afterwards(ntuples, fine, tmp_path)
         (("systematics.8.samples=['numu']",), r"\$\.systematics\.flux\.samples"),
         (("regions.1.cut=score <= 0.1",), r"\$\.regions\[1\]\.cut"),
         (("regions.1.axes.0.edges=[0.3, 1.1, 4.0]",), r"\$\.regions\[1\]\.axes\[0\]\.edges"),
-        (("pot=3e20",), r"\$\.pot"),
+        (("sm_xsec=bks",), r"\$\.sm_xsec"),
         (("coupling=charge_radius",), r"\$\.couplings\[0\]\.coupling\.name"),
     ],
 )
@@ -345,6 +347,36 @@ def test_cells_of_another_analysis_are_refused(ntuples, fine, tmp_path, override
     path = archive.save(tmp_path / "c.npz", fine)
     with pytest.raises(ConfigError, match=f"made with another analysis: {message}.*build the templates again"):
         archive.load(path, analysis(ntuples, overrides=overrides))
+
+
+def same(found, direct):
+    """Whether templates are those of a fresh fill."""
+    assert found.variations == direct.variations
+    assert found.digest == direct.digest
+    for name in ("counts", "squares", "flow", "data"):
+        close(getattr(found, name), getattr(direct, name), rtol=1e-9)
+    # With every direction kept, rounding is all that is left over.
+    np.testing.assert_allclose(found.residual, direct.residual, rtol=1e-9, atol=1e-9 * direct.squares.max())
+    np.testing.assert_array_equal(found.entries, direct.entries)
+    for a, b in zip(found.cells.samples, direct.cells.samples, strict=True):
+        # What was filled for a systematic that is left out is left alone.
+        for key, effect in b.effects.items():
+            close(a.effects[key].noise, effect.noise, rtol=1e-9)
+
+
+def test_cells_serve_another_exposure_as_a_fill_for_it(ntuples, fine):
+    wanted = analysis(ntuples, overrides=("pot=3.3e20",))
+    found, direct = vary(served(fine, wanted)), build(wanted)
+    same(found, direct)
+    assert [i["scale"] for i in found.inventories] == pytest.approx([i["scale"] for i in direct.inventories])
+
+
+def test_systematics_left_out_need_no_fill(ntuples, fine):
+    # The shifted ntuple set goes with its systematic, and is no sample of the expectation.
+    wanted = left_out(analysis(ntuples), ("calib", "scale", "flux"), "--without")
+    assert difference(fine, wanted) == ""
+    same(vary(served(fine, wanted)), build(wanted))
+    assert difference(fine, analysis(ntuples, overrides=("systematics.scale.scale=0.02",))).startswith("$.systematics")
 
 
 def test_damaged_and_other_files_are_refused(fine, tmp_path):

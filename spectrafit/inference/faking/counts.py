@@ -16,7 +16,7 @@ from spectrafit.inference.model import Model
 from spectrafit.inference.toys.ensemble import ensemble, scratch, throw
 from spectrafit.random import normal, stream_key
 
-__all__ = ["Made", "made", "point"]
+__all__ = ["Made", "faked", "made", "point"]
 
 _STREAM = "fake data"
 
@@ -108,6 +108,18 @@ def made(model: Model, fake: Fake) -> Made:
             expected = np.maximum(expected + noise * np.sqrt(at.variance), 0.0)
         expected = _thrown(model, expected, fake.seed)
     return Made(fake=fake, counts=expected, centres=centres, yields=at.components)
+
+
+def faked(model: Model, fake: Fake) -> Model:
+    """Return a model with fake data of its own expectation: counts, auxiliary measurements, and the words for them.
+
+    Errors as in `made`.
+    """
+    found = made(model, fake)
+    parameters = tuple(
+        dataclasses.replace(p, centre=float(centre)) for p, centre in zip(model.parameters, found.centres, strict=True)
+    )
+    return dataclasses.replace(model, parameters=parameters, data=found.counts, asimov=False, fake=found.fake)
 
 
 def _deviations(model: Model, theta: Floats, what: str, seed: int) -> Floats:

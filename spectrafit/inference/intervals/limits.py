@@ -45,8 +45,8 @@ from spectrafit.physics.couplings import COUPLINGS
 
 __all__ = ["METHODS", "LimitMethod", "Method", "methods", "named", "smallest", "upper_limit"]
 
-# A scan, the level, the sides, the toys, and whether expected quantiles are wanted.
-Interval = Callable[[Scan, float, str, ToyOptions, bool], Outcome]
+# A scan, the level, the sides, the toys, and whether expected quantiles and the points of the scan are wanted.
+Interval = Callable[[Scan, float, str, ToyOptions, bool, bool], Outcome]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,17 +75,21 @@ class LimitMethod:
     acceptance: Callable[[acceptance.Question], tuple[bool, Ledger]]
 
 
-def _profile(cls: bool, scan: Scan, level: float, sides: str, toys: ToyOptions, expected: bool) -> Outcome:
-    return profiled(scan, level, sides, cls=cls, expected=expected)
+def _profile(
+    cls: bool, scan: Scan, level: float, sides: str, toys: ToyOptions, expected: bool, points: bool
+) -> Outcome:
+    return profiled(scan, level, sides, cls=cls, expected=expected, points=points)
 
 
-def _toys(cls: bool, scan: Scan, level: float, sides: str, toys: ToyOptions, expected: bool) -> Outcome:
+def _toys(cls: bool, scan: Scan, level: float, sides: str, toys: ToyOptions, expected: bool, points: bool) -> Outcome:
     # One pool for all kappas: workers load their kernels once.
     with execution.executor(toys.executor, toys.workers, preload=("spectrafit.inference.toys.ensemble",)) as pool:
         return belt(scan, level, dataclasses.replace(toys, executor=pool), cls=cls, expected=expected)
 
 
-def _posterior(root: bool, scan: Scan, level: float, sides: str, toys: ToyOptions, expected: bool) -> Outcome:
+def _posterior(
+    root: bool, scan: Scan, level: float, sides: str, toys: ToyOptions, expected: bool, points: bool
+) -> Outcome:
     return credible(scan, level, root=root, draws=toys.toys, seed=toys.seed, expected=expected)
 
 
@@ -185,6 +189,7 @@ def upper_limit(
     toys: int | ToyOptions = 2000,
     expected: bool = True,
     simulation: bool = True,
+    points: bool = True,
     data: npt.ArrayLike | None = None,
 ) -> Limit:
     """Return the upper limit (or interval) on the parameter of interest.
@@ -205,6 +210,9 @@ def upper_limit(
         Whether to add the expected quantiles.
     simulation : bool
         Whether to add how far the "profile" limit of the same sides would move with another simulation.
+    points : bool
+        Whether to keep the scan behind an asymptotic limit, which takes a third of the time; a method that throws or
+        integrates has the points anyway.
     data : (B,) array_like, optional
         Counts; by default the model's.
 
@@ -223,7 +231,7 @@ def upper_limit(
         raise ConfigError(f"limit: {method} is {row.sides[0]}-sided; leave sides out, or use method = 'profile'")
     scan = Scan(model, smallest(model), data)
     options = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys)
-    outcome = row.interval(scan, level, side, options, expected)
+    outcome = row.interval(scan, level, side, options, expected, points)
     limit = _reported(model, scan, outcome, level, method, side, given=data is not None)
     if not simulation or not model.variances or limit.empty:
         return limit

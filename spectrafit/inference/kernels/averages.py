@@ -8,16 +8,14 @@ from typing import Any
 from numba import types
 
 from spectrafit.inference.kernels.evaluate import evaluate
-from spectrafit.inference.kernels.fields import FLOATS, MODEL, OBSERVED, WORK
+from spectrafit.inference.kernels.fields import FLOATS, INTEGERS, MATRIX, MODEL, OBSERVED, WORK
 from spectrafit.jit import kernel
 
 __all__ = ["fill_means", "fill_weights"]
 
-_INTS, _MATRIX = types.int64[::1], types.float64[:, ::1]
-
 
 @kernel(
-    types.void(MODEL, OBSERVED, FLOATS, types.float64, _MATRIX, _INTS, _MATRIX, FLOATS, WORK),
+    types.void(MODEL, OBSERVED, FLOATS, types.float64, MATRIX, INTEGERS, MATRIX, FLOATS, WORK),
     entry=True,
 )
 def fill_weights(a: Any, d: Any, mode: Any, least: float, root: Any, which: Any, z: Any, logs: Any, w: Any) -> None:
@@ -38,7 +36,7 @@ def fill_weights(a: Any, d: Any, mode: Any, least: float, root: Any, which: Any,
 
 
 @kernel(
-    types.void(MODEL, OBSERVED, FLOATS, _MATRIX, _INTS, types.boolean, types.int64, FLOATS, WORK),
+    types.void(MODEL, OBSERVED, FLOATS, MATRIX, INTEGERS, types.boolean, types.int64, FLOATS, WORK),
     entry=True,
 )
 def fill_means(a: Any, d: Any, values: Any, draws: Any, which: Any, mc: bool, place: int, means: Any, w: Any) -> None:

@@ -26,8 +26,9 @@ from typing import Any
 
 from numba import types
 
+from spectrafit.contiguous import view
 from spectrafit.inference.kernels.bin_terms import WALL, exact_bin, saturated
-from spectrafit.inference.kernels.fields import MODEL, OBSERVED, WORK, view
+from spectrafit.inference.kernels.fields import MODEL, OBSERVED, WORK
 from spectrafit.jit import inlined, kernel
 
 __all__ = ["PER_SAMPLE", "fill_adjoints", "fill_per_sample", "fill_weights"]

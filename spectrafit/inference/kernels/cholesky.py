@@ -12,17 +12,16 @@ from typing import Any
 
 from numba import types
 
-from spectrafit.inference.kernels.fields import FLOATS
+from spectrafit.inference.kernels.fields import FLAGS, FLOATS, INTEGERS, MATRIX
 from spectrafit.jit import kernel
 
 __all__ = ["factorise", "inverse", "solve"]
 
-_MATRIX, _ORDER = types.float64[:, ::1], types.int64[::1]
 # The matrix counts as singular if a pivot is smaller than this part of its diagonal element.
 _SINGULAR = 1e-13
 
 
-@kernel(types.boolean(_MATRIX, _ORDER, types.int64, _MATRIX, types.float64), fastmath=True)
+@kernel(types.boolean(MATRIX, INTEGERS, types.int64, MATRIX, types.float64), fastmath=True)
 def factorise(matrix: Any, order: Any, size: int, lower: Any, shift: float) -> Any:
     """Fill the packed lower factor of matrix + shift diag on `order[:size]`; return whether it is positive definite."""
     for i in range(size):
@@ -43,7 +42,7 @@ def factorise(matrix: Any, order: Any, size: int, lower: Any, shift: float) -> A
     return True
 
 
-@kernel(types.void(_MATRIX, types.int64, FLOATS), fastmath=True)
+@kernel(types.void(MATRIX, types.int64, FLOATS), fastmath=True)
 def solve(lower: Any, size: int, x: Any) -> None:
     """Replace the packed vector `x` by the solution of L L^T y = x."""
     for i in range(size):
@@ -59,7 +58,7 @@ def solve(lower: Any, size: int, x: Any) -> None:
             x[k] -= row[k] * value
 
 
-@kernel(types.boolean(_MATRIX, types.boolean[::1], _ORDER, _MATRIX, FLOATS, _MATRIX), entry=True)
+@kernel(types.boolean(MATRIX, FLAGS, INTEGERS, MATRIX, FLOATS, MATRIX), entry=True)
 def inverse(matrix: Any, rows: Any, order: Any, lower: Any, column: Any, result: Any) -> Any:
     """Fill `result` with the inverse on the chosen `rows`, 0 elsewhere; return whether the matrix is positive definite.
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from numba import types
 
+from spectrafit.contiguous import row, view
 from spectrafit.inference.kernels.barlow_beeston import PER_SAMPLE, fill_per_sample
 from spectrafit.inference.kernels.bin_terms import fill_bins, saturated
-from spectrafit.inference.kernels.fields import FLOATS, MODEL, OBSERVED, WORK, row, view
+from spectrafit.inference.kernels.fields import FLOATS, MODEL, OBSERVED, WORK
 from spectrafit.inference.kernels.yields import add_gradient, fill_jacobian, fill_yields
 from spectrafit.jit import kernel
 

@@ -15,12 +15,16 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.typing.templates import AttributeTemplate, infer_getattr
-from numba.extending import NativeValue, intrinsic, lower_getattr_generic, models, register_model, unbox
+from numba.extending import NativeValue, lower_getattr_generic, models, register_model, unbox
 
 from spectrafit.arraytypes import Flags, Floats, Integers
+from spectrafit.contiguous import Contiguous, share
 
 __all__ = [
+    "FLAGS",
     "FLOATS",
+    "INTEGERS",
+    "MATRIX",
     "MODEL",
     "OBSERVED",
     "TRUTH",
@@ -29,22 +33,21 @@ __all__ = [
     "Observed",
     "Truth",
     "Work",
-    "row",
-    "view",
     "workspace",
 ]
 
 Matrix = Floats
 
-FLOATS = types.float64[::1]
+FLAGS, INTEGERS, FLOATS = (Contiguous(kind) for kind in (types.boolean, types.int64, types.float64))
+MATRIX = Contiguous(types.float64, 2)
 # What an annotation means to a kernel.
 _KINDS: dict[str, Any] = {
     "int": types.int64,
     "float": types.float64,
-    "Integers": types.int64[::1],
-    "Flags": types.boolean[::1],
+    "Integers": INTEGERS,
+    "Flags": FLAGS,
     "Floats": FLOATS,
-    "Matrix": types.float64[:, ::1],
+    "Matrix": MATRIX,
 }
 # A field takes three words of the table behind a handle: address or value, rows, columns.
 _WORDS = 3
@@ -220,54 +223,7 @@ def _read_field(context: Any, builder: Any, pointer: Any, value: Any, name: str)
     if kind is types.float64:
         return builder.bitcast(load(0), ir.DoubleType())
     data = builder.inttoptr(load(0), context.get_data_type(kind.dtype).as_pointer())
-    return _array(context, builder, kind, data, [load(1 + i) for i in range(kind.ndim)])
-
-
-def _array(context: Any, builder: Any, kind: Any, data: Any, shape: Any) -> Any:
-    """Emit a contiguous array that owns nothing: the fields of numba's own structure, without its temporaries."""
-    array = ir.Constant(context.get_value_type(kind), ir.Undefined)
-    size = ir.IntType(64)(context.get_abi_sizeof(context.get_data_type(kind.dtype)))
-    items, strides = shape[0], [size]
-    if kind.ndim == 2:
-        items, strides = builder.mul(*shape), [builder.mul(shape[1], size), size]
-    nothing = ir.IntType(8).as_pointer()(None)
-    fields = (
-        nothing,
-        nothing,
-        items,
-        size,
-        data,
-        cgutils.pack_array(builder, shape),
-        cgutils.pack_array(builder, strides),
-    )
-    for place, value in enumerate(fields):
-        array = builder.insert_value(array, value, place)
-    return array
-
-
-@intrinsic
-def view(_: Any, array: Any, start: Any, size: Any) -> Any:
-    """Return array[start : start + size] of a vector, unchecked. A slice compiles to ten times as much code."""
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        data = builder.gep(builder.extract_value(args[0], 4), [args[1]])
-        return _array(context, builder, array, data, [args[2]])
-
-    return array(array, types.int64, types.int64), emit
-
-
-@intrinsic
-def row(_: Any, matrix: Any, index: Any, start: Any, size: Any) -> Any:
-    """Return matrix[index, start : start + size], unchecked."""
-    kind = types.Array(matrix.dtype, 1, "C")
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        columns = builder.extract_value(args[0], [5, 1])
-        place = builder.add(builder.mul(args[1], columns), args[2])
-        data = builder.gep(builder.extract_value(args[0], 4), [place])
-        return _array(context, builder, kind, data, [args[3]])
-
-    return kind(matrix, types.int64, types.int64, types.int64), emit
+    return share(context, builder, kind, data, [load(1 + i) for i in range(kind.ndim)])
 
 
 @unbox(_PointerType)

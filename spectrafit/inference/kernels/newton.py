@@ -26,7 +26,7 @@ from numba import types
 
 from spectrafit.inference.kernels.cholesky import factorise, solve
 from spectrafit.inference.kernels.evaluate import evaluate, fill_hessian, fill_information
-from spectrafit.inference.kernels.fields import FLOATS, MODEL, OBSERVED, WORK
+from spectrafit.inference.kernels.fields import FLAGS, FLOATS, MODEL, OBSERVED, WORK
 from spectrafit.inference.kernels.yields import add_gradient
 from spectrafit.jit import inlined, kernel
 
@@ -39,12 +39,11 @@ _TIGHT = 0.3  # parameters with a smaller error are also looked at nearer to 0, 
 _NEARER = (0.25, 1.0)
 _MARGIN = 0.2  # how far the promised 2NLL of a second minimum may be off
 
-_FREE = types.boolean[::1]
 # 2NLL, EDM, evaluations, how it ended.
 _FOUND = types.Tuple((types.float64, types.float64, types.int64, types.int64))
 
 
-@kernel(types.float64(WORK, _FREE))
+@kernel(types.float64(WORK, FLAGS))
 def _direction(w: Any, live: Any) -> Any:
     """Fill `w.step` from `w.hessian`, made positive by a growing multiple of its diagonal; return the EDM."""
     order, size = w.order, 0
@@ -73,7 +72,7 @@ def _direction(w: Any, live: Any) -> Any:
     return edm
 
 
-@kernel(_FOUND(MODEL, OBSERVED, FLOATS, _FREE, types.float64, types.int64, WORK), entry=True)
+@kernel(_FOUND(MODEL, OBSERVED, FLOATS, FLAGS, types.float64, types.int64, WORK), entry=True)
 def descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, w: Any) -> Any:
     """Move `theta` downhill to a minimum, which need not be the deepest; arguments and results as for `minimise`."""
     n = theta.size
@@ -137,7 +136,7 @@ def descend(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, 
     return value, edm, most, TOO_LONG
 
 
-@kernel(types.float64(MODEL, OBSERVED, FLOATS, _FREE, WORK), optional=True)
+@kernel(types.float64(MODEL, OBSERVED, FLOATS, FLAGS, WORK), optional=True)
 def promise(a: Any, d: Any, theta: Any, free: Any, w: Any) -> Any:
     """Return the 2NLL that one step from `theta` would reach if 2NLL were quadratic."""
     w.scoring[0] = True
@@ -150,7 +149,7 @@ def promise(a: Any, d: Any, theta: Any, free: Any, w: Any) -> Any:
     return value - _direction(w, live)
 
 
-@kernel(_FOUND(MODEL, OBSERVED, FLOATS, _FREE, types.float64, types.int64, WORK), entry=True)
+@kernel(_FOUND(MODEL, OBSERVED, FLOATS, FLAGS, types.float64, types.int64, WORK), entry=True)
 def minimise(a: Any, d: Any, theta: Any, free: Any, tolerance: float, most: int, w: Any) -> Any:
     """Move `theta` to the minimum of 2NLL.
 
@@ -247,7 +246,7 @@ def _exact(a: Any, d: Any, theta: Any, w: Any) -> None:
         w.gradient[k] = w.kept[k]
 
 
-@kernel(types.float64(MODEL, OBSERVED, FLOATS, _FREE, types.int64, WORK))
+@kernel(types.float64(MODEL, OBSERVED, FLOATS, FLAGS, types.int64, WORK))
 def error_of(a: Any, d: Any, theta: Any, free: Any, k: int, w: Any) -> Any:
     """Return the error of parameter k at a minimum, from the Hessian of the last steps; NaN if it is not positive."""
     w.scoring[0] = False

@@ -9,7 +9,8 @@ from typing import Any
 
 from numba import types
 
-from spectrafit.inference.kernels.fields import FLOATS, MODEL, WORK, view
+from spectrafit.contiguous import view
+from spectrafit.inference.kernels.fields import FLOATS, MODEL, WORK
 from spectrafit.inference.kernels.morphing import code4_value
 from spectrafit.jit import inlined, kernel
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from numba import types
 
-from spectrafit.inference.kernels.fields import FLOATS, MODEL, OBSERVED, TRUTH, WORK
+from spectrafit.contiguous import Contiguous
+from spectrafit.inference.kernels.fields import FLAGS, FLOATS, INTEGERS, MATRIX, MODEL, OBSERVED, TRUTH, WORK
 from spectrafit.inference.kernels.newton import CONVERGED, error_of, minimise
 from spectrafit.inference.kernels.yields import fill_yields
 from spectrafit.jit import inlined, kernel
@@ -26,8 +27,7 @@ ENOUGH = 1e-6  # EDM at which a fit that ended otherwise counts as converged
 _TOLERANCE = 1e-7  # EDM of toy fits
 _CALLS = 400
 
-_KEY = types.uint64[::1]
-_INTS, _BOOLS, _MATRIX = types.int64[::1], types.boolean[::1], types.float64[:, ::1]
+_KEY = Contiguous(types.uint64)
 
 
 @inlined
@@ -120,7 +120,7 @@ def _fit(a: Any, d: Any, begin: Any, kappas: Any, lower: float, row: Any, free: 
 
 
 @kernel(
-    types.int64(MODEL, TRUTH, _KEY, types.int64, FLOATS, types.float64, _MATRIX, _INTS, _BOOLS, OBSERVED, WORK),
+    types.int64(MODEL, TRUTH, _KEY, types.int64, FLOATS, types.float64, MATRIX, INTEGERS, FLAGS, OBSERVED, WORK),
     entry=True,
 )
 def fit_toys(

@@ -15,8 +15,9 @@ from typing import Any
 
 from numba import types
 
+from spectrafit.contiguous import row, view
 from spectrafit.inference.kernels.barlow_beeston import PER_SAMPLE, fill_adjoints, fill_weights
-from spectrafit.inference.kernels.fields import FLOATS, MODEL, WORK, row, view
+from spectrafit.inference.kernels.fields import FLOATS, MODEL, WORK
 from spectrafit.inference.kernels.morphing import code4_factor, code4p_value, factor_value, spline_value
 from spectrafit.inference.kernels.shapes import (
     add_residual_gradient,
@@ -100,7 +101,8 @@ def fill_yields(a: Any, theta: Any, w: Any) -> None:
     for b in range(variances.size):
         total = variances[b]
         if kind[b] == 1:
-            total += (width[b] * shares[b]) ** 2
+            spread = width[b] * shares[b]
+            total += spread * spread
         # Interference may make the sum negative far from the nominal point: then it counts as 0.
         variances[b] = max(total, 0.0)
 

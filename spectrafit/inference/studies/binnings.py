@@ -6,7 +6,7 @@ Edges are chosen on one half of the simulation and judged on the other, so that 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -178,14 +178,23 @@ class Binnings:
                 f"{OPTIMUM}: {self.best.found.exempt} of its bins hold fewer events than asked for; each says next to"
                 f" nothing of {self.parameter}"
             )
-        verdict = self._verdict()
-        return (*result, verdict) if verdict else tuple(result)
+        return (*result, *self._verdicts())
 
-    def _verdict(self) -> str:
-        """Say whether the independent half confirms that the optimum is better than what there is."""
+    def _verdicts(self) -> Iterator[str]:
+        """Say whether the independent half confirms the optimum and the bound."""
         if self.best is None:
-            return ""
-        own, other = self.rows[0].halves[1], self.best.found.judging
+            return
+        yield self._verdict(self.best)
+        bound = self.best.partition
+        if bound is not None and bound.judging.guarded > self.best.found.judging.guarded:
+            yield (
+                f"{BOUND}: on the independent half it knows less than the optimum: the simulated events are too few to"
+                " order cells by, and nothing more than the optimum is to be gained with them"
+            )
+
+    def _verdict(self, best: BestBinning) -> str:
+        """Say whether the independent half confirms that the optimum is better than what there is."""
+        own, other = self.rows[0].halves[1], best.found.judging
         gain = 100.0 * (1.0 - other.guarded / own.guarded)
         there = f"on the independent half the error of {self.parameter} is {abs(gain):.1f} %"
         if gain >= 0.5:
@@ -200,6 +209,16 @@ class Binnings:
         return {
             "parameter": self.parameter,
             "fine_cells": self.fine_cells,
+            "grid": [
+                {
+                    "region": region.name,
+                    "axes": [
+                        {"observable": name, "edges": [float(f"{x:.10g}") for x in edges]}
+                        for name, edges in zip(region.observables, region.edges, strict=True)
+                    ],
+                }
+                for region in self.grid.regions
+            ],
             "binnings": [row.summary() for row in self.rows],
             "optimum": None if self.best is None else self.best.summary(),
             "notes": list(self.notes),

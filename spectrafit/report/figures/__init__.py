@@ -53,7 +53,8 @@ def draw(
     exposures = analysis.pot.values() if isinstance(analysis.pot, dict) else (analysis.pot,)
     exposure = " + ".join(f"${power_of_ten(pot)}$" for pot in exposures) + " POT"
     kind = ", Asimov" if model.asimov else "" if model.fake is None else ", fake data"
-    about = {"left": analysis.title or "", "right": f"{exposure}{kind}"}
+    right = f"{exposure}{kind}"
+    about = {"left": analysis.title or "", "right": right}
     roles = {sample: "background" for sample in expected.samples} | dict(
         zip(templates.samples, templates.roles, strict=True)
     )
@@ -63,7 +64,10 @@ def draw(
     others = ", ".join(f"{other} = {value:.4g}" for other, value in expected.others.items())
     beside = f" (the other couplings refitted there: {others})" if others else ""
 
+    fitted = {span.name: span.fitted for span in model.regions}
     for region in templates.regions:
+        about["right"] = right if fitted[region.name] else f"{right}, not fitted"
+        alone = "" if fitted[region.name] else " This region had no part in the fit."
         for axis, observable in enumerate(region.observables):
             figure = spectra.spectrum(
                 expected,
@@ -78,8 +82,8 @@ def draw(
             )
             caption = (
                 f"Region {region.name}: expected events, stacked by sample, with the {called} at its {level} on top"
-                f"{beside}. Bands: statistics of the simulation and nuisance parameters, before and after the fit."
-                f"{shown}"
+                f"{beside}.{alone} Bands: statistics of the simulation and nuisance parameters, before and after the"
+                f" fit.{shown}"
             )
             yield Drawing(name=f"{region.name}_{observable}", caption=caption, figure=figure)
         if len(region.axes) == 2:
@@ -88,6 +92,7 @@ def draw(
                 caption=f"Region {region.name}: the templates as they are fitted, and where the coupling shows.",
                 figure=spectra.plane(expected, region, signal=at, **about),
             )
+    about["right"] = right
     yield Drawing(
         name="profile",
         caption=f"Profile likelihood; the limit is at {100 * limit.level:g} % CL. Statistic: {limit.statistic}. "

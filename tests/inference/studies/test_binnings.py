@@ -54,7 +54,7 @@ def test_the_optimum_is_as_good_on_a_hundred_times_the_simulation_as_it_claimed(
 
 
 def test_every_binning_stands_beside_the_others(few):
-    loaded, _cells, found = few
+    loaded, _, found = few
     rows = {row.name: row for row in found.rows}
     assert list(rows)[:4] == ["as it is", "equal width", "equal statistics", "mine"]
     assert list(rows)[4:] == ["optimum", "best partition"]
@@ -77,8 +77,8 @@ def test_every_binning_stands_beside_the_others(few):
     assert [row["name"] for row in said["binnings"]] == list(rows)
 
 
-def test_the_snippet_gives_the_binning_that_was_found(few, tmp_path):
-    _loaded, cells, found = few
+def test_the_snippet_gives_the_binning_that_was_found(few):
+    _, cells, found = few
     said = tomllib.loads(found.best.toml())["axes"]
     edges = {axis["observable"]: axis["edges"] for axis in said}
     assert edges == found.best.edges["nd"]

@@ -4,7 +4,8 @@ import pytest
 from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.likelihood import Likelihood
-from spectrafit.inference.studies.sensitivity import scaled, sensitivity
+from spectrafit.inference.studies.points import scaled
+from spectrafit.inference.studies.sensitivity import sensitivity
 from tests.inference.models import counting, spectrum
 
 
@@ -22,8 +23,8 @@ def test_systematics_end_the_improvement():
     assert np.all(found.median[:, 1] > found.median[:, 0])
     # 10 % of 100 events, one-sided 90 %.
     assert found.median[2, 1] == pytest.approx(12.8, rel=0.06)
-    assert "systematics x 0" in str(found)
-    assert found.summary()["exposures"] == [1.0, 10.0, 1000.0]
+    assert "exposure \\ priors" in str(found)
+    assert found.summary()["over"]["exposure"] == [1.0, 10.0, 1000.0]
 
 
 def test_simulation_fixed_or_growing():
@@ -40,7 +41,7 @@ def test_groups_scale_alone():
     plain, wide, none = (fit(scaled(model, 1.0, {"flux": f} if f != 1 else 1.0)).kappa_error for f in (1.0, 3.0, 0.0))
     assert none < plain < wide
     assert fit(scaled(model, 1.0)).kappa_error == pytest.approx(fit(model).kappa_error)
-    with pytest.raises(ConfigError, match="no group 'flx'; did you mean 'flux'"):
+    with pytest.raises(ConfigError, match="no systematic or group 'flx'; did you mean 'flux'"):
         scaled(model, 1.0, {"flx": 2.0})
     with pytest.raises(ConfigError, match="positive multiple"):
         scaled(model, 0.0)

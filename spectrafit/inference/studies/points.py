@@ -1,0 +1,224 @@
+"""Expected limits of many variants of a model at once: the engine of scans, sensitivities and breakdowns."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from typing import Literal
+
+import numpy as np
+
+from spectrafit import execution
+from spectrafit.config import Analysis
+from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.inference.assemble import assemble
+from spectrafit.inference.fake import Fake
+from spectrafit.inference.faking.counts import faked
+from spectrafit.inference.intervals.limits import Method, named, upper_limit
+from spectrafit.inference.likelihood import Likelihood
+from spectrafit.inference.model import Model
+from spectrafit.inference.results import Limit
+from spectrafit.inference.toys.options import ToyOptions
+from spectrafit.templates.templates import Templates
+
+__all__ = ["LimitRule", "Point", "expected_limits", "of_systematic", "scaled"]
+
+Simulation = Literal["fixed", "grows"]
+
+
+def of_systematic(parameter: str) -> str:
+    """Return the name of the systematic that a parameter is of: "flux" for "flux[3]"."""
+    return parameter.partition("[")[0]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class LimitRule:
+    """How every limit is drawn; see `upper_limit`."""
+
+    level: float = 0.90
+    method: Method = "profile"
+    sides: Literal["one", "two"] | None = None
+    toys: ToyOptions = dataclasses.field(default_factory=ToyOptions)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Point:
+    """One variant whose limit is wanted.
+
+    Attributes
+    ----------
+    source : Model, or Analysis with Templates
+        What is assembled by the worker, or has been.
+    exposure : float
+        Multiple of the exposure.
+    priors : mapping of str to float
+        Multiples of prior widths by parameter, systematic or group; "" is for all.
+    simulation : {"fixed", "grows"}
+        See `scaled`.
+    name : str
+        Said when the point fails.
+    data : Asimov, Toy or None
+        Fake data of the point's own expectation; None for Asimov data at kappa = 0.
+    """
+
+    source: Model | tuple[Analysis, Templates]
+    exposure: float = 1.0
+    priors: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    simulation: Simulation = "fixed"
+    name: str = ""
+    data: Fake | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def model(self) -> Model:
+        """The model, with Asimov data at kappa = 0 or with fake ones."""
+        whole = self.source if isinstance(self.source, Model) else assemble(*self.source)
+        model = scaled(whole, self.exposure, self.priors, simulation=self.simulation)
+        return model if self.data is None else faked(model, self.data)
+
+
+def scaled(
+    model: Model,
+    exposure: float = 1.0,
+    systematics: float | Mapping[str, float] = 1.0,
+    *,
+    simulation: Simulation = "fixed",
+) -> Model:
+    """Return the model of another exposure and other priors, with Asimov data at kappa = 0.
+
+    Parameters
+    ----------
+    model : Model
+    exposure : float
+        Multiple of the model's.
+    systematics : float or mapping
+        Multiple of every prior width; or by parameter, systematic or group, "" for all. Those that name one parameter
+        multiply. 0 fixes the nuisance.
+    simulation : {"fixed", "grows"}
+        "fixed": the same events are weighted up and MC variances grow as exposure^2. "grows": as many more events.
+
+    Raises
+    ------
+    ConfigError
+        An exposure that is not positive, a name that nothing has, a model with local gammas.
+    """
+    if not exposure > 0:
+        raise ConfigError(f"sensitivity: exposure {exposure:g}: needs a positive multiple")
+    factors = dict(systematics) if isinstance(systematics, Mapping) else {"": float(systematics)}
+    constrained = [p for p in model.parameters if p.constraint == "gaussian"]
+    known = {"", *(name for p in constrained for name in (p.group, p.name, of_systematic(p.name)))}
+    for name in factors:
+        if name not in known:
+            raise ConfigError(f"sensitivity: no systematic or group {name!r}{nearest(name, known)}")
+    result = model
+    if any(factor != 1.0 for factor in factors.values()):
+        parameters = []
+        for p in model.parameters:
+            names = {"", p.group, p.name, of_systematic(p.name)}
+            factor = float(np.prod([value for name, value in factors.items() if name in names]))
+            if p.constraint == "gaussian":
+                p = dataclasses.replace(p, width=p.width * factor) if factor > 0 else dataclasses.replace(p, fixed=True)
+            parameters.append(p)
+        result = dataclasses.replace(result, parameters=tuple(parameters))
+    if exposure != 1.0:
+        result = _exposed(result, exposure, exposure**2 if simulation == "fixed" else exposure)
+    if result is model and model.asimov:
+        return model
+    return result.with_data(np.maximum(Likelihood(result).predict().mean, 0.0), asimov=True)
+
+
+def _exposed(model: Model, exposure: float, growth: float) -> Model:
+    if model.gammas is not None:
+        raise ConfigError("sensitivity: HistFactory's per-bin gammas cannot be scaled; use an analysis of our own")
+    return dataclasses.replace(
+        model,
+        components=tuple(
+            dataclasses.replace(
+                c,
+                nominal=c.nominal * exposure,
+                morphs=tuple(dataclasses.replace(m, templates=m.templates * exposure) for m in c.morphs),
+            )
+            for c in model.components
+        ),
+        variances=tuple(dataclasses.replace(v, values=v.values * growth) for v in model.variances),
+        # What universes and covariances leave over is a systematic: it scales with the prediction.
+        residual=model.residual * exposure**2,
+        covariance=None if model.covariance is None else model.covariance * exposure**2,
+        floor=model.floor * exposure,
+    )
+
+
+def expected_limits(
+    points: Sequence[Point],
+    rule: LimitRule,
+    *,
+    executor: str | Executor | execution.Pool = "serial",
+    workers: int | None = None,
+    progress: bool = False,
+) -> tuple[Limit | str, ...]:
+    """Return the expected limit of every point with its quantiles, or why there is none.
+
+    Points are done at once by the executor; where a method throws, the points follow each other and the toys are.
+
+    Parameters
+    ----------
+    points : sequence of Point
+    rule : LimitRule
+    executor, workers
+        As for `spectrafit.execution.executor`.
+    progress : bool
+        Draw a bar on the terminal.
+
+    Raises
+    ------
+    ConfigError
+        Method and model do not go together.
+    DataError
+        No point has a limit.
+    """
+    throws = bool(points) and named(rule.method, model=points[0].model).throws
+    alone = rule if throws else dataclasses.replace(rule, toys=dataclasses.replace(rule.toys, executor="serial"))
+    found: list[Limit | str] = []
+    with (
+        execution.executor("serial" if throws else executor, None if throws else workers, preload=(__name__,)) as pool,
+        execution.bar(len(points), progress, doing="limits", unit="points") as advance,
+    ):
+        for result in execution.imap(pool, _work, _tasks(points, alone)):
+            found.append(result)
+            advance(1)
+    if found and all(isinstance(result, str) for result in found):
+        raise DataError(str(found[0]))
+    return tuple(found)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class _Task:
+    point: Point
+    rule: LimitRule
+
+    def __str__(self) -> str:
+        return f"the limit at {self.point}"
+
+
+def _tasks(points: Sequence[Point], rule: LimitRule) -> Iterator[_Task]:
+    for point in points:
+        yield _Task(point=point, rule=rule)
+
+
+def _work(task: _Task) -> Limit | str:
+    rule = task.rule
+    try:
+        return upper_limit(
+            task.point.model,
+            level=rule.level,
+            method=rule.method,
+            sides=rule.sides,
+            simulation=False,
+            points=False,
+            toys=rule.toys,
+        )
+    except DataError as error:
+        return str(error)

@@ -1,0 +1,274 @@
+"""Expected limits over the values of any numeric key of an analysis, and for several analyses side by side.
+
+Nothing is read again that need not be: the cells of one fill answer for every point that differs in what acts on filled
+cells. A point that they cannot answer is filled, once for each distinct fill.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+
+from spectrafit import config, execution
+from spectrafit.config.ranges import over as parsed_over
+from spectrafit.config.settings import parsed
+from spectrafit.errors import ConfigError, nearest
+from spectrafit.inference.fake import Asimov, Simulated, Toy
+from spectrafit.inference.intervals.limits import Method
+from spectrafit.inference.studies.expected import Expected
+from spectrafit.inference.studies.points import LimitRule, Point, expected_limits
+from spectrafit.inference.toys.options import ToyOptions
+from spectrafit.templates.build import fill_cells
+from spectrafit.templates.cells import Cells
+from spectrafit.templates.regions import lay_out
+from spectrafit.templates.serving import difference, served
+from spectrafit.templates.templates import Templates, vary
+
+__all__ = ["scan"]
+
+Over = Sequence[str] | Mapping[str, Sequence[float]]
+Compare = Sequence[str | Path | config.Analysis]
+
+# Keys that no file has: multiples of the exposure, of prior widths, and of the simulation.
+_SPECIAL = ("exposure", "priors", "simulated")
+
+
+def scan(
+    analysis: config.Analysis,
+    over: Over = (),
+    *,
+    compare: Compare = (),
+    templates: Templates | None = None,
+    simulation: Literal["fixed", "grows"] = "fixed",
+    level: float | None = None,
+    method: Method | None = None,
+    sides: Literal["one", "two"] | None = None,
+    toys: int | ToyOptions | None = None,
+    data: Asimov | Toy | None = None,
+    executor: str | Executor | execution.Pool = "threads",
+    workers: int | None = None,
+    scheduler: str | None = None,
+    cache: str | Path | None = None,
+    skip_bad_files: bool = False,
+    progress: bool = False,
+) -> Expected:
+    """Return the expected limits for other values of one or two keys, and for other analyses.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    over : sequence of "KEY=VALUES", or mapping of key to values
+        None, one or two. Keys are those of the file, with tables of lists called by their names:
+        ``systematics.flux.sigma=0.02,0.05``, ``pot=1e20:3e21:log12``, ``regions.nd.axes.t_reco.low=0.15,0.3``, and
+        ``samples:response.energy_constant=0.02,0.04`` for the sample set. Besides, `exposure` is a multiple of all that
+        is expected (counts and `normalise` too), `priors` of all prior widths, ``priors.NAME`` of those of a systematic
+        or group, `simulated` of the simulation, ``simulated.SAMPLE`` of that of a sample.
+    compare : sequence of Analysis, path or str
+        Other analyses, or settings ``"KEY=VALUE; KEY=VALUE"`` laid over the first; each goes through the same values.
+    templates : Templates, optional
+        Built before: their cells answer what they can.
+    simulation : {"fixed", "grows"}
+        Whether there is more simulation at a larger `exposure`.
+    level, method, sides, toys
+        As for `upper_limit`; by default what the analysis says.
+    data : Asimov or Toy, optional
+        Fake data, made anew from the expectation of every point; then their limits are shown in place of the medians.
+    executor, workers, scheduler, cache, skip_bad_files, progress
+        As for `spectrafit.build`. The executor fills, and finds limits at once.
+
+    Raises
+    ------
+    ConfigError
+        A key or name that is not there, more than two keys, a value that the key does not take.
+    DataError
+        Files that cannot be read, or no point with a limit.
+    """
+    begun = time.perf_counter()
+    axes = _axes(over)
+    variants = _variants(analysis, compare)
+    grid = list(itertools.product(*axes.values()))
+    if len(axes) == 2 and len(variants) > 1:
+        raise ConfigError("scan: compare goes with one key at most; scan two keys of one analysis at a time")
+    if isinstance(getattr(data, "of", data), Simulated):
+        raise ConfigError("scan: fake data are made from the expectation of each point; --data-from goes with limit")
+    rule = _rule(analysis, level, method, sides, toys, executor, workers)
+    cases = [
+        _case(name, variant, dict(zip(axes, values, strict=True))) for name, variant in variants for values in grid
+    ]
+    with execution.executor(executor, workers, scheduler=scheduler, preload=("spectrafit.templates.warm",)) as pool:
+        fill = partial(fill_cells, executor=pool, cache=cache, skip_bad_files=skip_bad_files, progress=progress)
+        sources, fills = _sources(cases, [] if templates is None else [_cells(templates)], fill)
+        points = [
+            Point(
+                source=source,
+                exposure=case.special.get("exposure", 1.0),
+                priors=case.of("priors"),
+                simulation=simulation,
+                name=case.name,
+                data=data,
+            )
+            for case, source in zip(cases, sources, strict=True)
+        ]
+        rule = dataclasses.replace(rule, toys=dataclasses.replace(rule.toys, executor=pool))
+        found = expected_limits(points, rule, executor=pool, progress=progress)
+    return Expected(
+        keys=tuple(axes),
+        values=tuple(tuple(float(v) for v in values) for values in axes.values()),
+        variants=tuple(name for name, _ in variants),
+        limits=tuple(None if isinstance(limit, str) else limit for limit in found),
+        failures=tuple(limit if isinstance(limit, str) else "" for limit in found),
+        coupling=analysis.coupling_options.name,
+        simulation=simulation,
+        fills=fills,
+        seconds=time.perf_counter() - begun,
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class _Case:
+    """One point: the analysis with the keys of its file changed, and the special keys."""
+
+    name: str
+    analysis: config.Analysis
+    special: Mapping[str, float]
+
+    def of(self, key: str) -> dict[str, float]:
+        """Return the multiples under a special key, by name; "" is for all."""
+        return {
+            name.removeprefix(key).removeprefix("."): value
+            for name, value in self.special.items()
+            if name == key or name.startswith(f"{key}.")
+        }
+
+
+def _axes(over: Over) -> dict[str, tuple[float, ...]]:
+    said = [(key, tuple(v)) for key, v in over.items()] if isinstance(over, Mapping) else [parsed_over(t) for t in over]
+    axes = dict(said)
+    if len(axes) < len(said):
+        raise ConfigError(f"scan: {said[0][0]!r} is scanned twice; give all of its values at once")
+    if len(axes) > 2:
+        raise ConfigError(f"scan: {len(axes)} keys ({', '.join(axes)}); one or two can be scanned, compare the others")
+    for key, values in axes.items():
+        if not values:
+            raise ConfigError(f"scan: {key!r} has no values")
+    return axes
+
+
+def _variants(analysis: config.Analysis, compare: Compare) -> list[tuple[str, config.Analysis]]:
+    """Return the analyses with the names they are told by."""
+    result = [(Path(analysis.path).stem or "analysis", analysis)]
+    for other in compare:
+        if isinstance(other, config.Analysis):
+            result.append((Path(other.path).stem or "analysis", other))
+        elif isinstance(other, Path) or (other.endswith(".toml") and "=" not in other):
+            result.append((Path(other).stem, config.load(other)))
+        else:
+            settings = dict(parsed(text) for text in other.split(";"))
+            result.append((other.strip(), config.varied(analysis, settings)))
+    counted = [name for name, _ in result]
+    return [
+        (name if counted.count(name) == 1 else f"{name} ({i + 1})", found) for i, (name, found) in enumerate(result)
+    ]
+
+
+def _rule(
+    analysis: config.Analysis,
+    level: float | None,
+    method: Method | None,
+    sides: Literal["one", "two"] | None,
+    toys: int | ToyOptions | None,
+    executor: Any,
+    workers: int | None,
+) -> LimitRule:
+    said = analysis.limit
+    if not isinstance(toys, ToyOptions):
+        count = said.toys if toys is None else toys
+        toys = ToyOptions(toys=count, seed=said.seed, ensemble=said.ensemble, executor=executor, workers=workers)
+    # The sides of the file are those of its method.
+    default = said.sides if method in (None, said.method) else None
+    return LimitRule(level=level or said.level, method=method or said.method, sides=sides or default, toys=toys)
+
+
+def _case(name: str, analysis: config.Analysis, settings: Mapping[str, float]) -> _Case:
+    special = {key: float(value) for key, value in settings.items() if key.partition(".")[0] in _SPECIAL}
+    plain = {key: value for key, value in settings.items() if key not in special}
+    told = ", ".join(f"{key} = {value:g}" for key, value in settings.items())
+    return _Case(
+        name=f"{name}, {told}" if told else name,
+        analysis=config.varied(analysis, plain) if plain else analysis,
+        special=special,
+    )
+
+
+def _cells(templates: Templates) -> Cells:
+    if templates.cells is None:
+        raise ConfigError("scan: these templates were not made of cells; build them from an analysis")
+    return templates.cells
+
+
+def _sources(
+    cases: Sequence[_Case], filled: list[Cells], fill: Callable[[config.Analysis], Cells]
+) -> tuple[list[tuple[config.Analysis, Templates]], int]:
+    """Return analysis and templates of every case, from as few fills as there can be, and the number of fills."""
+    fills = 0
+    keys = [_key(case) for case in cases]
+    distinct = dict(zip(keys, cases, strict=True)).values()
+    # The finest edges first: their cells answer for the coarser ones.
+    for case in sorted(distinct, key=lambda case: -_size(case.analysis)):
+        if all(difference(cells, case.analysis) for cells in filled):
+            filled.append(fill(case.analysis))
+            fills += 1
+    made: dict[str, Templates] = {}
+    sources = []
+    for key, case in zip(keys, cases, strict=True):
+        if key not in made:
+            cells = next(cells for cells in filled if not difference(cells, case.analysis))
+            templates = _simulated(vary(served(cells, case.analysis)), case.of("simulated"))
+            # Workers need no cells, which are large.
+            made[key] = dataclasses.replace(templates, cells=None, sources={})
+        sources.append((case.analysis, made[key]))
+    return sources, fills
+
+
+def _size(analysis: config.Analysis) -> int:
+    return sum(region.size for region in lay_out(analysis.regions))
+
+
+def _key(case: _Case) -> str:
+    """Return what templates depend on, as text: all but the options of fit and limit, and normalisations."""
+    analysis = msgspec.structs.replace(
+        case.analysis,
+        systematics=tuple(s for s in case.analysis.systematics if not isinstance(s, config.Norm)),
+        fit=config.FitOptions(),
+        limit=config.LimitOptions(),
+    )
+    said = msgspec.json.encode(analysis, order="deterministic").decode()
+    return said + json.dumps(case.of("simulated"), sort_keys=True)
+
+
+def _simulated(templates: Templates, factors: Mapping[str, float]) -> Templates:
+    """Return the templates as more simulation of some samples would give them: with smaller variances."""
+    if not factors:
+        return templates
+    more = np.ones(len(templates.samples))
+    for name, factor in factors.items():
+        if not factor > 0:
+            raise ConfigError(f"scan: simulated = {factor:g}: needs a positive multiple")
+        picked = config.chosen((name or "*",), templates.samples)
+        if not picked:
+            listed = ", ".join(templates.samples)
+            raise ConfigError(
+                f"scan: simulated.{name}: no sample {name!r}{nearest(name, templates.samples)} (there are: {listed})"
+            )
+        more[[templates.sample(found) for found in picked]] *= factor
+    return dataclasses.replace(templates, squares=templates.squares / more[:, None, None])

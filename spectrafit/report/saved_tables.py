@@ -1,0 +1,75 @@
+"""Writes a study to a file: CSV and JSON as its rows are, any format of a figure as it is drawn."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from spectrafit.errors import ConfigError, nearest
+from spectrafit.output import replacing
+
+__all__ = ["check_study_name", "save_study"]
+
+
+def check_study_name(target: Path) -> str:
+    """Return the format that a file's suffix names: csv, json, or one of a figure.
+
+    Raises
+    ------
+    ConfigError
+        For any other suffix.
+    """
+    kind = target.suffix.removeprefix(".").lower()
+    if kind in ("csv", "json"):
+        return kind
+    # matplotlib takes half a second to import: only drawing pays for it.
+    from spectrafit.report.figures import saving
+
+    try:
+        return saving.check_name(target)
+    except ConfigError:
+        near = nearest(kind, ("csv", "json", "png", "pdf", "svg"))
+        raise ConfigError(
+            f"{target}: {kind or 'no suffix'!r} is no format of a study{near}; needed is csv, json or that of a figure"
+        ) from None
+
+
+def save_study(
+    path: str | Path,
+    *,
+    rows: Callable[[], Iterable[Mapping[str, Any]]],
+    summary: Callable[[], Mapping[str, Any]],
+    draw: Callable[[Path], Path],
+) -> Path:
+    """Write a study to one file, whole or not at all, and return the file.
+
+    Parameters
+    ----------
+    path : file to write; its suffix says the format.
+    rows : of the CSV, each with the same keys.
+    summary : of the JSON.
+    draw : what draws the figure to a file.
+
+    Raises
+    ------
+    ConfigError
+        For a suffix of no known format.
+    DataError
+        If the file cannot be written.
+    """
+    target = Path(path)
+    kind = check_study_name(target)
+    if kind not in ("csv", "json"):
+        return draw(target)
+    with replacing(target, remedy="choose another place") as part, part.open("w", encoding="utf-8", newline="") as out:
+        if kind == "json":
+            out.write(json.dumps(summary(), indent=1) + "\n")
+        else:
+            table = list(rows())
+            writer = csv.DictWriter(out, fieldnames=list(table[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(table)
+    return target

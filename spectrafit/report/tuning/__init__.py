@@ -1,0 +1,1 @@
+"""The page on which a user tunes an analysis by hand: its binning, exposure, priors and systematics."""
