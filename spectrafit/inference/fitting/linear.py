@@ -173,10 +173,12 @@ class _Linear:
 
         Of a region's total it is what the fit takes: there the draws of an event are together.
         """
-        sample = self._cells.expected[at]
-        if OVERLAP in sample.effects and self._model.n_bins == self._templates.n_bins:
-            return squares_of(sample)[self._cells.layout.inner]
+        sample, inner = self._cells.expected[at], self._cells.layout.inner
         result: Floats = self._templates.squares[at, 0]
+        if OVERLAP in sample.effects and self._model.n_bins == self._templates.n_bins:
+            # A part of what the fit takes, which may have been scaled to more simulation.
+            whole = sample.squares[0, inner]
+            result = result * np.divide(squares_of(sample)[inner], whole, out=np.ones_like(whole), where=whole > 0)
         return result
 
     def _scale(self, name: str) -> float:

@@ -73,7 +73,7 @@ def test_the_report_says_it(folder):
     assert result["constraints"] == found.summary()
     assert result["alarms"][0].startswith("scale: ")
     page = (target / "index.html").read_text()
-    assert "what of them is noise of the simulation" in page
+    assert "the share that is noise of the simulation" in page
     assert page.count('class="alarm"') == len(result["alarms"])
 
 
