@@ -7,6 +7,7 @@ of one error held the truth with Barlow-Beeston-lite, 48 % with the full one, an
 """
 
 import numpy as np
+import pytest
 
 import spectrafit as sf
 from spectrafit.inference.fitting.bins import Bins
@@ -73,3 +74,39 @@ def test_profiling_the_simulation_covers_too_little_and_the_corrected_error_cove
 
 def _corrected(simulated):
     return np.sqrt(information(bins(simulated)).scatter()[0, 0])
+
+
+def few_events(seed, mc):
+    """Return data of 8 background events in each of 10 bins and a signal, with 4 simulated background events a bin."""
+    rng = np.random.default_rng([5, seed])
+    signal, entries = np.linspace(3.0, 0.3, 10), rng.poisson(np.full(10, 4.0))
+    # A bin without simulated events is given a quarter of one.
+    entries = np.where(entries > 0, entries, 0.25)
+    return Model(
+        parameters=(Parameter(name="kappa", kind="interest", constraint="free"),),
+        components=(
+            Component(sample="background", start=0, nominal=2.0 * entries),
+            Component(sample="signal", start=0, nominal=signal, factors=(Factor(parameter="kappa"),)),
+        ),
+        regions=(Span(name="r", start=0, stop=10),),
+        data=rng.poisson(8.0 + signal),
+        asimov=False,
+        variances=(
+            Variance(first=0, second=0, values=4.0 * entries),
+            Variance(first=1, second=1, values=signal**2 / 1e4),
+        ),
+        mc_statistics=mc,
+    )
+
+
+def test_a_poisson_factor_for_each_sample_takes_most_of_the_bias_of_few_simulated_events():
+    """In 500 such toys the mean best kappa is 1.56 with the lite factors and 1.09 +- 0.04 with the full ones.
+
+    Of their 90 % intervals 73 % and 83 % hold the truth, 1.
+    """
+    lite, full = (
+        np.array([sf.fit(few_events(seed, mc)).kappa for seed in range(40)])
+        for mc in ("barlow-beeston-lite", "barlow-beeston")
+    )
+    taken = lite - full
+    assert taken.mean() == pytest.approx(0.475, abs=3.5 * taken.std() / np.sqrt(taken.size))
