@@ -29,7 +29,7 @@ from spectrafit.templates.cells import Cells
 from spectrafit.templates.refine import fine_cells
 from spectrafit.templates.templates import vary
 
-__all__ = ["PEERS", "binning"]
+__all__ = ["PEERS", "binning", "pyhf_limit"]
 
 
 PEERS = ("boost-histogram", "pyhf")
@@ -123,7 +123,7 @@ def _rebinned(analysis: Analysis, cells: Cells, peers: Collection[str], turns: i
         if "pyhf" in peers:
             model = assemble(analysis, vary(cells.rebinned(edges)))
             workspace, kappa, _ = to_workspace(model)
-            works["pyhf"] = partial(elsewhere, stack.enter_context(child()), _pyhf, workspace, kappa)
+            works["pyhf"] = partial(elsewhere, stack.enter_context(child()), pyhf_limit, workspace, kappa)
         done = in_turns(works, turns=turns)
     rows = []
     bins = " x ".join(str(len(axis) - 1) for axis in edges["nd"])
@@ -160,7 +160,7 @@ def _refilled(analysis: Analysis) -> Floats:
     return np.array(result).reshape(len(analysis.sample_sets[0].samples), 3, -1)
 
 
-def _pyhf(workspace: dict[str, Any], kappa: float) -> float:
+def pyhf_limit(workspace: dict[str, Any], kappa: float) -> float:
     """Return pyhf's median expected CLs limit of kappa at 90 %."""
     import pyhf
     from pyhf.infer.intervals.upper_limits import toms748_scan
