@@ -161,14 +161,17 @@ def poisson(key: Any, index: int, draw: int, mean: float) -> float:
             return float(count)
 
 
-def standard_normals(key: StreamKey, entries: Integers) -> Floats:
-    """Return one standard normal per entry, (N,): the first of the stream `key` at index `entries`."""
-    draws = np.empty(entries.size)
-    _standard_normals(key, np.ascontiguousarray(entries, np.int64), draws)
-    return draws
+def standard_normals(key: StreamKey, entries: Integers, draws: Integers) -> Floats:
+    """Return one standard normal per element, (N,): of the stream `key` at index `entries` and draw `draws`, (N,)."""
+    values = np.empty(entries.size)
+    _standard_normals(key, *(np.ascontiguousarray(numbers, np.int64) for numbers in (entries, draws)), values)
+    return values
 
 
-@loop(types.void(Contiguous(types.uint64), Contiguous(types.int64, readonly=True), Contiguous(types.float64)))
-def _standard_normals(key: Any, entries: Any, draws: Any) -> None:
+_NUMBERS = Contiguous(types.int64, readonly=True)
+
+
+@loop(types.void(Contiguous(types.uint64), _NUMBERS, _NUMBERS, Contiguous(types.float64)))
+def _standard_normals(key: Any, entries: Any, draws: Any, values: Any) -> None:
     for i in range(entries.size):
-        draws[i] = normal(key, entries[i], 0)
+        values[i] = normal(key, entries[i], draws[i])

@@ -145,7 +145,7 @@ class FitOptions(Keys, frozen=True, kw_only=True):
 
     terms: Literal["shape+norm", "shape", "norm"] = "shape+norm"
     statistic: Literal["poisson", "dembinski-abdelmotteleb", "gaussian", "neyman-pearson"] = "poisson"
-    mc_statistics: Literal["barlow-beeston-lite", "none"] = "barlow-beeston-lite"
+    mc_statistics: Literal["barlow-beeston-lite", "barlow-beeston", "none"] = "barlow-beeston-lite"
     zero_bins: Literal["error", "drop", "floor"] = "error"
     floor: Positive = 1e-6
     minos: bool = False

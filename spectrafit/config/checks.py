@@ -125,6 +125,8 @@ def check(analysis: Analysis, path: str | Path) -> None:
                 )
         known(f"{where}.samples", "sample", systematic.samples, samples, globs=True)
         known(f"{where}.regions", "region", systematic.regions, regions, globs=True)
+        if not isinstance(systematic.shape, str):
+            known(f"{where}.shape", "sample", systematic.shape, samples, globs=True)
         if isinstance(systematic, ShiftedSample):
             for key, variant in (("up", systematic.up), ("down", systematic.down)):
                 known(f"{where}.{key}", "sample", (*variant, *variant.values()), in_sets)

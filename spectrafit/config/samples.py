@@ -101,6 +101,9 @@ class Response(Keys, frozen=True, kw_only=True):
         The efficiency is plateau / (1 + exp(-(T - turn_on) / width)), T true, GeV; width 0 = flat.
     seed : int
         Key of the counter-based random numbers: entry i of a sample is smeared the same way everywhere.
+    draws : int
+        How often each entry of a truth-only ntuple is smeared while it is read, with that part of its weight each time.
+        Takes the noise of migration out of few events. Generated files are smeared once.
     """
 
     energy_stochastic: Relative = 0.0
@@ -115,6 +118,7 @@ class Response(Keys, frozen=True, kw_only=True):
     efficiency_turn_on: Finite = 0.0
     efficiency_width: NotNegative = 0.0
     seed: Seed = 0
+    draws: Annotated[int, Meta(ge=1, le=1000)] = 1
 
 
 class Recipe(Keys, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ The effect of each kind on the templates is in `spectrafit.templates.systematics
 from __future__ import annotations
 
 import math
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import field
@@ -26,11 +27,15 @@ __all__ = [
 ]
 
 
+Part = Literal["both", "shape", "norm"]
+
+
 class _Effect(Keys, frozen=True, kw_only=True):
     """The keys of every systematic: its parameter's name and where it acts.
 
     `samples` and `regions` are names or globs. `powers` is "all", or "sm" to leave the coupling's templates alone.
-    `shape = "shape"` takes out the change of each sample's total, `"norm"` keeps nothing else. `group` is for impacts.
+    `shape = "shape"` takes out the change of each sample's total, `"norm"` keeps nothing else. A table says it for
+    samples, by names or globs: `shape = { "nc_*" = "norm" }`; other samples keep both. `group` is for impacts.
     `prior_width` is the width of the parameter's prior, in units of the systematic's own standard deviation.
     """
 
@@ -38,9 +43,17 @@ class _Effect(Keys, frozen=True, kw_only=True):
     samples: tuple[str, ...] = ("*",)
     regions: tuple[str, ...] = ("*",)
     powers: Literal["all", "sm"] = "all"
-    shape: Literal["both", "shape", "norm"] = "both"
+    shape: Part | dict[str, Part] = "both"
     group: str = ""
     prior_width: PriorWidth = 1.0
+
+    def part_of(self, sample: str) -> Part:
+        """Return which part of the change of a sample is kept; of several globs that match it the first counts."""
+        if isinstance(self.shape, str):
+            return self.shape
+        if sample in self.shape:
+            return self.shape[sample]
+        return next((part for glob, part in self.shape.items() if fnmatchcase(sample, glob)), "both")
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -60,7 +73,7 @@ class Norm(_Effect, frozen=True, kw_only=True, tag="norm", tag_field="kind"):
 
     def __post_init__(self) -> None:
         """Refuse a width that is not positive unless the normalisation is free, and refuse shape = "shape"."""
-        if self.shape == "shape":
+        if self.shape == "shape" or (isinstance(self.shape, dict) and "shape" in self.shape.values()):
             raise ValueError(f"norm {self.name!r}: a normalisation has no shape; leave out shape = 'shape'")
         if not self.free and not 0 < self.sigma < math.inf:
             raise ValueError(f"norm {self.name!r}: needs sigma > 0, or free = true; found sigma = {self.sigma}")

@@ -14,7 +14,7 @@ from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import expressions, presets
 from spectrafit.events.expressions import Expression
 from spectrafit.events.functions import is_text, passes
-from spectrafit.events.schema import CANONICAL, CANONICAL_UNITS, EFFICIENCY, ENTRY, convert
+from spectrafit.events.schema import CANONICAL, CANONICAL_UNITS, DRAW, EFFICIENCY, ENTRY, convert
 from spectrafit.events.shower import Quantity
 
 __all__ = ["Columns", "Layout", "Source", "elastic_of", "response_of", "solve"]
@@ -157,8 +157,13 @@ class Layout:
             f" {name!r}, and write my_{name}; for the column, define columns.{name}"
         )
 
+    @property
+    def draws(self) -> int:
+        """How often the response smears each entry, 1 without one."""
+        return self.response.draws if self.response else 1
+
     def _made(self, name: str) -> bool:
-        return name in (ENTRY, EFFICIENCY) or (self.response is not None and name in ("t_reco", "theta_reco"))
+        return name in (ENTRY, EFFICIENCY, DRAW) or (self.response is not None and name in ("t_reco", "theta_reco"))
 
     def _branches_of(self, name: str, text: str) -> tuple[str, ...]:
         if self._made(name):
@@ -180,10 +185,13 @@ class Layout:
 
 
 class Columns(Mapping[str, Any]):
-    """The columns of one chunk, each computed when it is first asked for; names are columns first, then branches."""
+    """The columns of one chunk, each computed when it is first asked for; names are columns first, then branches.
 
-    def __init__(self, layout: Layout, raw: Mapping[str, Any], first: int, entries: int) -> None:
-        self._layout, self._raw, self._first, self._entries = layout, raw, first, entries
+    Where the response smears an entry several times, `raw` holds it as often, and `rows` counts all of its draws.
+    """
+
+    def __init__(self, layout: Layout, raw: Mapping[str, Any], first: int, rows: int) -> None:
+        self._layout, self._raw, self._first, self._rows = layout, raw, first, rows
         self._known: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
@@ -194,8 +202,10 @@ class Columns(Mapping[str, Any]):
             self._known[name] = self._compute(name, self._layout.sources[name])
             return self._known[name]
         if name == ENTRY:
-            return np.arange(self._first, self._first + self._entries)
-        return np.ones(self._entries) if name == EFFICIENCY else self._raw[name]
+            return self._first + np.arange(self._rows) // self._layout.draws
+        if name == DRAW:
+            return np.arange(self._rows) % self._layout.draws
+        return np.ones(self._rows) if name == EFFICIENCY else self._raw[name]
 
     def __setitem__(self, name: str, values: Any) -> None:
         """Put a column that was made otherwise, such as one from a response."""
@@ -203,7 +213,7 @@ class Columns(Mapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         """Name everything that can be asked for."""
-        return iter(dict.fromkeys((ENTRY, EFFICIENCY, *self._known, *self._layout.sources, *self._raw)))
+        return iter(dict.fromkeys((ENTRY, EFFICIENCY, DRAW, *self._known, *self._layout.sources, *self._raw)))
 
     def __len__(self) -> int:
         """Return how many names there are."""
@@ -229,7 +239,7 @@ class Columns(Mapping[str, Any]):
         return self._full(expression(self._raw))
 
     def _full(self, values: Any) -> Any:
-        return values if getattr(values, "ndim", 0) else np.full(self._entries, values)
+        return values if getattr(values, "ndim", 0) else np.full(self._rows, values)
 
     def _compute(self, name: str, source: Source) -> Any:
         values = self._raw[source.expression.text] if source.expression and source.expression.is_column else None

@@ -22,12 +22,12 @@ from spectrafit.events.identity import unchanged
 from spectrafit.events.layout import Columns, Layout, solve
 from spectrafit.events.linked import link
 from spectrafit.events.scan import label, scan
-from spectrafit.events.schema import CANONICAL, EFFICIENCY, ENTRY, Chunk, DropReport
+from spectrafit.events.schema import CANONICAL, DRAW, EFFICIENCY, ENTRY, Chunk, DropReport
 from spectrafit.physics.kinematics import t_max
 
-__all__ = ["EFFICIENCY", "ENTRY", "read", "read_columns", "scan"]
+__all__ = ["DRAW", "EFFICIENCY", "ENTRY", "read", "read_columns", "scan"]
 
-_NO_WEIGHTS = {*CANONICAL, ENTRY, EFFICIENCY}
+_NO_WEIGHTS = {*CANONICAL, ENTRY, EFFICIENCY, DRAW}
 
 
 def read(
@@ -74,7 +74,7 @@ def read_columns(
         `t` of a signal. All columns that are read are checked.
     extra : sequence of str
         Further columns: names of columns or branches, or expressions; each becomes a field named by its text. A
-        canonical name given here must exist. `ENTRY` and `EFFICIENCY` always exist.
+        canonical name given here must exist. `ENTRY`, `EFFICIENCY` and `DRAW` always exist.
     scale : float
         Multiplies the weights; see `Inventory.scale`.
 
@@ -83,7 +83,8 @@ def read_columns(
     dict of str to array, length K <= N
         The entries that pass the selection and the response's threshold; see `spectrafit.events.schema`. Numpy for a
         number per entry, awkward for a list. A canonical column that the files lack is missing; `pdg` and `weight` are
-        always present.
+        always present. An entry that the response smears several times is there once for every draw that passes, one
+        after the other, each with its part of the weight.
     report : DropReport
         What became of the others.
 
@@ -107,18 +108,21 @@ def read_columns(
     friends.compare(sample, linked, raw, chunk)
     if layout.preset.choose:
         raw = layout.preset.choose(raw)
-    source = Columns(layout, raw, chunk.first, chunk.entries)
-    fields, codes = _canonical(source, layout, chunk.entries, columns)
-    generated = float(np.sum(fields["weight"], dtype=np.float64))
-    absent = _absent(fields, layout, chunk.entries)
+    draws, rows = layout.draws, chunk.entries * layout.draws
+    if draws > 1:
+        raw = {name: values[np.repeat(np.arange(chunk.entries), draws)] for name, values in raw.items()}
+    source = Columns(layout, raw, chunk.first, rows)
+    fields, codes = _canonical(source, layout, rows, columns)
+    generated = float(np.sum(fields["weight"], dtype=np.float64)) / draws
+    absent = _absent(fields, layout, rows)
     kept = _respond(source, fields, layout, chunk) | absent
-    below = chunk.entries - int(np.count_nonzero(kept))
+    below = chunk.entries - _entries(kept, draws)
     if layout.selection:
         kept &= source.passes(layout.selection, f"{layout.where}.selection")
-    unselected = chunk.entries - below - int(np.count_nonzero(kept))
+    unselected = chunk.entries - below - _entries(kept, draws)
     bad = _refuse_absent(kept, absent, chunk, where, layout, drop=layout.shower or sample.on_bad == "drop")
     without = bad.pop("no shower", (0, ""))[0]
-    rounded = int(np.count_nonzero(kept & (codes == ROUNDED))) if codes.any() else 0
+    rounded = _entries(kept & (codes == ROUNDED), draws) if codes.any() else 0
     bad |= _refuse(fields, codes, kept, chunk, where, layout, drop=sample.on_bad == "drop")
     everything: dict[str, Any] = dict(fields)
     for text in extra:
@@ -126,14 +130,21 @@ def read_columns(
             everything[text] = source.extra(text)
     if not kept.all():
         everything = {name: values[kept] for name, values in everything.items()}
-    negative = int(np.count_nonzero(everything["weight"] < 0.0))
     weights = {name: everything[name] for name in ("weight", *extra) if name == "weight" or name not in _NO_WEIGHTS}
-    most = heaviest(weights, kept, chunk.start, where)
+    once = kept
+    if draws > 1:
+        # The first draw that was kept stands for its entry.
+        first = np.r_[True, np.diff(np.flatnonzero(kept) // draws) > 0][: np.count_nonzero(kept)]
+        weights = {name: values[first] for name, values in weights.items()}
+        weights["weight"] = weights["weight"] * draws
+        once = kept.reshape(-1, draws).any(axis=1)
+    negative = int(np.count_nonzero(weights["weight"] < 0.0))
+    most = heaviest(weights, once, chunk.start, where)
     if scale != 1.0:
         everything["weight"] = np.multiply(everything["weight"], scale, dtype=np.float64)
     report = DropReport(
         entries=chunk.entries,
-        kept=int(np.count_nonzero(kept)),
+        kept=int(np.count_nonzero(once)),
         unselected=unselected,
         below_threshold=below,
         without_shower=without,
@@ -144,6 +155,11 @@ def read_columns(
         heaviest=most,
     )
     return everything, report
+
+
+def _entries(rows: Any, draws: int) -> int:
+    """Return how many entries have a row, one of their draws, that is marked."""
+    return int(np.count_nonzero(rows if draws == 1 else rows.reshape(-1, draws).any(axis=1)))
 
 
 def _canonical(columns: Columns, layout: Layout, entries: int, wanted: Collection[str]) -> tuple[dict[str, Any], Any]:
@@ -191,7 +207,7 @@ def _refuse_absent(
     if not absent.any():
         return {}
     kept &= ~absent
-    count, entry = int(np.count_nonzero(absent)), chunk.start + int(np.argmax(absent))
+    count, entry = _entries(absent, layout.draws), chunk.start + int(np.argmax(absent)) // layout.draws
     if layout.shower:
         return {"no shower": (count, "")}
     usual = f'shower = "pi0", "photon", "electron" or a condition on particles in {layout.where}'
@@ -218,7 +234,9 @@ def _respond(columns: Columns, fields: dict[str, Any], layout: Layout, chunk: Ch
         fields["theta"],
         key=responses.stream(layout.response, chunk.sample),
         first=chunk.first,
+        draws=layout.draws,
     )
+    efficiency /= layout.draws
     fields["weight"] = fields["weight"] * efficiency
     for name in ("t_reco", "theta_reco", "weight"):
         columns[name] = fields[name]
@@ -244,8 +262,8 @@ def _refuse(
         remedy = f"check the unit of columns.{column} in {layout.where}"
         if column not in layout.sources:
             remedy = f"check columns.t and the response in {layout.where}"
-        message = f"{where} entry {chunk.start + entry}: {sentence.format(**values)}; {remedy}"
-        found[kind] = (int(bad.sum()), message)
+        message = f"{where} entry {chunk.start + entry // layout.draws}: {sentence.format(**values)}; {remedy}"
+        found[kind] = (_entries(bad, layout.draws), message)
         if worst is None or entry < worst[0]:
             worst = (entry, message)
         kept &= ~bad

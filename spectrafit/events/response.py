@@ -9,6 +9,8 @@ For a true kinetic energy T in GeV and a true angle theta:
   is exact geometry, not the small-angle sum: theta_reco is the angle between the beam and n + dx e1 + dy e2, where n
   is the true direction and (n, e1, e2) are orthonormal;
 * efficiency: plateau / (1 + exp(-(T - T0) / w)) in the true T, and 0 where T_reco is below the threshold.
+
+With `draws` above 1 the same entry is smeared so many times while it is read. Its first draw is that of `draws` = 1.
 """
 
 from __future__ import annotations
@@ -66,6 +68,7 @@ def apply(
     *,
     key: StreamKey,
     first: int,
+    draws: int = 1,
 ) -> tuple[Floats, Floats, Floats]:
     """Smear true energies and angles and give each event its efficiency.
 
@@ -80,6 +83,8 @@ def apply(
         Stream of random numbers, `spectrafit.random.stream_key(response.seed, <sample name>)`.
     first : int
         Number within the sample of entry 0: entry i is smeared by the numbers at index `first` + i.
+    draws : int
+        How many neighbouring elements of `t` and `theta` are one entry, smeared as often.
 
     Returns
     -------
@@ -96,7 +101,7 @@ def apply(
     if t.ndim != 1 or t.shape != theta.shape:
         raise ValueError(f"t and theta must be arrays of one length, got shapes {t.shape} and {theta.shape}")
     t_reco, theta_reco, efficiency = np.empty(t.size), np.empty(t.size), np.empty(t.size)
-    _smear(t, theta, _pack(response), key, first, t_reco, theta_reco, efficiency)
+    _smear(t, theta, _pack(response), key, first, draws, t_reco, theta_reco, efficiency)
     return t_reco, theta_reco, efficiency
 
 
@@ -127,8 +132,10 @@ def _pack(response: Response) -> Floats:
 _COLUMN = Contiguous(types.float64)
 
 
-@loop(types.void(*[_COLUMN] * 3, Contiguous(types.uint64), types.int64, *[_COLUMN] * 3))
-def _smear(t: Any, theta: Any, p: Any, key: Any, first: int, t_reco: Any, theta_reco: Any, efficiency: Any) -> None:
+@loop(types.void(*[_COLUMN] * 3, Contiguous(types.uint64), types.int64, types.int64, *[_COLUMN] * 3))
+def _smear(
+    t: Any, theta: Any, p: Any, key: Any, first: int, draws: int, t_reco: Any, theta_reco: Any, efficiency: Any
+) -> None:
     scale, stochastic, constant = p[0], p[1], p[2]
     c0, c1, tail_fraction, tail_scale = p[3], p[4], p[5], p[6]
     threshold, plateau, turn_on, width = p[7], p[8], p[9], p[10]
@@ -139,11 +146,12 @@ def _smear(t: Any, theta: Any, p: Any, key: Any, first: int, t_reco: Any, theta_
             theta_reco[i] = theta[i]
             efficiency[i] = 0.0
             continue
-        along, across, energy, _ = normals(key, first + i, 0)
+        entry, draw = first + i // draws, 2 * (i % draws)
+        along, across, energy, _ = normals(key, entry, draw)
         seen = max(0.0, scale * true * (1.0 + (stochastic / math.sqrt(true) + constant) * energy))
         t_reco[i] = seen
         tilt = c0 + c1 / true
-        if tail_fraction > 0.0 and uniform(key, first + i, 1) < tail_fraction:
+        if tail_fraction > 0.0 and uniform(key, entry, draw + 1) < tail_fraction:
             tilt *= tail_scale
         if tilt > 0.0:
             dx, dy = tilt * along, tilt * across

@@ -33,6 +33,7 @@ __all__ = [
     "ANGLES",
     "CANONICAL",
     "CANONICAL_UNITS",
+    "DRAW",
     "EFFICIENCY",
     "ENERGIES",
     "ENTRY",
@@ -52,8 +53,9 @@ ENERGIES = ("e_nu", "t", "t_reco")
 ANGLES = ("theta", "theta_reco")
 CANONICAL = ("pdg", "e_nu", "t", "theta", "t_reco", "theta_reco", "weight")
 
-ENTRY, EFFICIENCY = "Entry$", "Efficiency$"
-"""Columns that no file holds: an entry's position within its sample, and the efficiency that the response gave it."""
+ENTRY, EFFICIENCY, DRAW = "Entry$", "Efficiency$", "Draw$"
+"""Columns that no file holds: an entry's position within its sample, the efficiency that the response gave it, and the
+number of the response's draw, 0 for the first."""
 
 READING = 2
 """Version of the reading, for caches. It counts up whenever the same file and sample may give other columns."""
@@ -255,7 +257,7 @@ class DropReport:
     Attributes
     ----------
     entries, kept : int
-        Entries read; entries handed on.
+        Entries read; entries handed on. An entry that a response smears several times counts once.
     unselected : int
         Entries left out by the sample's `selection`.
     below_threshold : int

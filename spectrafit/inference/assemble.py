@@ -80,6 +80,7 @@ def assemble(
     parameters, monomials = _parameters(analysis, templates, fitted), templates.monomials
     components, variances, steady = _components(analysis, templates, expected, squares, spans)
     residual = residual + steady
+    full = analysis.fit.mc_statistics == "barlow-beeston"
     model = Model(
         parameters=parameters,
         components=tuple(components),
@@ -91,6 +92,7 @@ def assemble(
         couplings={c.parameter: c.coupling.name for c in analysis.fitted_couplings if c.carriers},
         statistic=analysis.fit.statistic,
         terms=analysis.fit.terms,
+        mc_statistics="barlow-beeston" if full else "barlow-beeston-lite",
         variances=tuple(variances) if analysis.fit.mc_statistics != "none" else (),
         residual=residual if np.any(residual) else np.zeros((0, 0)),
         residual_monomials=tuple(map(monomials.factors, monomials.products)) if np.any(residual) else (),

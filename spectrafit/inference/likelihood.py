@@ -33,6 +33,7 @@ import numpy.typing as npt
 
 from spectrafit.arraytypes import Floats
 from spectrafit.inference.identity import single
+from spectrafit.inference.kernels.barlow_beeston import PER_SAMPLE, fill_adjoints, fill_per_sample, fill_weights
 from spectrafit.inference.kernels.bin_terms import WALL, fill_gaussian, fill_others, fill_with_gammas
 from spectrafit.inference.kernels.evaluate import (
     bend_otherwise,
@@ -243,6 +244,7 @@ def _prepare(a: Arrays) -> None:
         (bool(a.statistic == STATISTIC["gaussian"]), (fill_gaussian, scale_by_matrix)),
         (bool(a.statistic in (STATISTIC["dembinski-abdelmotteleb"], STATISTIC["neyman-pearson"])), (fill_others,)),
         (bool(a.gamma_kind.any()), (fill_with_gammas,)),
+        (bool(a.statistic == PER_SAMPLE), (fill_per_sample, fill_adjoints, fill_weights)),
         (bool(a.code4_parameter.size + a.bin_factors.size > 0), (fill_shape, add_shape_gradient, add_shape_jacobian)),
         (bool(a.residual.size > 0), (add_residual_variance, add_residual_gradient)),
         (bool(a.correlated.size + a.auxiliary.size > 0), (constrain_otherwise, bend_otherwise)),

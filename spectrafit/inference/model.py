@@ -72,6 +72,9 @@ class Model:
         "poisson", "dembinski-abdelmotteleb", "gaussian" or "neyman-pearson".
     terms : str
         "shape+norm", "shape" or "norm", for labels only: `assemble` has already made totals or free normalisations.
+    mc_statistics : str
+        "barlow-beeston-lite", one factor for each bin, or "barlow-beeston", one for each sample in each bin; for
+        `variances`, with statistic "poisson".
     variances : tuple of Variance
         MC statistics; empty for none.
     residual : (Q, B) array
@@ -105,6 +108,7 @@ class Model:
     statistic: Literal["poisson", "dembinski-abdelmotteleb", "gaussian", "neyman-pearson"] = "poisson"
     terms: Literal["shape+norm", "shape", "norm"] = "shape+norm"
     variances: tuple[Variance, ...] = ()
+    mc_statistics: Literal["barlow-beeston-lite", "barlow-beeston"] = "barlow-beeston-lite"
     residual: Floats = dataclasses.field(default_factory=lambda: np.zeros((0, 0)))
     residual_monomials: tuple[Monomial, ...] = ()
     gammas: BinGammas | None = None
@@ -137,6 +141,11 @@ class Model:
             raise ConfigError(f"model: {found}; give one monomial for each row")
         if any(c.stop > n_bins or c.start < 0 for c in self.components):
             raise ConfigError(f"model: a component reaches outside the {n_bins} bins of the regions")
+        if self.mc_statistics == "barlow-beeston" and (self.statistic != "poisson" or self.gammas is not None):
+            raise ConfigError(
+                f"model: mc_statistics = 'barlow-beeston' needs statistic = 'poisson', found {self.statistic!r}"
+                + (" and factors of HistFactory" if self.gammas is not None else "")
+            )
         self._check_names()
 
     def _default_floor(self, n_bins: int) -> Floats:

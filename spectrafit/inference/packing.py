@@ -9,6 +9,7 @@ import numpy as np
 
 from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError
+from spectrafit.inference.kernels.barlow_beeston import PER_SAMPLE
 from spectrafit.inference.kernels.fields import Arrays
 from spectrafit.inference.kernels.morphing import BASIS, FACTOR, cardinal_splines, code4_coefficients
 from spectrafit.inference.model import Component, Model, Morph
@@ -214,6 +215,8 @@ def pack(model: Model) -> Arrays:
     pair_place = [pairs.add(_per_yields(model, v.first, v.second, v.values)) for v in model.variances]
     n_bins = model.n_bins
     gammas = model.gammas
+    own = model.mc_statistics == "barlow-beeston" and bool(model.variances)
+    samples = list(dict.fromkeys(c.sample for c in model.components))
     kinds = _ints([GAMMA[k] for k in gammas.kind] if gammas else np.zeros(n_bins))
     widths = np.array(gammas.width) if gammas else np.zeros(n_bins)
     reach_from, reach_to = _reach(model, index)
@@ -221,7 +224,7 @@ def pack(model: Model) -> Arrays:
     precision, correlated, inverse = _priors(model)
     poisson = [k for k, p in enumerate(model.parameters) if p.constraint == "poisson"]
     return Arrays(
-        statistic=STATISTIC[model.statistic],
+        statistic=PER_SAMPLE if own else STATISTIC[model.statistic],
         poi=index[model.poi] if model.poi else -1,
         initial=model.initial,
         mirror=_mirror(model),
@@ -277,6 +280,7 @@ def pack(model: Model) -> Arrays:
         pair_place=_ints(pair_place),
         pairs=pairs.array,
         weight=np.zeros((0, 0)),
+        sample=_ints([samples.index(c.sample) for c in model.components] if own else []),
     )
 
 

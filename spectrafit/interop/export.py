@@ -198,6 +198,11 @@ class _Writer:
         self.mean, self.variance = found.mean, found.variance
         if np.any(self.variance > 0):
             self.notes.append(f"MC statistics: the relative variances at kappa = {kappa:g} hold for every kappa")
+        if model.mc_statistics == "barlow-beeston":
+            self.notes.append(
+                "MC statistics are one Gaussian factor for each bin (staterror, Barlow-Beeston-lite); the model has one"
+                " for each sample in each bin (barlow-beeston), which differs where few events are simulated"
+            )
         if model.statistic != "poisson":
             self.notes.append(f"MC statistics are Gaussian factors, the model's are {model.statistic}")
 

@@ -126,7 +126,8 @@ def _restored(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Cells:
             if count:
                 names = ("first", "second", "squares")
                 moves = [{name: arrays[f"{i}.{j}.{k}.{name}"] for name in names} for k in range(count)]
-                found[key] = EffectCells.of_moves(sums, tuple(Moves(cells=cells, **one) for one in moves))
+                kept_moves = tuple(Moves(cells=cells, **one) for one in moves)
+                found[key] = EffectCells.of_moves(sums, kept_moves, arrays.get(f"{i}.{j}.origin"))
             else:
                 kept = {name: arrays[f"{i}.{j}.{name}"] for name in ("noise", "half")}
                 found[key] = EffectCells(sums=sums, origin=arrays.get(f"{i}.{j}.origin"), **kept)

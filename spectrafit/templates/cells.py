@@ -48,7 +48,8 @@ class EffectCells:
     half : (1, 1, F) or (0, 1, F) array
         The same variance for half the difference of the rows at +1 and -1, if there is such a pair.
     moves : tuple of Moves
-        For a shift: the cells between which events moved, for every row and then for the pair. The noise follows.
+        For a shift: the cells between which events moved, for every row and then for the pair. The noise follows. Where
+        events have several draws, for every kind.
     origin : (U, R) array or None
         Of universes that were reduced to fewer rows: every row as a combination of the universes.
     """
@@ -60,16 +61,19 @@ class EffectCells:
     origin: Floats | None = None
 
     @classmethod
-    def of_moves(cls, sums: Floats, moves: tuple[Moves, ...]) -> EffectCells:
-        """Return the cells of a shift; `moves` are those of each row, and one more for the pair if there is a pair."""
+    def of_moves(cls, sums: Floats, moves: tuple[Moves, ...], origin: Floats | None = None) -> EffectCells:
+        """Return the cells of a shift; `moves` are those of each row, and one more for the pair if there is a pair.
+
+        Where events have several draws, other kinds have moves too; universes have one, for their mean.
+        """
         noise = np.stack([found.noise for found in moves])
-        return cls(sums=sums, noise=noise[: len(sums)], half=noise[len(sums) :], moves=moves)
+        return cls(sums=sums, noise=noise[: len(sums)], half=noise[len(sums) :], moves=moves, origin=origin)
 
     def merged(self, merge: Merge) -> EffectCells:
         """Return the same in merged cells."""
         if self.moves:
             moves = tuple(found.merged(merge.target, merge.size) for found in self.moves)
-            return EffectCells.of_moves(merge.sums(self.sums), moves)
+            return EffectCells.of_moves(merge.sums(self.sums), moves, self.origin)
         return replace(self, sums=merge.sums(self.sums), noise=merge.sums(self.noise), half=merge.sums(self.half))
 
     def scaled(self, factor: float) -> EffectCells:

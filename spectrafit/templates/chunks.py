@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import awkward as ak
 import numpy as np
 
 from spectrafit.errors import BadFile, DataError, SpectrafitError
-from spectrafit.events.schema import ENTRY, Chunk, DropReport, FileIdentity
+from spectrafit.events.schema import DRAW, ENTRY, Chunk, DropReport, FileIdentity
 from spectrafit.templates import cache, fill
+from spectrafit.templates.draws import add_draws, whole_events
 from spectrafit.templates.effects import Block, Effect, Gathered
 from spectrafit.templates.observables import Quantities
 from spectrafit.templates.plan import Plan
@@ -149,8 +150,8 @@ def _added(task: FillTask, columns: Mapping[str, Any], report: DropReport, read:
     events = fill.EventSums.zeros(plan.grid.size, monomials)
     effects: dict[str, Gathered] = {}
     # One turn at least: a chunk of which nothing passed still has sums.
-    for start in range(0, max(len(columns["weight"]), 1), BLOCK):
-        view = Quantities({name: values[start : start + BLOCK] for name, values in columns.items()})
+    for part in _blocks(columns, plan.draws):
+        view = Quantities({name: values[part] for name, values in columns.items()})
         count = len(view.stored("weight"))
         begun = time.perf_counter()
         coefficients = plan.weigher(view, count)
@@ -162,9 +163,14 @@ def _added(task: FillTask, columns: Mapping[str, Any], report: DropReport, read:
             grid=plan.grid,
             sample_set=plan.sample_set,
             sample=plan.sample,
+            draws=plan.draws,
         )
         for cells in block.cells:
-            fill.add_events(cells, view.stored("weight"), coefficients, places, events.table)
+            if plan.draws > 1:
+                draw = np.asarray(view[DRAW], np.int64)
+                add_draws(cells, view.stored("weight"), coefficients, places, draw, float(plan.draws), events.table)
+            else:
+                fill.add_events(cells, view.stored("weight"), coefficients, places, events.table)
         for key, effect in plan.effects.items():
             effects[key] = effect.add(block, effects.get(key))
         seconds["weigh"] += weighed - begun
@@ -185,6 +191,13 @@ def _refuse_unplaced(task: FillTask, columns: Mapping[str, Any]) -> None:
                 f" {task.plan.sample.name!r}, and an axis is made of it, so they would be in no bin; give them a value"
                 f" in columns.{name}, leave them out with the sample's selection, or take an axis that they have"
             )
+
+
+def _blocks(columns: Mapping[str, Any], draws: int) -> Sequence[slice]:
+    """Return the blocks of a chunk; the draws of an event are in one."""
+    if draws > 1:
+        return whole_events(np.asarray(columns[ENTRY], np.int64), BLOCK)
+    return [slice(start, start + BLOCK) for start in range(0, max(len(columns["weight"]), 1), BLOCK)]
 
 
 def _refuse_nonfinite(

@@ -17,6 +17,7 @@ from spectrafit.config import Analysis, Sample
 from spectrafit.errors import DataError
 from spectrafit.templates import fill, matrices
 from spectrafit.templates.cells import Cells, Fractions
+from spectrafit.templates.draws import add_noise
 from spectrafit.templates.effects import Block, Effect, Gathered, stacked
 from spectrafit.templates.partition import fitted_regions
 from spectrafit.templates.principal import directions_of
@@ -123,9 +124,17 @@ class FluxEffect(Effect):
             np.copyto(bins, place + (table.first - 1), where=inside)
         if found is None:
             rows = tables[-1].first + tables[-1].axis.bins
-            found = Gathered(sums=block.zeros(rows), noise=block.no_noise(rows), half=block.no_noise(0), moves=[])
+            found = Gathered(
+                sums=block.zeros(rows),
+                noise=block.no_noise(rows),
+                half=block.no_noise(0),
+                moves=block.tables(rows),
+            )
         for cells in block.cells:
             fill.add_flux_bins(cells, bins, block.weight, block.coefficients, block.products, found.sums, found.noise)
+            for j, table in enumerate(found.moves):
+                if np.any(bins == j):
+                    add_noise(table, block, cells, np.where(bins == j, block.weight, 0.0))
         return found
 
     def deviations(self, cells: Cells) -> Floats:

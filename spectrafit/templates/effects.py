@@ -15,9 +15,10 @@ import awkward as ak
 import numpy as np
 
 from spectrafit import config
-from spectrafit.arraytypes import Floats, Places, Values
+from spectrafit.arraytypes import Floats, Integers, Places, Values
 from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError
+from spectrafit.events.schema import ENTRY
 from spectrafit.templates import fill
 from spectrafit.templates.cells import Cells, EffectCells, Fractions
 from spectrafit.templates.migration import Moves, MoveTable
@@ -62,6 +63,8 @@ class Block:
         Factors of the weight for each monomial.
     grid : Grid
     sample_set, sample : SampleSet, Sample
+    draws : int
+        How often a response smeared each event; its draws are elements of every array, one after the other.
     """
 
     events: Quantities
@@ -70,6 +73,12 @@ class Block:
     grid: Any
     sample_set: SampleSet
     sample: Sample
+    draws: int = 1
+
+    @cached_property
+    def entries(self) -> Integers:
+        """Which event each draw is of, (N,); only where there are several draws."""
+        return np.ascontiguousarray(self.events[ENTRY], np.int64)
 
     @cached_property
     def weight(self) -> Floats:
@@ -80,6 +89,12 @@ class Block:
     def products(self) -> Floats:
         """(N, 1): squares of the Standard Model's coefficients, the only product that noise is added up for."""
         return fill.products_of(self.coefficients[:1], _ALONE)
+
+    def tables(self, count: int) -> list[Any]:
+        """Return empty tables for noise with its covariances, where events have several draws; else none."""
+        if self.draws == 1:
+            return []
+        return [MoveTable(self.grid.size, self.products.shape[1]) for _ in range(count)]
 
     def zeros(self, rows: int) -> Floats:
         """Return empty sums, (F, R, M)."""
@@ -117,7 +132,7 @@ class Gathered:
     def of_weights(cls, block: Block, rows: int, *, pair: bool) -> Gathered:
         """Return empty sums of weight variations, of which two may be a pair."""
         table, sums, noise, half = fill.weight_sums(block.grid.size, rows, len(block.coefficients), 1, pair=pair)
-        return cls(sums=sums, noise=noise, half=half, moves=[], table=table)
+        return cls(sums=sums, noise=noise, half=half, moves=block.tables(rows + pair), table=table)
 
     def close(self) -> Gathered:
         """Return the sums of a finished chunk, which may be sent to another process."""
@@ -190,6 +205,9 @@ class Effect:
 
     def cells(self, found: Gathered, scale: float) -> EffectCells:
         """Return running sums as cells, scaled to the exposure."""
+        if found.moves:
+            sums = np.moveaxis(found.sums, 0, -1) * scale
+            return EffectCells.of_moves(sums, tuple(moves.scaled(scale) for moves in found.moves))
         noise, half = (np.moveaxis(part, 0, -1) * scale**2 for part in (found.noise, found.half))
         return EffectCells(sums=np.moveaxis(found.sums, 0, -1) * scale, noise=noise, half=half)
 

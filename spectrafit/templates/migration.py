@@ -4,6 +4,9 @@ A shifted template differs from the nominal one only by events that change cells
 sum of their squared weights, in the cell they leave and in the cell they enter. Kept by pairs of cells, the noise of
 any coarser binning follows exactly: a move within one merged bin is no move.
 
+Where an event moves in parts, as the draws of a response do, it may touch more than two cells. Kept by pairs of cells
+are then minus the covariances of its changes, which sum to 0 over all cells and "nowhere"; everything else is the same.
+
 Letters: N events, F cells, M monomials, Q products of two monomials, n pairs of cells between which events moved.
 """
 
@@ -22,8 +25,8 @@ from spectrafit.jit import inlined, loop
 
 __all__ = ["MoveTable", "Moves"]
 
-_IN1, _IN2 = (types.Array(types.float64, n, "C", readonly=True) for n in (1, 2))
-_CELLS = types.Array(types.int32, 1, "C", readonly=True)
+_IN1, _IN2 = (Contiguous(types.float64, n, readonly=True) for n in (1, 2))
+_CELLS = Contiguous(types.int32, readonly=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,7 +40,8 @@ class Moves:
     first, second : (n,) arrays of int64
         The two cells of each pair, `first` < `second`, in increasing order; the direction does not matter.
     squares : (Q, n) array
-        Sum over the events that moved of the products of their weights.
+        Sum over the events that moved of the products of their weights; of events that move in parts minus the
+        covariance of the two cells, which may be negative.
     """
 
     cells: int
@@ -108,6 +112,42 @@ class MoveTable:
                 self._keys,
                 self._squares,
                 self._used,
+            )
+            if at == before.size:
+                return
+            self._grow()
+
+    def add_events(
+        self,
+        before: Places,
+        after: Places,
+        changes: Floats,
+        products: Floats,
+        entries: Integers,
+        factor: float = 1.0,
+    ) -> None:
+        """Add events that move in parts: neighbouring elements of equal `entries`, (N,), are one event.
+
+        `factor` times `changes`, (N,), is taken from the cell `before` and added to the cell `after`.
+        """
+        at = 0
+        most = 2 * int(np.diff(np.flatnonzero(np.r_[True, np.diff(entries) != 0, True])).max(initial=0))
+        places, sizes = np.empty(most, np.int64), np.empty(most)
+        while True:
+            at, self._used = _add_parts(
+                before,
+                after,
+                changes,
+                products,
+                entries,
+                factor,
+                self._cells,
+                at,
+                self._keys,
+                self._squares,
+                self._used,
+                places,
+                sizes,
             )
             if at == before.size:
                 return
@@ -196,4 +236,73 @@ def _add_moves(
         w = factor * weight[i]
         for q in range(products.shape[1]):
             squares[at, q] += w * w * products[i, q]
+    return before.size, used
+
+
+@loop(
+    types.UniTuple(types.int64, 2)(
+        _CELLS,
+        _CELLS,
+        _IN1,
+        _IN2,
+        Contiguous(types.int64, readonly=True),
+        types.float64,
+        types.int64,
+        types.int64,
+        Contiguous(types.int64),
+        Contiguous(types.float64, 2),
+        types.int64,
+        Contiguous(types.int64),
+        Contiguous(types.float64),
+    )
+)
+def _add_parts(
+    before: Any,
+    after: Any,
+    changes: Any,
+    products: Any,
+    entries: Any,
+    factor: Any,
+    cells: Any,
+    start: Any,
+    keys: Any,
+    squares: Any,
+    used: Any,
+    places: Any,
+    sizes: Any,
+) -> Any:
+    """Add events in parts from element `start` on, the first of an event; as `_add_moves` otherwise.
+
+    `places` and `sizes` are scratch space: the cells that an event touches, and its change in each.
+    """
+    i = start
+    while i < before.size:
+        stop, count = i, 0
+        while stop < before.size and entries[stop] == entries[i]:
+            if before[stop] != after[stop]:
+                for side in range(2):
+                    here = before[stop] if side == 0 else after[stop]
+                    c = np.int64(here) if here >= 0 else cells
+                    k = 0
+                    while k < count and places[k] != c:
+                        k += 1
+                    if k == count:
+                        places[k], sizes[k] = c, 0.0
+                        count += 1
+                    sizes[k] += factor * changes[stop] if side == 1 else -factor * changes[stop]
+            stop += 1
+        if 2 * (used + count * (count - 1) // 2) >= keys.size:
+            return i, used
+        for k in range(count):
+            for j in range(k):
+                change = -sizes[k] * sizes[j]
+                if change != 0.0:
+                    key = min(places[k], places[j]) * (cells + 1) + max(places[k], places[j])
+                    at = _slot(key, keys)
+                    if keys[at] < 0:
+                        keys[at] = key
+                        used += 1
+                    for q in range(products.shape[1]):
+                        squares[at, q] += change * products[i, q]
+        i = stop
     return before.size, used

@@ -23,11 +23,12 @@ import numpy as np
 
 from spectrafit.arraytypes import Floats, Integers
 from spectrafit.config import FluxUncertainty, Shift, ShiftedSample, Universes, Weight
-from spectrafit.templates.cells import Cells, EffectCells
+from spectrafit.templates.cells import Cells, EffectCells, SampleCells
+from spectrafit.templates.draws import OVERLAP
 from spectrafit.templates.effects import Effect
 from spectrafit.templates.migration import Moves
 
-__all__ = ["ChangeNoise", "noise_of_change", "share_of_noise"]
+__all__ = ["ChangeNoise", "noise_of_change", "share_of_noise", "squares_of"]
 
 # The Standard Model is the first monomial, and its square the first product.
 _SM = 0
@@ -141,11 +142,27 @@ class ChangeNoise:
     def thrown(self, count: int, rng: np.random.Generator) -> Floats:
         """Return `count` Gaussian fluctuations, (count, B), with these variances and covariances."""
         size = self.variance.size
+        if (self.moved < 0).any():
+            return self._thrown_in_parts(count, rng)
         pairs = np.bincount(self.first, self.moved, size) + np.bincount(self.second, self.moved, size)
         result = rng.normal(size=(count, size)) * np.sqrt(np.maximum(self.variance - pairs, 0.0))
         moves = rng.normal(size=(count, self.moved.size)) * np.sqrt(self.moved)
         for row, move in zip(result, moves, strict=True):
             row += np.bincount(self.first, move, size) - np.bincount(self.second, move, size)
+        return result
+
+    def _thrown_in_parts(self, count: int, rng: np.random.Generator) -> Floats:
+        """Do the same for events that are in several bins, whose covariances have both signs."""
+        here = np.flatnonzero(self.variance > 0)
+        number = np.full(self.variance.size, -1)
+        number[here] = np.arange(here.size)
+        covariance = np.diag(self.variance[here])
+        for a, b in ((self.first, self.second), (self.second, self.first)):
+            np.add.at(covariance, (number[a], number[b]), -self.moved)
+        # Positive but for rounding: it is a sum of squares over events.
+        values, vectors = np.linalg.eigh(covariance)
+        result = np.zeros((count, self.variance.size))
+        result[:, here] = rng.normal(size=(count, here.size)) @ (vectors * np.sqrt(np.maximum(values, 0.0))).T
         return result
 
 
@@ -168,14 +185,14 @@ def noise_of_change(cells: Cells, effect: Effect, at: int) -> ChangeNoise | None
         if sample.name not in effect.acts_on(cells.varying):
             return None
         sets = [
-            cells.stand_ins[stand_ins[sample.name], sample.name].squares[_SM, inner]
+            squares_of(cells.stand_ins[stand_ins[sample.name], sample.name])[inner]
             for stand_ins in (systematic.up, systematic.down)
             if sample.name in stand_ins
         ]
         if len(sets) == 2:
             return ChangeNoise.alone((sets[0] + sets[1]) / 4.0)
         # Mirrored: the change is "shifted minus nominal", so the nominal events count with a minus.
-        own = sample.squares[_SM, inner]
+        own = squares_of(sample)[inner]
         sign = -1.0 if sample.name in systematic.up else 1.0
         return ChangeNoise.alone(sets[0] + own, np.full(own.size, sign))
     found = sample.effects.get(effect.key)
@@ -187,14 +204,29 @@ def noise_of_change(cells: Cells, effect: Effect, at: int) -> ChangeNoise | None
     sigmas = systematic.sigmas
     nominal = sample.sums[_SM, inner]
     if len(found.half):
+        row, factor = len(sigmas), 1.0
         variance = found.half[0, _SM, inner]
         change = (found.sums[sigmas.index(1.0), _SM] - found.sums[sigmas.index(-1.0), _SM])[inner] / 2.0
     else:
         row = int(np.argmin(np.abs(sigmas)))
-        variance = found.noise[row, _SM, inner] / sigmas[row] ** 2
+        factor = 1.0 / abs(sigmas[row])
+        variance = found.noise[row, _SM, inner] * factor**2
         change = (found.sums[row, _SM, inner] - nominal) / sigmas[row]
     relative = np.divide(change, nominal, out=np.zeros_like(change), where=nominal > 0)
+    if found.moves:
+        return replace(_of_moves(cells, found.moves[row]).scaled(factor), nominal=relative, scattered=True)
     return ChangeNoise.alone(variance, relative, scattered=True)
+
+
+def squares_of(sample: SampleCells) -> Floats:
+    """Return the variance of a sample's sums in each cell, (F,), at the Standard Model.
+
+    Where events have several draws it is less than `SampleCells.squares`, which are for a fit that takes bins as
+    independent.
+    """
+    found = sample.effects.get(OVERLAP)
+    result: Floats = sample.squares[_SM] if found is None else found.noise[0, _SM]
+    return result
 
 
 def _of_moves(cells: Cells, moves: Moves) -> ChangeNoise:

@@ -14,10 +14,11 @@ from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import BadFile, ConfigError, DataError, nearest
 from spectrafit.events import expressions, friends
 from spectrafit.events.files import REMEDY
-from spectrafit.events.layout import Layout, solve
+from spectrafit.events.layout import Layout, response_of, solve
 from spectrafit.events.linked import Linked, link
 from spectrafit.events.read import scan
 from spectrafit.events.schema import CANONICAL, Inventory
+from spectrafit.templates.draws import OVERLAP, OverlapEffect
 from spectrafit.templates.effects import Effect, refuse_large
 from spectrafit.templates.observables import OBSERVABLES, needs
 from spectrafit.templates.regions import Grid
@@ -50,6 +51,8 @@ class Plan:
     columns : tuple of str
         The columns to read: to weigh events, to find their bins, and for the systematics.
     weigher : Weigher
+    draws : int
+        How often a response smears each event.
     """
 
     sample_set: SampleSet
@@ -59,6 +62,7 @@ class Plan:
     effects: Mapping[str, Effect]
     columns: tuple[str, ...]
     weigher: Weigher
+    draws: int = 1
 
     @classmethod
     def of(cls, analysis: Analysis, sample_set: SampleSet, sample: Sample, stands_for: str) -> Plan:
@@ -67,6 +71,10 @@ class Plan:
         if sample.role != "data" and sample.name == stands_for:
             every = effects(analysis)
             filling = {key: e for key, e in every.items() if e.fills and e.acts_on((sample.name,))}
+        response = response_of(sample_set, sample)
+        draws = response.draws if response else 1
+        if draws > 1:
+            filling[OVERLAP] = OverlapEffect()
         grid = Grid.of(analysis.regions, stands_for)
         weighed = ("pdg", "e_nu", "t", "weight") if sample.role == "signal" else ("weight",)
         names = [*weighed, *grid.needs, *(name for effect in filling.values() for name in effect.reads(sample))]
@@ -78,6 +86,7 @@ class Plan:
             effects=filling,
             columns=tuple(dict.fromkeys(names)),
             weigher=Weigher.of(analysis, sample_set, sample),
+            draws=draws,
         )
 
 
@@ -164,7 +173,8 @@ def _inputs(analysis: Analysis, left_out: Mapping[str, str] | None) -> Iterator[
 
 def _scan(plan: Plan, left_out: Mapping[str, str] | None) -> Inventory:
     """Find the files of a sample and cut them into chunks, shorter ones where events have long lists of weights."""
-    inventory = _scanned(plan, left_out, _ENTRIES)
+    most = max(_ENTRIES // plan.draws, 1)
+    inventory = _scanned(plan, left_out, most)
     lists = [text for effect in plan.effects.values() for text in effect.lists]
     linked, layout = _first(plan, inventory)
     _refuse_large(plan, linked, layout)
@@ -172,8 +182,8 @@ def _scan(plan: Plan, left_out: Mapping[str, str] | None) -> Inventory:
         return inventory
     branches = {name for text in lists for name in layout.needed([text]) - layout.needed()}
     size = sum(_bytes_per_entry(linked, name) for name in branches)
-    entries = max(int(_LIST_BYTES / max(size, 1.0)), 1)
-    return inventory if entries >= _ENTRIES else _scanned(plan, left_out, entries)
+    entries = max(int(_LIST_BYTES / max(size * plan.draws, 1.0)), 1)
+    return inventory if entries >= most else _scanned(plan, left_out, entries)
 
 
 def _refuse_large(plan: Plan, linked: Linked, layout: Layout) -> None:

@@ -14,20 +14,22 @@ of two monomials, U universes, J flux bins.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from spectrafit import config
-from spectrafit.arraytypes import Floats
+from spectrafit.arraytypes import Floats, Places
 from spectrafit.config import Analysis, Sample
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events import expressions
-from spectrafit.events.read import EFFICIENCY, ENTRY
+from spectrafit.events.read import DRAW, EFFICIENCY, ENTRY
 from spectrafit.random import standard_normals, stream_key
 from spectrafit.templates import fill
 from spectrafit.templates.cells import Cells, EffectCells
 from spectrafit.templates.correlated import CovarianceEffect, FluxEffect
+from spectrafit.templates.draws import add_noise
 from spectrafit.templates.effects import (
     Block,
     Effect,
@@ -109,6 +111,11 @@ class WeightEffect(_Weighted):
                 up,
                 found.table,
             )
+            if block.draws > 1:
+                for table, ratio in zip(found.moves, ratios, strict=False):
+                    add_noise(table, block, cells, base * ratio - block.weight)
+                if pair:
+                    add_noise(found.moves[-1], block, cells, 0.5 * base * (ratios[up] - ratios[down]))
         return found
 
     def shifts(self, cells: Cells) -> Shifts:
@@ -141,7 +148,7 @@ class UniversesEffect(_Weighted):
             shape = (block.grid.size, len(block.coefficients), ratios.shape[1])
             refuse_large(shape, self.where)
             sums = np.zeros(shape)
-            found = Gathered(sums=sums, noise=block.no_noise(1), half=block.no_noise(0), moves=[])
+            found = Gathered(sums=sums, noise=block.no_noise(1), half=block.no_noise(0), moves=block.tables(1))
         if ratios.shape[1] != found.sums.shape[2]:
             raise DataError(
                 f"{self.where}: some events have {found.sums.shape[2]} weights, others {ratios.shape[1]}; all need the"
@@ -152,14 +159,19 @@ class UniversesEffect(_Weighted):
             fill.add_universes(
                 cells, block.weight, base, block.coefficients, block.products, ratios, found.sums, found.noise
             )
+            for universe in ratios.T if block.draws > 1 else ():
+                add_noise(found.moves[0], block, cells, base * universe - block.weight)
         return found
 
     def cells(self, found: Gathered, scale: float) -> EffectCells:
         universes = found.sums.shape[2]
         # In place: many universes leave no memory for another copy.
         found.sums *= scale
+        sums = np.moveaxis(found.sums, -1, 0).swapaxes(1, 2)
+        if found.moves:
+            return EffectCells.of_moves(sums, (found.moves[0].scaled(scale / max(universes, 1) ** 0.5),))
         return EffectCells(
-            sums=np.moveaxis(found.sums, -1, 0).swapaxes(1, 2),
+            sums=sums,
             noise=np.moveaxis(found.noise, 0, -1) * (scale**2 / max(universes, 1)),
             half=np.moveaxis(found.half, 0, -1),
         )
@@ -179,7 +191,7 @@ class UniversesEffect(_Weighted):
         for name, fewer in fewer_of_all.items():
             sums = np.zeros((len(fewer), *nominal[name].shape))
             sums[..., hit[name]] = fewer
-            result[name] = EffectCells(sums=sums, noise=parts[name].noise, half=parts[name].half, origin=origin)
+            result[name] = replace(parts[name], sums=sums, origin=origin)
         return result
 
     def deviations(self, cells: Cells) -> Floats:
@@ -242,27 +254,31 @@ class ShiftEffect(Effect):
             for before, after in zip(block.cells, every, strict=True):
                 fill.add_counts(after, block.weight, block.coefficients, row, found.sums)
                 if after is not before:
-                    found.moves[row].add(before, after, block.weight, block.products)
+                    self._add_moves(found.moves[row], before, after, block, 1.0)
         if len(moved) == 2:
             for down, up in zip(*moved, strict=True):
                 if down is not up:
-                    found.moves[2].add(down, up, block.weight, block.products, 0.5)
+                    self._add_moves(found.moves[2], down, up, block, 0.5)
         return found
+
+    @staticmethod
+    def _add_moves(table: MoveTable, before: Places, after: Places, block: Block, factor: float) -> None:
+        if block.draws > 1:
+            table.add_events(before, after, block.weight, block.products, block.entries, factor)
+        else:
+            table.add(before, after, block.weight, block.products, factor)
 
     def _moved(self, values: Floats, sigma: float, block: Block) -> Floats:
         if self.systematic.smear:
             # Entry i draws the same number however the entries are divided into chunks.
             key = stream_key("smear", self.systematic.name, block.sample.name)
-            draws = standard_normals(key, np.asarray(block.events[ENTRY], np.int64))
-            scales, offset = 1.0 + self.systematic.smear * draws, 0.0
+            entries = np.asarray(block.events[ENTRY], np.int64)
+            draw = np.asarray(block.events[DRAW], np.int64) if block.draws > 1 else np.zeros_like(entries)
+            scales, offset = 1.0 + self.systematic.smear * standard_normals(key, entries, draw), 0.0
         else:
             scales, offset = 1.0 + sigma * self.systematic.scale, sigma * self.systematic.offset
         moved: Floats = values * scales + offset
         return moved
-
-    def cells(self, found: Gathered, scale: float) -> EffectCells:
-        sums = np.moveaxis(found.sums, 0, -1) * scale
-        return EffectCells.of_moves(sums, tuple(moves.scaled(scale) for moves in found.moves))
 
     def shifts(self, cells: Cells) -> Shifts:
         return self.at_sigmas(cells, self.sigmas)

@@ -112,7 +112,7 @@ def variations(cells: Cells) -> Varied:
         samples, group = effect.acts_on(cells.varying), systematic.group
         if effect.linear:
             deviations = np.where(scope, effect.deviations(cells), 0.0)
-            parts = _part_of_deviations(deviations, nominal, systematic.shape)
+            parts = _part_of_deviations(deviations, nominal, systematic, cells)
             made = principal(parts, systematic.variance, places_of(cells.monomials))
             residual += systematic.prior_width**2 * made.residual
             parameters = [f"{systematic.name}[{k}]" for k in range(len(made.kept))]
@@ -211,12 +211,10 @@ def _shifts(effect: Effect, cells: Cells, scope: Flags) -> tuple[dict[float, Flo
             shifted = np.where(scope, _smoothed(shifted, nominal, cells.regions), nominal)
         if systematic.shape != "both":
             # Totals over all bins in scope, for each monomial by itself. So the total stays ("shape"), or it alone
-            # moves ("norm"), at any value of the couplings.
+            # moves ("norm"), at any couplings.
             before, after = (np.where(scope, t, 0.0).sum(axis=-1, keepdims=True) for t in (nominal, shifted))
-            if systematic.shape == "shape":
-                shifted = np.where(scope, shifted * _ratio(before, after), nominal)
-            else:
-                shifted = np.where(scope, nominal * _ratio(after, before), nominal)
+            kept = {"both": shifted, "shape": shifted * _ratio(before, after), "norm": nominal * _ratio(after, before)}
+            shifted = np.where(scope, _by_sample(kept, systematic, cells), nominal)
         result[sigma] = shifted
     if len({sigma > 0 for sigma in result}) == 1:
         # One-sided: the other side mirrors it.
@@ -229,16 +227,24 @@ def _ratio(a: Floats, b: Floats) -> Floats:
     return np.divide(a, b, out=np.ones_like(a), where=b != 0)
 
 
-def _part_of_deviations(deviations: Floats, nominal: Floats, part: str) -> Floats:
+def _by_sample(kept: dict[str, Floats], systematic: Any, cells: Cells) -> Floats:
+    """Return templates, (..., S, M, B), of which each sample is taken from those of its part."""
+    result = np.empty_like(kept["both"])
+    for at, sample in enumerate(cells.expected):
+        result[..., at, :, :] = kept[systematic.part_of(sample.name)][..., at, :, :]
+    return result
+
+
+def _part_of_deviations(deviations: Floats, nominal: Floats, systematic: Any, cells: Cells) -> Floats:
     """Return the shape or norm part of deviations, to first order, which keeps their sum Gaussian."""
-    if part == "both":
+    if systematic.shape == "both":
         return deviations
     active = np.any(deviations != 0, axis=0)
     within = np.where(active, nominal, 0.0)
     totals = within.sum(axis=-1, keepdims=True)
     share = np.divide(within, totals, out=np.zeros_like(within), where=totals != 0)
     norm: Floats = deviations.sum(axis=-1, keepdims=True) * share
-    return norm if part == "norm" else deviations - norm
+    return _by_sample({"both": deviations, "shape": deviations - norm, "norm": norm}, systematic, cells)
 
 
 def _smoothed(shifted: Floats, nominal: Floats, regions: tuple[RegionBins, ...]) -> Floats:

@@ -286,6 +286,27 @@ def test_shape_and_norm_share_out_the_change(ntuples):
     np.testing.assert_allclose(moves.sum(axis=-1), 0, atol=1e-9 * base.sum())
 
 
+def test_each_sample_may_keep_its_own_part_of_the_change(ntuples):
+    kinds = {
+        "w": 'kind = "weight"\nname = "w"\nweights = ["w_down", "w_up"]\n',
+        "s": 'kind = "shift"\nname = "s"\ncolumn = "t_reco"\nscale = 0.05\n',
+    }
+    for name, said in kinds.items():
+        parts = [made(ntuples, said + key) for key in ("", 'shape = "shape"\n', 'shape = "norm"\n')]
+        mixed = made(ntuples, said + 'shape = { nue = "shape", "num*" = "norm" }\n')
+        names = list(mixed.samples)
+        both, shape, norm, found = (at(one, name, 1.0) for one in (*parts, mixed))
+        for i, sample in enumerate(names):
+            wanted = {"nue": shape, "numu": norm}.get(sample, both)
+            np.testing.assert_allclose(found[i], wanted[i], rtol=1e-12)
+    linear = made(ntuples, 'kind = "universes"\nname = "m"\nbranch = "universes"\nshape = { nue = "shape" }')
+    moved = (at(linear, "m[0]", 1.0) - nominal(ntuples)).sum(axis=-1)[:, 0]
+    i = list(linear.samples).index("nue")
+    assert abs(moved[i]) < 1e-9 * np.abs(moved).max()
+    with pytest.raises(ConfigError, match="names no sample"):
+        made(ntuples, kinds["w"] + 'shape = { nothing = "norm" }\n')
+
+
 def test_parts_of_one_parameter(ntuples):
     up = 'kind = "weight"\nname = "w"\nweights = ["w_down", "w_up"]\nsamples = ["numu"]'
     other = 'kind = "weight"\nname = "w"\nweights = ["1 - 0.1 * t", "1 + 0.1 * t"]\nsamples = ["nue"]'

@@ -164,7 +164,7 @@ class Bins:
     derivative : (K, S, B) array
         Derivative of `expected` by each parameter at the point, events per unit of the parameter.
     noise : (K, S, B) array
-        Variance the simulation gives to `derivative`.
+        Variance the simulation gives to `derivative`, less what of it is in the variance of the count too.
     shared : Shared
         Covariances of the derivatives' noise between bins and between parameters; none if left out.
     together : tuple of Together

@@ -66,7 +66,8 @@ class Constraints:
         remedies = ["coarser bins", f"more simulation of {listed}"]
         if found.parameter in self.smoothable:
             remedies.insert(1, 'smooth = "auto" (or true)')
-            remedies.append(f"a norm in its place for {listed}")
+            only = ", ".join(f'"{name}" = "norm"' for name, _ in samples)
+            remedies.append(f"only the norm of these samples, shape = {{ {only} }}")
         return (
             f"{found.parameter}: {100 * found.noise:.0f} % of its constraint is noise of the simulation. The fit"
             f" expects {found.naive:.2f} of the prior; without the noise it is {found.corrected:.2f} +-"

@@ -107,6 +107,21 @@ class Information:
         k = self._number(parameter)
         return float(np.sqrt(self.covariance(corrected=corrected)[k, k]))
 
+    def scatter(self) -> Floats:
+        """Return the (K, K) covariance of best fits over data and simulations of this size, to first order.
+
+        A fit with noisy derivatives scatters more than `covariance` says, for noise correlates with what it is fitted
+        to: with I the information with noise and C the covariance without, it is C (I + prior) C. Where most of the
+        information is noise, intervals of the likelihood cover too little, with any factor for the simulation's error
+        in a bin (C. A. Alexe et al., arXiv:2401.10542); those of this covariance cover.
+        """
+        covariance = self.covariance()
+        known = np.isfinite(np.diag(covariance))
+        result = np.full(covariance.shape, np.inf)
+        inside = np.ix_(known, known)
+        result[inside] = covariance[inside] @ (self.data + self.prior)[inside] @ covariance[inside]
+        return result
+
     def error_of_error(self, parameter: str = "kappa") -> float:
         """Return the standard error of the corrected `error(parameter)` that comes from the simulation."""
         return float(self.error_spread[self._number(parameter)])
@@ -232,7 +247,8 @@ def constraints(
         if not bins.prior[k] > 0:
             continue
         width = np.sqrt(bins.prior[k])
-        parts = np.divide(bins.noise[k], v, out=np.zeros_like(bins.noise[k]), where=v > 0)
+        own = np.maximum(bins.noise[k], 0.0)
+        parts = np.divide(own, v, out=np.zeros_like(own), where=v > 0)
         total = parts.sum()
         order = np.argsort(-parts.sum(axis=1), kind="stable")
         places = np.argsort(-parts.sum(axis=0), kind="stable")[:worst]

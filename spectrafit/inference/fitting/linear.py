@@ -32,12 +32,14 @@ import numpy as np
 from spectrafit.arraytypes import Flags, Floats, Integers
 from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.bins import Bins, Shared, Together
+from spectrafit.inference.fitting.sharing import shared_noise
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.templates.cells import Cells
 from spectrafit.templates.coarse import coarse_grids
+from spectrafit.templates.draws import OVERLAP
 from spectrafit.templates.effects import Effect
-from spectrafit.templates.noise import ChangeNoise, noise_of_change, share_of_noise
+from spectrafit.templates.noise import ChangeNoise, noise_of_change, share_of_noise, squares_of
 from spectrafit.templates.systematics import effects
 from spectrafit.templates.templates import Templates
 from spectrafit.templates.variations import scope_of, smoothed_noise
@@ -46,8 +48,6 @@ __all__ = ["bins_of"]
 
 # Derivatives are differences over this share of the error that a parameter has when all others are known.
 _STEP = 1e-3
-# Covariances of two derivatives below this share of what their variances allow are left out.
-_SMALL = 1e-3
 
 
 def bins_of(model: Model, templates: Templates, *, merging: bool = False) -> Bins:
@@ -168,6 +168,19 @@ class _Linear:
             precision[np.ix_(tied, tied)] = np.linalg.inv(rho[np.ix_(tied, tied)] * sizes[:, None] * sizes)
         return widths**-2.0, precision
 
+    def _squares(self, at: int) -> Floats:
+        """Return the variance that the simulation gives to a sample in each of the templates' bins, (b,).
+
+        Of a region's total it is what the fit takes: there the draws of an event are together.
+        """
+        sample, inner = self._cells.expected[at], self._cells.layout.inner
+        result: Floats = self._templates.squares[at, 0]
+        if OVERLAP in sample.effects and self._model.n_bins == self._templates.n_bins:
+            # A part of what the fit takes, which may have been scaled to more simulation.
+            whole = sample.squares[0, inner]
+            result = result * np.divide(squares_of(sample)[inner], whole, out=np.ones_like(whole), where=whole > 0)
+        return result
+
     def _scale(self, name: str) -> float:
         """Return what `normalise` multiplied a sample by."""
         filled = float(self._templates.counts[self._known[name], 0, 0].sum())
@@ -188,7 +201,7 @@ class _Linear:
         squares, counts = np.zeros((s, b)), np.zeros((s, b))
         scattered = np.zeros((k, s, 1), np.bool_)
         for name, at in self._known.items():
-            squares[self._names.index(name)] = self._templates.squares[at, 0] * self._scales[name] ** 2
+            squares[self._names.index(name)] = self._squares(at) * self._scales[name] ** 2
             counts[self._names.index(name)] = self._templates.counts[at, 0, 0] * self._scales[name]
         for parameter, sample, found in self._changes(expected, derivative, squares):
             variance[parameter, sample] += found.variance
@@ -205,14 +218,14 @@ class _Linear:
         step = (1.0 + weights)[:, None] * inverse[self._labels]
         moving = np.maximum(variance - nominal**2 * squares, 0.0)
         few = np.bincount(self._labels, (step**2 * squares).sum(axis=0), self._model.n_bins)
-        shrunk = (1.0 / (1.0 + few))[self._labels]
-        # The products of two D that are subtracted hold some of the noise of moving events once more, and so do the
-        # products of two r where these are means of the same events.
+        shrunk: Floats = np.reciprocal(1.0 + few, dtype=np.float64)[self._labels]
+        # The products of two D that are subtracted hold the noise of moving events once more, and so do the products of
+        # two r where these are means of the same events.
         again = np.divide(squares, counts**2, out=np.zeros_like(squares), where=counts > 0) * (1.0 - step * counts) ** 2
-        moving *= np.where(scattered, np.maximum(1.0 - again * shrunk, 0.0), shrunk)
         nominal = nominal - step * derivative.sum(axis=1)[:, None, self._labels]
         squares = squares * shrunk
-        variance = moving + nominal**2 * squares
+        known = nominal**2 - step**2 * np.where(scattered, 0.0, moving).sum(axis=1, keepdims=True)
+        variance = moving * np.where(scattered, np.maximum(1.0 - again * shrunk, 0.0), 1.0) + known * squares
         fine = Bins(
             parameters=self._parameters,
             prior=np.zeros(k),
@@ -223,7 +236,7 @@ class _Linear:
             entries=np.zeros((s, b)),
             derivative=np.zeros((k, s, b)),
             noise=variance,
-            shared=_shared(pairs, np.asarray(shrunk, np.float64), nominal, squares, variance),
+            shared=shared_noise(pairs, shrunk, nominal, squares, variance),
         )
         if self._model.n_bins == b:
             return variance, fine.shared, tuple(together)
@@ -250,7 +263,7 @@ class _Linear:
 
     def _of_effect(self, effect: Effect) -> Iterator[tuple[str, int, ChangeNoise]]:
         """Yield the noise of a systematic: parameter, sample, and the noise where the templates change."""
-        cells, name, part = self._cells, effect.systematic.name, effect.systematic.shape
+        cells, name = self._cells, effect.systematic.name
         scope = scope_of(effect, cells)[:, 0]
         share = share_of_noise(cells, effect) if effect.linear else np.zeros(scope.shape)
         grids = coarse_grids(cells, effect) if getattr(effect.systematic, "smooth", False) == "auto" else {}
@@ -261,7 +274,7 @@ class _Linear:
                 if not changes.any():
                     continue
                 keep = changes.astype(np.float64)
-                nominal, squares = self._templates.counts[at, 0, 0], self._templates.squares[at, 0]
+                nominal, squares = self._templates.counts[at, 0, 0], self._squares(at)
                 if effect.linear:
                     change = self._change(parameter, at)
                     relative = np.divide(change, nominal, out=np.zeros_like(change), where=nominal > 0)
@@ -279,7 +292,7 @@ class _Linear:
                         found = found.unbiased(nominal, squares)
                     else:
                         found = smoothed_noise(cells, effect, at, found, grids)
-                    found = _part(found, keep, nominal, part)
+                    found = _part(found, keep, nominal, effect.systematic.part_of(sample_name))
                 yield parameter, self._names.index(sample_name), found.scaled(self._scales[sample_name])
 
     def _changed(self, parameter: str, at: int) -> Flags:
@@ -329,6 +342,8 @@ class _Linear:
                 both = self._templates.squares[at, monomials.places[0][m]] / 2.0
                 alone = self._templates.squares[at, 0]
                 nominal = np.divide(both, alone, out=np.zeros_like(both), where=alone > 0)
+                # Draws of one event lie in a bin together in every monomial alike.
+                variance *= np.divide(self._squares(at), alone, out=np.ones_like(alone), where=alone > 0)
                 yield numbers[parameter], sample, ChangeNoise.alone(np.abs(variance) * scale**2, nominal)
 
 
@@ -356,34 +371,4 @@ def _labels(model: Model, templates: Templates) -> Integers:
         return np.repeat(np.arange(model.n_bins), [region.size for region in templates.regions])
     raise ConfigError(
         f"the model has {model.n_bins} bins, these templates have {templates.n_bins}; assemble the model from them"
-    )
-
-
-def _shared(
-    pairs: list[tuple[int, int, ChangeNoise]], shrunk: Floats, nominal: Floats, squares: Floats, variance: Floats
-) -> Shared:
-    """Return the covariances: of moved events between bins, of nominal events between parameters."""
-    parameters, samples, bins, values = [], [], [], []
-    for k, s, found in pairs:
-        n = found.moved.size
-        parameters.append(np.full((n, 2), k))
-        samples.append(np.full(n, s))
-        bins.append(np.column_stack([found.first, found.second]))
-        values.append(-found.moved * np.sqrt(shrunk[found.first] * shrunk[found.second]))
-    for s in range(len(squares)):
-        acting = np.flatnonzero(nominal[:, s].any(axis=1))
-        one, other = (acting[side] for side in np.triu_indices(acting.size, 1))
-        both = squares[s] * nominal[one, s] * nominal[other, s]
-        pair, places = np.nonzero(np.abs(both) > _SMALL * np.sqrt(variance[one, s] * variance[other, s]))
-        parameters.append(np.column_stack([one[pair], other[pair]]))
-        samples.append(np.full(places.size, s))
-        bins.append(np.column_stack([places, places]))
-        values.append(both[pair, places])
-    if not values:
-        return Shared.none()
-    return Shared(
-        parameters=np.concatenate(parameters),
-        samples=np.concatenate(samples),
-        bins=np.concatenate(bins),
-        values=np.concatenate(values),
     )

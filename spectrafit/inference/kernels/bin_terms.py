@@ -34,7 +34,7 @@ from numba import types
 from spectrafit.inference.kernels.fields import MODEL, OBSERVED, WORK
 from spectrafit.jit import inlined, kernel
 
-__all__ = ["WALL", "fill_bins", "fill_gaussian", "fill_others", "fill_with_gammas", "saturated"]
+__all__ = ["WALL", "exact_bin", "fill_bins", "fill_gaussian", "fill_others", "fill_with_gammas", "saturated"]
 
 # Limits of a bin's gamma, pyhf's.
 _LEAST, _MOST = 1e-10, 10.0
@@ -93,7 +93,7 @@ def _below(n: float, m: float, floor: float, value: float, by_mean: float) -> An
 
 
 @inlined
-def _exact_bin(n: float, m: float, floor: float, expected: bool) -> Any:
+def exact_bin(n: float, m: float, floor: float, expected: bool) -> Any:
     """Return 2NLL of a Poisson bin without an error of the simulation, its derivative and its curvature."""
     if n == 0.0 and floor <= 0.0:
         return 2.0 * m, 2.0, 2.0 / m if expected and m > 1e-6 else 0.0
@@ -121,7 +121,7 @@ def _fill_poisson(a: Any, d: Any, w: Any) -> Any:
             if v > 0.0:
                 value, slope, by_v, bend, t = _barlow_beeston(n, m, v, expected)
             else:
-                value, slope, bend = _exact_bin(n, m, floors[b], expected)
+                value, slope, bend = exact_bin(n, m, floors[b], expected)
                 by_v, t = 0.0, max(m, max(floors[b], WALL)) if n > 0.0 or floors[b] > 0.0 else m
             by_mean[b], by_variance[b], curvature[b], fitted[b] = slope, by_v, bend, t
             by_shared[b], gamma[b] = slope * (centre - 1.0), centre
@@ -141,7 +141,7 @@ def fill_others(a: Any, d: Any, w: Any) -> Any:
             inside = max(m, floor)
             by_v, t = 0.0, m
             if n == 0.0 and a.floor[b] <= 0.0:
-                value, slope, bend = _exact_bin(n, m, 0.0, expected)
+                value, slope, bend = exact_bin(n, m, 0.0, expected)
             else:
                 t = inside
                 if statistic == 2:
@@ -149,7 +149,7 @@ def fill_others(a: Any, d: Any, w: Any) -> Any:
                 elif v > 1e-12 * inside * inside:
                     value, slope, by_v, bend, t = _dembinski(n, inside, v, expected)
                 else:
-                    value, slope, bend = _exact_bin(n, inside, floor, expected)
+                    value, slope, bend = exact_bin(n, inside, floor, expected)
                 if m < floor:
                     value, slope, bend = _below(n, m, floor, value, slope)
             w.by_mean[b], w.by_variance[b], w.curvature[b], w.fitted[b] = slope, by_v, bend, t
@@ -202,7 +202,7 @@ def fill_with_gammas(a: Any, d: Any, w: Any) -> Any:
             else:
                 gamma = _poisson_gamma(n, m, shared, width, centre)
             gamma = min(max(gamma, _LEAST), _MOST)
-            value, slope, plain = _exact_bin(n, m + (gamma - 1.0) * shared, a.floor[b], expected)
+            value, slope, plain = exact_bin(n, m + (gamma - 1.0) * shared, a.floor[b], expected)
             if kind == 1:
                 value += ((gamma - centre) / width) ** 2
                 spread = (width * shared) ** 2

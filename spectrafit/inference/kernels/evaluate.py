@@ -7,6 +7,7 @@ from typing import Any
 from numba import types
 
 from spectrafit.contiguous import row, view
+from spectrafit.inference.kernels.barlow_beeston import PER_SAMPLE, fill_per_sample
 from spectrafit.inference.kernels.bin_terms import fill_bins, saturated
 from spectrafit.inference.kernels.fields import FLOATS, MODEL, OBSERVED, WORK
 from spectrafit.inference.kernels.yields import add_gradient, fill_jacobian, fill_yields
@@ -56,7 +57,7 @@ def bend_otherwise(a: Any, d: Any, theta: Any, w: Any) -> None:
 def evaluate(a: Any, d: Any, theta: Any, w: Any) -> Any:
     """Return 2NLL; leaves the yields and the derivatives by bins in `w`, the constraints' gradient in `w.gradient`."""
     fill_yields(a, theta, w)
-    bins = fill_bins(a, d, w)
+    bins = fill_per_sample(a, d, w) if a.statistic == PER_SAMPLE else fill_bins(a, d, w)
     constraints, centre, precision, gradient = 0.0, d.centre, a.precision, w.gradient
     for k in range(theta.size):
         x = theta[k] - centre[k]

@@ -113,6 +113,7 @@ class _Model(NamedTuple):
     pair_place: Integers
     pairs: Floats
     weight: Matrix  # (B, B) inverse covariance of statistic "gaussian", else (0, 0)
+    sample: Integers  # (C,) number of the sample, where every sample has gammas of its own; else (0,)
 
 
 class _Measured(NamedTuple):
@@ -177,6 +178,9 @@ class _Buffers(NamedTuple):
     start: Floats
     order: Integers
     live: Flags
+    sample_mean: Matrix  # (S, B) for `kernels.barlow_beeston`
+    sample_variance: Matrix
+    sample_gamma: Matrix
 
 
 class _PointerType(types.Type):  # type: which of the classes above a pointer points to
@@ -303,6 +307,8 @@ def workspace(a: Arrays) -> Work:
     shapes |= dict.fromkeys(("mean", "shared", "variance", "by_mean", "by_shared", "by_variance"), b)
     shapes |= dict.fromkeys(("curvature", "gamma", "fitted", "scaled"), b)
     shapes |= {"scoring": 1, "parts": 2, "product": c, "jacobian": (k, b), "hessian": (k, k), "lower": (k, k)}
+    samples = int(a.sample.max(initial=-1)) + 1
+    shapes |= dict.fromkeys(("sample_mean", "sample_variance", "sample_gamma"), (samples, b))
     elements = {"Flags": np.bool_, "Integers": np.int64}
     kinds = _kinds(_Buffers)
     made = {name: np.zeros(shapes.get(name, k), elements.get(kind, np.float64)) for name, kind in kinds.items()}

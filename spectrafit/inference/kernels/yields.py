@@ -16,6 +16,7 @@ from typing import Any
 from numba import types
 
 from spectrafit.contiguous import row, view
+from spectrafit.inference.kernels.barlow_beeston import PER_SAMPLE, fill_adjoints, fill_weights
 from spectrafit.inference.kernels.fields import FLOATS, MODEL, WORK
 from spectrafit.inference.kernels.morphing import code4_factor, code4p_value, factor_value, spline_value
 from spectrafit.inference.kernels.shapes import (
@@ -122,20 +123,23 @@ def add_gradient(a: Any, theta: Any, w: Any) -> None:
     gradient, second, places, starts, sizes = w.gradient, w.second, a.place, a.start, a.size
     for k in range(second.size):
         second[k] = 0.0
-    for c in range(starts.size):
-        n, s, on = sizes[c], starts[c], 1.0 if a.shared[c] else 0.0
-        adjoint, by_mean, by_shared = view(w.adjoint, places[c], n), view(w.by_mean, s, n), view(w.by_shared, s, n)
-        for i in range(n):
-            adjoint[i] = by_mean[i] + on * by_shared[i]
-    for v in range(2 * a.pair_first.size):
-        # V contains y_first y_second, so each pair adds to the derivative by either of its yields.
-        u = v // 2
-        to, other = (a.pair_second[u], a.pair_first[u]) if v % 2 else (a.pair_first[u], a.pair_second[u])
-        n = sizes[to]
-        by_variance, pairs = view(w.by_variance, starts[to], n), view(a.pairs, a.pair_place[u], n)
-        adjoint, yields = view(w.adjoint, places[to], n), view(w.yields, places[other], n)
-        for i in range(n):
-            adjoint[i] += by_variance[i] * pairs[i] * yields[i]
+    if a.statistic == PER_SAMPLE:
+        fill_adjoints(a, w)
+    else:
+        for c in range(starts.size):
+            n, s, on = sizes[c], starts[c], 1.0 if a.shared[c] else 0.0
+            adjoint, by_mean, by_shared = view(w.adjoint, places[c], n), view(w.by_mean, s, n), view(w.by_shared, s, n)
+            for i in range(n):
+                adjoint[i] = by_mean[i] + on * by_shared[i]
+        for v in range(2 * a.pair_first.size):
+            # V contains y_first y_second, so each pair adds to the derivative by either of its yields.
+            u = v // 2
+            to, other = (a.pair_second[u], a.pair_first[u]) if v % 2 else (a.pair_first[u], a.pair_second[u])
+            n = sizes[to]
+            by_variance, pairs = view(w.by_variance, starts[to], n), view(a.pairs, a.pair_place[u], n)
+            adjoint, yields = view(w.adjoint, places[to], n), view(w.yields, places[other], n)
+            for i in range(n):
+                adjoint[i] += by_variance[i] * pairs[i] * yields[i]
     if a.residual.shape[0] > 0:
         add_residual_gradient(a, theta, w)
     for c in range(starts.size):
@@ -178,8 +182,11 @@ def fill_jacobian(a: Any, theta: Any, w: Any) -> None:
         n, p, s, product = a.size[c], a.place[c], a.start[c], w.product[c]
         on = 1.0 if a.shared[c] else 0.0
         weight, shape, gamma = view(w.adjoint, p, n), view(w.shape, p, n), view(w.gamma, s, n)
-        for i in range(n):
-            weight[i] = 1.0 + on * (gamma[i] - 1.0)
+        if a.statistic == PER_SAMPLE:
+            fill_weights(a, c, w)
+        else:
+            for i in range(n):
+                weight[i] = 1.0 + on * (gamma[i] - 1.0)
         if a.code4_at[c + 1] > a.code4_at[c] or a.bin_factor_at[c + 1] > a.bin_factor_at[c]:
             add_shape_jacobian(a, theta, w, c)
             for i in range(n):

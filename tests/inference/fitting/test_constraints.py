@@ -23,7 +23,14 @@ def test_what_is_noise_is_told_with_samples_bins_and_remedies(folder):
     assert scale.noise > ALARM
     assert scale.naive < scale.corrected <= 1.0
     (alarm,) = [line for line in found.alarms if line.startswith("scale:")]
-    for words in ("noise of the simulation", "background (", "nd[t_reco", 'smooth = "auto"', "coarser bins", "a norm"):
+    for words in (
+        "noise of the simulation",
+        "background (",
+        "nd[t_reco",
+        'smooth = "auto"',
+        "coarser bins",
+        'shape = { "background" = "norm" }',
+    ):
         assert words in alarm
     assert not any("smooth" in line for line in found.alarms if line.startswith("rate:"))
     assert "ALARM" in str(found)
@@ -66,7 +73,7 @@ def test_the_report_says_it(folder):
     assert result["constraints"] == found.summary()
     assert result["alarms"][0].startswith("scale: ")
     page = (target / "index.html").read_text()
-    assert "what of them is noise of the simulation" in page
+    assert "the share that is noise of the simulation" in page
     assert page.count('class="alarm"') == len(result["alarms"])
 
 
