@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal, norm, poisson
 
+from spectrafit.inference.kernels.densities import throw_rows
 from spectrafit.inference.kernels.fields import workspace
 from spectrafit.inference.kernels.throw import throw
 from spectrafit.inference.likelihood import Likelihood
@@ -53,6 +54,15 @@ def test_gammas_with_auxiliary_counts():
         for of in (one, two)
     )
     np.testing.assert_allclose(found[:, 1] - found[:, 0], b - a, rtol=1e-9)
+
+
+def test_rows_are_the_thrown_experiments():
+    of = ensemble(spectrum(bins=4), spectrum(bins=4).initial)
+    a, d = Likelihood(of.model).arrays, scratch(of.model)
+    counts, gammas, centres = np.empty((TOYS, 4)), np.empty((TOYS, 4)), np.empty((TOYS, len(of.truth.theta)))
+    throw_rows(a, of.truth, stream_key(of.digest, "toys"), 0, counts, centres, gammas, d, workspace(a))
+    for rows, expected in zip((counts, centres, gammas), thrown(of, TOYS), strict=True):
+        np.testing.assert_array_equal(rows, expected)
 
 
 def test_prior_toys_keep_their_nuisances():
