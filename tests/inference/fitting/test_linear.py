@@ -8,6 +8,8 @@ from spectrafit.errors import ConfigError
 from spectrafit.inference.fitting.bins import Shared
 from spectrafit.inference.fitting.information import constraints, information
 from spectrafit.inference.fitting.linear import bins_of
+from spectrafit.inference.fitting.sharing import shared_noise
+from spectrafit.templates.noise import ChangeNoise
 from tests.inference.simulated import NORM, SCALED, TOTAL, assembled, exact, simulate
 
 EVERY_KIND = (
@@ -185,6 +187,21 @@ def test_universes_of_nothing_but_noise_constrain_nothing(tmp_path):
     naive, noise = (np.diag(matrix)[ours].sum() for matrix in (found.data, found.noise))
     assert naive > 10.0
     assert naive - noise == pytest.approx(0.0, abs=0.15 * naive)
+
+
+def test_events_in_two_derivatives_covary_in_their_bin_and_moved_ones_between_bins():
+    moved = ChangeNoise(
+        variance=np.array([4.0, 4.0]),
+        first=np.array([0]),
+        second=np.array([1]),
+        moved=np.array([4.0]),
+        nominal=np.zeros(2),
+    )
+    nominal = np.array([[[0.5, 0.0]], [[2.0, 1.0]], [[0.0, 0.0]]])
+    squares, variance = np.array([[3.0, 3.0]]), np.full((3, 1, 2), 10.0)
+    found = shared_noise([(2, 0, moved)], np.array([1.0, 0.25]), nominal, squares, variance)
+    rows = zip(found.parameters.tolist(), found.bins.tolist(), found.values.tolist(), strict=True)
+    assert list(rows) == [([2, 2], [0, 1], -2.0), ([0, 1], [0, 0], 3.0)]
 
 
 def test_templates_without_cells_have_no_noise_to_tell(every):

@@ -9,6 +9,7 @@ from scipy.optimize import minimize
 
 import spectrafit as sf
 from spectrafit.errors import ConfigError
+from spectrafit.inference.kernels.barlow_beeston import PER_SAMPLE
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
 from spectrafit.inference.toys.options import ToyOptions
@@ -109,6 +110,7 @@ def by_hand(model, values, residual=0.7):
 def test_the_minimum_over_all_factors(seed):
     model = made(seed)
     likelihood = Likelihood(model)
+    assert likelihood.arrays.statistic == PER_SAMPLE
     rng = np.random.default_rng(seed)
     for _ in range(4):
         values = np.array([rng.uniform(-0.5, 2.0), *rng.normal(size=2)])
