@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from spectrafit.inference.likelihood import information
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Limit, Profile
-    from spectrafit.inference.studies.binnings import compare_binnings, optimise
     from spectrafit.inference.studies.breakdown import breakdown
+    from spectrafit.inference.studies.choosing import compare_binnings, optimise
     from spectrafit.inference.studies.coverage import coverage
     from spectrafit.inference.studies.optimise import Rules
     from spectrafit.inference.studies.scans import scan
@@ -81,7 +81,7 @@ _HOME = {
     "breakdown": "inference.studies.breakdown",
     "build": "templates.build",
     "check": "report.tables:inventory_table",
-    "compare_binnings": "inference.studies.binnings",
+    "compare_binnings": "inference.studies.choosing",
     "constraints": "inference.fitting.constraints",
     "contour": "inference.fitting.contours",
     "coverage": "inference.studies.coverage",
@@ -96,7 +96,7 @@ _HOME = {
     "limit": "inference.intervals.limits:upper_limit",
     "load": "config",
     "load_samples": "config",
-    "optimise": "inference.studies.binnings",
+    "optimise": "inference.studies.choosing",
     "profile": "inference.fitting.fit",
     "report": "report.write:write",
     "reweight": "events.reweight",

@@ -162,7 +162,7 @@ def test_our_generator_and_nuwro_give_the_limits_said(generated):
 
 
 def test_the_scans_shown_run(generated, monkeypatch, capsys):
-    section = TEXT[TEXT.index("## What could we see if") : TEXT.index("## The files in short")]
+    section = TEXT[TEXT.index("## What could we see if") : TEXT.index("`spectrafit binning`")]
     monkeypatch.chdir(generated)
     monkeypatch.setenv("COLUMNS", "200")
     sf.build(sf.load("fits/nova_nd_fhc.toml")).save("built.npz")

@@ -23,7 +23,7 @@ from spectrafit.config import Analysis, Norm, Sample, Shift
 from spectrafit.inference.assemble import assemble
 from spectrafit.inference.intervals.limits import upper_limit
 from spectrafit.inference.results import Limit
-from spectrafit.inference.studies.binnings import optimise
+from spectrafit.inference.studies.choosing import optimise
 from spectrafit.interop.export import to_workspace
 from spectrafit.templates.cells import Cells
 from spectrafit.templates.refine import fine_cells

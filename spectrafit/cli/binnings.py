@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.studies.binnings import Binnings
     from spectrafit.inference.studies.optimise import Rules
     from spectrafit.templates.cells import Cells
-    from spectrafit.templates.diagnostics import Truths
+    from spectrafit.templates.truths import Truths
 
 __all__ = ["binning", "cells_of"]
 

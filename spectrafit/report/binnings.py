@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.studies.binnings import Binnings
     from spectrafit.report.figures import Drawing
     from spectrafit.templates.cells import Cells
-    from spectrafit.templates.diagnostics import Truths
+    from spectrafit.templates.truths import Truths
 
 __all__ = [
     "binnings_csv",

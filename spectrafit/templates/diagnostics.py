@@ -21,7 +21,6 @@ from msgspec.structs import replace as changed
 
 from spectrafit.arraytypes import Floats, Integers
 from spectrafit.config import Analysis, Region, Sample, chosen
-from spectrafit.errors import ConfigError
 from spectrafit.events import friends
 from spectrafit.events.layout import solve
 from spectrafit.events.linked import link
@@ -33,155 +32,13 @@ from spectrafit.templates.fill import axis_index, number
 from spectrafit.templates.observables import Quantities, needs, observable
 from spectrafit.templates.plan import Input, Plan, survey
 from spectrafit.templates.regions import Grid, RegionBins, lay_out
+from spectrafit.templates.truths import AxisTruth, RegionTruth, Truths
 
-__all__ = ["AxisTruth", "RegionTruth", "Truths", "look_at_truth", "truth_of"]
+__all__ = ["look_at_truth", "truth_of"]
 
 _RECO = re.compile(r"\b([A-Za-z]\w*?)_reco\b")
 # Bins of a residual to either side of 0.
 _SIDE = 150
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class AxisTruth:
-    """True against reconstructed values along one axis, of all signal samples at the analysis exposure.
-
-    Attributes
-    ----------
-    observable, truth : str
-    label : str
-        Of the reconstructed observable.
-    edges : (n+1,) array
-    migration : (n+2, n+2) array
-        Events by true and reconstructed bin, flow included, of those that pass the region's cut.
-    residual_edges : (r+1,) array
-        Edges of reconstructed minus true value.
-    residuals : (n, r) array
-        Events by true bin and residual.
-    generated, selected : (n,) arrays
-        Events in each true bin: all of the files, and those in any bin of the region.
-    """
-
-    observable: str
-    truth: str
-    label: str
-    edges: Floats
-    migration: Floats
-    residual_edges: Floats
-    residuals: Floats
-    generated: Floats
-    selected: Floats
-
-    def quantile(self, share: float) -> Floats:
-        """Return the residual below which a share of the events of each true bin lies, (n,); NaN without events."""
-        below = np.cumsum(self.residuals, axis=1)
-        result = np.full(len(below), np.nan)
-        for i, row in enumerate(below):
-            if row[-1] > 0:
-                result[i] = np.interp(share * row[-1], np.append(0.0, row), self.residual_edges)
-        return result
-
-    @property
-    def bias(self) -> Floats:
-        """Median of reconstructed minus true value in each true bin, (n,)."""
-        return self.quantile(0.5)
-
-    @property
-    def resolution(self) -> Floats:
-        """Half of the width that holds the central 68.3 % of residuals in each true bin, (n,)."""
-        result: Floats = (self.quantile(0.8413) - self.quantile(0.1587)) / 2.0
-        return result
-
-    @property
-    def efficiency(self) -> Floats:
-        """Share of the files' events of each true bin that is in a bin of the region, (n,)."""
-        return _ratio(self.selected, self.generated)
-
-    @property
-    def purity(self) -> Floats:
-        """Share of the events reconstructed in a bin that are truly there, (n,)."""
-        return _ratio(np.diag(self.migration), self.migration.sum(axis=0))[1:-1]
-
-    @property
-    def stability(self) -> Floats:
-        """Share of the events truly in a bin, and past the cut, that are reconstructed there, (n,)."""
-        return _ratio(np.diag(self.migration), self.migration.sum(axis=1))[1:-1]
-
-    def widths(self, centres: Floats, multiple: float) -> Floats:
-        """Return a least width of a bin at each place, a multiple of the resolution there."""
-        middle = 0.5 * (self.edges[1:] + self.edges[:-1])
-        known = np.isfinite(self.resolution)
-        if not known.any():
-            raise ConfigError(f"no signal event has a true {self.truth!r} within the axis: its resolution is not known")
-        found: Floats = multiple * np.interp(centres, middle[known], self.resolution[known])
-        return found
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RegionTruth:
-    """True against reconstructed bins of one region.
-
-    Attributes
-    ----------
-    region : RegionBins
-    axes : tuple of AxisTruth
-        Of the axes whose truth is known.
-    same, reconstructed, true : (bins,) arrays, or None
-        Events both truly and reconstructed in each bin, reconstructed there, truly there and past the cut; None where
-        an axis has no truth.
-    """
-
-    region: RegionBins
-    axes: tuple[AxisTruth, ...]
-    same: Floats | None
-    reconstructed: Floats | None
-    true: Floats | None
-
-    @property
-    def purity(self) -> Floats | None:
-        """Share of the events reconstructed in a bin that are truly there."""
-        if self.same is None or self.reconstructed is None:
-            return None
-        return _ratio(self.same, self.reconstructed)
-
-    @property
-    def stability(self) -> Floats | None:
-        """Share of the events truly in a bin, and past the cut, that are reconstructed there."""
-        if self.same is None or self.true is None:
-            return None
-        return _ratio(self.same, self.true)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Truths:
-    """True against reconstructed quantities of an analysis, region by region.
-
-    Attributes
-    ----------
-    regions : tuple of RegionTruth
-    samples : tuple of str
-        The signal samples that were read.
-    notes : tuple of str
-        What could not be looked at, and why.
-    """
-
-    regions: tuple[RegionTruth, ...]
-    samples: tuple[str, ...]
-    notes: tuple[str, ...]
-
-    def axis(self, region: str, name: str) -> AxisTruth:
-        """Return one axis.
-
-        Raises
-        ------
-        ConfigError
-            There is no such axis, or its truth is not known.
-        """
-        for one in self.regions:
-            for found in one.axes:
-                if (one.region.name, found.observable) == (region, name):
-                    return found
-        why = "; ".join(self.notes)
-        raise ConfigError(f"region {region!r}: the truth of {name!r} is not known{': ' + why if why else ''}")
 
 
 def truth_of(text: str) -> str:
@@ -376,12 +233,6 @@ def _numbered(axis: bh.axis.Axis, values: Any) -> Integers:
 
 def _counted(numbers: Integers, weights: Floats, size: int) -> Floats:
     return np.bincount(numbers, weights, size).astype(np.float64)
-
-
-def _ratio(part: Floats, whole: Floats) -> Floats:
-    """Return part of whole, NaN where there is nothing."""
-    result: Floats = np.divide(part, whole, out=np.full(part.size, np.nan), where=whole > 0)
-    return result
 
 
 def _region(region: RegionBins, r: int, axes: Sequence[_Axis], total: Mapping[str, Floats]) -> RegionTruth:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import spectrafit as sf
-from spectrafit.inference.studies.binnings import compare_binnings
+from spectrafit.inference.studies.choosing import compare_binnings
 from spectrafit.inference.studies.judgement import judge
 from spectrafit.report.binnings import (
     binnings_csv,
@@ -18,7 +18,7 @@ from spectrafit.report.binnings import (
     write_csv,
 )
 from spectrafit.report.figures import look
-from spectrafit.templates.diagnostics import Truths
+from spectrafit.templates.truths import Truths
 from tests.inference.simulated import simulate
 from tests.report.figures.test_diagnostics import axis
 

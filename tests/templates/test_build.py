@@ -146,8 +146,11 @@ def test_a_build_with_everything_survives_the_disk(ntuples, tmp_path):
     build(ntuples.analysis(parts.format("1.1", "1.2"))).save(tmp_path / "parts.npz")
     with pytest.raises(ConfigError, match=r"\$\.systematics\.w \(2\)\.weights\[1\] is \"1\.3\" in the analysis"):
         Templates.load(tmp_path / "parts.npz", analysis=ntuples.analysis(parts.format("1.1", "1.3")))
-    with pytest.raises(ConfigError, match=r"\$\.pot"):
-        Templates.load(path, analysis=ntuples.analysis(head='samples = "samples.toml"\npot = 3e20\n'))
+    # The exposure scales what was filled.
+    more = ntuples.analysis(head='samples = "samples.toml"\npot = 3e20\n')
+    plain = ntuples.analysis()
+    once, thrice = Templates.load(path, analysis=plain), Templates.load(path, analysis=more)
+    np.testing.assert_allclose(thrice.counts, once.counts * (3e20 / plain.pot), rtol=1e-12)
 
 
 def test_the_digest_is_of_content_not_of_place(ntuples, templates, tmp_path):

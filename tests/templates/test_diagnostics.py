@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from spectrafit.errors import ConfigError
+from spectrafit.templates import truths
 from spectrafit.templates.diagnostics import look_at_truth, truth_of
 from tests.templates.conftest import GRID, HEAD
 
@@ -27,6 +28,7 @@ def by_numpy(ntuples, weigh=lambda columns: columns["weight"]):
 
 
 def test_migration_purity_and_efficiency_are_those_of_numpy(found, ntuples):
+    assert isinstance(found, truths.Truths)
     axis = found.axis("nd", "t_reco")
     t, seen, passed, inside, weight = by_numpy(ntuples)
     counted, _, _ = np.histogram2d(t[passed], seen[passed], bins=(EDGES, EDGES), weights=weight[passed])

@@ -15,7 +15,7 @@ from spectrafit.report.figures.binnings import spread
 from spectrafit.report.figures.style import COLOURS, frame, mathtext, tag
 
 if TYPE_CHECKING:
-    from spectrafit.templates.diagnostics import AxisTruth
+    from spectrafit.templates.truths import AxisTruth
 
 __all__ = ["along_truth", "migration"]
 

@@ -2,7 +2,7 @@ import numpy as np
 
 from spectrafit.report.figures.diagnostics import along_truth, migration
 from spectrafit.report.figures.style import look
-from spectrafit.templates.diagnostics import AxisTruth
+from spectrafit.templates.truths import AxisTruth
 
 EDGES = np.array([0.2, 0.4, 1.0, 3.0])
 
