@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class Kernel:
         }
         self.signature = signature
         self.symbol = f"{function.__module__}.{function.__qualname__}"
-        self.dispatcher = njit(**options)(function)
+        self.dispatcher = _kept(njit(**options)(function))
         self.__doc__, self.__name__, self.__module__ = function.__doc__, function.__name__, function.__module__
         self.optional, self._ready = optional, False
         self._entry: Any = None
@@ -136,6 +137,23 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"<kernel {self.symbol}>"
+
+
+def _kept(dispatcher: Any) -> Any:
+    """Return a dispatcher that does without its cache where nothing can be written.
+
+    A disk that is full must not stop a fit: the kernel is compiled again in the next process.
+    """
+    from numba.core.caching import FunctionCache
+
+    class Kept(FunctionCache):
+        def save_overload(self, signature: Any, data: Any) -> None:
+            with suppress(OSError):
+                super().save_overload(signature, data)
+
+    if isinstance(dispatcher._cache, FunctionCache):
+        dispatcher._cache = Kept(dispatcher.py_func)
+    return dispatcher
 
 
 def _called(function: Any) -> Iterator[Kernel]:
@@ -206,7 +224,10 @@ class Loop:
                 if not other.optional:
                     other.prepare()
             if kinds not in self._ready:
-                self._ready[kinds] = njit([self._wanted[kinds]], **options)(self.function)
+                made = _kept(njit(**options)(self.function))
+                made.compile(self._wanted[kinds])
+                made.disable_compile()
+                self._ready[kinds] = made
         return self._ready[kinds]
 
     def __call__(self, *args: Any) -> Any:

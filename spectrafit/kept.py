@@ -71,7 +71,7 @@ def _kept(folder: str) -> Iterator[str]:
             from hashlib import sha1
 
             # numba's own way of naming them.
-            yield f"{other}{os.sep}{folder.rpartition(os.sep)[2]}_{sha1(folder.encode()).hexdigest()}"
+            yield f"{other}{os.sep}{folder.rpartition(os.sep)[2]}_{sha1(os.fsencode(folder)).hexdigest()}"
 
 
 def discard_stale(package: str) -> bool:

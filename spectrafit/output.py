@@ -74,8 +74,7 @@ def _machine() -> str:
 
 def _sibling(target: Path) -> Path:
     """Return the temporary name beside a target; only this thread has it."""
-    name = target.name.encode()[:150].decode("utf-8", "ignore")
-    return target.with_name(f".{name}.{_machine()}.{os.getpid()}.{threading.get_ident()}.part")
+    return target.with_name(f".{slug(target.name)}.{_machine()}.{os.getpid()}.{threading.get_ident()}.part")
 
 
 def _alive(process: int) -> bool:

@@ -8,6 +8,7 @@ import pytest
 
 import spectrafit as sf
 from spectrafit import cli
+from spectrafit.cli.tuning import tune
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.interop.pyhf import fit_workspace
 from tests.events.ntuples import native
@@ -50,7 +51,7 @@ def test_flags_and_the_verb_agree(name: str) -> None:
     """A command offers nothing its verb of the same name, or load, does not take, but for where output goes."""
     verb = inspect.signature(getattr(sf, name)).parameters
     steps = [sf.load]
-    if name in ("fit", "limit", "contour", "sensitivity", "coverage", "export", "inject"):
+    if name in ("fit", "limit", "contour", "sensitivity", "breakdown", "coverage", "export", "inject"):
         steps += [sf.build, sf.assemble, sf.upper_limit, sf.report, fit_workspace, ToyOptions]
     # What makes fake data is one keyword of assemble, `data`, and these are its values.
     assert "data" in inspect.signature(sf.assemble).parameters
@@ -137,3 +138,9 @@ def test_physics_alone_is_two_commands(tmp_path: Path) -> None:
     refused = run("xsec", "--flavour", "nummu")
     assert refused.returncode == 2
     assert "did you mean 'numu'" in refused.stderr
+
+
+def test_the_page_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "spectrafit.report.tuning.serve", None)
+    with pytest.raises(sf.ConfigError, match=r"pip install 'spectrafit-numm\[tune\]'"):
+        tune(tmp_path / "fit.toml")

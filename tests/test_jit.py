@@ -316,3 +316,17 @@ def test_compile_says_whether_there_was_anything_to_do(monkeypatch, capsys, comp
     monkeypatch.setattr("spectrafit.jit.prepare_all", lambda package: (7, compiled))
     compile_()
     assert capsys.readouterr().out.endswith(f"{said}\n")
+
+
+def test_a_kernel_that_cannot_be_kept_is_used_all_the_same(tmp_path: Path) -> None:
+    code = (
+        "import resource, signal\nimport numpy as np\nfrom spectrafit.inference.kernels import cholesky\n"
+        "from spectrafit.physics import kinematics\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+        "cholesky.factorise.prepare()\nprint(kinematics.t_max(np.full(10**5, 2.0))[0])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.stderr == ""
+    assert float(done.stdout) == pytest.approx(8.0 / 4.00051099895, rel=1e-9)
+    assert not list(tmp_path.rglob("*.nbc"))

@@ -4,6 +4,7 @@ import re
 import shlex
 import shutil
 import sys
+import tomllib
 import types
 from pathlib import Path
 from typing import get_args
@@ -44,6 +45,24 @@ def test_an_own_analysis_gives_the_limit_it_says(own):
     model = sf.assemble(analysis, sf.build(analysis))
     (said,) = re.findall(r"give (\d\.\d+e-\d+) mu_B", TEXT)
     assert sf.upper_limit(model, level=0.90).value == pytest.approx(float(said), rel=0.005)
+
+
+def test_the_binnings_shown_are_made(own, monkeypatch, capsys):
+    monkeypatch.chdir(own.parent)
+    lines = [
+        line for block in blocks("sh") for line in block.splitlines() if line.startswith("spectrafit binning fit.toml")
+    ]
+    assert len(lines) == 2
+    for line in lines:
+        with pytest.raises(SystemExit) as stop:
+            cli.main(shlex.split(line)[1:])
+        assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert said.count("best partition") >= 2
+    edges = [axis["edges"] for axis in tomllib.loads(Path("best.toml").read_text())["axes"]]
+    assert (len(edges[0]) - 1) * (len(edges[1]) - 1) <= 12
+    assert Path("binning.png").exists()
+    assert np.loadtxt("bins.csv", delimiter=",").shape == (15, 18)
 
 
 def test_an_example_of_every_systematic_is_fitted(own):

@@ -29,7 +29,7 @@ from spectrafit.templates.cells import Cells
 from spectrafit.templates.refine import fine_cells
 from spectrafit.templates.templates import vary
 
-__all__ = ["PEERS", "binning"]
+__all__ = ["PEERS", "binning", "pyhf_limit"]
 
 
 PEERS = ("boost-histogram", "pyhf")
@@ -89,7 +89,7 @@ def _analysis(folder: Path, events: int, bins: int) -> Analysis:
         pot=1e20,
         columns={"weight": 200.0 / events},
     )
-    edges = (np.linspace(0.2, 2.6, bins + 1), np.linspace(0.0, 0.006, bins + 1))
+    edges = (np.linspace(0.2, 2.2, bins + 1), np.linspace(0.0, 0.0015, bins + 1))
     (region,) = plain.regions
     axes = tuple(
         msgspec.structs.replace(axis, edges=tuple(one.round(6).tolist()))
@@ -123,7 +123,7 @@ def _rebinned(analysis: Analysis, cells: Cells, peers: Collection[str], turns: i
         if "pyhf" in peers:
             model = assemble(analysis, vary(cells.rebinned(edges)))
             workspace, kappa, _ = to_workspace(model)
-            works["pyhf"] = partial(elsewhere, stack.enter_context(child()), _pyhf, workspace, kappa)
+            works["pyhf"] = partial(elsewhere, stack.enter_context(child()), pyhf_limit, workspace, kappa)
         done = in_turns(works, turns=turns)
     rows = []
     bins = " x ".join(str(len(axis) - 1) for axis in edges["nd"])
@@ -160,10 +160,10 @@ def _refilled(analysis: Analysis) -> Floats:
     return np.array(result).reshape(len(analysis.sample_sets[0].samples), 3, -1)
 
 
-def _pyhf(workspace: dict[str, Any], kappa: float) -> float:
+def pyhf_limit(workspace: dict[str, Any], kappa: float) -> float:
     """Return pyhf's median expected CLs limit of kappa at 90 %."""
     import pyhf
-    from pyhf.infer.intervals.upper_limits import upper_limit as limit_of
+    from pyhf.infer.intervals.upper_limits import toms748_scan
 
     config = workspace["measurements"][0]["config"]
     others = [said for said in config["parameters"] if said["name"] != config["poi"]]
@@ -171,5 +171,6 @@ def _pyhf(workspace: dict[str, Any], kappa: float) -> float:
     config["parameters"] = [*others, {"name": config["poi"], "bounds": [[0.0, 10.0]], "inits": [1.0]}]
     made = pyhf.Workspace(workspace)
     model = made.model()
-    _, expected = limit_of(made.data(model), model, level=0.10)
+    # Not by its `upper_limit`, which in pyhf 0.7 forgets the level when it looks for the bounds itself.
+    _, expected = toms748_scan(made.data(model), model, 0.0, 10.0, level=0.10, rtol=1e-3)
     return float(expected[2]) * kappa

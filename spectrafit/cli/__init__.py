@@ -33,6 +33,7 @@ from spectrafit.cli import (
 )
 from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
+from spectrafit.cli.spelling import speak_any
 from spectrafit.errors import SpectrafitError
 
 __all__ = ["app", "main"]
@@ -131,6 +132,7 @@ def main(arguments: list[str] | None = None) -> None:
         # Imports and figures make many objects that stay. Collecting garbage after every 700 new objects would take
         # 0.3 s of the 4.5 s of a fit, so it is done less often.
         gc.set_threshold(20_000, 20, 50)
+        speak_any()
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
     with _stoppable() as came, warnings.catch_warnings():

@@ -117,7 +117,12 @@ def fit(
     auxiliary: Auxiliary = "stay",
     data_from: DataFrom = None,
 ) -> None:
-    """Fill the templates, fit, draw the limit, and write the result with figures and one page."""
+    """Fill the templates, fit, draw the limit, and write the result with figures and one page.
+
+    With fake data, labelled as such everywhere:
+
+        spectrafit fit fits/nova_nd_fhc.toml --asimov kappa=2,flux=+1
+    """
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if _is_workspace(analysis):
         fake.refuse(analysis, data)
@@ -184,7 +189,14 @@ def limit(
     auxiliary: Auxiliary = "stay",
     data_from: DataFrom = None,
 ) -> None:
-    """Draw the limit by one or several methods and print them side by side."""
+    """Draw the limit by one or several methods and print them side by side.
+
+    From a toy, or from the events of another simulation:
+
+        spectrafit limit fits/nova_nd_fhc.toml --toy 7 --asimov kappa=2
+
+        spectrafit limit fits/nova_nd_fhc.toml --data-from samples/nova_nd_nuwro.toml
+    """
     from rich.console import Console
 
     from spectrafit.inference.intervals.limits import METHODS, methods, named

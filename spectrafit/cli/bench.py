@@ -46,11 +46,21 @@ def inference(
 
 
 @app.command()
-def sensitivity(json: Json = False, quick: Quick = False, peer: Peer = None) -> None:
-    """Try binnings beside boost-histogram and pyhf."""
+def sensitivity(
+    json: Json = False,
+    quick: Quick = False,
+    peer: Peer = None,
+    analysis: Annotated[
+        Path | None, typer.Option(metavar="ANALYSIS.toml", help="time a scan of 12 x 9 limits of it too")
+    ] = None,
+) -> None:
+    """Try binnings, and scan 12 x 9 expected limits, beside boost-histogram and pyhf."""
     from spectrafit import bench
 
-    _print(bench.binning(quick=quick, peers=peer), "bench sensitivity", json)
+    rows = bench.binning(quick=quick, peers=peer)
+    if analysis is not None:
+        rows += bench.sensitivity(analysis, quick=quick, peers=peer)
+    _print(rows, "bench sensitivity", json)
 
 
 def _print(rows: list[Row], title: str, json: bool) -> None:

@@ -54,7 +54,16 @@ def substituted(text: str, where: str) -> str:
                 )
     elif "\0" in found:
         raise ConfigError(f"{where}: {text!r} holds a NUL character, which no file name can; remove it")
-    return found
+    return found if is_url(found) else _on_disk(found)
+
+
+def _on_disk(name: str) -> str:
+    """Return a name as this process must spell it: the bytes on disk are UTF-8, whatever the locale says."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError:
+        return os.fsdecode(name.encode("utf-8"))
+    return name
 
 
 def local(name: str, folder: Path, where: str) -> Path:

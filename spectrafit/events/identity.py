@@ -11,7 +11,7 @@ from spectrafit.errors import DataError
 from spectrafit.events.files import open_file
 from spectrafit.events.schema import Chunk, FileIdentity
 
-__all__ = ["Twins", "identity", "stamp", "unchanged"]
+__all__ = ["Twins", "changed_at", "identity", "is_same", "stamp", "unchanged"]
 
 
 def identity(path: str, entries: int) -> FileIdentity:
@@ -27,6 +27,30 @@ def stamp(path: str, *, together: int = 1) -> str:
         return f"UUID {opened.uuid}, {opened.source.num_bytes} bytes"
     status = Path(path).stat()
     return f"UUID {opened.uuid}, {status.st_size} bytes, changed at {status.st_mtime_ns} ns"
+
+
+def changed_at(path: str) -> int | None:
+    """Return when a file was written to last, in ns; None of a URL, and where there is no file."""
+    try:
+        return None if is_url(path) else Path(path).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def is_same(path: str, *, size: int, uuid: str, changed: int | None) -> bool:
+    """Tell whether a file is still what it was; of a URL, or a file that is no longer there, nothing else is known.
+
+    Only a file that was written to since is opened, to compare its UUID: a copy or a touched file is the same.
+    """
+    now = changed_at(path)
+    if now is None or now == changed:
+        return True
+    try:
+        if Path(path).stat().st_size != size:
+            return False
+        return str(open_file(path).file.uuid) == uuid
+    except (DataError, OSError):
+        return False
 
 
 def unchanged(chunk: Chunk) -> None:

@@ -84,7 +84,7 @@ class Points:
         ------
         ConfigError
             An unknown coupling; a number where there are several; no value; a value that is not finite or stands there
-            twice; a unit for several couplings.
+            twice; a unit for several couplings; a carrier that is no neutrino.
         """
         names = list((coupling,) if isinstance(coupling, str) else coupling)
         values = (value,) if isinstance(value, float | int | Mapping) else tuple(value)
@@ -107,12 +107,17 @@ class Points:
         every = tuple(sorted(dict.fromkeys(asked), key=_order))
         if unit is not None and len(every) > 1:
             raise ConfigError("reweight: a unit is for a single coupling; leave it out for several")
-        return cls(
+        made = cls(
             couplings=every,
             points=tuple(found),
             carriers=None if carriers is None else tuple(carriers),
             unit=unit,
         )
+        try:
+            _ = made.branches
+        except ValueError as error:
+            raise ConfigError(f"reweight: {error}") from None
+        return made
 
     @property
     def single(self) -> bool:
@@ -183,19 +188,19 @@ class Points:
     def __call__(
         self, pdg: npt.ArrayLike, e_nu: npt.ArrayLike, t: npt.ArrayLike, *, sin2_theta_w: float
     ) -> dict[str, Floats]:
-        """Return all branches of N events: see `spectrafit.physics.weighing.weigh` for the arguments.
+        """Return all branches of N events; see `spectrafit.physics.weighing.weigh` for the arguments.
 
         Raises
         ------
         ConfigError
-            Couplings that do not go together.
+            A sin^2 theta_W that is not between 0 and 1.
         """
         rows: dict[tuple[str, ...], Any] = {}
         for group in self._groups:
             try:
                 rows[group] = weigh(self._fitted(group), pdg, e_nu, t, sin2_theta_w_generated=sin2_theta_w)
             except ValueError as error:
-                raise ConfigError(f"{', '.join(group)}: {error}") from error
+                raise ConfigError(f"reweight: {error}") from None
         found: dict[str, Floats] = {}
         for name, point in zip(self.weights, self.points, strict=True):
             group = tuple(c for c, _ in point)

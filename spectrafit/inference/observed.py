@@ -6,8 +6,9 @@ import numpy as np
 
 from spectrafit.arraytypes import Floats
 from spectrafit.config import Analysis
-from spectrafit.errors import ConfigError, DataError, nearest
+from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fake import Injected
+from spectrafit.templates.tables import bins_of
 from spectrafit.templates.templates import Templates
 
 __all__ = ["observed"]
@@ -38,7 +39,7 @@ def observed(analysis: Analysis, templates: Templates) -> tuple[Floats, Injected
         fake = _injected(analysis, templates)
     counts = np.zeros(templates.n_bins) if samples is None else np.array(samples)
     for region, values in analysis.data.items():
-        counts[_bins(templates, region, f"{analysis.path}: data", len(values))] += values
+        counts[bins_of(analysis, templates.regions, region, f"{analysis.path}: data", len(values)).bins] += values
     missing = [r.name for r in templates.regions if r.name not in analysis.data]
     if samples is None and missing:
         raise DataError(
@@ -63,17 +64,6 @@ def _injected(analysis: Analysis, templates: Templates) -> Injected | None:
             " added; take one of them out of the samples"
         )
     return Injected("; ".join(made))
-
-
-def _bins(templates: Templates, region: str, where: str, length: int) -> slice:
-    """Return a region's bins after checking its name and the number of values given for it."""
-    known = {r.name: r for r in templates.regions}
-    if region not in known:
-        raise ConfigError(f"{where}: no region {region!r}{nearest(region, known)}")
-    if length != known[region].size:
-        shape = " x ".join(map(str, known[region].shape))
-        raise ConfigError(f"{where}: {length} values for region {region!r}, which has {shape} bins; give one per bin")
-    return known[region].bins
 
 
 def _refuse_other_exposure(analysis: Analysis, templates: Templates) -> None:

@@ -333,7 +333,8 @@ class Limit(_Shown):
         Unbounded best fit.
     points : dict of str to (G,) array
         The scan behind the limit, for figures: "kappa", and "p_value", "statistic", "critical", "posterior" as the
-        method has them, with "p_error" and "critical_error" where they are from toys.
+        method has them, with "p_error", "critical_error" and "effective", the number of toys of that kappa's own which
+        the weighted ones are worth, where they are from toys.
     ledger : Ledger or None
         Counts of the toy fits.
     notes : tuple of str

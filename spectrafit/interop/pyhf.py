@@ -111,7 +111,11 @@ def _model(spec: ws.Workspace, measurement: str | None, profiled: bool) -> Model
 
 def _data(spec: ws.Workspace, spans: tuple[Span, ...]) -> Floats:
     """Return the counts of all channels' bins; observations of other channels are not looked at."""
-    found = {o.name: o.data for o in spec.observations}
+    found: dict[str, Any] = {}
+    for i, observation in enumerate(spec.observations):
+        if observation.name in found:
+            raise ConfigError(f"$.observations[{i}].name: channel {observation.name!r} is observed twice; keep one")
+        found[observation.name] = observation.data
     for span in spans:
         if span.name not in found:
             raise ConfigError(f"$.observations: none of channel {span.name!r}{nearest(span.name, found)}")
@@ -260,14 +264,19 @@ def fit_workspace(
         "parameters": dict(zip(best.names, best.values.tolist(), strict=True)) | best.gammas,
         "errors": dict(zip(best.names, best.errors.tolist(), strict=True)),
         "at_limit": list(at_limit),
-        "notes": _notes(best, at_limit),
+        "notes": _notes(model, best, at_limit),
         "seconds": time.perf_counter() - begun,
     }
 
 
-def _notes(best: FitResult, at_limit: tuple[str, ...]) -> list[str]:
+def _notes(model: Model, best: FitResult, at_limit: tuple[str, ...]) -> list[str]:
     """Return what a reader of a minimum must know although the minimum is valid."""
     found = []
+    effective = _effective(model.components)
+    idle = [p.name for p in model.parameters if p.constraint == "free" and p.name not in effective]
+    if idle:
+        listed = ", ".join(idle[:5]) + (f" and {len(idle) - 5} more" if len(idle) > 5 else "")
+        found.append(f"no prediction depends on {listed}, so the data say nothing of it: its value is the initial one")
     if at_limit:
         found.append(
             f"{', '.join(at_limit)} ended at {'its bound' if len(at_limit) == 1 else 'their bounds'}: 2NLL is lowest "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import os
 import zlib
@@ -183,10 +184,11 @@ class Workspace(_Keys, frozen=True):
 
 
 def _read(path: Path) -> bytes:
-    """Return a file's bytes, unpacked if they are gzipped (whatever the name says)."""
+    """Return a file's bytes, unpacked if they are gzipped (whatever the name says), without a byte order mark."""
     try:
         data = path.read_bytes()
-        return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+        return data.removeprefix(codecs.BOM_UTF8)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (EOFError, zlib.error) as error:

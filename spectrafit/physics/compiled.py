@@ -88,7 +88,12 @@ def ufunc(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.cache
         def build() -> Callable[..., Any]:
-            made: Callable[..., Any] = vectorize([signature], cache=True)(function)
+            made: Callable[..., Any]
+            try:
+                made = vectorize([signature], cache=True)(function)
+            except OSError:
+                # A full disk must not stop anything: the function is compiled again in the next process.
+                made = vectorize([signature])(function)
             return made
 
         register(build)

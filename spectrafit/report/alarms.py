@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ __all__ = ["alarms"]
 
 # A fit describes the data badly if the probability of a worse goodness of fit is below this.
 _BAD = 1e-4
+# How many times as many events of a sample, or how much fewer, one standard deviation may make.
+_VIOLENT = 20.0
 
 
 def alarms(
@@ -26,7 +29,7 @@ def alarms(
     """Return what stands above the tables.
 
     Fake data, an invalid or bad fit, the notes of the limit, constraints that are noise of the simulation, files left
-    out or read twice, empty bins.
+    out or read twice, ntuples that have changed since the templates were made, empty bins.
     """
     found = [] if model.fake is None else [f"The data are fake, not measured: {model.fake.label}"]
     found += [] if best.valid else [f"The fit is not valid: {best.message}"]
@@ -42,6 +45,10 @@ def alarms(
     skipped = [f"{file} ({why})" for record in templates.inventories for file, why in record["skipped"]]
     if skipped:
         found.append(f"{len(skipped)} files were left out; the exposure is that of the others: {', '.join(skipped)}")
+    changed = _changed(templates)
+    if changed:
+        listed = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+        found.append(f"The templates are older than {listed}; build them again to use what changed")
     for record in templates.inventories:
         for file, times in record["repeated"]:
             found.append(f"{record['sample']}: {file} is named {times} times, and its events count as often")
@@ -58,6 +65,36 @@ def alarms(
             found.append(
                 f"{record['sample']}: {total} of {record['entries']} entries are bad and were left out: {kinds}"
             )
+    found += _violent(templates)
     if model.zero_bins:
         found.append(f"Bins without expectation, handled by the declared rule: {', '.join(model.zero_bins)}")
     return found
+
+
+def _violent(templates: Templates) -> list[str]:
+    """Return the variations of one standard deviation or less that take away nearly all of a sample, or multiply it."""
+    found = []
+    totals = templates.counts[:, :, 0].sum(axis=-1)
+    for v, variation in enumerate(templates.variations):
+        if not 0.0 < abs(variation.sigma) <= 1.0:
+            continue
+        for s, sample in enumerate(templates.samples):
+            nominal, varied = float(totals[s, 0]), float(totals[s, v])
+            if nominal > 0.0 and not nominal / _VIOLENT < varied < nominal * _VIOLENT:
+                found.append(
+                    f"{variation.parameter} at {variation.sigma:+g} sigma makes {varied:.4g} of {nominal:.4g} events "
+                    f"of {sample}: check its size and its unit"
+                )
+    return found
+
+
+def _changed(templates: Templates) -> list[str]:
+    """Return the ntuples that are other files now than when the templates were filled."""
+    from spectrafit.events.identity import is_same
+
+    files = [file for record in templates.inventories for file in record.get("files", ())]
+    return [
+        Path(file["path"]).name
+        for file in {file["path"]: file for file in files}.values()
+        if not is_same(file["path"], size=file["size"], uuid=file["uuid"], changed=file.get("changed"))
+    ]

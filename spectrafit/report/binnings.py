@@ -17,7 +17,7 @@ import numpy as np
 from spectrafit.output import publishing, replacing, slugs
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.page import Picture, Section, page, symbols
-from spectrafit.report.tables import Table
+from spectrafit.report.tables import Table, quantity
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -48,7 +48,7 @@ def binnings_table(found: Binnings) -> Table:
     rows = []
     for row in found.rows:
         said = row.judgement
-        independent = f"{row.halves[1].guarded:.4g} ± {row.halves[1].uncertainty:.2g}" if row.halves else ""
+        independent = quantity(row.halves[1].guarded, row.halves[1].uncertainty) if row.halves else ""
         rows.append(
             (
                 row.name,
@@ -57,7 +57,7 @@ def binnings_table(found: Binnings) -> Table:
                 f"{row.guarded / 10.0**power:.4g}",
                 f"{said.entries:.0f}",
                 f"{said.background_entries:.0f}",
-                f"{100 * row.kept:.1f} %",
+                f"{100 * row.kept:.1f}",
                 independent,
             )
         )
@@ -67,7 +67,7 @@ def binnings_table(found: Binnings) -> Table:
             f"Expected limit{f' [{size}]' if size else ''}, fewest simulated events of a bin, share kept of the\nfine"
             f" grid's information, error of {found.parameter} on the half not chosen with"
         ),
-        columns=("", ">bins", ">limit", ">no noise", ">events", ">backgr.", ">kept", ">other half"),
+        columns=("", ">bins", ">limit", ">no noise", ">events", ">bkg.", ">kept %", ">other half"),
         rows=tuple(rows),
     )
 

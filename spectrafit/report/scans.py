@@ -209,14 +209,15 @@ def _plane(figure: Figure, found: Expected) -> tuple[float, float]:
     return 0.85 / 6.6, 5.25 / 6.6
 
 
-def _borders(values: np.ndarray[Any, Any], log: bool) -> np.ndarray[Any, Any]:
+def _borders(values: Floats, log: bool) -> Floats:
     """Return the borders of cells around values: halfway between them."""
     if len(values) == 1:
         return np.array([values[0] * 0.95, values[0] * 1.05]) if values[0] else np.array([-0.5, 0.5])
-    v = np.log(values) if log else values
+    v: Floats = np.log(values) if log else values
     middles = 0.5 * (v[1:] + v[:-1])
     whole = np.concatenate([[2 * v[0] - middles[0]], middles, [2 * v[-1] - middles[-1]]])
-    return np.exp(whole) if log else whole
+    borders: Floats = np.exp(whole) if log else whole
+    return borders
 
 
 def _bar(figure: Figure, drawn: Any, label: str) -> None:

@@ -110,7 +110,7 @@ def write(
         text = _page(
             analysis, templates, model, best, limit, expected, impacts, constraints, validations, result, pictures
         )
-        (staged / "index.html").write_text(text, encoding="utf-8")
+        (staged / "index.html").write_text(text, encoding="utf-8", errors="surrogateescape")
         (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return target
 

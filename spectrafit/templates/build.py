@@ -18,6 +18,7 @@ from spectrafit.config import Analysis
 from spectrafit.errors import BadFile, DataError
 from spectrafit.events import exposure
 from spectrafit.events.files import REMEDY
+from spectrafit.events.identity import changed_at
 from spectrafit.execution import Pool, bar, imap
 from spectrafit.execution import executor as open_executor
 from spectrafit.templates.cells import Cells, EffectCells, SampleCells
@@ -277,7 +278,7 @@ def _inventory(one: Input, added: Mapping[Key, ChunkSums], outliers: list[str]) 
         "pot": inventory.pot,
         "scale": one.scale,
         "entries": inventory.entries,
-        "files": [asdict(identity) for identity in inventory.identities],
+        "files": [{**asdict(identity), "changed": changed_at(identity.path)} for identity in inventory.identities],
         "skipped": [[path, _reason(path, why)] for path, why in inventory.skipped],
         "eventless": list(inventory.eventless),
         "notes": [

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -206,7 +207,7 @@ def _mapped(stem: Path, checksum: str, names: Sequence[str]) -> dict[str, Any] |
 
     try:
         # Mapped once, for the checksum and for the columns: each mapping costs as much as reading the file.
-        content = pyarrow.memory_map(str(stem.with_suffix(".arrow"))).read_buffer()
+        content = pyarrow.memory_map(os.fsencode(stem.with_suffix(".arrow"))).read_buffer()
         if _checksum(np.frombuffer(content, np.uint8)) != checksum:
             return None
         table = pyarrow.ipc.open_file(pyarrow.BufferReader(content)).read_all().select(list(names))
@@ -235,7 +236,7 @@ def _keep(stem: Path, columns: dict[str, Any], facts: Mapping[str, Any]) -> None
     )
     remedy = "make room there, or build without a cache"
     with replacing(stem.with_suffix(".arrow"), remedy=remedy) as part:
-        with pyarrow.OSFile(str(part), "wb") as sink, pyarrow.ipc.new_file(sink, table.schema) as writer:
+        with pyarrow.OSFile(os.fsencode(part), "wb") as sink, pyarrow.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table, max_chunksize=max(len(table), 1))
         checksum = _checksum(np.fromfile(part, np.uint8))
     with replacing(stem.with_suffix(".json"), remedy=remedy) as part:

@@ -125,6 +125,7 @@ def _run(task: FillTask) -> ChunkSums:
         identities=task.identities,
         folder=task.cache,
     )
+    _refuse_unplaced(task, columns)
     read = time.perf_counter() - begun
     if not halves:
         return _added(task, columns, report, read, hit)
@@ -177,6 +178,19 @@ def _added(task: FillTask, columns: Mapping[str, Any], report: DropReport, read:
     _refuse_nonfinite(task, events, effects, columns)
     effects = {key: found.close() for key, found in effects.items()}
     return ChunkSums(events=events, effects=effects, report=report, seconds=seconds, cached=int(hit))
+
+
+def _refuse_unplaced(task: FillTask, columns: Mapping[str, Any]) -> None:
+    """Refuse events without the true quantity of an axis: of a background among the signal, it was not checked yet."""
+    for name in {"e_nu", "t", "theta"} & set(task.plan.grid.axes):
+        values = np.asarray(columns[name])
+        absent = np.isnan(values)
+        if absent.any():
+            raise DataError(
+                f"{task}: {name} is not a number for {np.count_nonzero(absent)} of {values.size} events of"
+                f" {task.plan.sample.name!r}, and an axis is made of it, so they would be in no bin; give them a value"
+                f" in columns.{name}, leave them out with the sample's selection, or take an axis that they have"
+            )
 
 
 def _blocks(columns: Mapping[str, Any], draws: int) -> Sequence[slice]:

@@ -6,7 +6,7 @@ of two monomials.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -194,6 +194,10 @@ class Effect:
     def reads(self, sample: Sample) -> tuple[str, ...]:
         """Return the columns it needs of a sample's events."""
         return ()
+
+    def width(self, length: Callable[[str], int]) -> int:
+        """Return how many universes it keeps sums of; `length` is how long the list of an expression is."""
+        return 0
 
     def add(self, block: Block, found: Gathered | None) -> Gathered:
         """Add a block of events to the running sums (None at first) and return them."""

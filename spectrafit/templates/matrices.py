@@ -79,7 +79,7 @@ def load(name: str, beside: str, where: str) -> Floats:
 
 
 def warn_of_odd_variances(matrix: Floats, systematic: Covariance, where: str) -> None:
-    """Warn if all variances are 0, or if one is so large that it probably marks a bin without information."""
+    """Warn if all variances are 0, if one probably marks a bin without information, or if they are of another unit."""
     variances = np.diag(matrix)
     positive = variances[variances > 0]
     name = f"{where}: {systematic.file}"
@@ -92,6 +92,12 @@ def warn_of_odd_variances(matrix: Floats, systematic: Covariance, where: str) ->
         warnings.warn(
             f"{name}: the variance of bin {int(odd[0])} is {variances[odd[0]]:.3g}, the median is {usual:.3g}; leave"
             " the bin out if the large number means that its uncertainty is unknown",
+            stacklevel=2,
+        )
+    elif systematic.fractional and usual > 1.0:
+        warnings.warn(
+            f"{name}: the median variance is {usual:.3g}, an uncertainty of {100 * np.sqrt(usual):.3g} %; if its"
+            " numbers are of percent, divide them by 10^4; if they are of events, write fractional = false",
             stacklevel=2,
         )
 

@@ -19,7 +19,7 @@ from spectrafit.events.linked import Linked, link
 from spectrafit.events.read import scan
 from spectrafit.events.schema import CANONICAL, Inventory
 from spectrafit.templates.draws import OVERLAP, OverlapEffect
-from spectrafit.templates.effects import Effect
+from spectrafit.templates.effects import Effect, refuse_large
 from spectrafit.templates.observables import OBSERVABLES, needs
 from spectrafit.templates.regions import Grid
 from spectrafit.templates.systematics import effects
@@ -176,13 +176,27 @@ def _scan(plan: Plan, left_out: Mapping[str, str] | None) -> Inventory:
     most = max(_ENTRIES // plan.draws, 1)
     inventory = _scanned(plan, left_out, most)
     lists = [text for effect in plan.effects.values() for text in effect.lists]
+    linked, layout = _first(plan, inventory)
+    _refuse_large(plan, linked, layout)
     if not lists:
         return inventory
-    linked, layout = _first(plan, inventory)
     branches = {name for text in lists for name in layout.needed([text]) - layout.needed()}
     size = sum(_bytes_per_entry(linked, name) for name in branches)
     entries = max(int(_LIST_BYTES / max(size * plan.draws, 1.0)), 1)
     return inventory if entries >= most else _scanned(plan, left_out, entries)
+
+
+def _refuse_large(plan: Plan, linked: Linked, layout: Layout) -> None:
+    """Refuse more universes, of all systematics, than there is memory for; the first entry says how many there are."""
+
+    def length(text: str) -> int:
+        found = [linked.read([name], 0, 1)[name] for name in layout.needed([text]) - layout.needed()]
+        return max((len(values[0]) for values in found if len(values) and values.ndim > 1), default=0)
+
+    total = 0
+    for effect in plan.effects.values():
+        total += effect.width(length)
+        refuse_large((plan.grid.size, len(plan.weigher.monomials), total), effect.where)
 
 
 def _scanned(plan: Plan, left_out: Mapping[str, str] | None, entries: int) -> Inventory:

@@ -345,6 +345,11 @@ class Grid:
         """Columns the axes and cuts are made of."""
         return tuple(dict.fromkeys(column for numbering in self.numberings for column in numbering.needs))
 
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Columns the axes are made of."""
+        return needs(text for numbering in self.numberings for text in numbering.observables)
+
     def cells(self, events: Quantities, count: int) -> tuple[Places, ...]:
         """Return per region the cell of each event, (N,), negative where its cut fails.
 

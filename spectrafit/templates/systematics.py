@@ -13,7 +13,7 @@ of two monomials, U universes, J flux bins.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -133,6 +133,9 @@ class UniversesEffect(_Weighted):
 
     def _columns(self) -> tuple[str, ...]:
         return tuple(self.systematic.branches)
+
+    def width(self, length: Callable[[str], int]) -> int:
+        return max(map(length, self.lists), default=len(self._columns()))
 
     def check(self, analysis: Analysis) -> None:
         if self.systematic.knobs:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from spectrafit.arraytypes import Integers
 from spectrafit.config import Analysis
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.templates.cells import Cells, SampleCells
+from spectrafit.templates.regions import RegionBins, axis
 
-__all__ = ["tabulate"]
+__all__ = ["bins_of", "tabulate"]
 
 
 def tabulate(analysis: Analysis, cells: Cells) -> Cells:
@@ -33,9 +34,10 @@ def tabulate(analysis: Analysis, cells: Cells) -> Cells:
         where = f"{analysis.path}: $.counts[{index}] ({sample.name!r})"
         sums, squares = np.zeros((1, cells.layout.size)), np.zeros((1, cells.layout.size))
         for region, values in sample.counts.items():
-            sums[0, _places(cells, region, where, len(values))] = values
+            sums[0, cells.layout.inner[bins_of(analysis, cells.regions, region, where, len(values)).bins]] = values
         for region, values in sample.errors.items():
-            squares[0, _places(cells, region, where, len(values))] = np.square(values)
+            bins = bins_of(analysis, cells.regions, region, where, len(values)).bins
+            squares[0, cells.layout.inner[bins]] = np.square(values)
         found.append(
             SampleCells(
                 name=sample.name,
@@ -51,12 +53,37 @@ def tabulate(analysis: Analysis, cells: Cells) -> Cells:
     return replace(cells, samples=(*(s for s in cells.samples if not s.tabulated), *found))
 
 
-def _places(cells: Cells, region: str, where: str, length: int) -> Integers:
-    """Return the cells of a region's bins, after checking its name and the number of values given for it."""
-    known = {r.name: r for r in cells.regions}
-    if region not in known:
-        raise ConfigError(f"{where}: no region {region!r}{nearest(region, known)}")
-    if length != known[region].size:
-        shape = " x ".join(map(str, known[region].shape))
-        raise ConfigError(f"{where}: {length} values for region {region!r}, which has {shape} bins; give one per bin")
-    return cells.layout.inner[known[region].bins]
+def bins_of(analysis: Analysis, regions: Sequence[RegionBins], name: str, where: str, length: int) -> RegionBins:
+    """Return the region that values of the TOML are for, after checking its name, its edges and how many they are.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Whose TOML holds the values, one for each bin that it declares.
+    regions : sequence of RegionBins
+        Those that are filled.
+    name, where : str
+        The region, and the key of the values for the message.
+    length : int
+        Number of values.
+
+    Raises
+    ------
+    ConfigError
+        There is no such region, or it has another number of bins, or bins with other edges than the TOML says.
+    """
+    known = {r.name: r for r in regions}
+    if name not in known:
+        raise ConfigError(f"{where}: no region {name!r}{nearest(name, known)}")
+    found = known[name]
+    if length != found.size:
+        shape = " x ".join(map(str, found.shape))
+        raise ConfigError(f"{where}: {length} values for region {name!r}, which has {shape} bins; give one per bin")
+    said = next((r.axes for r in analysis.regions if r.name == name), ())
+    edges = [axis(options).edges for options in said]
+    if len(edges) != len(found.axes) or not all(map(np.array_equal, edges, (a.edges for a in found.axes))):
+        raise ConfigError(
+            f"{where}: the values of region {name!r} are for the bins of the TOML, but the templates have other edges: "
+            "change the edges in the TOML, and the values with them"
+        )
+    return found

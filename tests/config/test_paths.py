@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from spectrafit.config import load_samples
+from spectrafit.config import load_samples, paths
 from spectrafit.config.paths import is_url, local, substituted
 from spectrafit.errors import ConfigError
 
@@ -100,3 +100,11 @@ def test_a_recipe_writes_one_file_of_its_own(tmp_path: Path, files: str) -> None
         load_samples(path)
     path.write_text(RECIPES.replace("FILES", "y.root"))
     assert len(load_samples(path).samples) == 2
+
+
+def test_names_on_disk_are_utf8_in_every_locale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(paths.os, "fsencode", lambda name: name.encode("ascii", "surrogateescape"))
+    monkeypatch.setattr(paths.os, "fsdecode", lambda name: name.decode("ascii", "surrogateescape"))
+    found = paths.substituted("données.root", "x")
+    assert found.encode("ascii", "surrogateescape") == "données.root".encode()
+    assert paths.substituted("plain.root", "x") == "plain.root"

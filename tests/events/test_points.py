@@ -111,6 +111,8 @@ def test_what_no_coupling_acts_on_is_1_and_0():
 def test_mistakes(arguments, message):
     with pytest.raises(ConfigError, match=message):
         Points.of(*arguments)
+    with pytest.raises(ConfigError, match="flavour 'muon': not a neutrino"):
+        Points.of("magnetic_moment", 1e-9, carriers=["muon"])
     with pytest.raises(ConfigError, match="a unit is for a single coupling"):
         Points.of((), {"magnetic_moment": 1e-9, "charge_radius": 1e-33}, unit=1.0)
 

@@ -152,6 +152,16 @@ def test_residual_variance_grows_with_what_is_normalised():
     np.testing.assert_allclose(made.residual, 9.0 * residual)
 
 
+def test_data_of_other_bins_than_the_templates_have_are_refused():
+    # As many bins, and other edges: of templates that were rebinned, or of edges that --set gave.
+    first, second = analysis().regions
+    other = msgspec.structs.replace(first, axes=(config.Axis(observable="t_reco", edges=(0.0, 1.0, 2.5, 3.0)),))
+    moved = analysis(data={"a": (1.0, 2.0, 3.0)}, regions=(other, second))
+    with pytest.raises(ConfigError, match="are for the bins of the TOML, but the templates have other edges"):
+        assemble(moved, templates(data=np.ones(5)), unblind=True)
+    assert assemble(moved, templates(data=np.ones(5))).asimov
+
+
 def test_asimov_unless_unblinded():
     observed = np.array([60.0, 30.0, 20.0, 15.0, 14.0])
     made = templates(data=observed)

@@ -278,6 +278,11 @@ def test_gzip_and_key_and_absent_interest(tmp_path):
     inside = tmp_path / "inside.json.gz"
     inside.write_bytes(gzip.compress(json.dumps({"region": "signal", "workspace": spec}).encode()))
     assert Likelihood(read_workspace(inside)).two_nll() == Likelihood(plain).two_nll()
+    # Windows' editors begin a file with a byte order mark.
+    marked = tmp_path / "marked.json"
+    for content in (json.dumps(spec).encode(), gzip.compress(b"\xef\xbb\xbf" + json.dumps(spec).encode())):
+        marked.write_bytes(content if content[:2] == b"\x1f\x8b" else b"\xef\xbb\xbf" + content)
+        assert Likelihood(read_workspace(marked)).two_nll() == Likelihood(plain).two_nll()
     assert plain.poi == "mu"
     for channel in spec["channels"]:
         channel["samples"] = [s for s in channel["samples"] if s["name"] != "s"]
@@ -518,3 +523,15 @@ def test_text_that_is_no_json_is_refused_in_one_line(tmp_path, content):
     with pytest.raises(ConfigError) as refused:
         read_workspace(tmp_path / "w.json")
     assert "\n" not in str(refused.value)
+
+
+def test_a_strength_without_signal_is_told_and_two_observations_of_a_channel_are_refused(tmp_path):
+    spec = simple()
+    signal = {"name": "s", "data": [0.0], "modifiers": [{"name": "mu", "type": "normfactor", "data": None}]}
+    spec["channels"] = [{"name": "c", "samples": [signal, {"name": "b", "data": [60.0], "modifiers": []}]}]
+    spec["observations"] = [{"name": "c", "data": [62.0]}]
+    result = fit_workspace(save(spec, tmp_path))
+    assert result["notes"][0].startswith("no prediction depends on mu")
+    spec["observations"].append({"name": "c", "data": [70.0]})
+    with pytest.raises(ConfigError, match=r"\$\.observations\[1\]\.name: channel 'c' is observed twice"):
+        fit_workspace(save(spec, tmp_path))

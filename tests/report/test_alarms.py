@@ -1,7 +1,12 @@
 import dataclasses
 
+import numpy as np
+import uproot
+
+from spectrafit.events.identity import identity
 from spectrafit.inference.results import Goodness
 from spectrafit.report.alarms import alarms
+from spectrafit.templates.variations import NOMINAL, Variation
 
 
 def test_nothing_is_said_of_a_good_fit_of_all_entries(case):
@@ -36,3 +41,35 @@ def test_notes_of_the_limit_and_a_bad_fit_are_said(case):
     assert alarms(case.best, case.model, templates, limit) == ["The limit: the interval is empty"]
     (said,) = alarms(bad, case.model, templates)
     assert "describes the data badly (chi2/ndof = 900.00/10" in said
+
+
+def test_ntuples_that_changed_since_the_templates_were_made_are_said(case, tmp_path):
+    path = tmp_path / "new.root"
+    with uproot.recreate(path) as file:
+        file["events"] = {"x": np.ones(3)}
+    known = dataclasses.asdict(identity(str(path), 3))
+
+    def said(**other):
+        inventory = {**case.templates.inventories[0], "dropped": {"bad": {}}, "files": [{**known, **other}]}
+        return alarms(case.best, case.model, dataclasses.replace(case.templates, inventories=(inventory,)))
+
+    # Written to, but the same file: touched, or copied back.
+    assert said(changed=1) == said() == []
+    told = ["The templates are older than new.root; build them again to use what changed"]
+    assert said(changed=1, size=known["size"] + 1) == said(changed=1, uuid="another") == told
+    path.write_bytes(b"no ROOT file".ljust(known["size"]))
+    assert said(changed=1) == told
+    path.unlink()
+    assert said(changed=1) == []
+
+
+def test_a_systematic_that_takes_a_sample_away_is_said(case):
+    inventories = tuple({**record, "dropped": {"bad": {}}} for record in case.templates.inventories)
+    nominal = case.templates.counts[:, :1]
+    changed = nominal.copy()
+    changed[0] *= 0.01
+    gone = Variation(parameter="scale", sigma=1.0, group="", samples=case.templates.samples)
+    made = {"variations": (NOMINAL, gone), "counts": np.concatenate([nominal, changed], axis=1)}
+    (said,) = alarms(case.best, case.model, dataclasses.replace(case.templates, inventories=inventories, **made))
+    assert said.startswith("scale at +1 sigma makes ")
+    assert f"events of {case.templates.samples[0]}: check its size and its unit" in said

@@ -2,13 +2,16 @@
 
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 import pytest
 import uproot
 
 import spectrafit as sf
-from spectrafit.errors import ConfigError
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.templates import effects
 from spectrafit.templates.effects import refuse_large
+from spectrafit.templates.plan import survey
 from tests.events.ntuples import native
 
 SET = """
@@ -28,6 +31,18 @@ axes = [{ observable = "mine", edges = [0.0, 1.0, 2.0] }]
 kind = "weight"
 name = "knob"
 weights = ["down", "up"]
+"""
+
+
+UNIVERSES = """
+[[systematics]]
+kind = "universes"
+name = "ppfx"
+branch = "univ"
+[[systematics]]
+kind = "universes"
+name = "genie"
+branches = ["up", "down"]
 """
 
 
@@ -66,3 +81,38 @@ def test_sums_of_too_many_universes_are_refused_before_they_are_made() -> None:
     refuse_large((200, 2, 20_000), "here")
     with pytest.raises(ConfigError, match=r"here: the sums of 10000000 universes .* take 32 GB"):
         refuse_large((200, 2, 10_000_000), "here")
+
+
+@pytest.mark.parametrize("lists", ["arrays", "lists"])
+def test_universes_are_counted_before_events_are_read(
+    lists: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes(tmp_path)
+    univ = np.ones((1000, 5), np.float32)
+    with uproot.recreate(tmp_path / "sig.root") as file:
+        every = native(1000, seed=1) | {"mine": np.ones(1000), "up": np.ones(1000), "down": np.ones(1000)}
+        file["events"] = every | {"univ": univ if lists == "arrays" else ak.from_regular(ak.Array(univ))}
+    (tmp_path / "fit.toml").write_text(FIT + UNIVERSES)
+    analysis = sf.load(tmp_path / "fit.toml")
+    # 4 cells with flow, 2 monomials, 5 + 2 universes.
+    survey(analysis)
+    monkeypatch.setattr(effects, "_MOST_BYTES", 8 * 4 * 2 * 7 - 1)
+    with pytest.raises(ConfigError, match=r"'genie'.*: the sums of 7 universes in 4 cells"):
+        survey(analysis)
+    monkeypatch.setattr(effects, "_MOST_BYTES", 8 * 4 * 2 * 5 - 1)
+    with pytest.raises(ConfigError, match=r"'ppfx'.*: the sums of 5 universes in 4 cells"):
+        survey(analysis)
+
+
+def test_background_among_the_signal_that_an_axis_cannot_place_is_refused(tmp_path: Path) -> None:
+    notes(tmp_path)
+    columns = native(1000, seed=1) | {"mine": np.ones(1000), "up": np.ones(1000), "down": np.ones(1000)}
+    columns["pdg"][:3], columns["t"][:3] = 0, np.nan
+    with uproot.recreate(tmp_path / "sig.root") as file:
+        file["events"] = columns
+    (tmp_path / "fit.toml").write_text(FIT.replace('"mine"', '"t"'))
+    with pytest.raises(DataError, match="t is not a number for 3 of 1000 events of 'sig', and an axis is made of it"):
+        sf.build(sf.load(tmp_path / "fit.toml"))
+    # NaN passes no cut, so a cut says that they are not wanted.
+    (tmp_path / "set.toml").write_text(SET + 'selection = "t > 0"')
+    assert sf.build(sf.load(tmp_path / "fit.toml")).entries.sum() < 1000

@@ -15,6 +15,8 @@ __all__ = ["covariance", "degenerate", "rises"]
 _INFLATED = 1e4
 # A message about a direction along which 2NLL does not change names the parameters with at least this share in it.
 _SHARE = 0.3
+# The first look for a valley is this many of the errors away that a parameter has when all others are known.
+_FEW = 10.0
 # A suspicious error is checked by minimising 2NLL again at these parts of the error from the minimum.
 _NEARER = (1.0, 0.1, 0.01)
 
@@ -65,20 +67,22 @@ def degenerate(
 def rises(problem: Problem, best: Minimum, moving: Flags, parameter: int, error: float) -> bool:
     """Return whether 2NLL rises about as far as the error of a parameter says, with all others refitted.
 
-    2NLL is minimised one error away, or at the parameter's limit if that is nearer. An error made of rounding may be so
-    large that no fit converges there; then nearer points are tried.
+    The first look is a few of the errors away that the parameter has when all others are known. Then 2NLL is minimised
+    one error away, or at the parameter's limit if that is nearer. An error made of rounding may be so large that no fit
+    converges there, or that the fit ends in another minimum; then nearer points are tried.
     """
     value = best.values[parameter]
     below, above = value - problem.arrays.lower[parameter], problem.arrays.upper[parameter] - value
     free = moving.copy()
     free[parameter] = False
     risen = True
-    for nearer in _NEARER:
-        step = min(nearer * error, max(below, above)) * (1.0 if above >= below else -1.0)
+    alone = float(problem.likelihood.lone_errors(best.values, work=problem.work)[parameter])
+    for first, distance in ((True, min(_FEW * alone, error)), *((False, nearer * error) for nearer in _NEARER)):
+        step = min(distance, max(below, above)) * (1.0 if above >= below else -1.0)
         start = best.values.copy()
         start[parameter] += step
         found = problem.newton(start, free)
         risen = bool(found.two_nll - best.two_nll > max(0.1 * (step / error) ** 2, 1e-8))
-        if found.converged or not risen:
+        if not risen or (found.converged and not first):
             break
     return risen

@@ -83,7 +83,7 @@ def _profile(
 
 def _toys(cls: bool, scan: Scan, level: float, sides: str, toys: ToyOptions, expected: bool, points: bool) -> Outcome:
     # One pool for all kappas: workers load their kernels once.
-    with execution.executor(toys.executor, toys.workers, preload=("spectrafit.inference.toys.ensemble",)) as pool:
+    with execution.executor(toys.executor, toys.workers, preload=("spectrafit.inference.toys.mixture",)) as pool:
         return belt(scan, level, dataclasses.replace(toys, executor=pool), cls=cls, expected=expected)
 
 
@@ -205,7 +205,7 @@ def upper_limit(
         One-sided upper limit or two-sided interval. "profile" has both, one-sided unless asked; Feldman-Cousins is
         two-sided, the others are upper limits.
     toys : int or ToyOptions
-        Number of toys at each kappa, or all options of toys: number, seed, ensemble, bank, executor.
+        Number of toys of each truth, or all options of toys: number, seed, ensemble, bank, executor.
     expected : bool
         Whether to add the expected quantiles.
     simulation : bool

@@ -43,7 +43,7 @@ def _correlated(a: Any, root: Any, key: Any, index: int, k: int) -> Any:
 
 @kernel(types.void(MODEL, TRUTH, _KEY, types.int64, OBSERVED, WORK), entry=True)
 def throw(a: Any, truth: Any, key: Any, index: int, d: Any, w: Any) -> None:
-    """Fill `d` with toy `index`."""
+    """Fill `d` with toy `index`, and `w.scaled` with what its bins expect."""
     # "prior" varies the truth and keeps the auxiliary measurements; "profiled" throws them around a fixed truth.
     n_bins, n_parameters = a.used.size, a.initial.size
     after = n_bins + n_parameters
@@ -80,7 +80,8 @@ def throw(a: Any, truth: Any, key: Any, index: int, d: Any, w: Any) -> None:
             d.gamma_centre[b] = poisson(key, index, after + b, truth.gamma[b] * a.gamma_width[b])
         elif truth.mc and truth.spread[b] > 0.0:
             d.gamma_centre[b] = truth.gamma[b] + truth.spread[b] * normal(key, index, after + b)
-        d.counts[b] = poisson(key, index, b, max(expected, 0.0)) if a.used[b] else 0.0
+        w.scaled[b] = max(expected, 0.0)
+        d.counts[b] = poisson(key, index, b, w.scaled[b]) if a.used[b] else 0.0
 
 
 @inlined

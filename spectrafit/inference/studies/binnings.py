@@ -30,6 +30,9 @@ from spectrafit.templates.regions import lay_out
 __all__ = ["BestBinning", "Binnings", "compare_binnings", "optimise"]
 
 
+# A greater relative uncertainty of an error says nothing about which binning is better.
+_VAGUE = 0.3
+
 OWN, WIDTH, STATISTICS, OPTIMUM, BOUND = "as it is", "equal width", "equal statistics", "optimum", "best partition"
 
 
@@ -50,6 +53,8 @@ class BestBinning:
         That partition on the whole simulation, with its full limit; bins of several regions are kept apart.
     regions : tuple of GridRegion
         The fine grid.
+    shown : tuple of str
+        Regions that are not fitted: their edges are left alone.
     """
 
     found: Optimum
@@ -57,6 +62,7 @@ class BestBinning:
     partition: Partition | None
     bound: Rated | None
     regions: tuple[GridRegion, ...]
+    shown: tuple[str, ...] = ()
 
     @property
     def edges(self) -> dict[str, dict[str, list[float]]]:
@@ -91,6 +97,8 @@ class BestBinning:
         """Return the edges as lines to put into the analysis, one `axes` per region."""
         lines = []
         for region in self.regions:
+            if region.name in self.shown:
+                continue
             lines.append(f"# region {region.name}")
             lines.append("axes = [")
             for name, edges in self.edges[region.name].items():
@@ -186,16 +194,22 @@ class Binnings:
             return
         yield self._verdict(self.best)
         bound = self.best.partition
-        if bound is not None and bound.judging.guarded > self.best.found.judging.guarded:
+        vague = bound is not None and bound.judging.uncertainty > _VAGUE * bound.judging.guarded
+        if bound is not None and (vague or bound.judging.guarded > self.best.found.judging.guarded):
             yield (
-                f"{BOUND}: on the independent half it knows less than the optimum: the simulated events are too few to"
-                " order cells by, and nothing more than the optimum is to be gained with them"
+                f"{BOUND}: on the independent half it knows no more than the optimum: the simulated events are too few"
+                " to order cells by, and nothing more than the optimum is to be gained with them"
             )
 
     def _verdict(self, best: BestBinning) -> str:
         """Say whether the independent half confirms that the optimum is better than what there is."""
         own, other = self.rows[0].halves[1], best.found.judging
         gain = 100.0 * (1.0 - other.guarded / own.guarded)
+        if max(own.uncertainty / own.guarded, other.uncertainty / other.guarded) > _VAGUE:
+            return (
+                f"{OPTIMUM}: neither confirmed nor not: on the independent half the error of {self.parameter} is known"
+                f" to {100.0 * other.uncertainty / other.guarded:.0f} % only; simulate more, or ask for fewer bins"
+            )
         there = f"on the independent half the error of {self.parameter} is {abs(gain):.1f} %"
         if gain >= 0.5:
             return f"{OPTIMUM}: confirmed: {there} smaller than with the binning as it is"
@@ -395,6 +409,7 @@ def _optimise(rater: Rater, rules: Rules | None, starts: int, partition: int | N
         partition=best,
         bound=None if best is None else rater.partition(BOUND, best.labels),
         regions=rater.whole.regions,
+        shown=tuple(region.name for region in rater.cells.analysis.regions if not region.fit),
     )
 
 

@@ -118,7 +118,12 @@ def grid_of(cells: Cells) -> Grid:
         GridRegion(name=r.name, observables=r.observables, edges=tuple(np.asarray(axis.edges) for axis in r.axes))
         for r in templates.regions
     )
-    return with_prediction(Grid(regions=regions, bins=bins_of(model, templates, merging=True)))
+    bins = bins_of(model, templates, merging=True)
+    # Regions that are shown and not fitted say nothing; their simulated events stay.
+    fitted = np.concatenate([np.full(span.stop - span.start, float(span.fitted)) for span in model.regions])
+    quiet = {name: getattr(bins, name) * fitted for name in ("derivative", "noise")}
+    shared = bins.shared.chosen(np.all(fitted[bins.shared.bins] > 0, axis=1))
+    return with_prediction(Grid(regions=regions, bins=dataclasses.replace(bins, shared=shared, **quiet)))
 
 
 class Rater:

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from spectrafit import config, execution
 from spectrafit.config.ranges import over as parsed_over
@@ -36,7 +37,7 @@ from spectrafit.templates.templates import Templates, vary
 
 __all__ = ["scan"]
 
-Over = Sequence[str] | Mapping[str, Sequence[float]]
+Over = Sequence[str] | Mapping[str, npt.ArrayLike]
 Compare = Sequence[str | Path | config.Analysis]
 
 # Keys that no file has: multiples of the exposure, of prior widths, and of the simulation.
@@ -152,7 +153,7 @@ class _Case:
 
 
 def _axes(over: Over) -> dict[str, tuple[float, ...]]:
-    said = [(key, tuple(v)) for key, v in over.items()] if isinstance(over, Mapping) else [parsed_over(t) for t in over]
+    said = [_listed(*one) for one in over.items()] if isinstance(over, Mapping) else [parsed_over(t) for t in over]
     axes = dict(said)
     if len(axes) < len(said):
         raise ConfigError(f"scan: {said[0][0]!r} is scanned twice; give all of its values at once")
@@ -162,6 +163,14 @@ def _axes(over: Over) -> dict[str, tuple[float, ...]]:
         if not values:
             raise ConfigError(f"scan: {key!r} has no values")
     return axes
+
+
+def _listed(key: str, values: npt.ArrayLike) -> tuple[str, tuple[float, ...]]:
+    """Return the values of a key as plain numbers, whatever they came in."""
+    found = np.asarray(values).reshape(-1)
+    if found.size and (found.dtype.kind not in "iuf" or not np.all(np.isfinite(found))):
+        raise ConfigError(f"scan: {key!r}: needs finite numbers; other settings go into compare")
+    return key, tuple(found.tolist())
 
 
 def _variants(analysis: config.Analysis, compare: Compare) -> list[tuple[str, config.Analysis]]:

@@ -1,4 +1,8 @@
-"""Keeps toys in a file, the bank. Toys are added to a bank and banks are merged; toys of another model are refused."""
+"""Keeps toys in a file, the bank. Toys are added to a bank and banks are merged; toys of another model are refused.
+
+A bank holds what was fitted to each toy, by truth and tested kappas. What a mixture needs besides is thrown again from
+the number of the toy.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ from spectrafit.output import locked, replacing
 
 __all__ = ["Bank", "Record", "merge"]
 
-_FORMAT = 2
+_FORMAT = 3  # 2 held toys of 26 truths, each fitted at its own kappa
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

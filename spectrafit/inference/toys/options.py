@@ -20,7 +20,8 @@ class ToyOptions:
     Attributes
     ----------
     toys : int
-        Toys at each kappa; draws at each kappa for the Bayesian methods.
+        Toys of each truth; draws at each kappa for the Bayesian methods. An end of an interval is found with so many
+        toys from either side of it, and half as many from the middle; the scan of all kappas has fewer.
     seed : int
     ensemble : {"profiled", "prior"}
         How nuisances vary; see `spectrafit.inference.toys.ensemble`.

@@ -6,11 +6,12 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.couplings import title
-from spectrafit.report.figures import detector, likelihood, spectra
+from spectrafit.report.figures import binnings, detector, likelihood, spectra
 from spectrafit.report.figures.style import latex, look, mathtext, power_of_ten
 
 if TYPE_CHECKING:
@@ -91,6 +92,16 @@ def draw(
                 name=f"{region.name}_plane",
                 caption=f"Region {region.name}: the templates as they are fitted, and where the coupling shows.",
                 figure=spectra.plane(expected, region, signal=at, **about),
+            )
+        parted = region.partition
+        if parted is not None and len(parted.axes) == 2:
+            first, second = (np.asarray(axis.edges) for axis in parted.axes)
+            numbers = parted.numbers.reshape(parted.shape)
+            names = (parted.labels[0], parted.labels[1])
+            yield Drawing(
+                name=f"{region.name}_partition",
+                caption=f"Region {region.name}: the bin of the fit that each bin of the grid is in; grey: in none.",
+                figure=binnings.partition(numbers, (first, second), names, **about),
             )
     about["right"] = right
     yield Drawing(

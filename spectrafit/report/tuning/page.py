@@ -19,15 +19,12 @@ from bokeh.layouts import column, row
 from bokeh.models import (
     Button,
     Checkbox,
-    ColumnDataSource,
     CustomJS,
-    DataTable,
     Div,
     PreText,
     Select,
     Slider,
     Spinner,
-    TableColumn,
     TextInput,
     UIElement,
 )
@@ -39,6 +36,7 @@ from spectrafit.report.tables import kappa_unit
 from spectrafit.report.tuning.choice import Choice, chosen_first, snippet
 from spectrafit.report.tuning.drawings import Plane, Spectrum
 from spectrafit.report.tuning.numbers import Numbers, Workbench
+from spectrafit.report.tuning.widgets import TEXT, WRAP, button, kept_table, when
 from spectrafit.report.tuning.words import constraint_rows, headline, kept_row, legend
 
 __all__ = ["Page", "document"]
@@ -46,10 +44,6 @@ __all__ = ["Page", "document"]
 # Sliders reach this many prior widths of a nuisance, and this many expected errors of a coupling.
 _REACH = 3.0
 _EXPOSURES = (-1.0, 2.0)  # decades
-_WRAP: Any = {"flex-wrap": "wrap", "gap": "12px"}
-
-# A paragraph in the page's letters.
-_TEXT: Any = {"font": "15px/1.45 Georgia, serif", "color": "#1a1a1a"}
 
 
 def document(bench: Workbench, optimise: Callable[[], Choice], doc: Document) -> Page:
@@ -90,15 +84,15 @@ class Page:
 
     def _make(self) -> None:
         analysis, first = self.bench.analysis, self.numbers
-        self.headline = Div(styles=_TEXT, sizing_mode="stretch_width")
-        self.notes = Div(styles=_TEXT | {"color": "#d55e00"}, sizing_mode="stretch_width", visible=False)
-        self.constraints = Div(styles=_TEXT, sizing_mode="stretch_width")
+        self.headline = Div(styles=TEXT, sizing_mode="stretch_width")
+        self.notes = Div(styles=TEXT | {"color": "#d55e00"}, sizing_mode="stretch_width", visible=False)
+        self.constraints = Div(styles=TEXT, sizing_mode="stretch_width")
         self.toml = PreText(sizing_mode="stretch_width", styles={"white-space": "pre-wrap", "font-size": "12px"})
-        self.undo_button = _button("undo", self.undo)
-        self.redo_button = _button("redo", self.redo)
-        self.reset_button = _button("as it was", self.reset)
-        self.keep_button = _button("keep this one", self.keep)
-        self.optimise_button = _button("look for the best binning", self.optimise)
+        self.undo_button = button("undo", self.undo)
+        self.redo_button = button("redo", self.redo)
+        self.reset_button = button("as it was", self.reset)
+        self.keep_button = button("keep this one", self.keep)
+        self.optimise_button = button("look for the best binning", self.optimise)
         self.copy_button = Button(label="copy TOML", width=110)
         self.copy_button.js_on_click(
             CustomJS(args={"text": self.toml}, code="navigator.clipboard.writeText(text.text)")
@@ -110,38 +104,22 @@ class Page:
             visible=len(analysis.regions) > 1,
             width=200,
         )
-        _when(self.region, "value", lambda _new: self._region_changed())
+        when(self.region, "value", lambda _new: self._region_changed())
         self.shown = Select(title="plane shows", options=list(Plane.QUANTITIES), value=Plane.QUANTITIES[0], width=260)
-        _when(self.shown, "value", lambda _new: self._draw())
+        when(self.shown, "value", lambda _new: self._draw())
         low, high = _EXPOSURES
         self.exposure = Slider(
             title="exposure", start=low, end=high, step=0.01, value=0.0, show_value=False, sizing_mode="stretch_width"
         )
-        _when(self.exposure, "value_throttled", lambda new: self._chose_exposure(new))
+        when(self.exposure, "value_throttled", lambda new: self._chose_exposure(new))
         self.parameters = {name: self._slider(name, first) for name in first.model.names}
         self.rows = {name: self._systematic(name) for name in dict.fromkeys(s.name for s in analysis.systematics)}
-        self.kept_source = ColumnDataSource({"name": [], "bins": [], "limit": [], "band": [], "error": [], "least": []})
-        self.kept = DataTable(
-            source=self.kept_source,
-            columns=[
-                TableColumn(field="name", title="kept", width=110),
-                TableColumn(field="bins", title="bins", width=50),
-                TableColumn(field="limit", title="expected limit", width=110),
-                TableColumn(field="band", title="68 % of experiments", width=150),
-                TableColumn(field="error", title="error of kappa, noise off", width=150),
-                TableColumn(field="least", title="fewest simulated", width=110),
-            ],
-            height=150,
-            index_position=None,
-            sizing_mode="stretch_width",
-            reorderable=False,
-            visible=False,
-        )
-        _when(self.kept_source.selected, "indices", lambda new: self._restore(new))
+        self.kept_source, self.kept = kept_table()
+        when(self.kept_source.selected, "indices", lambda new: self._restore(new))
         templates = first.templates
         self.colours = dict(zip(templates.samples, components(templates.roles), strict=True))
         self.legend = Div(
-            text=legend(first, self.colours, SIGNAL), styles=_TEXT | {"font-size": "13px"}, sizing_mode="stretch_width"
+            text=legend(first, self.colours, SIGNAL), styles=TEXT | {"font-size": "13px"}, sizing_mode="stretch_width"
         )
         self.figures = column(sizing_mode="stretch_width")
         self.spectra: list[Spectrum] = []
@@ -160,23 +138,23 @@ class Page:
             self.copy_button,
             self.optimise_button,
         ]
-        head = Div(text=f"<b style='font-size:20px'>{symbols(title)}</b>", styles=_TEXT, sizing_mode="stretch_width")
+        head = Div(text=f"<b style='font-size:20px'>{symbols(title)}</b>", styles=TEXT, sizing_mode="stretch_width")
         couplings = [self.parameters[name] for name in self.numbers.model.couplings]
         sliders = column(
-            Div(text="<b>where the parameters stand</b> (the spectra; the limit is for kappa = 0)", styles=_TEXT),
+            Div(text="<b>where the parameters stand</b> (the spectra; the limit is for kappa = 0)", styles=TEXT),
             *couplings,
             *(self.parameters[name] for name in self.parameters if self.parameters[name] not in couplings),
             sizing_mode="stretch_width",
             styles={"max-height": "420px", "overflow-y": "auto", "padding-right": "10px"},
         )
         systematics = column(
-            Div(text="<b>systematics</b>: kept or not, and the width of the prior", styles=_TEXT),
-            *(row(*widgets, styles=_WRAP) for widgets in self.rows.values()),
+            Div(text="<b>systematics</b>: kept or not, and the width of the prior", styles=TEXT),
+            *(row(*widgets, styles=WRAP) for widgets in self.rows.values()),
             sizing_mode="stretch_width",
         )
         side: Any = {"flex": "1 1 340px", "min-width": "300px"}
         left = column(
-            row(self.region, self.shown, styles=_WRAP),
+            row(self.region, self.shown, styles=WRAP),
             self.legend,
             self.figures,
             styles={"flex": "2 1 420px", "min-width": "300px"},
@@ -186,10 +164,10 @@ class Page:
             head,
             self.headline,
             self.notes,
-            row(*buttons, styles=_WRAP, sizing_mode="stretch_width"),
-            row(left, right, styles=_WRAP, sizing_mode="stretch_width"),
+            row(*buttons, styles=WRAP, sizing_mode="stretch_width"),
+            row(left, right, styles=WRAP, sizing_mode="stretch_width"),
             self.kept,
-            Div(text="<b>this choice as an analysis</b>", styles=_TEXT),
+            Div(text="<b>this choice as an analysis</b>", styles=TEXT),
             self.toml,
             sizing_mode="stretch_width",
             styles={"max-width": "1240px", "margin": "0 auto", "padding": "12px"},
@@ -211,15 +189,15 @@ class Page:
         slider = Slider(
             title=label, start=start, end=end, step=(end - start) / 200.0, value=at, sizing_mode="stretch_width"
         )
-        _when(slider, "value", lambda new: self._set_value(name, new))
+        when(slider, "value", lambda new: self._set_value(name, new))
         return slider
 
     def _systematic(self, name: str) -> tuple[Checkbox, Spinner]:
         box = Checkbox(label=name, active=True, width=160)
-        _when(box, "active", lambda new: self._choose(self.choice.with_systematic(name, kept=new)))
+        when(box, "active", lambda new: self._choose(self.choice.with_systematic(name, kept=new)))
         own = self._own_width(name)
         width = Spinner(value=own, low=0.05, high=20.0, step=0.25, width=80, title="", disabled=own is None)
-        _when(width, "value", lambda new: self._chose_width(name, new))
+        when(width, "value", lambda new: self._chose_width(name, new))
         return (box, width)
 
     def _own_width(self, name: str) -> float | None:
@@ -236,7 +214,7 @@ class Page:
             spectrum = Spectrum(region, axis, self.colours)
             spectrum.on_edges(partial(self._dragged, at, axis))
             text = TextInput(title=f"edges of {region.observables[axis]}", sizing_mode="stretch_width")
-            _when(text, "value", partial(self._typed, at, axis))
+            when(text, "value", partial(self._typed, at, axis))
             self.spectra.append(spectrum)
             self.edges.append(text)
             parts += [spectrum.figure, text]
@@ -404,14 +382,3 @@ class Page:
                 self.plane.draw(self.shown.value, self.numbers.templates, region, off, on)
         finally:
             self._setting = False
-
-
-def _button(label: str, action: Callable[[], None]) -> Button:
-    button = Button(label=label, width=max(70, 9 * len(label) + 20))
-    button.on_click(lambda _event: action())
-    return button
-
-
-def _when(model: Any, attribute: str, act: Callable[[Any], Any]) -> None:
-    """Call `act` with the new value of a widget's attribute when it changes."""
-    model.on_change(attribute, lambda _attribute, _old, new: act(new))

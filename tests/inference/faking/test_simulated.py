@@ -4,6 +4,7 @@ import uproot
 
 import spectrafit as sf
 from spectrafit.errors import ConfigError
+from spectrafit.inference.faking.simulated import simulate
 from tests.events.ntuples import native
 
 SAMPLES = """
@@ -116,6 +117,7 @@ def test_another_simulation_is_counted_as_its_samples_say(folder, built):
         for f in ("other.root", "nc.root")
     )
     # Read once: the choice keeps its counts.
+    assert simulate(model.fake, analysis, templates, scales={}) is model.fake
     kept = sf.assemble(analysis, templates, data=model.fake)
     np.testing.assert_array_equal(kept.data, model.data)
     biased = sf.fit(model)

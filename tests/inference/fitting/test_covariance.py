@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,18 @@ def test_a_product_of_free_factors_is_degenerate_however_rounding_falls(seed):
     assert not result.valid
     # Without an excess mu ends at 0, and k has no effect.
     assert result.at_limit or "mu, k are degenerate; fix one of them" in result.message
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_two_factors_without_limits_are_degenerate_however_far_a_fit_from_there_would_go(seed):
+    # Rounding may claim an error so large that a fit from there ends in another minimum, which seems to have risen.
+    rng = np.random.default_rng(seed)
+    signal, background = rng.uniform(1, 50, 4), rng.uniform(10, 500, 4)
+    model = product(signal, background, rng.poisson(1.3 * signal + background), second="free")
+    parameters = tuple(dataclasses.replace(p, lower=-np.inf, upper=np.inf) for p in model.parameters)
+    result = fit(dataclasses.replace(model, parameters=parameters))
+    assert not result.valid
+    assert "mu, k are degenerate" in result.message
 
 
 @pytest.mark.parametrize("events", [1e3, 1e6, 1e9, 1e11])

@@ -4,11 +4,10 @@ import pickle
 import numpy as np
 import pyhf
 import pytest
-from scipy.stats import chi2, norm
 
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.fit import fit
-from spectrafit.inference.intervals import asymptotic, neyman
+from spectrafit.inference.intervals import asymptotic, construction
 from spectrafit.inference.intervals.limits import METHODS, methods, upper_limit
 from spectrafit.inference.intervals.scan import Scan, crossing
 from spectrafit.inference.likelihood import Likelihood
@@ -85,17 +84,6 @@ def test_error_follows_into_the_reported_unit():
     limit = upper_limit(model, method="feldman-cousins", toys=300, expected=False)
     assert limit.error == pytest.approx(0.5 * limit.value / limit.kappa * limit.kappa_error, rel=0.05)
     assert f"+- {limit.error:.1g}" in str(limit)
-
-
-def test_critical_values_have_the_error_of_their_toys():
-    rng = np.random.default_rng(2)
-    n, level = 4000, 0.9
-    found = np.array([neyman._quantile(np.sort(rng.chisquare(1, n)), level) for _ in range(400)])
-    true = chi2(1).ppf(level)
-    analytic = np.sqrt(level * (1 - level) / n) / chi2(1).pdf(true)
-    assert found[:, 0].mean() == pytest.approx(true, abs=4 * analytic / 20)
-    assert found[:, 0].std() == pytest.approx(analytic, rel=0.15)
-    assert found[:, 1].mean() == pytest.approx(analytic, rel=0.05)
 
 
 def test_both_signs_of_a_coupling():
@@ -197,7 +185,7 @@ def test_options_that_do_not_go_together(options, message):
 
 
 def test_no_limit_when_toys_fail(monkeypatch):
-    monkeypatch.setattr(neyman, "MOST_FAILED", -1.0)
+    monkeypatch.setattr(construction, "MOST_FAILED", -1.0)
     with pytest.raises(DataError, match=r"no limit: 0\.0 % of the toy fits failed"):
         upper_limit(counting(), method="feldman-cousins", toys=100)
 
@@ -221,22 +209,6 @@ def test_asimov_of_the_data_is_free_of_fluctuations():
 def test_crossing():
     assert crossing(lambda x: np.cos(x), 0.0, 3.0) == pytest.approx(np.pi / 2, abs=1e-6)
     assert crossing(lambda x: 1.0 if x < 0.3 else -1e-9, 0.0, 1.0) == pytest.approx(0.3, abs=1e-5)
-
-
-@pytest.mark.parametrize("last", [True, False])
-def test_a_plateau_of_p_below_alpha_does_not_move_the_crossing(last):
-    # The normal score of p falls by 0.25 per unit of kappa through the target at 7, then stays 0.45 below it: what a
-    # second minimum of a coupling that enters both linearly and squared does.
-    kappas = np.linspace(-2.0, 25.0, 30)
-    target = float(norm.ppf(0.10))
-    score = np.maximum(target - 0.25 * (kappas - 7.0), target - 0.45)
-    p = norm.cdf(score)
-    edge = int(np.flatnonzero(p > 0.10)[-1])
-    if not last:
-        kappas, p, edge = -kappas[::-1], p[::-1], len(p) - 1 - edge
-    found, error = neyman._line(kappas, p, np.full(30, 0.01), target, edge, last=last)
-    assert found == pytest.approx(7.0 if last else -7.0, abs=0.2)
-    assert error < 1.0
 
 
 def test_models_travel():

@@ -104,7 +104,7 @@ def test_every_executor_finds_the_same(analysis, templates, executor):
 
         # As dask's own executor does, it takes pickled work: a cluster is started in tests of execution.
         executor = ThreadPoolExecutor(2)
-    over = {"pot": (1e20, 2e20), "systematics.nc.sigma": (0.1, 0.3)}
+    over = {"pot": np.array([1e20, 2e20]), "systematics.nc.sigma": (0.1, 0.3)}
     one, two = (sf.scan(analysis, over, templates=templates, executor=e) for e in ("serial", executor))
     np.testing.assert_array_equal(one.quantiles, two.quantiles)
 
@@ -150,6 +150,8 @@ def test_a_point_without_a_limit_does_not_take_the_others_along(analysis, templa
         (["simulated=0"], [], "positive multiple"),
         (["exposure=0"], [], "positive multiple"),
         ({"pot": ()}, [], "has no values"),
+        ({"fit.terms": ("shape", "norm")}, [], "needs finite numbers; other settings go into compare"),
+        ({"pot": (1e20, float("nan"))}, [], "needs finite numbers"),
         ([], ["nowhere.toml"], "nowhere.toml: no such file"),
     ],
 )

@@ -12,6 +12,7 @@ from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.minimum import Problem
 from spectrafit.inference.kernels.fields import Observed, workspace
 from spectrafit.inference.likelihood import Likelihood
+from spectrafit.inference.toys import bank as banks
 from spectrafit.inference.toys import ensemble as toys
 from spectrafit.inference.toys.bank import Bank, merge
 from spectrafit.inference.toys.options import ToyOptions
@@ -165,6 +166,16 @@ def test_banks_of_another_model_are_refused(tmp_path):
         Bank.load(tmp_path / "no.npz")
 
 
+def test_a_bank_of_toys_of_every_kappa_is_refused(tmp_path, monkeypatch):
+    model = spectrum()
+    _, kept = Bank(digest=Likelihood(model).digest).topped_up(toys.ensemble(model, model.initial), [], 5)
+    with monkeypatch.context() as before:
+        before.setattr(banks, "_FORMAT", 2)
+        kept.save(tmp_path / "toys.npz")
+    with pytest.raises(DataError, match="toys in format 2, needs 3; throw them again"):
+        Bank.load(tmp_path / "toys.npz")
+
+
 def test_a_bank_makes_the_second_limit_free(tmp_path):
     from spectrafit.inference.intervals.limits import upper_limit
 
@@ -187,10 +198,13 @@ def test_banks_of_two_machines_make_one_limit(tmp_path):
     upper_limit(model, toys=ToyOptions(toys=100, bank=(there,), first_toy=100), **options)
     both = upper_limit(model, toys=ToyOptions(toys=200, bank=(here, there)), **options)
     assert both.kappa == pytest.approx(whole.kappa, abs=3 * whole.kappa_error)
-    grid = [r for r in Bank.load(here).records.values() if len(r.numbers) == 200]
-    assert len(grid) >= 20
-    # On the grid both machines' toys are the numbers 0 to 199, which a single one throws.
-    assert all(np.array_equal(r.numbers, np.arange(200)) for r in grid[:20])
+    # Truths and tested kappas lie on a lattice: on either side of the interval's end, both machines' toys are the
+    # numbers 0 to 199, which a single one throws.
+    records = Bank.load(here).records.values()
+    assert {r.rows.shape[1] - toys.TESTED for r in records} == {20, 3}
+    tails = [r.numbers for r in records if r.rows.shape == (200, toys.TESTED + 3)]
+    assert len(tails) == 2
+    assert all(np.array_equal(numbers, np.arange(200)) for numbers in tails)
     with pytest.raises(DataError, match=r"absent\.npz: not a bank of toys"):
         upper_limit(model, toys=ToyOptions(toys=100, bank=(here, tmp_path / "absent.npz")), **options)
 

@@ -4,12 +4,14 @@ import re
 
 import pytest
 from bokeh.document import Document
+from bokeh.events import ButtonClick
 
 import spectrafit as sf
 from spectrafit.report.figures.style import SIGNAL
 from spectrafit.report.tuning.choice import Choice, applied, chosen_first
 from spectrafit.report.tuning.drawings import Plane
 from spectrafit.report.tuning.page import document
+from spectrafit.report.tuning.widgets import button, kept_table, when
 from spectrafit.report.tuning.words import constraint_rows, headline, kept_row, legend, plain
 
 BEST = ((0.0, 0.3, 4.0), (0.0, 1.0, 3.0))
@@ -123,3 +125,15 @@ def test_words(page):
     assert kept_row(numbers)["bins"] == "12"
     assert legend(numbers, page.colours, SIGNAL).count("background:") == 3
     assert plain(r"reconstructed $T_e\,\theta_e^2$ [GeV rad$^2$]") == "reconstructed Tₑ θₑ² [GeV rad²]"
+
+
+def test_widgets_call_what_they_are_given():
+    pressed, seen = [], []
+    made = button("press", lambda: pressed.append(1))
+    made._trigger_event(ButtonClick(made))
+    assert pressed == [1]
+    source, table = kept_table()
+    assert [column.field for column in table.columns] == list(source.data)
+    when(table, "visible", seen.append)
+    table.visible = True
+    assert seen == [True]

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 import spectrafit as sf
-from spectrafit.cli.tuning import tune
 from spectrafit.report.tuning.serve import serve
 from spectrafit.templates.archive import save
 from tests.conftest import ENVIRONMENT
@@ -27,7 +26,7 @@ def address(tuned, tmp_path_factory):
     """The page's address, served by the command from saved cells."""
     analysis, _ = tuned
     cells = save(tmp_path_factory.mktemp("cells") / "fine.npz", sf.fine_cells(analysis, fine=4))
-    words = [tune.__name__, analysis.path, "--templates", str(cells), "--no-browser"]
+    words = ["tune", analysis.path, "--templates", str(cells), "--no-browser"]
     process = subprocess.Popen(
         [sys.executable, "-m", "spectrafit", *words],
         stdout=subprocess.PIPE,
@@ -119,10 +118,3 @@ def test_an_edge_is_dragged_in_a_browser_and_the_toml_runs(address, tmp_path):
     loaded = sf.load(pasted)
     found = sf.limit(sf.assemble(loaded, sf.build(loaded)))
     assert after.split()[0] == f"{found.expected.median:.4g}"
-
-
-def test_what_to_install_is_told(tuned, monkeypatch):
-    analysis, _ = tuned
-    monkeypatch.setitem(sys.modules, "spectrafit.report.tuning.serve", None)
-    with pytest.raises(sf.ConfigError, match=r"pip install 'spectrafit-numm\[tune\]'"):
-        tune(Path(analysis.path))
