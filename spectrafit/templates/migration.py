@@ -27,6 +27,8 @@ __all__ = ["MoveTable", "Moves"]
 
 _IN1, _IN2 = (Contiguous(types.float64, n, readonly=True) for n in (1, 2))
 _CELLS = Contiguous(types.int32, readonly=True)
+# Pairs of cells for which a table is always made.
+_DENSE = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,10 +78,15 @@ class Moves:
 def _collected(cells: int, first: Integers, second: Integers, squares: Floats) -> Moves:
     """Add up the squares of each pair of cells."""
     moved = first != second
-    keys, where = np.unique(first[moved] * (cells + 1) + second[moved], return_inverse=True)
-    sums = np.zeros((len(squares), keys.size))
-    for total, row in zip(sums, squares[:, moved], strict=True):
-        total += np.bincount(where, row, keys.size)
+    codes = first[moved] * (cells + 1) + second[moved]
+    size = (cells + 1) ** 2
+    # A table of all pairs is quicker than sorting, as long as it is not much larger than what is sorted.
+    if size <= _DENSE + 8 * codes.size:
+        keys = np.flatnonzero(np.bincount(codes, minlength=size))
+        sums = np.stack([np.bincount(codes, row, size)[keys] for row in squares[:, moved]])
+    else:
+        keys, where = np.unique(codes, return_inverse=True)
+        sums = np.stack([np.bincount(where, row, keys.size) for row in squares[:, moved]])
     return Moves(cells=cells, first=keys // (cells + 1), second=keys % (cells + 1), squares=sums)
 
 

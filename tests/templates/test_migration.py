@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from spectrafit.config import Axis, Region
 from spectrafit.errors import ConfigError
+from spectrafit.templates import migration
 from spectrafit.templates.cells import EffectCells
 from spectrafit.templates.merging import Merge, merged_regions
 from spectrafit.templates.migration import Moves, MoveTable
@@ -61,6 +62,17 @@ def test_merged_moves_are_the_moves_between_merged_cells(seed):
     np.testing.assert_array_equal(found.first, direct.first)
     np.testing.assert_array_equal(found.second, direct.second)
     np.testing.assert_allclose(found.squares, direct.squares, rtol=1e-12)
+
+
+def test_sorting_and_a_table_of_pairs_add_up_alike(monkeypatch):
+    moves = moves_of(40, [thrown(5, 40, 3000)])
+    target = np.append(np.arange(40) // 3, 14)
+    table = moves.merged(target, 14)
+    monkeypatch.setattr(migration, "_DENSE", -(10**9))
+    sorted_ones = moves.merged(target, 14)
+    for name in ("first", "second", "squares"):
+        np.testing.assert_array_equal(getattr(table, name), getattr(sorted_ones, name))
+    assert table.first.size > 50
 
 
 def test_a_merge_of_bins_is_a_fill_of_the_coarser_ones():
