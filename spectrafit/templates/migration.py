@@ -87,7 +87,8 @@ def _collected(cells: int, first: Integers, second: Integers, squares: Floats) -
     else:
         keys, where = np.unique(codes, return_inverse=True)
         sums = np.stack([np.bincount(where, row, keys.size) for row in squares[:, moved]])
-    return Moves(cells=cells, first=keys // (cells + 1), second=keys % (cells + 1), squares=sums)
+    squares = np.asarray(sums, np.float64)
+    return Moves(cells=cells, first=keys // (cells + 1), second=keys % (cells + 1), squares=squares)
 
 
 class MoveTable:
