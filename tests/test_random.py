@@ -86,9 +86,10 @@ def test_stream_keys_depend_on_every_part_and_its_type():
     assert random.stream_key(1, "nova").tolist() == [4267551170248790549, 17880931631823550284]
 
 
-def test_entries_have_the_first_normal_of_their_stream():
+def test_entries_have_the_normals_of_their_stream():
     key = random.stream_key(3, "smear", "nue")
-    entries = np.array([7, 0, 2**40, 7])
+    entries, draws = np.array([7, 0, 2**40, 7]), np.array([0, 0, 0, 3])
     np.testing.assert_array_equal(
-        random.standard_normals(key, entries), [random.normal(key, int(i), 0) for i in entries]
+        random.standard_normals(key, entries, draws),
+        [random.normal(key, int(i), int(k)) for i, k in zip(entries, draws, strict=True)],
     )

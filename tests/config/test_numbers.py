@@ -34,6 +34,7 @@ threshold = 0.1
 efficiency = 0.9
 efficiency_turn_on = 0.2
 efficiency_width = 0.1
+draws = 2
 seed = 1
 [[samples]]
 name = "sig"
