@@ -78,7 +78,7 @@ class EffectCells:
 
     def scaled(self, factor: float) -> EffectCells:
         """Return the same of another exposure: `factor` times the weight of every event."""
-        moves = tuple(replace(found, squares=found.squares * factor**2) for found in self.moves)
+        moves = tuple(found.scaled(factor) for found in self.moves)
         noise, half = self.noise * factor**2, self.half * factor**2
         return replace(self, sums=self.sums * factor, noise=noise, half=half, moves=moves)
 

@@ -20,12 +20,11 @@ from spectrafit.errors import ConfigError, nearest
 from spectrafit.templates import archive
 from spectrafit.templates.build import fill_cells
 from spectrafit.templates.cells import Cells
-from spectrafit.templates.configuration import configuration, differing_key, of_the_fill
 from spectrafit.templates.merging import Edges, Merge
 from spectrafit.templates.partition import fitted_regions, merge_to
 from spectrafit.templates.regions import axis as laid_axis
 from spectrafit.templates.regions import lay_out
-from spectrafit.templates.serving import attach
+from spectrafit.templates.serving import attach, in_own_bins
 
 __all__ = ["fine_cells", "is_fine", "load_fine", "refined"]
 
@@ -153,19 +152,11 @@ def load_fine(path: Path, analysis: Analysis) -> Cells:
         The file is missing, damaged, or no templates file.
     """
     cells = archive.load(path)
-    made, wanted = (of_the_fill(plain, edges=False) for plain in (cells.configuration, configuration(analysis)))
-    for plain in (made, wanted):
-        plain["systematics"] = {key: s for key, s in plain["systematics"].items() if s["kind"] != "covariance"}
-    made["systematics"] = {
-        key: said
-        for key, said in made["systematics"].items()
-        if key in wanted["systematics"] or said["kind"] == "sample"
-    }
-    made["tables"] = {name: digest for name, digest in made["tables"].items() if name in wanted["tables"]}
-    key = differing_key(made, wanted)
-    if key:
-        raise ConfigError(f"{path}: made with another analysis: {key}; build the templates again")
-    return _attached(cells.without_tables(), analysis)
+    try:
+        bare = in_own_bins(cells, analysis)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: made with another analysis: {error}; build the templates again") from None
+    return _attached(bare, analysis)
 
 
 def _attached(cells: Cells, analysis: Analysis) -> Cells:

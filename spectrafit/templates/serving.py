@@ -19,7 +19,7 @@ from spectrafit.templates.partition import merge_to
 from spectrafit.templates.systematics import effects
 from spectrafit.templates.tables import tabulate
 
-__all__ = ["attach", "difference", "served"]
+__all__ = ["attach", "difference", "in_own_bins", "served"]
 
 
 def served(cells: Cells, analysis: Analysis) -> Cells:
@@ -36,13 +36,20 @@ def served(cells: Cells, analysis: Analysis) -> Cells:
     ConfigError
         Anything else differs; the message names the first such key with both values.
     """
+    bare = in_own_bins(cells, analysis)
+    return attach(bare.merged(merge_to(cells.regions, analysis)), analysis)
+
+
+def in_own_bins(cells: Cells, analysis: Analysis) -> Cells:
+    """Return cells with the samples and the exposure of another analysis, in the bins that they were filled in.
+
+    What an analysis lays beside its cells (see `attach`) is left out. Parameters and errors as for `served`.
+    """
     needed = configuration(analysis)
     key = difference(cells, analysis, needed)
     if key:
         raise ConfigError(key)
-    bare = cells.without_tables()
     wanted = _samples(needed)
-    merge = merge_to(cells.regions, analysis)
 
     def mine(cells: Cells) -> Cells:
         kept = replace(
@@ -53,7 +60,7 @@ def served(cells: Cells, analysis: Analysis) -> Cells:
         )
         return replace(_exposed(kept, analysis), configuration=needed)
 
-    return attach(mine(bare).merged(merge), analysis)
+    return mine(cells.without_tables())
 
 
 def difference(cells: Cells, analysis: Analysis, needed: Mapping[str, Any] | None = None) -> str:

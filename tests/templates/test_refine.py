@@ -83,6 +83,13 @@ def test_saved_cells_serve_the_study_of_changed_systematics(analysis, cells, ntu
     other = load_fine(path, ntuples.analysis(TEXT.partition('[[systematics]]\nkind = "cov')[0], regions=parted))
     assert not other.fractions
     assert other.regions[0].partition is None
+    # Another exposure scales all that was filled, the halves too.
+    more = ntuples.analysis(TEXT, overrides=(f"pot={3.0 * analysis.pot!r}",))
+    thrice = load_fine(path, more)
+    for a, b in zip((cells, *cells.halves), (thrice, *thrice.halves), strict=True):
+        for one, other in zip(a.expected, b.expected, strict=True):
+            np.testing.assert_allclose(other.sums, 3.0 * one.sums, rtol=1e-12)
+            np.testing.assert_allclose(other.squares, 9.0 * one.squares, rtol=1e-12)
     moved = ntuples.analysis(TEXT.replace("scale = 0.03", "scale = 0.05"))
     with pytest.raises(ConfigError, match=r"made with another analysis: .*scale"):
         load_fine(path, moved)
