@@ -55,6 +55,7 @@ caption { text-align: left; font-weight: bold; padding: 0 0 .4rem; }
 th { text-align: left; font-weight: 600; border-bottom: 1.5px solid var(--ink); padding: .25rem .9rem .25rem 0; }
 td { padding: .22rem .9rem .22rem 0; border-bottom: 1px solid #eceff2; vertical-align: top; white-space: pre-wrap; }
 th.number, td.number { text-align: right; padding: .22rem 0 .22rem 1.4rem; white-space: nowrap; }
+th.number + th.text, td.number + td.text { padding-left: 1.4rem; }
 tr.rule td { border-top: 1.2px solid var(--ink); }
 details summary { cursor: pointer; color: var(--accent); }
 pre { font: .8rem/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; background: #f6f7f8;
