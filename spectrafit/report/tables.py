@@ -150,7 +150,10 @@ def _origin(found: FitResult | Limit) -> str:
 
 def limits_table(limits: Sequence[Limit]) -> Table:
     """Return limits by several methods side by side, each with its own error and its expectation."""
-    sizes = [abs(limit.value) for limit in limits if math.isfinite(limit.value) and limit.value != 0]
+    said = [limit.value for limit in limits]
+    expected = [limit.expected.median for limit in limits if limit.expected is not None]
+    # An empty interval is given by the boundary: the expectation then says in which power of ten limits are.
+    sizes = [abs(value) for value in (said if any(said) else expected) if math.isfinite(value) and value != 0]
     power = math.floor(math.log10(max(sizes))) if sizes else 0
     power = 0 if -3 < power < 4 else power
     scale = 10.0**power

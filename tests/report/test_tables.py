@@ -84,6 +84,12 @@ def test_limits_stand_side_by_side_with_their_errors(case):
     assert table.rows[1] == ("feldman-cousins", "two", "90 %", "0.1 to 0.556", "7.457 ± 0.120", "", "")
 
 
+def test_beside_an_empty_interval_the_expectation_keeps_its_digits(case):
+    table = tables.limits_table([dataclasses.replace(case.limit, value=0.0, kappa=0.0, empty=True)])
+    assert table.title == "Limits in 1e-10 mu_B"
+    assert table.rows[0] == ("profile", "one", "90 %", "0", "empty", "7.46", "5.60 to 9.10")
+
+
 def test_nuisances_have_every_parameter_but_kappa_and_their_impacts(case):
     moves = impacts(case.model, case.best)
     rows = tables.nuisance_rows(case.model, case.best, moves)
