@@ -200,6 +200,7 @@ def limit(
     from rich.console import Console
 
     from spectrafit.inference.intervals.limits import METHODS, methods, named
+    from spectrafit.report.headline import beside
     from spectrafit.report.tables import limits_table
 
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
@@ -225,7 +226,7 @@ def limit(
     console = Console()
     console.print(limits_table(found))
     for each in found:
-        for note in each.notes:
+        for note in (*beside(each, model.coupling), *each.notes):
             console.print(f"note: {each.method}: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
