@@ -138,7 +138,7 @@ def main(arguments: list[str] | None = None) -> None:
     with _stoppable() as came, warnings.catch_warnings():
         warnings.showwarning = _teller()
         try:
-            app([w for w in words if w != "--debug"], prog_name="spectrafit")
+            app([word for word in words if word != "--debug"], prog_name="spectrafit")
         except (Exception, _Stopped) as error:
             if debug:
                 raise

@@ -49,7 +49,7 @@ def chosen(patterns: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]
 
     A name matches itself, whatever characters are in it.
     """
-    return tuple(n for n in names if any(n == p or fnmatchcase(n, p) for p in patterns))
+    return tuple(name for name in names if any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns))
 
 
 class Axis(Keys, frozen=True, kw_only=True):
@@ -74,7 +74,7 @@ class Axis(Keys, frozen=True, kw_only=True):
         if self.bins and (self.bins < 1 or len(self.range) != 2):
             raise ValueError(f"axis {self.observable!r}: bins >= 1 needs range = [low, high]")
         values = self.edges or self.range
-        if len(values) < 2 or not all(math.isfinite(v) for v in values):
+        if len(values) < 2 or not all(math.isfinite(value) for value in values):
             raise ValueError(f"axis {self.observable!r}: needs at least two finite edges, found {values}")
         for low, high in itertools.pairwise(values):
             if not low < high:
