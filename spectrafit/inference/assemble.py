@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit import config
-from spectrafit.arraytypes import Flags, Floats
+from spectrafit.arraytypes import Floats
 from spectrafit.config import Analysis, chosen
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.inference.fake import Asimov, Fake, Injected, Simulated, Toy
@@ -20,7 +20,7 @@ from spectrafit.inference.faking.simulated import simulate
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
 from spectrafit.inference.observed import observed
-from spectrafit.physics.couplings import Monomials
+from spectrafit.inference.pairing import follows_in, pair_of
 from spectrafit.templates.templates import Templates
 from spectrafit.templates.variations import Variation
 
@@ -274,64 +274,17 @@ def _components(
             nominal = {monomial: components[place].nominal for monomial, place in places.items()}
             for product in range(len(monomials.products)):
                 values = squares[at, product, bins]
-                pair = _pair(monomials, product, places)
+                pair = pair_of(monomials, product, places)
                 if pair is None or not np.any(values):
                     steady[product, bins] += values
                     continue
-                follows = _follows(monomials, pair, nominal)
+                follows = follows_in(monomials, pair, nominal)
                 steady[product, bins] += np.where(follows, 0.0, values)
                 first, second = places[pair[0]], places[pair[1]]
                 variances.append(Variance(first=first, second=second, values=np.where(follows, values, 0.0)))
     if analysis.fit.mc_statistics == "none":
         steady[:] = 0.0
     return components, variances, steady
-
-
-def _partners(monomials: Monomials, m: int) -> tuple[int, int] | None:
-    """Return two other monomials whose product is the square of m; None if there are none.
-
-    Such an m is an interference term, whose template may be positive here and negative there. An example is kappa, the
-    interference of a coupling with the Standard Model: its square is also 1 times kappa^2.
-    """
-    square = monomials.places[m][m]
-    found = (
-        (one, other) for one in range(len(monomials)) for other in range(one) if monomials.places[one][other] == square
-    )
-    return next(found, None)
-
-
-def _pair(monomials: Monomials, q: int, places: dict[int, int]) -> tuple[int, int] | None:
-    """Return the two monomials whose yields the variance of product q follows; None if no component has them.
-
-    Yields of interference may vanish, so pairs without interference come first. Among these the two closest powers are
-    taken.
-    """
-    pairs = [
-        (first, second)
-        for first in places
-        for second in places
-        if first <= second and monomials.places[first][second] == q
-    ]
-
-    def cost(pair: tuple[int, int]) -> tuple[int, int]:
-        interference = sum(_partners(monomials, member) is not None for member in pair)
-        return interference, sum(monomials.exponents[pair[1]]) - sum(monomials.exponents[pair[0]])
-
-    return min(pairs, key=cost, default=None)
-
-
-def _follows(monomials: Monomials, pair: tuple[int, int], nominal: dict[int, Floats]) -> Flags:
-    """Return in which bins the yields are far enough from zero for a variance to be scaled with them.
-
-    An interference template changes sign. Where it nearly cancels, its relative change says nothing about variances.
-    """
-    follows: Flags = (nominal[pair[0]] != 0) & (nominal[pair[1]] != 0)
-    for member in set(pair):
-        partners = _partners(monomials, member)
-        if partners is not None and all(other in nominal for other in partners):
-            first, second = (nominal[other] for other in partners)
-            follows &= np.abs(nominal[member]) > 0.1 * np.sqrt(np.abs(first * second))
-    return follows
 
 
 def _component(

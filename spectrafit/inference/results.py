@@ -69,11 +69,8 @@ class Ledger:
         return self.failed / max(self.fits, 1) + self.disagreed / max(self.checked, 100)
 
     def __add__(self, other: Ledger) -> Ledger:
-        counts = {
-            field.name: getattr(self, field.name) + getattr(other, field.name)
-            for field in dataclasses.fields(self)
-            if field.name != "toys"
-        }
+        names = [field.name for field in dataclasses.fields(self) if field.name != "toys"]
+        counts = {name: getattr(self, name) + getattr(other, name) for name in names}
         return Ledger(**counts, toys=(self.toys + other.toys)[:20])
 
     def __str__(self) -> str:
