@@ -28,6 +28,7 @@ from spectrafit.cli import (
     ntuples,
     reweighting,
     scans,
+    schemas,
     theory,
     tuning,
 )
@@ -82,6 +83,7 @@ for _command in (
     reweighting.reweight,
     theory.xsec,
     theory.moment,
+    schemas.schema,
 ):
     app.command()(checked(_command))
 app.command(name="compile")(compile_)
