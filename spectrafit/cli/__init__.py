@@ -22,6 +22,7 @@ from spectrafit.cli import (
     bench,
     binnings,
     caches,
+    charts,
     contours,
     coverages,
     injection,
@@ -82,6 +83,7 @@ for _command in (
     reweighting.reweight,
     theory.xsec,
     theory.moment,
+    charts.chart,
 ):
     app.command()(checked(_command))
 app.command(name="compile")(compile_)

@@ -170,6 +170,7 @@ class LimitOptions(Keys, frozen=True, kw_only=True):
 class Analysis(Keys, frozen=True, kw_only=True):
     """The content of `fits/*.toml`, with its sample sets loaded.
 
+    `experiment` is the name under which `spectrafit chart` shows the result, beside published limits of that name.
     `pot` is the exposure of the expectation, one number or one per sample set (keyed by the stem of its TOML).
     `coupling` is the fitted coupling, a name or a table; without it, the magnetic moment. `couplings` lists several
     instead. `sin2_theta_w` and `sm_xsec` say the Standard Model cross section of the expectation; without
@@ -183,6 +184,7 @@ class Analysis(Keys, frozen=True, kw_only=True):
     regions: tuple[Region, ...]
     pot: Pot | dict[str, Pot]
     title: str = ""
+    experiment: str = ""
     coupling: str | Coupling | UnsetType = UNSET
     couplings: tuple[Coupling, ...] = ()
     sin2_theta_w: Share | None = None
