@@ -140,22 +140,3 @@ def test_results_that_are_none_are_refused(ours, changes, error, said):
 def test_nothing_to_show_is_said():
     with pytest.raises(ConfigError, match="no limit"):
         sf.chart(literature=False, sky=False)
-
-
-def test_the_command_takes_tables_and_results(tmp_path, ours, capsys):
-    table = tmp_path / "own.toml"
-    table.write_text(
-        '[[limits]]\nexperiment = "Next"\nyear = 2030\nflavour = "numu"\nkind = "projected"\n'
-        'reference = "proposal"\nvalue = 1e-10\n',
-        encoding="utf-8",
-    )
-    run("chart", table, ours(), "--json", "--no-sky", "-o", tmp_path / "c.csv")
-    said = json.loads(capsys.readouterr().out)["limits"]
-    assert {"Next", "LSND"} <= {row["experiment"] for row in said}
-    with pytest.raises(SystemExit) as left:
-        main(["chart", "-o", str(tmp_path / "c.doc")])
-    assert left.value.code == 2
-    with pytest.raises(SystemExit) as left:
-        main(["chart", str(table), "-o", str(table)])
-    assert left.value.code == 2
-    assert "is an input" in capsys.readouterr().err
