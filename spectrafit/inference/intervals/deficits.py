@@ -24,7 +24,7 @@ QUANTILE = 0.01
 
 
 def standing(scan: Scan, level: float, convert: Callable[[float], float]) -> Standing:
-    """Return how the data of a scan stand against the expectation without a signal, by q = 2NLL(null) - 2NLL(best kappa).
+    """Return how data stand against the expectation without a signal, by q = 2NLL(null) - 2NLL(best kappa).
 
     Parameters
     ----------
