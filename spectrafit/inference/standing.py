@@ -42,8 +42,8 @@ class Standing:
 
     def __str__(self) -> str:
         if self.significance < 0:
-            low = f"{-self.significance:.2f} sigma below kappa = {self.null:g}"
-            return f"{low}; without a signal {100 * self.lower_tail:.2g} % of experiments are as low or lower"
+            below = f"{-self.significance:.2f} sigma below kappa = {self.null:g}"
+            return f"{below}; without a signal {100 * self.lower_tail:.2g} % of experiments are as low or lower"
         said = f"{self.significance:.2f} sigma above kappa = {self.null:g}, p = {self.p_value:.2g}"
         if self.interval is None:
             return said
