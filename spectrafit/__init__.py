@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.studies.sensitivity import sensitivity
     from spectrafit.interop.export import write_workspace as export
     from spectrafit.interop.injection import inject
-    from spectrafit.report.tables import inventory_table as check
+    from spectrafit.report.inventories import inventory_table as check
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
     from spectrafit.templates.refine import fine_cells
@@ -80,7 +80,7 @@ _HOME = {
     "assemble": "inference.assemble",
     "breakdown": "inference.studies.breakdown",
     "build": "templates.build",
-    "check": "report.tables:inventory_table",
+    "check": "report.inventories:inventory_table",
     "compare_binnings": "inference.studies.choosing",
     "constraints": "inference.fitting.constraints",
     "contour": "inference.fitting.contours",
