@@ -29,6 +29,7 @@ from spectrafit.cli import (
     ntuples,
     reweighting,
     scans,
+    schemas,
     theory,
     tuning,
 )
@@ -83,6 +84,7 @@ for _command in (
     reweighting.reweight,
     theory.xsec,
     theory.moment,
+    schemas.schema,
 ):
     app.command()(checked(_command))
 app.command(name="compile")(compile_)
@@ -139,7 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     with _stoppable() as came, warnings.catch_warnings():
         warnings.showwarning = _teller()
         try:
-            app([w for w in words if w != "--debug"], prog_name="spectrafit")
+            app([word for word in words if word != "--debug"], prog_name="spectrafit")
         except (Exception, _Stopped) as error:
             if debug:
                 raise

@@ -66,7 +66,7 @@ def moment_numbers(
     used = ph.ORDERINGS[ordering] if mixing is None else mixing
     given = np.asarray(mu, dtype=np.complex128)
     if given.shape == (3,):
-        given = np.diag(given) if nature == "dirac" else ph.majorana_vector(*(float(x) for x in given.real))
+        given = np.diag(given) if nature == "dirac" else ph.majorana_vector(*(float(number) for number in given.real))
     try:
         moments = ph.check_moments(given, np.zeros((3, 3)) if eps is None else eps, nature)
         masses = ph.masses(used, lightest)

@@ -15,7 +15,7 @@ __all__ = ["plain"]
 def plain(value: Any) -> Any:
     """Return a value as JSON knows it: arrays as lists, nouns as objects, numbers that are not finite as None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):

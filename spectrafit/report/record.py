@@ -61,7 +61,11 @@ def record(
     """
     coupling = COUPLINGS[model.coupling]
     couplings = coupling_rows(analysis, model, best, impacts, limit)
-    carriers = next(c.carriers for c in analysis.fitted_couplings if c.parameter == model.poi)
+    carriers = next(
+        fitted_coupling.carriers
+        for fitted_coupling in analysis.fitted_couplings
+        if fitted_coupling.parameter == model.poi
+    )
     names = list(dict.fromkeys(component.sample for component in model.components))
     best_fit: dict[str, Any] = {
         "kappa": best.kappa,
@@ -139,7 +143,10 @@ def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
         "inputs": templates.inventories,
         "components": templates.components,
         "pruned": templates.pruned,
-        "seeds": {"limit": analysis.limit.seed, **{s.name: s.seed for s in analysis.sample_sets}},
+        "seeds": {
+            "limit": analysis.limit.seed,
+            **{sample_set.name: sample_set.seed for sample_set in analysis.sample_sets},
+        },
         "build": templates.provenance,
         "configuration": msgspec.to_builtins(analysis),
     }
