@@ -57,12 +57,12 @@ def summary(found: Contour) -> dict[str, Any]:
 def contour_rows(found: Contour) -> Iterator[dict[str, Any]]:
     """Yield every point of the grid as a row of a table."""
     first, second = found.parameters
-    for (i, x), (j, y) in itertools.product(enumerate(found.x), enumerate(found.y)):
+    for at in itertools.product(range(len(found.x)), range(len(found.y))):
         yield {
-            first: float(x),
-            second: float(y),
-            "delta_2nll": float(found.delta_2nll[i, j]),
-            "valid": bool(found.valid[i, j]),
+            first: float(found.x[at[0]]),
+            second: float(found.y[at[1]]),
+            "delta_2nll": float(found.delta_2nll[at]),
+            "valid": bool(found.valid[at]),
         }
 
 

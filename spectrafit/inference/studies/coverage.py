@@ -87,17 +87,17 @@ class Coverage:
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield what was counted of each true kappa and method as a row of a table."""
         low, high = self.band
-        for (g, kappa), (m, method) in itertools.product(enumerate(self.kappas), enumerate(self.methods)):
-            name, _, sides = method.partition(" (")
+        for at in itertools.product(range(len(self.kappas)), range(len(self.methods))):
+            name, _, sides = self.methods[at[1]].partition(" (")
             yield {
-                "kappa": float(kappa),
+                "kappa": float(self.kappas[at[0]]),
                 "method": name,
                 "sides": sides.rstrip(")"),
-                "coverage": float(self.fraction[g, m]),
-                "low": float(low[g, m]),
-                "high": float(high[g, m]),
-                "accepted": int(self.accepted[g, m]),
-                "experiments": int(self.experiments[g, m]),
+                "coverage": float(self.fraction[at]),
+                "low": float(low[at]),
+                "high": float(high[at]),
+                "accepted": int(self.accepted[at]),
+                "experiments": int(self.experiments[at]),
             }
 
     def summary(self) -> dict[str, Any]:
