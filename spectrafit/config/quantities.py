@@ -1,7 +1,8 @@
 """Numbers with units, as a TOML writes them: ``"1.16 t yr"``, ``"365.25 d"``, ``"2 /cm^2/s/MeV"``.
 
 A unit is a product of powers of named units. Words beside one another, or joined by ``*``, multiply; ``/`` divides by
-the one word after it, and by a number before this word, as in ``"/ m^2 / 10^6 POT / GeV"``; ``^`` raises to a whole power.
+the one word after it, and by a number before this word, as in ``"/ m^2 / 10^6 POT / GeV"``. ``^`` raises to a whole
+power.
 """
 
 from __future__ import annotations
@@ -95,10 +96,10 @@ def quantity(text: str, where: str) -> Quantity:
     if head:
         value, place = float(head[0]), head.end()
     unit = stripped[place:].strip()
-    joined = True
+    joined = False
     while place < len(stripped):
         found = _WORD.match(stripped, place)
-        if found is None or (found["mark"] and (sign < 0 or found["power"])):
+        if found is None or (found["mark"] and (joined or found["power"])):
             raise _unclear(text, where)
         place, power = found.end(), sign * int(found["power"] or 1)
         joined = bool(found["mark"])
