@@ -374,7 +374,7 @@ def inventory_table(analysis: Analysis, *, skip_bad_files: bool = False) -> Tabl
         data = plan.sample.role == "data"
         rows.append(
             (
-                f"{plan.sample_set.name}/{name}" if several else name,
+                f"{plan.sample_set.name}/{name.removeprefix(f'{plan.sample_set.name}/')}" if several else name,
                 plan.sample.role,
                 str(len(found.identities)),
                 str(found.entries),
