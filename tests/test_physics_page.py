@@ -9,7 +9,7 @@ import pytest
 
 import spectrafit as sf
 from spectrafit.physics import dsigma_dt_expected, dsigma_dt_magnetic
-from spectrafit.report.cross_sections import moment_table
+from spectrafit.report.moments import moment_numbers, moment_table
 
 TEXT = (Path(__file__).parents[1] / "fits/README.md").read_text(encoding="utf-8")
 
@@ -34,7 +34,7 @@ def column(table, name, flavour=0):
 
 def test_effective_moments_are_those_of_the_command():
     moments = [float(word) for word in line("spectrafit moment 1e-11 2e-11 5e-11 --nature")[2:5]]
-    tables = [moment_table(moments, nature=nature) for nature in ("dirac", "majorana")]
+    tables = [moment_table(moment_numbers(moments, nature=nature)) for nature in ("dirac", "majorana")]
     places = {
         "nu_mu, short baseline": ("short baseline", 1),
         "nu_e, short baseline": ("short baseline", 0),
@@ -59,7 +59,7 @@ def test_the_ratio_of_cross_sections_is_that_of_the_command():
 
 
 def test_natural_moments_are_those_of_the_command():
-    table = moment_table([1e-15] * 3, lightest=0.3)
+    table = moment_table(moment_numbers([1e-15] * 3, lightest=0.3))
     names = ("minimal Dirac model", "minimal Majorana model", "natural, Dirac", "natural, Majorana mu-tau")
     for name, (_, number) in zip(names, rows("| nu_mu [mu_B]"), strict=True):
         assert float(number) == pytest.approx(column(table, name, 1), rel=0.05), name
