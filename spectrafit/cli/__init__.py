@@ -28,7 +28,7 @@ from spectrafit.cli import (
     ntuples,
     reweighting,
     scans,
-    schemas,
+    starting,
     theory,
     tuning,
 )
@@ -65,6 +65,8 @@ def _top(
 
 
 for _command in (
+    starting.demo,
+    starting.new,
     ntuples.generate,
     ntuples.inspect,
     analyses.check,
@@ -83,7 +85,7 @@ for _command in (
     reweighting.reweight,
     theory.xsec,
     theory.moment,
-    schemas.schema,
+    starting.schema,
 ):
     app.command()(checked(_command))
 app.command(name="compile")(compile_)
