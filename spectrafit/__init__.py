@@ -50,7 +50,8 @@ if TYPE_CHECKING:
     from spectrafit.inference.studies.sensitivity import sensitivity
     from spectrafit.interop.export import write_workspace as export
     from spectrafit.interop.injection import inject
-    from spectrafit.report.tables import inventory_table as check
+    from spectrafit.report.chart import chart
+    from spectrafit.report.inventories import inventory_table as check
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
     from spectrafit.templates.refine import fine_cells
@@ -80,7 +81,8 @@ _HOME = {
     "assemble": "inference.assemble",
     "breakdown": "inference.studies.breakdown",
     "build": "templates.build",
-    "check": "report.tables:inventory_table",
+    "chart": "report.chart",
+    "check": "report.inventories:inventory_table",
     "compare_binnings": "inference.studies.choosing",
     "constraints": "inference.fitting.constraints",
     "contour": "inference.fitting.contours",
@@ -125,6 +127,7 @@ __all__ = [
     "assemble",
     "breakdown",
     "build",
+    "chart",
     "check",
     "compare_binnings",
     "constraints",

@@ -22,8 +22,10 @@ from spectrafit.cli import (
     bench,
     binnings,
     caches,
+    charts,
     contours,
     coverages,
+    exports,
     injection,
     ntuples,
     reweighting,
@@ -80,11 +82,12 @@ for _command in (
     binnings.binning,
     tuning.tune,
     coverages.coverage,
-    analyses.export,
+    exports.export,
     injection.inject,
     reweighting.reweight,
     theory.xsec,
     theory.moment,
+    charts.chart,
     starting.schema,
 ):
     app.command()(checked(_command))
@@ -142,7 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
     with _stoppable() as came, warnings.catch_warnings():
         warnings.showwarning = _teller()
         try:
-            app([w for w in words if w != "--debug"], prog_name="spectrafit")
+            app([word for word in words if word != "--debug"], prog_name="spectrafit")
         except (Exception, _Stopped) as error:
             if debug:
                 raise

@@ -34,7 +34,7 @@ def chosen(patterns: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]
 
     A name matches itself, whatever characters are in it.
     """
-    return tuple(n for n in names if any(n == p or fnmatchcase(n, p) for p in patterns))
+    return tuple(name for name in names if any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns))
 
 
 class Axis(Keys, frozen=True, kw_only=True):
@@ -73,7 +73,7 @@ class Axis(Keys, frozen=True, kw_only=True):
         if self.bins and (self.bins < 1 or len(self.range) != 2):
             raise ValueError(f"axis {self.observable!r}: bins >= 1 needs range = [low, high]")
         values = self.edges or self.range
-        if len(values) < 2 or not all(math.isfinite(v) for v in values):
+        if len(values) < 2 or not all(math.isfinite(value) for value in values):
             raise ValueError(f"axis {self.observable!r}: needs at least two finite edges, found {values}")
         for low, high in itertools.pairwise(values):
             if not low < high:
@@ -170,6 +170,9 @@ class Analysis(Keys, frozen=True, kw_only=True):
         Example: ``pot = { beam = 3.62e20, cosmic = 1e20 }``
     title
         What results and figures show. Example: ``title = "My detector, neutrino mode"``
+    experiment
+        The line of `spectrafit chart` that the result joins, with published limits of that name.
+        Example: ``experiment = "LSND"``
     coupling
         The fitted coupling, a name or a table; without it, the magnetic moment. Example: ``coupling = "charge_radius"``
     couplings
@@ -213,6 +216,7 @@ class Analysis(Keys, frozen=True, kw_only=True):
     regions: tuple[Region, ...]
     pot: Pot | dict[str, Pot]
     title: str = ""
+    experiment: str = ""
     coupling: str | Coupling | UnsetType = UNSET
     couplings: tuple[Coupling, ...] = ()
     sin2_theta_w: Share | None = None

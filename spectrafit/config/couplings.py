@@ -72,7 +72,7 @@ def settle(
             " [[couplings]] and leave out coupling"
         )
     tables = _tables(coupling, couplings)
-    keys = [f"{path}: $.couplings[{i}]" for i in range(len(tables))] if couplings else [f"{path}: $.coupling"]
+    keys = [f"{path}: $.couplings[{index}]" for index in range(len(tables))] if couplings else [f"{path}: $.coupling"]
     settled: list[FittedCoupling] = []
     for key, table in zip(keys, tables, strict=True):
         if table.name not in COUPLINGS:

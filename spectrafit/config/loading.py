@@ -24,7 +24,7 @@ from spectrafit.errors import ConfigError
 
 __all__ = ["digest", "limit_options", "load", "load_samples"]
 
-T = TypeVar("T", Analysis, SampleSet)
+Configured = TypeVar("Configured", Analysis, SampleSet)
 
 
 def load(
@@ -76,7 +76,7 @@ def _samples(path: Path, overrides: Sequence[str]) -> SampleSet:
 
 def digest(analysis: Analysis) -> str:
     """Return the SHA-256 of all that the analysis and its sample sets say; where the files lie does not count."""
-    sets = tuple(msgspec.structs.replace(s, path=s.name) for s in analysis.sample_sets)
+    sets = tuple(msgspec.structs.replace(sample_set, path=sample_set.name) for sample_set in analysis.sample_sets)
     content = msgspec.structs.replace(analysis, path="", sample_sets=sets)
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
@@ -101,7 +101,7 @@ def limit_options(overrides: Sequence[str], *, where: str) -> LimitOptions:
         raise ConfigError(f"--set limit: {explain(str(error), raw.get('limit', {}), LimitOptions)}") from None
 
 
-def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> tuple[T, Written]:
+def _read(path: Path, kind: type[Configured], overrides: Sequence[str]) -> tuple[Configured, Written]:
     """Return what a file says, checked against the struct, and where each key is written."""
     written = read(path, names=_file_names)
     raw = written.plain

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from spectrafit.config import digest
 from spectrafit.inference.fitting.sources import sources
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.alarms import alarms
 from spectrafit.report.couplings import coupling_rows, monomial_sums
+from spectrafit.report.plain import plain
 from spectrafit.report.tables import nuisance_rows
 
 if TYPE_CHECKING:
@@ -63,7 +61,11 @@ def record(
     """
     coupling = COUPLINGS[model.coupling]
     couplings = coupling_rows(analysis, model, best, impacts, limit)
-    carriers = next(c.carriers for c in analysis.fitted_couplings if c.parameter == model.poi)
+    carriers = next(
+        fitted_coupling.carriers
+        for fitted_coupling in analysis.fitted_couplings
+        if fitted_coupling.parameter == model.poi
+    )
     names = list(dict.fromkeys(component.sample for component in model.components))
     best_fit: dict[str, Any] = {
         "kappa": best.kappa,
@@ -75,6 +77,7 @@ def record(
     }
     content = {
         "title": analysis.title,
+        "experiment": analysis.experiment,
         "alarms": alarms(best, model, templates, limit, constraints),
         "coupling": {
             "name": coupling.name,
@@ -121,8 +124,8 @@ def record(
         "samples": names,
         "provenance": _provenance(analysis, templates),
     }
-    plain: dict[str, Any] = _plain(content)
-    return plain
+    result: dict[str, Any] = plain(content)
+    return result
 
 
 def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
@@ -141,26 +144,10 @@ def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
         "inputs": templates.inventories,
         "components": templates.components,
         "pruned": templates.pruned,
-        "seeds": {"limit": analysis.limit.seed, **{s.name: s.seed for s in analysis.sample_sets}},
+        "seeds": {
+            "limit": analysis.limit.seed,
+            **{sample_set.name: sample_set.seed for sample_set in analysis.sample_sets},
+        },
         "build": templates.provenance,
         "configuration": msgspec.to_builtins(analysis),
     }
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON knows it: arrays as lists, nouns as objects, numbers that are not finite as None."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    return str(value)

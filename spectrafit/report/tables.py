@@ -14,7 +14,6 @@ from spectrafit.physics.couplings import COUPLINGS
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from spectrafit.config import Analysis
     from spectrafit.inference.fitting.constraints import Constraints
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Impact, Limit
@@ -25,13 +24,13 @@ __all__ = [
     "Table",
     "budget_table",
     "constraints_table",
-    "inventory_table",
     "kappa_unit",
     "limits_table",
     "nuisance_rows",
     "nuisance_table",
     "quantity",
     "result_table",
+    "shortened",
     "sources_table",
     "yields_table",
 ]
@@ -90,6 +89,11 @@ def quantity(value: float, error: float | None = None) -> str:
     if -4 < decimals <= 6:
         return f"{value:.{max(decimals, 0)}f} ± {error:.{max(decimals, 0)}f}"
     return f"{value:.3g} ± {error:.2g}"
+
+
+def shortened(name: str, most: int) -> str:
+    """Return a name in at most so many letters, with an ellipsis where some are left out."""
+    return name if len(name) <= most else name[: most - 1].rstrip() + "…"
 
 
 def kappa_unit(coupling: str) -> str:
@@ -191,7 +195,7 @@ def nuisance_rows(model: Model, best: FitResult, impacts: Sequence[Impact]) -> l
     """
     moves = {impact.name: impact for impact in impacts if not impact.group}
     rows = []
-    for i, parameter in enumerate(model.parameters):
+    for index, parameter in enumerate(model.parameters):
         if parameter.name == model.poi or parameter.name in model.couplings:
             continue
         move = moves.get(parameter.name)
@@ -202,10 +206,10 @@ def nuisance_rows(model: Model, best: FitResult, impacts: Sequence[Impact]) -> l
                 "constraint": parameter.constraint,
                 "prior": None if parameter.constraint == "free" else parameter.centre,
                 "prior_width": parameter.width if parameter.constraint == "gaussian" else None,
-                "value": float(best.values[i]),
-                "error": float(best.errors[i]),
-                "pull": float(best.pulls[i]),
-                "constrained_to": float(best.constraints[i]),
+                "value": float(best.values[index]),
+                "error": float(best.errors[index]),
+                "pull": float(best.pulls[index]),
+                "constrained_to": float(best.constraints[index]),
                 "impact_up": move.up if move else 0.0,
                 "impact_down": move.down if move else 0.0,
                 "fixed": parameter.name in best.fixed,
@@ -259,7 +263,11 @@ def constraints_table(found: Constraints) -> Table:
 
 def budget_table(best: FitResult, impacts: Sequence[Impact]) -> Table:
     """Return the parts of the error of kappa: groups of nuisances, statistics of simulation and data."""
-    groups = [(i.name, f"{i.size:.3g}", f"{100 * i.size / best.kappa_error:.0f} %") for i in impacts if i.group]
+    groups = [
+        (impact.name, f"{impact.size:.3g}", f"{100 * impact.size / best.kappa_error:.0f} %")
+        for impact in impacts
+        if impact.group
+    ]
     total = ("all", f"{best.kappa_error:.3g}", "100 %")
     return Table(
         title=f"Error of {best.poi} in {unit}" if (unit := kappa_unit(best.coupling)) else "Error of kappa",
@@ -276,9 +284,9 @@ def yields_table(expected: Expectation, model: Model, coupling_at: str) -> Table
     rows = [
         (
             model.titles.get(sample) or sample,
-            *(f"{expected.counts[s, span.start : span.stop].sum():.1f}" for span in spans),
+            *(f"{expected.counts[index, span.start : span.stop].sum():.1f}" for span in spans),
         )
-        for s, sample in enumerate(expected.samples)
+        for index, sample in enumerate(expected.samples)
     ]
     rules = [len(rows)]
 
@@ -313,7 +321,7 @@ def sources_table(templates: Templates) -> Table:
         dropped = record["dropped"]
         stands_for = record["stands_for"]
         name = record["sample"] if stands_for == record["sample"] else f"{record['sample']} (for {stands_for})"
-        counts = (dropped["unselected"], dropped["below_threshold"], sum(n for n, _ in dropped["bad"].values()))
+        counts = (dropped["unselected"], dropped["below_threshold"], sum(count for count, _ in dropped["bad"].values()))
         rows.append(
             (
                 str(name),
@@ -342,36 +350,3 @@ def sources_table(templates: Templates) -> Table:
         ),
         rows=tuple(rows),
     )
-
-
-def inventory_table(analysis: Analysis, *, skip_bad_files: bool = False) -> Table:
-    """Open every file that an analysis names and return its contents as a table; no event is read.
-
-    Raises
-    ------
-    ConfigError, DataError
-        A build would fail. With `skip_bad_files` simulation that cannot be read is left out instead.
-    """
-    from spectrafit.templates.plan import survey
-
-    rows = []
-    several = len(analysis.sample_sets) > 1
-    for source in survey(analysis, {} if skip_bad_files else None):
-        found, plan = source.inventory, source.plan
-        name = plan.sample.name
-        if name != plan.stands_for:
-            name = f"{name} (for {plan.stands_for})"
-        data = plan.sample.role == "data"
-        rows.append(
-            (
-                f"{plan.sample_set.name}/{name}" if several else name,
-                plan.sample.role,
-                str(len(found.identities)),
-                str(found.entries),
-                "" if found.pot is None else f"{found.pot:.4g}",
-                "" if data else f"{source.scale:.4g}",
-                str(len(found.skipped)),
-            )
-        )
-    columns = ("sample", "role", ">files", ">entries", ">POT", ">scale", ">left out")
-    return Table(title=analysis.title or "Input", columns=columns, rows=tuple(rows))
