@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spectrafit.config import Analysis, SampleSet, load, schema
 from spectrafit.errors import ConfigError, DataError, SpectrafitError
-from spectrafit.report.inventory import inventory_table
+from spectrafit.report.inventories import inventory_table
 from spectrafit.start.looking import group
 from spectrafit.start.proposal import Proposal
 from spectrafit.start.proposing import propose
