@@ -125,7 +125,7 @@ def _apart(ticks: list[float], place: Callable[[float], float], room: float, poi
     for tick in ticks:
         label = edge_text(tick)
         letters = 3.2 + 2.2 * ("times" in label) if "$" in label else len(label)
-        half = (0.5 * letters + 0.5) * 0.0075 * points
+        half = (0.5 * letters + 0.9) * 0.0075 * points
         middle = room * place(tick)
         if all(abs(middle - other) > half + wide for _, other, wide in kept):
             kept.append((tick, middle, half))
