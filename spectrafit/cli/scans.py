@@ -11,7 +11,7 @@ import typer
 import spectrafit as sf
 from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, crew, limit_options, refuse_output
-from spectrafit.cli.fake import AsimovAt, Auxiliary, ThrowNuisances, ToySeed
+from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
     AnalysisFile,
     Cache,
@@ -59,6 +59,7 @@ def scan(
     toy: ToySeed = None,
     throw_nuisances: ThrowNuisances = False,
     auxiliary: Auxiliary = "stay",
+    data_from: DataFrom = None,
     output: Output = None,
     set_: Set = None,
     without: Without = None,
@@ -72,7 +73,8 @@ def scan(
 ) -> None:
     """Print the expected limit, with its bands, over values of one or two keys and for several analyses.
 
-    With --asimov or --toy: the limit from fake data, made anew from the expectation at each point.
+    With --asimov or --toy: the limit from fake data, made anew from the expectation at each point. With --data-from:
+    from the events of another simulation, in the bins and at the exposure of each point.
     """
     _scan(
         analysis,
@@ -86,7 +88,8 @@ def scan(
         simulation=simulation,
         method=method,
         level=level,
-        data=fake.choice(asimov, toy, throw_nuisances, auxiliary, None),
+        data=fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from),
+        others=fake.inputs(data_from),
         executor=executor,
         workers=workers,
         scheduler=scheduler,
@@ -189,14 +192,21 @@ def _groups(said: list[str] | None) -> Any:
 
 
 def _check_outputs(
-    output: list[Path] | None, path: Path, set_: list[str] | None, saved: Path | None, without: list[str] | None
+    output: list[Path] | None,
+    path: Path,
+    set_: list[str] | None,
+    saved: Path | None,
+    without: list[str] | None,
+    others: tuple[Path, ...] = (),
 ) -> None:
     """Refuse outputs of no known format, and those that are inputs, before anything is read."""
     for target in output or ():
+        from spectrafit.output import refuse_inputs
         from spectrafit.report.saved_tables import check_study_name
 
         check_study_name(target)
         refuse_output(target, path, set_, saved, without)
+        refuse_inputs(target, others)
 
 
 def _scan(
@@ -209,10 +219,11 @@ def _scan(
     interest: str | None,
     workers: int | None,
     scheduler: str | None,
+    others: tuple[Path, ...] = (),
     **options: Any,
 ) -> None:
     """Scan, print the table, and write the files asked for."""
-    _check_outputs(output, path, set_, saved, without)
+    _check_outputs(output, path, set_, saved, without, others)
     loaded = sf.load(path, overrides=set_ or (), without=without or (), interest=interest)
     found = sf.scan(
         loaded,
