@@ -340,7 +340,9 @@ def _our_cells(limit: OurLimit | None) -> tuple[str, str]:
     return value, f"{100 * limit.level:g} % {limit.method}{', expected' if limit.kind == 'projected' else ''}"
 
 
-_SPECIAL = str.maketrans({sign: rf"\{sign}" for sign in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"})
+_SPECIAL = str.maketrans(
+    {sign: rf"\{sign}" for sign in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"}
+)
 
 
 def _escaped(text: str) -> str:

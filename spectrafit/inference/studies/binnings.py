@@ -185,9 +185,8 @@ class Binnings:
         bound = self.best.partition
         if bound is not None:
             yield (
-                f"{BOUND}: a bound on what {bound.judging.bins} bins with any edges on this grid can reach, as far as the"
-                " search for it is not caught short of the best and the halves of the simulation agree; more bins, or"
-                " cells of a finer grid or a wider range, may know more"
+                f"{BOUND}: a bound for {bound.judging.bins} bins with any edges of this grid, within the simulation's"
+                " noise and if the search found the best; more bins, or a finer or wider grid, may know more"
             )
         vague = bound is not None and bound.judging.uncertainty > _VAGUE * bound.judging.guarded
         if bound is not None and (vague or bound.judging.guarded > self.best.found.judging.guarded):

@@ -255,7 +255,7 @@ def side_by_side(rows: Sequence[Rated]) -> tuple[Rated, ...]:
 
 def _kept(error: float, least: float) -> float:
     """Return the share of information of an error, of that of the least error; 0 where nothing is known."""
-    return float((least / error) ** 2) if np.isfinite(error) else 0.0
+    return min(float((least / error) ** 2), 1.0) if np.isfinite(error) else 0.0
 
 
 def _scaled(model: Model, kappa: float, factor: float) -> float:
