@@ -20,15 +20,19 @@ from spectrafit.cli.options import (
     Cache,
     Executor,
     Interest,
+    Measurement,
+    Patch,
     Saved,
     Scheduler,
     Set,
     SkipBad,
+    Subject,
     Unblind,
     Without,
     Workers,
     interactive,
 )
+from spectrafit.cli.workspaces import WorkspaceFile, is_workspace, opened, refuse_elsewhere, refuse_over
 from spectrafit.compiling import announce
 from spectrafit.errors import ConfigError
 
@@ -52,10 +56,31 @@ __all__ = [
 ]
 
 
-def check(analysis: AnalysisFile, set_: Set = None, without: Without = None, skip_bad_files: SkipBad = False) -> None:
-    """Read an analysis, open every file it names, and say what a build would do; no event is read."""
+def check(
+    analysis: Subject,
+    set_: Set = None,
+    without: Without = None,
+    skip_bad_files: SkipBad = False,
+    measurement: Measurement = None,
+    patch: Patch = None,
+) -> None:
+    """Read an analysis, open every file it names, and say what a build would do; no event is read.
+
+    Of a workspace: read all of it, and say what it holds.
+    """
     from rich.console import Console
 
+    if is_workspace(analysis):
+        from spectrafit.report.workspaces import channels_table, measurements_table
+
+        only = {"--without": without, "--skip-bad-files": skip_bad_files}
+        _, model = opened(
+            analysis, overrides=set_, measurement=measurement, patch=patch, analysis_only=only, interested=False
+        )
+        Console().print(channels_table(model, title=analysis.name))
+        Console().print(measurements_table(analysis, model, measurement=measurement, patch=patch))
+        return
+    refuse_elsewhere(analysis, measurement=measurement, patch=patch)
     from spectrafit.report.tables import inventory_table
 
     Console().print(
@@ -124,7 +149,7 @@ def fit(
         spectrafit fit fits/nova_nd_fhc.toml --asimov kappa=2,flux=+1
     """
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
-    if _is_workspace(analysis):
+    if is_workspace(analysis):
         fake.refuse(analysis, data)
         if without:
             raise ConfigError(f"{analysis}: --without is for an analysis; take the systematic out with --patch")
@@ -167,7 +192,7 @@ def fit(
 
 
 def limit(
-    analysis: Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="fits/*.toml, or a HistFactory workspace")],
+    analysis: Subject,
     method: Annotated[list[str] | None, typer.Option(help="profile, cls, feldman-cousins, ...; all for each")] = None,
     set_: Set = None,
     without: Without = None,
@@ -188,6 +213,8 @@ def limit(
     throw_nuisances: ThrowNuisances = False,
     auxiliary: Auxiliary = "stay",
     data_from: DataFrom = None,
+    measurement: Measurement = None,
+    patch: Patch = None,
 ) -> None:
     """Draw the limit by one or several methods and print them side by side.
 
@@ -203,14 +230,20 @@ def limit(
     from spectrafit.report.tables import limits_table
 
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
-    if _is_workspace(analysis):
-        fake.refuse(analysis, data)
-        said, model = _of_workspace(analysis, set_, templates, cache, without)
-    else:
-        loaded, model = assembled(
-            analysis, set_, interest, unblind, templates, cache, skip_bad_files, without, data=data
-        )
-        said = loaded.limit
+    loaded, model = assembled(
+        analysis,
+        set_,
+        interest,
+        unblind,
+        templates,
+        cache,
+        skip_bad_files,
+        without,
+        data=data,
+        measurement=measurement,
+        patch=patch,
+    )
+    said = loaded.limit
     for name in method or ():
         if name != "all":
             named(name, model=model)
@@ -259,33 +292,17 @@ def refuse_output(
     overrides: list[str] | None,
     saved: Path | None,
     without: list[str] | None = None,
+    patch: Path | None = None,
 ) -> None:
     """Refuse an output that is an input, before anything is read."""
+    if is_workspace(analysis):
+        refuse_over(output, analysis, patch)
+        return
     from spectrafit.config import inputs_of
     from spectrafit.output import refuse_inputs
 
     loaded = sf.load(analysis, overrides=overrides or (), without=without or ())
     refuse_inputs(output, (*inputs_of(loaded), *([saved] if saved else [])))
-
-
-def _is_workspace(path: Path) -> bool:
-    return path.suffixes[-1:] == [".json"] or path.suffixes[-2:] == [".json", ".gz"]
-
-
-def _of_workspace(
-    path: Path, overrides: list[str] | None, saved: Path | None, cache: Path | None, without: list[str] | None
-) -> tuple[LimitOptions, Model]:
-    """Read a workspace, with its data; it has no `[limit]`, so what that would say comes from `--set limit.KEY`."""
-    from spectrafit.config import limit_options as options_of
-    from spectrafit.interop.pyhf import read_workspace
-
-    if saved or cache or without:
-        raise ConfigError(
-            f"{path}: --templates, --cache and --without are for an analysis; a workspace holds its own templates"
-        )
-    if interactive():
-        announce(sys.stderr)
-    return options_of(overrides or (), where=str(path)), read_workspace(path)
 
 
 def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
@@ -324,8 +341,25 @@ def assembled(
     without: list[str] | None = None,
     *,
     data: Fake | None = None,
-) -> tuple[Analysis, Model]:
-    """Load and assemble; who wants the chunks filled elsewhere builds first and gives --templates."""
+    measurement: str | None = None,
+    patch: Path | None = None,
+    parameters: tuple[str | None, ...] = (),
+) -> tuple[Analysis | WorkspaceFile, Model]:
+    """Load and assemble, or read a workspace; who wants the chunks filled elsewhere builds first, for --templates."""
+    if is_workspace(path):
+        only = {"--templates": saved, "--cache": cache, "--without": without, "--skip-bad-files": skip_bad_files}
+        return opened(
+            path,
+            overrides=overrides,
+            interest=interest,
+            data=data,
+            measurement=measurement,
+            patch=patch,
+            analysis_only=only,
+            interested=None in parameters or not parameters,
+            parameters=parameters,
+        )
+    refuse_elsewhere(path, measurement=measurement, patch=patch)
     loaded = sf.load(path, overrides=overrides or (), without=without or (), interest=interest)
     filled = templates_of(loaded, saved, "threads", None, None, cache, skip_bad_files)
     return loaded, fake.with_data(loaded, filled, data, unblind=unblind, executor="threads", cache=cache)

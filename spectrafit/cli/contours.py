@@ -11,7 +11,8 @@ import spectrafit as sf
 from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, refuse_output
 from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
-from spectrafit.cli.options import AnalysisFile, Cache, Saved, Set, SkipBad, Unblind, Without
+from spectrafit.cli.options import Cache, Measurement, Patch, Saved, Set, SkipBad, Subject, Unblind, Without
+from spectrafit.cli.workspaces import is_workspace
 from spectrafit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ __all__ = ["contour"]
 
 
 def contour(
-    analysis: AnalysisFile,
+    analysis: Subject,
     x: Annotated[
         str | None, typer.Option(metavar="PARAMETER", help="default: the coupling that the limit is for")
     ] = None,
@@ -41,20 +42,40 @@ def contour(
     throw_nuisances: ThrowNuisances = False,
     auxiliary: Auxiliary = "stay",
     data_from: DataFrom = None,
+    measurement: Measurement = None,
+    patch: Patch = None,
 ) -> None:
     """Find the joint confidence regions of two parameters, couplings or nuisances, all others refitted."""
+    from spectrafit.inference.intervals.scan import opened as unbounded
+    from spectrafit.interop.bounded import fit_within
+    from spectrafit.report.contours import draw_contour, summary
+
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if output is not None:
         from spectrafit.report.figures.saving import check_name
 
         check_name(output)
-        refuse_output(output, analysis, set_, templates, without)
-    loaded, model = assembled(analysis, set_, None, unblind, templates, cache, skip_bad_files, without, data=data)
+        refuse_output(output, analysis, set_, templates, without, patch)
+    loaded, model = assembled(
+        analysis,
+        set_,
+        None,
+        unblind,
+        templates,
+        cache,
+        skip_bad_files,
+        without,
+        data=data,
+        measurement=measurement,
+        patch=patch,
+        parameters=(x, y or ""),
+    )
     first, second = _axes(analysis, model, x, y)
-    best = sf.fit(model)
+    if is_workspace(analysis) and model.poi:
+        # The bounds of a workspace's signal are where a fit looks. A region must not end there.
+        model = unbounded(model, model.parameters[model.index(model.poi)].lower)
+    best = fit_within(model).best if is_workspace(analysis) else sf.fit(model)
     found = sf.contour(model, first, second, points=points)
-
-    from spectrafit.report.contours import draw_contour, summary
 
     if output is not None:
         drawn = draw_contour(
@@ -92,6 +113,12 @@ def _axes(path: Path, model: Model, x: str | None, y: str | None) -> tuple[str, 
     return first, second
 
 
+def _unit(model: Model, name: str) -> str:
+    """Return what a parameter that is no coupling is counted in: prior widths if its constraint is 0 +- 1."""
+    found = model.parameters[model.index(name)]
+    return "prior widths" if found.constraint == "gaussian" and (found.centre, found.width) == (0.0, 1.0) else ""
+
+
 def _table(said: dict[str, Any], model: Model) -> Table:
     """Return best fit and extent of each region as a table."""
     from spectrafit.report.tables import Table, kappa_unit
@@ -103,7 +130,7 @@ def _table(said: dict[str, Any], model: Model) -> Table:
     rows = tuple(
         (
             name,
-            kappa_unit(model.couplings[name]) if name in model.couplings else "prior widths",
+            kappa_unit(model.couplings[name]) if name in model.couplings else _unit(model, name),
             f"{best:.4g}",
             *(span(region[name]) for region in said["regions"]),
         )

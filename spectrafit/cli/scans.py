@@ -13,21 +13,26 @@ from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, crew, limit_options, refuse_output
 from spectrafit.cli.fake import AsimovAt, Auxiliary, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
-    AnalysisFile,
     Cache,
     Executor,
     Interest,
+    Measurement,
+    Patch,
     Saved,
     Scheduler,
     Set,
     SkipBad,
+    Subject,
     Without,
     Workers,
     interactive,
 )
+from spectrafit.cli.workspaces import WorkspaceFile, is_workspace, opened, refuse_elsewhere
 from spectrafit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from spectrafit.config import Analysis
+    from spectrafit.inference.model import Model
     from spectrafit.inference.studies.expected import Expected
 
 __all__ = ["breakdown", "scan", "sensitivity"]
@@ -39,7 +44,7 @@ Output = Annotated[
 
 
 def scan(
-    analysis: AnalysisFile,
+    analysis: Subject,
     over: Annotated[
         list[str] | None,
         typer.Option(
@@ -69,6 +74,8 @@ def scan(
     scheduler: Scheduler = None,
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
+    measurement: Measurement = None,
+    patch: Patch = None,
 ) -> None:
     """Print the expected limit, with its bands, over values of one or two keys and for several analyses.
 
@@ -92,11 +99,13 @@ def scan(
         scheduler=scheduler,
         cache=cache,
         skip_bad_files=skip_bad_files,
+        measurement=measurement,
+        patch=patch,
     )
 
 
 def sensitivity(
-    analysis: AnalysisFile,
+    analysis: Subject,
     exposure: Annotated[list[float] | None, typer.Option(help="multiple of the analysis POT; may be repeated")] = None,
     systematics: Annotated[list[float] | None, typer.Option(help="multiple of all priors; may be repeated")] = None,
     simulation: Annotated[
@@ -112,6 +121,8 @@ def sensitivity(
     scheduler: Scheduler = None,
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
+    measurement: Measurement = None,
+    patch: Patch = None,
 ) -> None:
     """Print the expected limit for other exposures and other sizes of the systematics: a scan of these two."""
     _scan(
@@ -128,11 +139,13 @@ def sensitivity(
         scheduler=scheduler,
         cache=cache,
         skip_bad_files=skip_bad_files,
+        measurement=measurement,
+        patch=patch,
     )
 
 
 def breakdown(
-    analysis: AnalysisFile,
+    analysis: Subject,
     groups: Annotated[
         list[str] | None,
         typer.Option(
@@ -152,10 +165,23 @@ def breakdown(
     scheduler: Scheduler = None,
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
+    measurement: Measurement = None,
+    patch: Patch = None,
 ) -> None:
     """Print the expected limit with each group of uncertainties frozen, with each alone, and with more simulation."""
-    _check_outputs(output, analysis, set_, templates, without)
-    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files, without)
+    _check_outputs(output, analysis, set_, templates, without, patch)
+    loaded, model = assembled(
+        analysis,
+        set_,
+        interest,
+        False,
+        templates,
+        cache,
+        skip_bad_files,
+        without,
+        measurement=measurement,
+        patch=patch,
+    )
     with crew(executor, workers, scheduler) as pool:
         found = sf.breakdown(
             model,
@@ -189,14 +215,19 @@ def _groups(said: list[str] | None) -> Any:
 
 
 def _check_outputs(
-    output: list[Path] | None, path: Path, set_: list[str] | None, saved: Path | None, without: list[str] | None
+    output: list[Path] | None,
+    path: Path,
+    set_: list[str] | None,
+    saved: Path | None,
+    without: list[str] | None,
+    patch: Path | None,
 ) -> None:
     """Refuse outputs of no known format, and those that are inputs, before anything is read."""
     for target in output or ():
         from spectrafit.report.saved_tables import check_study_name
 
         check_study_name(target)
-        refuse_output(target, path, set_, saved, without)
+        refuse_output(target, path, set_, saved, without, patch)
 
 
 def _scan(
@@ -209,14 +240,38 @@ def _scan(
     interest: str | None,
     workers: int | None,
     scheduler: str | None,
+    measurement: str | None,
+    patch: Path | None,
     **options: Any,
 ) -> None:
     """Scan, print the table, and write the files asked for."""
-    _check_outputs(output, path, set_, saved, without)
-    loaded = sf.load(path, overrides=set_ or (), without=without or (), interest=interest)
+    _check_outputs(output, path, set_, saved, without, patch)
+    subject: Analysis | Model
+    loaded: Analysis | WorkspaceFile
+    if is_workspace(path):
+        only = {
+            "--compare": options.pop("compare", None),
+            "--cache": options.pop("cache"),
+            "--skip-bad-files": options.pop("skip_bad_files"),
+            "--templates": saved,
+            "--without": without,
+        }
+        loaded, subject = opened(
+            path,
+            overrides=set_,
+            interest=interest,
+            measurement=measurement,
+            patch=patch,
+            analysis_only=only,
+        )
+        options |= {name: options.get(name) or getattr(loaded.limit, name) for name in ("method", "level", "sides")}
+        options["toys"] = limit_options(loaded.limit, "serial", workers)["toys"]
+    else:
+        refuse_elsewhere(path, measurement=measurement, patch=patch)
+        loaded = subject = sf.load(path, overrides=set_ or (), without=without or (), interest=interest)
+        options["templates"] = None if saved is None else sf.Templates.load(saved, analysis=loaded)
     found = sf.scan(
-        loaded,
-        templates=None if saved is None else sf.Templates.load(saved, analysis=loaded),
+        subject,
         workers=workers or (None if scheduler else os.cpu_count()),
         scheduler=scheduler,
         progress=interactive(),
@@ -232,5 +287,8 @@ def _scan(
 def _show(found: Expected) -> None:
     typer.echo(found)
     count = len(found.limits)
+    if found.fills < 0:
+        typer.echo(f"{count} limits, {found.seconds:.1f} s")
+        return
     passes = "no pass" if found.fills == 0 else "1 pass" if found.fills == 1 else f"{found.fills} passes"
     typer.echo(f"{count} limits from {passes} over the events, {found.seconds:.1f} s")

@@ -17,7 +17,7 @@ from spectrafit.inference.fake import Fake
 from spectrafit.inference.faking.counts import faked
 from spectrafit.inference.intervals.limits import Method, named, upper_limit
 from spectrafit.inference.likelihood import Likelihood
-from spectrafit.inference.model import Model
+from spectrafit.inference.model import BinGammas, Model
 from spectrafit.inference.results import Limit
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.templates.templates import Templates
@@ -103,13 +103,15 @@ def scaled(
     Raises
     ------
     ConfigError
-        An exposure that is not positive, a name that nothing has, a model with local gammas.
+        An exposure that is not positive, a name that nothing has, a simulation that is to grow in a workspace.
     """
     if not exposure > 0:
         raise ConfigError(f"sensitivity: exposure {exposure:g}: needs a positive multiple")
     factors = dict(systematics) if isinstance(systematics, Mapping) else {"": float(systematics)}
     constrained = [p for p in model.parameters if p.constraint == "gaussian"]
     known = {"", *(name for p in constrained for name in (p.group, p.name, of_systematic(p.name)))}
+    if model.gammas is not None:
+        known |= {name for full in model.gammas.names for name in (full, of_systematic(full))}
     for name in factors:
         if name not in known:
             raise ConfigError(f"sensitivity: no systematic or group {name!r}{nearest(name, known)}")
@@ -122,17 +124,41 @@ def scaled(
             if p.constraint == "gaussian":
                 p = dataclasses.replace(p, width=p.width * factor) if factor > 0 else dataclasses.replace(p, fixed=True)
             parameters.append(p)
-        result = dataclasses.replace(result, parameters=tuple(parameters))
+        gammas = None if result.gammas is None else _widened(result.gammas, factors)
+        result = dataclasses.replace(result, parameters=tuple(parameters), gammas=gammas)
     if exposure != 1.0:
         result = _exposed(result, exposure, exposure**2 if simulation == "fixed" else exposure)
     if result is model and model.asimov:
         return model
-    return result.with_data(np.maximum(Likelihood(result).predict().mean, 0.0), asimov=True)
+    values = result.initial
+    if result.poi and not result.coupling:
+        # A workspace starts at a signal of 1.
+        values[result.index(result.poi)] = 0.0
+    return result.with_data(np.maximum(Likelihood(result).predict(values).mean, 0.0), asimov=True)
+
+
+def _widened(gammas: BinGammas, factors: Mapping[str, float]) -> BinGammas:
+    """Return factors per bin with other widths. A staterror is of the simulation: only its name widens it."""
+    kinds, widths = list(gammas.kind), gammas.width.copy()
+    for b, (name, kind) in enumerate(zip(gammas.names, gammas.kind, strict=True)):
+        mine = {name, of_systematic(name), *([""] if kind == "poisson" else [])}
+        factor = float(np.prod([value for key, value in factors.items() if key in mine]))
+        if kind == "none" or factor == 1.0:
+            continue
+        if factor == 0.0:
+            kinds[b] = "none"
+        # A Poisson constraint has as many auxiliary events as 1 / width^2.
+        widths[b] *= factor if kind == "gaussian" or not factor else factor**-2
+    return dataclasses.replace(gammas, kind=tuple(kinds), width=widths)
 
 
 def _exposed(model: Model, exposure: float, growth: float) -> Model:
-    if model.gammas is not None:
-        raise ConfigError("sensitivity: HistFactory's per-bin gammas cannot be scaled; use an analysis of our own")
+    # HistFactory's factors per bin have relative widths, which the same events weighted up keep.
+    if model.gammas is not None and growth != exposure**2:
+        raise ConfigError(
+            "sensitivity: a workspace does not say which of its factors per bin are of the simulation, so the "
+            "simulation cannot grow; leave out simulation = 'grows'"
+        )
     return dataclasses.replace(
         model,
         components=tuple(

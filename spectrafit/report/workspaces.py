@@ -1,0 +1,75 @@
+"""Makes tables of what a HistFactory workspace holds: its channels, its measurements and its parameters."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spectrafit.interop.measurements import described
+from spectrafit.report.tables import Table
+
+if TYPE_CHECKING:
+    from spectrafit.inference.model import Model
+
+__all__ = ["channels_table", "measurements_table"]
+
+
+def channels_table(model: Model, *, title: str = "") -> Table:
+    """Return channels with their bins, samples with their nominal events, and the counts that were observed.
+
+    Parameters
+    ----------
+    model : Model
+        Read from a workspace.
+    title : str
+    """
+    rows: list[tuple[str, ...]] = []
+    rules: list[int] = []
+    for span in model.regions:
+        inside = [c for c in model.components if span.start <= c.start < span.stop]
+        expected = sum((c.nominal for c in inside), np.zeros(span.stop - span.start))
+        for c in inside:
+            effects = len(c.factors) + len(c.morphs) + len(c.bin_factors) + c.shared
+            rows.append((span.name, c.sample, "", f"{c.nominal.sum():.6g}", str(effects)))
+        counts = model.data[span.start : span.stop]
+        rows.append((span.name, "all samples", str(len(counts)), f"{expected.sum():.6g}", ""))
+        rows.append((span.name, model.called, str(len(counts)), f"{counts.sum():.6g}", ""))
+        rules.append(len(rows))
+    columns = ("channel", "sample", ">bins", ">events", ">modifiers")
+    return Table(title=title, columns=columns, rows=tuple(rows), rules=tuple(rules))
+
+
+def measurements_table(
+    path: str | os.PathLike[str],
+    model: Model,
+    *,
+    measurement: str | None = None,
+    patch: str | os.PathLike[str] | None = None,
+) -> Table:
+    """Return the chosen measurement, its parameter of interest, and the numbers of parameters and modifiers.
+
+    Parameters
+    ----------
+    path, measurement, patch
+        As in `spectrafit.interop.pyhf.read_workspace`.
+    model : Model
+        That was read from them.
+    """
+    about = described(path, measurement=measurement, patch=patch)
+    kinds = Counter("fixed" if p.fixed else p.constraint for p in model.parameters)
+    profiled = 0 if model.gammas is None else sum(bool(name) for name in model.gammas.names)
+    counted = [f"{kinds[kind]} {kind}" for kind in ("free", "gaussian", "poisson", "fixed") if kinds[kind]]
+    if profiled:
+        counted.append(f"{profiled} factors per bin, profiled in each bin")
+    others = [name for name in about.measurements if name != about.measurement]
+    rows = [
+        ("measurement", about.measurement),
+        *([("other measurements", ", ".join(others))] if others else []),
+        ("parameter of interest", model.poi or about.unknown or "none"),
+        ("parameters", ", ".join(counted)),
+        ("modifiers", ", ".join(f"{number} {kind}" for kind, number in sorted(about.modifiers.items()))),
+    ]
+    return Table(title="", columns=("", ""), rows=tuple(rows))
