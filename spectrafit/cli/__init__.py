@@ -24,10 +24,12 @@ from spectrafit.cli import (
     caches,
     contours,
     coverages,
+    exports,
     injection,
     ntuples,
     reweighting,
     scans,
+    schemas,
     theory,
     tuning,
 )
@@ -77,11 +79,12 @@ for _command in (
     binnings.binning,
     tuning.tune,
     coverages.coverage,
-    analyses.export,
+    exports.export,
     injection.inject,
     reweighting.reweight,
     theory.xsec,
     theory.moment,
+    schemas.schema,
 ):
     app.command()(checked(_command))
 app.command(name="compile")(compile_)
@@ -138,7 +141,7 @@ def main(arguments: list[str] | None = None) -> None:
     with _stoppable() as came, warnings.catch_warnings():
         warnings.showwarning = _teller()
         try:
-            app([w for w in words if w != "--debug"], prog_name="spectrafit")
+            app([word for word in words if word != "--debug"], prog_name="spectrafit")
         except (Exception, _Stopped) as error:
             if debug:
                 raise

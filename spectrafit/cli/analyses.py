@@ -1,4 +1,4 @@
-"""Commands about an analysis: check, build, fit, limit, export."""
+"""Commands about an analysis: check, build, fit, limit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,7 +32,14 @@ from spectrafit.cli.options import (
     Workers,
     interactive,
 )
-from spectrafit.cli.workspaces import WorkspaceFile, is_workspace, opened, refuse_elsewhere, refuse_over
+from spectrafit.cli.workspaces import (
+    WorkspaceFile,
+    fit_workspace_file,
+    is_workspace,
+    opened,
+    refuse_elsewhere,
+    refuse_over,
+)
 from spectrafit.compiling import announce
 from spectrafit.errors import ConfigError
 
@@ -47,7 +54,6 @@ __all__ = [
     "build",
     "check",
     "crew",
-    "export",
     "fit",
     "limit",
     "limit_options",
@@ -153,7 +159,7 @@ def fit(
         fake.refuse(analysis, data)
         if without:
             raise ConfigError(f"{analysis}: --without is for an analysis; take the systematic out with --patch")
-        _fit_workspace(analysis, measurement, patch, json)
+        fit_workspace_file(analysis, measurement, patch, json)
         return
     if json or measurement or patch:
         raise ConfigError(f"{analysis}: --json, --measurement and --patch are for HistFactory workspaces (*.json[.gz])")
@@ -262,30 +268,6 @@ def limit(
             console.print(f"note: {each.method}: {note}", markup=False, highlight=False, soft_wrap=True)
 
 
-def export(
-    analysis: AnalysisFile,
-    output: Annotated[Path, typer.Option("-o", "--output", help="the workspace: *.json or *.json.gz")],
-    kappa: Annotated[
-        float | None, typer.Option(help="where the signal is taken, in kappa's unit; default: as large as its error")
-    ] = None,
-    form: Annotated[Literal["pyhf", "hs3"], typer.Option(help="whose JSON")] = "pyhf",
-    set_: Set = None,
-    without: Without = None,
-    interest: Interest = None,
-    unblind: Unblind = False,
-    templates: Saved = None,
-    cache: Cache = None,
-    skip_bad_files: SkipBad = False,
-) -> None:
-    """Write the analysis as a HistFactory workspace, which pyhf and others fit to the same answer."""
-    from spectrafit.interop.export import check_name, write_workspace
-
-    check_name(output)
-    refuse_output(output, analysis, set_, templates, without)
-    _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files, without)
-    typer.echo(write_workspace(model, output, kappa=kappa, form=form))
-
-
 def refuse_output(
     output: Path,
     analysis: Path,
@@ -303,31 +285,6 @@ def refuse_output(
 
     loaded = sf.load(analysis, overrides=overrides or (), without=without or ())
     refuse_inputs(output, (*inputs_of(loaded), *([saved] if saved else [])))
-
-
-def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
-    from spectrafit.interop.pyhf import fit_workspace
-
-    if interactive():
-        announce(sys.stderr)
-    result = fit_workspace(path, measurement=measurement, patch=patch)
-    if json:
-        import json as writer
-
-        typer.echo(writer.dumps(result))
-    else:
-        typer.echo(f"2 NLL: {result['statistic_at_start']:.6f} at the start, {result['statistic']:.6f} at the minimum")
-        for name, value in result["parameters"].items():
-            error = f" +- {result['errors'][name]:.3g}" if result["errors"].get(name) else ""
-            typer.echo(f"  {name}  {value:.6g}{error}{'  at its bound' if name in result['at_limit'] else ''}")
-        verdict = "valid" if result["valid"] else f"NOT VALID: {result['message']}"
-        if result["valid"] and result["at_limit"]:
-            verdict = f"valid, at the bounds of {', '.join(result['at_limit'])}"
-        for note in result["notes"]:
-            typer.echo(f"note: {note}")
-        typer.echo(f"{verdict}; {result['seconds']:.3f} s")
-    if not result["valid"]:
-        raise typer.Exit(1)
 
 
 def assembled(
@@ -404,7 +361,11 @@ def _tell_age(saved: Path, analysis: Analysis) -> None:
     from spectrafit.config import inputs_of
 
     made = saved.stat().st_mtime
-    newer = [p.name for p in inputs_of(analysis) if p.suffix != ".toml" and p.exists() and p.stat().st_mtime > made]
+    newer = [
+        path.name
+        for path in inputs_of(analysis)
+        if path.suffix != ".toml" and path.exists() and path.stat().st_mtime > made
+    ]
     if newer:
         listed = ", ".join(newer[:3]) + (f" and {len(newer) - 3} more" if len(newer) > 3 else "")
         typer.echo(f"note: {saved} is older than {listed}; build the templates again to use what changed", err=True)

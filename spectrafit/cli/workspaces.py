@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.fake import Fake
     from spectrafit.inference.model import Model
 
-__all__ = ["WorkspaceFile", "is_workspace", "opened", "refuse_elsewhere", "refuse_over"]
+__all__ = ["WorkspaceFile", "fit_workspace_file", "is_workspace", "opened", "refuse_elsewhere", "refuse_over"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,7 +107,7 @@ def opened(
     if interest is not None:
         model = model.with_interest(interest)
     elif not model.poi and interested:
-        free = [p.name for p in model.parameters if p.constraint == "free" and not p.fixed]
+        free = [each.name for each in model.parameters if each.constraint == "free" and not each.fixed]
         listed = ", ".join(free[:8]) + (" and others" if len(free) > 8 else "") or "none is free"
         why = about.unknown or "no parameter of interest is named"
         raise ConfigError(f"{path}: {about.where}.poi: {why}; choose one with --interest ({listed})")
@@ -132,3 +132,29 @@ def refuse_elsewhere(path: Path, **given: object) -> None:
     said = [f"--{name}" for name, value in given.items() if value]
     if said:
         raise ConfigError(f"{path}: {', '.join(said)}: for HistFactory workspaces (*.json[.gz]) only; leave out")
+
+
+def fit_workspace_file(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
+    """Fit a workspace and print the fit; exit with 1 if it is not valid."""
+    from spectrafit.interop.pyhf import fit_workspace
+
+    if interactive():
+        announce(sys.stderr)
+    result = fit_workspace(path, measurement=measurement, patch=patch)
+    if json:
+        import json as writer
+
+        typer.echo(writer.dumps(result))
+    else:
+        typer.echo(f"2 NLL: {result['statistic_at_start']:.6f} at the start, {result['statistic']:.6f} at the minimum")
+        for name, value in result["parameters"].items():
+            error = f" +- {result['errors'][name]:.3g}" if result["errors"].get(name) else ""
+            typer.echo(f"  {name}  {value:.6g}{error}{'  at its bound' if name in result['at_limit'] else ''}")
+        verdict = "valid" if result["valid"] else f"NOT VALID: {result['message']}"
+        if result["valid"] and result["at_limit"]:
+            verdict = f"valid, at the bounds of {', '.join(result['at_limit'])}"
+        for note in result["notes"]:
+            typer.echo(f"note: {note}")
+        typer.echo(f"{verdict}; {result['seconds']:.3f} s")
+    if not result["valid"]:
+        raise typer.Exit(1)

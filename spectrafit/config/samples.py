@@ -34,7 +34,20 @@ class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Column(Keys, frozen=True, kw_only=True):
-    """Where a quantity comes from: a `branch`, or an `expression` in ROOT's spelling; in GeV or rad unless `unit`."""
+    """Where a quantity comes from: a `branch` or an `expression`, and its unit.
+
+    Attributes
+    ----------
+    branch
+        A branch of the tree, or of a friend as `friend.branch`. Example: ``branch = "shw_T"``
+    expression
+        An expression of branches and columns in ROOT's spelling, in place of a branch; `m_e` is the electron's mass in
+        GeV. Example: ``expression = "mc_E - m_e"``
+    unit
+        The unit that the branch or expression has. Energies: "GeV", "MeV", "keV". Angles: "rad", "mrad", "deg", and
+        "cos" for a branch that holds the angle's cosine. "1" is a number without a unit. Without the key energies are
+        in GeV and angles in rad. Example: ``unit = "MeV"``
+    """
 
     branch: str = ""
     expression: str = ""
@@ -44,19 +57,26 @@ class Column(Keys, frozen=True, kw_only=True):
 class PotSource(Keys, frozen=True, kw_only=True):
     """Where a sample's protons on target come from, one of three ways.
 
-    A `histogram` kept in the files (its sum); a `branch` (its sum over the entries of `tree`); or, for a generator's
-    file, the POT equivalent entries / (flux x cross section x targets):
+    A `histogram` kept in the files; a `branch`; or, for a generator's file, the POT equivalent
+    entries / (flux x cross section x targets).
 
     Attributes
     ----------
-    flux : float
-        Integral of the generator's flux, neutrinos / m^2 / 10^6 POT.
-    cross_section : float
-        Flux-averaged cross section of everything the generator made, cm^2 per target.
-    targets : float
-        Targets (electrons, nucleons) in the fiducial volume.
-    entries : int
-        Events the generator made, when the files hold a selected part of them; 0 = as many as the files hold.
+    histogram
+        A histogram in every file, whose sum is the file's POT. Example: ``histogram = "TotalPOT"``
+    branch
+        A branch with the POT of each entry; its sum over the entries is the file's POT. Example: ``branch = "pot"``
+    tree
+        The tree of that branch; without the key, the sample's own tree. Example: ``tree = "meta"``
+    flux : neutrinos / m^2 / 10^6 POT
+        Integral of the generator's flux over the energy. Example: ``flux = 118.4842``
+    cross_section : cm^2 per target
+        Flux-averaged cross section of everything the generator made. Example: ``cross_section = 6.4961e-39``
+    targets : electrons or nucleons
+        Targets in the fiducial volume, of the kind that the cross section is for. Example: ``targets = 2.836e31``
+    entries : events
+        Events the generator made, where the files hold a selected part of them. 0: as many as the files hold.
+        Example: ``entries = 160_000``
     """
 
     histogram: str = ""
@@ -81,29 +101,40 @@ class PotSource(Keys, frozen=True, kw_only=True):
 
 
 class Response(Keys, frozen=True, kw_only=True):
-    """Parametric detector response, applied to true (t, theta); see `spectrafit.events.response` for the formulas.
+    """Parametric detector response, applied to true T and theta; `spectrafit.events.response` has the formulas.
 
     Attributes
     ----------
-    energy_stochastic, energy_constant : float
-        sigma(T)/T = a / sqrt(T / GeV) + b.
-    energy_scale : float
-        Reconstructed over true energy, mean.
-    angle_constant, angle_stochastic : float
-        Core width per projection, rad: c0 + c1 / (T / GeV).
-    angle_tail_fraction, angle_tail_scale : float
-        A fraction of the events has its width multiplied by the scale: the non-Gaussian tail.
-    threshold : float
-        Lowest reconstructed T kept, GeV.
-    efficiency : float
-        Plateau of the selection efficiency.
-    efficiency_turn_on, efficiency_width : float
-        The efficiency is plateau / (1 + exp(-(T - turn_on) / width)), T true, GeV; width 0 = flat.
-    seed : int
-        Key of the counter-based random numbers: entry i of a sample is smeared the same way everywhere.
-    draws : int
+    energy_stochastic : GeV^(1/2)
+        The a of sigma(T)/T = a / sqrt(T / GeV) + b. Example: ``energy_stochastic = 0.07``
+    energy_constant : fraction
+        The b of sigma(T)/T = a / sqrt(T / GeV) + b. Example: ``energy_constant = 0.03``
+    energy_scale : fraction
+        Mean of reconstructed over true energy. Example: ``energy_scale = 1.02``
+    angle_constant : rad
+        The c0 of the width c0 + c1 / (T / GeV) of the angle's core, in each of two projections.
+        Example: ``angle_constant = 0.004``
+    angle_stochastic : rad GeV
+        The c1 of that width. Example: ``angle_stochastic = 0.009``
+    angle_tail_fraction : fraction of the events
+        Share of the events that lie in the tail of the angle, outside the Gaussian core.
+        Example: ``angle_tail_fraction = 0.08``
+    angle_tail_scale : core widths
+        How much wider than the core the tail is. Example: ``angle_tail_scale = 3.0``
+    threshold : GeV
+        Lowest reconstructed T; events below it are left out. Example: ``threshold = 0.10``
+    efficiency : fraction
+        Plateau of the selection efficiency. Example: ``efficiency = 0.30``
+    efficiency_turn_on : GeV
+        True T at which the efficiency is half its plateau: plateau / (1 + exp(-(T - turn_on) / width)).
+        Example: ``efficiency_turn_on = 0.25``
+    efficiency_width : GeV
+        Width of the turn-on; 0 is an efficiency that does not depend on T. Example: ``efficiency_width = 0.05``
+    seed : no unit
+        Key of the random numbers: entry i of a sample is smeared the same way on every machine. Example: ``seed = 7``
+    draws : draws per event
         How often each entry of a truth-only ntuple is smeared while it is read, with that part of its weight each time.
-        Takes the noise of migration out of few events. Generated files are smeared once.
+        Takes the noise of migration out of few events. Generated files are smeared once. Example: ``draws = 20``
     """
 
     energy_stochastic: Relative = 0.0
@@ -126,16 +157,19 @@ class Recipe(Keys, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    flavour : str
-        One of the flavours of the set's `flux`.
-    events : int
-        Events made; those the response puts below its threshold are not written.
-    coupling, kappa : str, float
-        Coupling switched on, and its value in the units the fit uses (1 = the coupling's scale).
-    couplings : dict of str to float
-        Several couplings and their values instead; they act together, as in a fit of several.
-    t_min : float
-        Smallest true T made, GeV; needed by a coupling whose cross section diverges at T = 0.
+    flavour
+        One of the flavours of the set's `[flux]`. Example: ``flavour = "numu"``
+    events : events
+        Events made; events that the response puts below its threshold are not written. Example: ``events = 600_000``
+    coupling
+        A coupling that is switched on. Example: ``coupling = "magnetic_moment"``
+    kappa : units of kappa
+        The value of that coupling; 1 is the coupling's scale (fits/README.md). Example: ``kappa = 1.0``
+    couplings : units of kappa
+        Several couplings and their values, in place of the two keys above; they act together, as in a fit of several.
+        Example: ``couplings = { magnetic_moment = 3.0, charge_radius = 5.0 }``
+    t_min : GeV
+        Smallest true T made; needed by a coupling whose cross section diverges at T = 0. Example: ``t_min = 0.1``
     """
 
     flavour: Flavour
@@ -161,12 +195,15 @@ class Friend(Keys, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    files, tree : str
-        As in a sample.
-    name : str
-        What its branches are called by, as in ``name.branch``; by default the tree's name.
-    match : str
-        A branch that both trees have, and that must be equal in every entry.
+    files
+        As in a sample, in the same order. Example: ``files = "weights_*.root"``
+    tree
+        The tree in these files. Example: ``tree = "weights"``
+    name
+        What its branches are called by, as in `name.branch`; without the key, the tree's name.
+        Example: ``name = "flux"``
+    match
+        A branch that both trees have, and that must be equal in every entry. Example: ``match = "event"``
     """
 
     files: str | tuple[str, ...]
@@ -178,16 +215,54 @@ class Friend(Keys, frozen=True, kw_only=True):
 class Sample(Keys, frozen=True, kw_only=True):
     """One kind of events: which files, which branch or expression is which quantity in which unit, role and exposure.
 
-    `columns` maps canonical names (`pdg`, `e_nu`, `t`, `theta`, `t_reco`, `theta_reco`, `weight`) and any name of your
-    own to a branch name, a number or a `Column`; it is laid over the preset's. `selection` is a cut on branches and
-    columns. Files are paths, globs, `file.root:tree`, or URLs, relative to the sample set's TOML; `$VAR` is taken from
-    the environment.
-
-    `shower` says which particle of a generator's final state is taken for the electron, where that is not the electron:
-    "pi0", "photon", "electron", or a condition on the branches that list the final state. Of the particles that fit,
-    the particle of highest energy gives `t` and `theta`.
-
-    `injected` says of role "data" what made the events, if they are not measured; `spectrafit inject` writes it.
+    Attributes
+    ----------
+    name
+        What analyses, tables and results call the sample. Example: ``name = "elastic"``
+    role
+        "signal" is reweighted to the couplings, "background" is not, "data" is counted. Example: ``role = "signal"``
+    title
+        What legends and tables show; without the key, the name. Example: ``title = "nu_mu e"``
+    files
+        Paths, globs, `file.root:tree`, or URLs (https, s3, and root://server//path with the extra `remote`), one or a
+        list, relative to the sample set's file; `$VAR` and `~` are replaced.
+        Example: ``files = ["run1/*.root", "root://server//store/run2.root"]``
+    tree
+        The tree to read; without the key, the tree of the preset. Example: ``tree = "ana/nue"``
+    preset
+        The layout of the ntuple: native, gst, flattree, nuwro or flatcaf; `spectrafit inspect` says which.
+        Example: ``preset = "gst"``
+    shower
+        The particle of the final state that is taken for the electron, where that is not the electron: "pi0", "photon",
+        "electron", "electromagnetic", or a condition on the particles. Of those that fit, the particle of highest
+        energy gives `t` and `theta`. Example: ``shower = "pi0"``
+    columns : GeV, rad, or the column's own unit
+        Where `pdg`, `e_nu`, `t`, `theta`, `t_reco`, `theta_reco`, `weight` and columns of any name come from: a branch,
+        a number, or a table. They are laid over the preset's.
+        Example: ``columns = { e_nu = "mc_enu", weight = 0.02, t_reco = { branch = "shw_T", unit = "MeV" } }``
+    friends
+        Trees aligned with the sample's, `[[samples.friends]]`. Example: ``friends = [{ files = "w.root" }]``
+    selection
+        A cut on branches and columns in ROOT's spelling; other entries are not read.
+        Example: ``selection = "score > 0.5"``
+    pot : POT
+        Protons on target of all files together: a number, or a table that says where they stand. Without the key, what
+        the preset finds in the files. Example: ``pot = 2.5e21``
+    response
+        `true` smears true columns with the set's `[response]`; a table is a response of the sample's own.
+        Example: ``response = true``
+    sin2_theta_w : no unit
+        The weak mixing angle these events were generated with; without the key, the set's.
+        Example: ``sin2_theta_w = 0.23116``
+    on_bad
+        What to do with entries that the kinematics forbid: "error", or "drop" them. Both count them.
+        Example: ``on_bad = "drop"``
+    generate
+        The recipe by which `spectrafit generate` makes the files.
+        Example: ``generate = { flavour = "numu", events = 600_000 }``
+    injected
+        Of role "data": what made the events, if they are not measured; `spectrafit inject` writes it.
+        Example: ``injected = "toy 7 of kappa=2"``
     """
 
     name: str
@@ -209,7 +284,15 @@ class Sample(Keys, frozen=True, kw_only=True):
 
 
 class Detector(Keys, frozen=True, kw_only=True):
-    """The target: electrons in the fiducial volume, and where that number comes from."""
+    """The target of recipes: electrons in the fiducial volume, and where that number comes from.
+
+    Attributes
+    ----------
+    electrons : electrons
+        Electrons in the fiducial volume. Example: ``electrons = 1.740e31``
+    origin
+        A few words on where the number comes from. Example: ``origin = "52.8 t of the 2017 composition"``
+    """
 
     electrons: Annotated[float, Meta(gt=0.0, le=1e60)]
     origin: str
@@ -218,8 +301,28 @@ class Detector(Keys, frozen=True, kw_only=True):
 class SampleSet(Keys, frozen=True, kw_only=True):
     """The content of `samples/*.toml`: the samples, and the flux, detector and response for recipes and true ntuples.
 
-    `sin2_theta_w` is the value the events were generated with; `flux` maps a flavour to a table file; `include` names
-    files that this one is laid over.
+    Attributes
+    ----------
+    samples
+        The samples, `[[samples]]`. Example: ``samples = [{ name = "elastic", role = "signal", files = "nue.root" }]``
+    title
+        What tables show for the set. Example: ``title = "My detector"``
+    sin2_theta_w : no unit
+        The weak mixing angle the events were generated with; a wrong value gives wrong weights.
+        Example: ``sin2_theta_w = 0.23116``
+    seed : no unit
+        Of `spectrafit generate`: the same seed gives the same events. Example: ``seed = 20240122``
+    detector
+        The target of recipes. Example: ``detector = { electrons = 1.740e31, origin = "52.8 t" }``
+    flux
+        The flux table of each flavour: lines of low and high edge (GeV), neutrinos / m^2 / 10^6 POT in the bin, and its
+        fractional uncertainty; or `file.root:name` of a histogram of neutrinos / m^2 / 10^6 POT / GeV.
+        Example: ``flux = { numu = "flux/numu.dat", nue = "flux/nue.dat" }``
+    response
+        The response of samples with `response = true`, and of recipes.
+        Example: ``response = { energy_constant = 0.1 }``
+    include
+        A sample set, or a list, that this one is laid over. Example: ``include = "nova_nd_fhc.toml"``
     """
 
     samples: tuple[Sample, ...]
@@ -230,6 +333,7 @@ class SampleSet(Keys, frozen=True, kw_only=True):
     flux: dict[Flavour, str] = field(default_factory=dict)
     response: Response | None = None
     include: str | tuple[str, ...] = ()
+    # Filled by `load_samples`, never by the file.
     path: str = ""
 
     @property

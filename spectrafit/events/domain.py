@@ -69,12 +69,12 @@ def classify(pdg: PdgCodes, e_nu: Reals, t: Reals, theta: Reals | None) -> tuple
     at = np.flatnonzero(~(sound | (pdg == 0)))
     if not at.size:
         return codes, t
-    e, k = e_nu[at].astype(np.float64), t[at].astype(np.float64)
+    e, kinetic = e_nu[at].astype(np.float64), t[at].astype(np.float64)
     # Python's functions take arrays as well as numbers.
     allowed, limit = cast(Any, plain(inside)), cast(Any, plain(end_point))
     with np.errstate(all="ignore"):
-        wrong = {2: ~np.isfinite(e), 3: ~np.isfinite(k), 4: e <= 0.0, 5: k <= 0.0, 0: allowed(e, k)}
-        wrong[ROUNDED] = k <= limit(e) + ROUNDING * e
+        wrong = {2: ~np.isfinite(e), 3: ~np.isfinite(kinetic), 4: e <= 0.0, 5: kinetic <= 0.0, 0: allowed(e, kinetic)}
+        wrong[ROUNDED] = kinetic <= limit(e) + ROUNDING * e
     found: Integers = np.select(list(wrong.values()), list(wrong), 6)
     if theta is not None:
         angle = theta[at].astype(np.float64)

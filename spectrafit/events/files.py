@@ -202,7 +202,7 @@ def open_file(path: str, *, together: int = 1) -> Any:
                 f" sound part with ROOT, hadd recovered.root {Path(path).name}, and name the recovered file",
                 path,
             )
-    for stale in [k for k in files if k[0] == path]:
+    for stale in [key for key in files if key[0] == path]:
         files.pop(stale).close()
     files[key] = opened
     if len(files) > max(_KEPT_OPEN, together):
@@ -237,10 +237,10 @@ def _key(folder: Any, name: str, cycle: int | None) -> Any:
     if mine:
         return max(mine, key=lambda key: key.fCycle)
     parts = name.split("/")
-    for n in range(1, len(parts)):
-        for key in _keys_of(folder, "/".join(parts[:n])):
+    for index in range(1, len(parts)):
+        for key in _keys_of(folder, "/".join(parts[:index])):
             if key.fClassName in ("TDirectory", "TDirectoryFile"):
-                found = _key(key.get(), "/".join(parts[n:]), cycle)
+                found = _key(key.get(), "/".join(parts[index:]), cycle)
                 if found is not None:
                     return found
     return None

@@ -109,7 +109,7 @@ class Twins:
             if other != asked:
                 return _told(what, other)
         if not _unique(found.uuid):
-            for path, known, other, size in ((p, t, o, i.size) for p, t, o, i in self._seen):
+            for path, known, other, size in ((place, twin, one, seen.size) for place, twin, one, seen in self._seen):
                 same = other != asked and known == name and size == found.size
                 if (
                     same

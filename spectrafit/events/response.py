@@ -139,27 +139,27 @@ def _smear(
     scale, stochastic, constant = p[0], p[1], p[2]
     c0, c1, tail_fraction, tail_scale = p[3], p[4], p[5], p[6]
     threshold, plateau, turn_on, width = p[7], p[8], p[9], p[10]
-    for i in range(t.size):
-        true = t[i]
+    for index in range(t.size):
+        true = t[index]
         if not true > 0.0:
-            t_reco[i] = 0.0 if true <= 0.0 else math.nan
-            theta_reco[i] = theta[i]
-            efficiency[i] = 0.0
+            t_reco[index] = 0.0 if true <= 0.0 else math.nan
+            theta_reco[index] = theta[index]
+            efficiency[index] = 0.0
             continue
-        entry, draw = first + i // draws, 2 * (i % draws)
+        entry, draw = first + index // draws, 2 * (index % draws)
         along, across, energy, _ = normals(key, entry, draw)
         seen = max(0.0, scale * true * (1.0 + (stochastic / math.sqrt(true) + constant) * energy))
-        t_reco[i] = seen
+        t_reco[index] = seen
         tilt = c0 + c1 / true
         if tail_fraction > 0.0 and uniform(key, entry, draw + 1) < tail_fraction:
             tilt *= tail_scale
         if tilt > 0.0:
             dx, dy = tilt * along, tilt * across
-            sine, cosine = math.sin(theta[i]), math.cos(theta[i])
-            theta_reco[i] = math.atan2(math.hypot(sine + dx * cosine, dy), cosine - dx * sine)
+            sine, cosine = math.sin(theta[index]), math.cos(theta[index])
+            theta_reco[index] = math.atan2(math.hypot(sine + dx * cosine, dy), cosine - dx * sine)
         else:
-            theta_reco[i] = theta[i]
+            theta_reco[index] = theta[index]
         value = plateau
         if width > 0.0:
             value /= 1.0 + math.exp(-(true - turn_on) / width)
-        efficiency[i] = value if seen >= threshold else 0.0
+        efficiency[index] = value if seen >= threshold else 0.0

@@ -185,7 +185,10 @@ _NESTED = {**KERNEL, "no_cpython_wrapper": True}
 
 @njit(**_NESTED)
 def _expand(e: float, p: Any) -> Any:
-    """Return the coefficients of T^-2 ... T^2 of dsigma/dT over SIGMA_SM, with g_V -> g_V + s/T in note equation 28."""
+    """Return the coefficients of T^-2 ... T^2 of dsigma/dT over SIGMA_SM, with g_V -> g_V + s/T in note equation 28.
+
+    With m for m_e / e^2.
+    """
     left, right, s, dipole = p[0], p[1], p[2], p[3]
     m = M_E / (e * e)
     return (
@@ -214,15 +217,18 @@ def _reach(e: float, t_max: float) -> Any:
 
 @loop(types.void(*[types.float64[::1]] * 3))
 def _fill_total(e_nu: Any, p: Any, out: Any) -> None:
-    for i in range(e_nu.size):
-        e = e_nu[i]
-        high = _reach(e, p[5]) if e > 0.0 else 0.0
-        out[i] = _integral(_expand(e, p), p[4], high) if high > p[4] else 0.0
+    for event in range(e_nu.size):
+        energy = e_nu[event]
+        high = _reach(energy, p[5]) if energy > 0.0 else 0.0
+        out[event] = _integral(_expand(energy, p), p[4], high) if high > p[4] else 0.0
 
 
 @njit(**_NESTED)
 def _solve_t(e: float, u: float, p: Any) -> Any:
-    """Return the T below which the fraction u of the cross section lies: Newton's method kept inside a bracket."""
+    """Return the T below which the fraction u of the cross section lies: Newton's method kept inside a bracket.
+
+    c are the coefficients of `_expand`.
+    """
     c = _expand(e, p)
     low, high = p[4], _reach(e, p[5])
     start = low
@@ -252,11 +258,13 @@ def _solve_t(e: float, u: float, p: Any) -> Any:
     )
 )
 def _draw(key: Any, first: int, cumulative: Any, panels: Any, p: Any, e_nu: Any, t: Any) -> None:
-    for i in range(e_nu.size):
-        u, v, _, _ = uniforms(key, first + i, 0)
-        k = np.searchsorted(cumulative, u, side="right") - 1
-        low, width, p0, p1, p2 = panels[k, 0], panels[k, 1], panels[k, 2], panels[k, 3], panels[k, 4]
-        part = (u - cumulative[k]) / (cumulative[k + 1] - cumulative[k])
+    """Fill energies and recoils: uniform u picks a panel and the place x in it, uniform v the recoil."""
+    for event in range(e_nu.size):
+        u, v, _, _ = uniforms(key, first + event, 0)
+        panel = np.searchsorted(cumulative, u, side="right") - 1
+        low, width = panels[panel, 0], panels[panel, 1]
+        p0, p1, p2 = panels[panel, 2], panels[panel, 3], panels[panel, 4]
+        part = (u - cumulative[panel]) / (cumulative[panel + 1] - cumulative[panel])
         target = part * (p0 + p1 / 2.0 + p2 / 3.0)
         bottom, top, x = 0.0, 1.0, part
         for _ in range(100):
@@ -272,5 +280,5 @@ def _draw(key: Any, first: int, cumulative: Any, panels: Any, p: Any, e_nu: Any,
             x = new
             if done:
                 break
-        e_nu[i] = low + width * x
-        t[i] = _solve_t(e_nu[i], v, p)
+        e_nu[event] = low + width * x
+        t[event] = _solve_t(e_nu[event], v, p)

@@ -56,14 +56,14 @@ def fit_within(model: Model) -> Bounded:
 def effective(components: tuple[Component, ...]) -> set[str]:
     """Return the names of the normalisations and factors per bin that change any prediction."""
     result: set[str] = set()
-    for c in components:
-        filled = c.nominal != 0
-        for m in c.morphs:
-            filled = filled | np.any(m.templates != 0, axis=0)
+    for component in components:
+        filled = component.nominal != 0
+        for morph in component.morphs:
+            filled = filled | np.any(morph.templates != 0, axis=0)
         if np.any(filled):
-            result.update(f.parameter for f in c.factors)
-        for names in c.bin_factors:
-            result.update(n for n, f in zip(names, filled, strict=True) if n and f)
+            result.update(factor.parameter for factor in component.factors)
+        for names in component.bin_factors:
+            result.update(name for name, has_events in zip(names, filled, strict=True) if name and has_events)
     return result
 
 
@@ -71,7 +71,7 @@ def _notes(model: Model, best: FitResult, at_limit: tuple[str, ...]) -> list[str
     """Return what a reader of a minimum must know although the minimum is valid."""
     found = []
     acting = effective(model.components)
-    idle = [p.name for p in model.parameters if p.constraint == "free" and p.name not in acting]
+    idle = [each.name for each in model.parameters if each.constraint == "free" and each.name not in acting]
     if idle:
         listed = ", ".join(idle[:5]) + (f" and {len(idle) - 5} more" if len(idle) > 5 else "")
         found.append(f"no prediction depends on {listed}, so the data say nothing of it: its value is the initial one")

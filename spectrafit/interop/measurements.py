@@ -58,9 +58,9 @@ def described(
     """
     spec = ws.load(path, patch=patch)
     position, chosen = ws.chosen(spec, measurement, path)
-    every = tuple(m.name for m in spec.measurements)
-    modifiers = [m for channel in spec.channels for sample in channel.samples for m in sample.modifiers]
-    names = {m.name for m in modifiers}
+    every = tuple(each.name for each in spec.measurements)
+    modifiers = [modifier for channel in spec.channels for sample in channel.samples for modifier in sample.modifiers]
+    names = {modifier.name for modifier in modifiers}
     notes: tuple[str, ...] = ()
     if measurement is None and len(every) > 1:
         notes = (f"measurement {chosen.name!r} is taken, the first of {', '.join(every)}; --measurement names another",)
@@ -73,7 +73,7 @@ def described(
         measurement=chosen.name,
         poi=poi,
         measurements=every,
-        modifiers=dict(Counter(str(m.__struct_config__.tag) for m in modifiers)),
+        modifiers=dict(Counter(str(modifier.__struct_config__.tag) for modifier in modifiers)),
         notes=notes,
         unknown=unknown,
     )

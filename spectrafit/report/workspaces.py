@@ -29,11 +29,11 @@ def channels_table(model: Model, *, title: str = "") -> Table:
     rows: list[tuple[str, ...]] = []
     rules: list[int] = []
     for span in model.regions:
-        inside = [c for c in model.components if span.start <= c.start < span.stop]
-        expected = sum((c.nominal for c in inside), np.zeros(span.stop - span.start))
-        for c in inside:
-            effects = len(c.factors) + len(c.morphs) + len(c.bin_factors) + c.shared
-            rows.append((span.name, c.sample, "", f"{c.nominal.sum():.6g}", str(effects)))
+        inside = [part for part in model.components if span.start <= part.start < span.stop]
+        expected = sum((part.nominal for part in inside), np.zeros(span.stop - span.start))
+        for part in inside:
+            effects = len(part.factors) + len(part.morphs) + len(part.bin_factors) + part.shared
+            rows.append((span.name, part.sample, "", f"{part.nominal.sum():.6g}", str(effects)))
         counts = model.data[span.start : span.stop]
         rows.append((span.name, "all samples", str(len(counts)), f"{expected.sum():.6g}", ""))
         rows.append((span.name, model.called, str(len(counts)), f"{counts.sum():.6g}", ""))
@@ -59,7 +59,7 @@ def measurements_table(
         That was read from them.
     """
     about = described(path, measurement=measurement, patch=patch)
-    kinds = Counter("fixed" if p.fixed else p.constraint for p in model.parameters)
+    kinds = Counter("fixed" if each.fixed else each.constraint for each in model.parameters)
     profiled = 0 if model.gammas is None else sum(bool(name) for name in model.gammas.names)
     counted = [f"{kinds[kind]} {kind}" for kind in ("free", "gaussian", "poisson", "fixed") if kinds[kind]]
     if profiled:

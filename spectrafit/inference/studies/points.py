@@ -108,8 +108,15 @@ def scaled(
     if not exposure > 0:
         raise ConfigError(f"sensitivity: exposure {exposure:g}: needs a positive multiple")
     factors = dict(systematics) if isinstance(systematics, Mapping) else {"": float(systematics)}
-    constrained = [p for p in model.parameters if p.constraint == "gaussian"]
-    known = {"", *(name for p in constrained for name in (p.group, p.name, of_systematic(p.name)))}
+    constrained = [parameter for parameter in model.parameters if parameter.constraint == "gaussian"]
+    known = {
+        "",
+        *(
+            name
+            for known_parameter in constrained
+            for name in (known_parameter.group, known_parameter.name, of_systematic(known_parameter.name))
+        ),
+    }
     if model.gammas is not None:
         known |= {name for full in model.gammas.names for name in (full, of_systematic(full))}
     for name in factors:
@@ -118,12 +125,16 @@ def scaled(
     result = model
     if any(factor != 1.0 for factor in factors.values()):
         parameters = []
-        for p in model.parameters:
-            names = {"", p.group, p.name, of_systematic(p.name)}
+        for parameter in model.parameters:
+            names = {"", parameter.group, parameter.name, of_systematic(parameter.name)}
             factor = float(np.prod([value for name, value in factors.items() if name in names]))
-            if p.constraint == "gaussian":
-                p = dataclasses.replace(p, width=p.width * factor) if factor > 0 else dataclasses.replace(p, fixed=True)
-            parameters.append(p)
+            if parameter.constraint == "gaussian":
+                parameter = (
+                    dataclasses.replace(parameter, width=parameter.width * factor)
+                    if factor > 0
+                    else dataclasses.replace(parameter, fixed=True)
+                )
+            parameters.append(parameter)
         gammas = None if result.gammas is None else _widened(result.gammas, factors)
         result = dataclasses.replace(result, parameters=tuple(parameters), gammas=gammas)
     if exposure != 1.0:
@@ -140,15 +151,15 @@ def scaled(
 def _widened(gammas: BinGammas, factors: Mapping[str, float]) -> BinGammas:
     """Return factors per bin with other widths. A staterror is of the simulation: only its name widens it."""
     kinds, widths = list(gammas.kind), gammas.width.copy()
-    for b, (name, kind) in enumerate(zip(gammas.names, gammas.kind, strict=True)):
+    for place, (name, kind) in enumerate(zip(gammas.names, gammas.kind, strict=True)):
         mine = {name, of_systematic(name), *([""] if kind == "poisson" else [])}
         factor = float(np.prod([value for key, value in factors.items() if key in mine]))
         if kind == "none" or factor == 1.0:
             continue
         if factor == 0.0:
-            kinds[b] = "none"
+            kinds[place] = "none"
         # A Poisson constraint has as many auxiliary events as 1 / width^2.
-        widths[b] *= factor if kind == "gaussian" or not factor else factor**-2
+        widths[place] *= factor if kind == "gaussian" or not factor else factor**-2
     return dataclasses.replace(gammas, kind=tuple(kinds), width=widths)
 
 
@@ -163,13 +174,15 @@ def _exposed(model: Model, exposure: float, growth: float) -> Model:
         model,
         components=tuple(
             dataclasses.replace(
-                c,
-                nominal=c.nominal * exposure,
-                morphs=tuple(dataclasses.replace(m, templates=m.templates * exposure) for m in c.morphs),
+                component,
+                nominal=component.nominal * exposure,
+                morphs=tuple(
+                    dataclasses.replace(morph, templates=morph.templates * exposure) for morph in component.morphs
+                ),
             )
-            for c in model.components
+            for component in model.components
         ),
-        variances=tuple(dataclasses.replace(v, values=v.values * growth) for v in model.variances),
+        variances=tuple(dataclasses.replace(variance, values=variance.values * growth) for variance in model.variances),
         # What universes and covariances leave over is a systematic: it scales with the prediction.
         residual=model.residual * exposure**2,
         covariance=None if model.covariance is None else model.covariance * exposure**2,

@@ -49,7 +49,7 @@ def sensitivity(
         As for `upper_limit`.
     """
     axes = {
-        name: tuple(float(v) for v in np.asarray(values, dtype=np.float64).reshape(-1))
+        name: tuple(float(value) for value in np.asarray(values, dtype=np.float64).reshape(-1))
         for name, values in (("exposure", exposures), ("priors", systematics))
     }
     options = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys)
@@ -91,8 +91,10 @@ def of_model(
             )
     points = []
     for values in itertools.product(*axes.values()):
-        here = dict(zip(axes, (float(v) for v in values), strict=True))
-        priors = {key.removeprefix("priors").removeprefix("."): v for key, v in here.items() if key != "exposure"}
+        here = dict(zip(axes, (float(value) for value in values), strict=True))
+        priors = {
+            key.removeprefix("priors").removeprefix("."): value for key, value in here.items() if key != "exposure"
+        }
         points.append(
             Point(
                 source=model,
@@ -106,7 +108,7 @@ def of_model(
     found = expected_limits(points, rule, executor=executor, workers=workers, progress=progress)
     return Expected(
         keys=tuple(axes),
-        values=tuple(tuple(float(v) for v in values) for values in axes.values()),
+        values=tuple(tuple(float(value) for value in values) for values in axes.values()),
         variants=("",),
         limits=tuple(None if isinstance(limit, str) else limit for limit in found),
         failures=tuple(limit if isinstance(limit, str) else "" for limit in found),
