@@ -22,6 +22,7 @@ from spectrafit.cli import (
     bench,
     binnings,
     caches,
+    charts,
     contours,
     coverages,
     exports,
@@ -84,6 +85,7 @@ for _command in (
     reweighting.reweight,
     theory.xsec,
     theory.moment,
+    charts.chart,
     schemas.schema,
 ):
     app.command()(checked(_command))

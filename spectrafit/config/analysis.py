@@ -170,6 +170,9 @@ class Analysis(Keys, frozen=True, kw_only=True):
         Example: ``pot = { beam = 3.62e20, cosmic = 1e20 }``
     title
         What results and figures show. Example: ``title = "My detector, neutrino mode"``
+    experiment
+        The line of `spectrafit chart` that the result joins, with published limits of that name.
+        Example: ``experiment = "LSND"``
     coupling
         The fitted coupling, a name or a table; without it, the magnetic moment. Example: ``coupling = "charge_radius"``
     couplings
@@ -213,6 +216,7 @@ class Analysis(Keys, frozen=True, kw_only=True):
     regions: tuple[Region, ...]
     pot: Pot | dict[str, Pot]
     title: str = ""
+    experiment: str = ""
     coupling: str | Coupling | UnsetType = UNSET
     couplings: tuple[Coupling, ...] = ()
     sin2_theta_w: Share | None = None

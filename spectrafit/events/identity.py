@@ -60,6 +60,8 @@ def unchanged(chunk: Chunk) -> None:
         try:
             now = stamp(path, together=len(paths))
         except DataError as error:
+            if is_url(path):  # whose server may have gone
+                raise
             raise DataError(f"{path}: has changed since it was scanned: {error}") from error
         if now != then:
             raise DataError(

@@ -79,6 +79,7 @@ def record(
     }
     content = {
         "title": analysis.title,
+        "experiment": analysis.experiment,
         "alarms": alarms(best, model, templates, limit, constraints),
         "coupling": {
             "name": coupling.name,

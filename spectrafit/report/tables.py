@@ -32,6 +32,7 @@ __all__ = [
     "nuisance_table",
     "quantity",
     "result_table",
+    "shortened",
     "sources_table",
     "yields_table",
 ]
@@ -90,6 +91,11 @@ def quantity(value: float, error: float | None = None) -> str:
     if -4 < decimals <= 6:
         return f"{value:.{max(decimals, 0)}f} ± {error:.{max(decimals, 0)}f}"
     return f"{value:.3g} ± {error:.2g}"
+
+
+def shortened(name: str, most: int) -> str:
+    """Return a name in at most so many letters, with an ellipsis where some are left out."""
+    return name if len(name) <= most else name[: most - 1].rstrip() + "…"
 
 
 def kappa_unit(coupling: str) -> str:
