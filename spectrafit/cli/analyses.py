@@ -14,6 +14,7 @@ import typer
 
 import spectrafit as sf
 from spectrafit.cli import fake
+from spectrafit.cli.answers import Answer, Json, Tables, about, checked_files, give
 from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
     AnalysisFile,
@@ -35,6 +36,7 @@ from spectrafit.cli.options import (
 from spectrafit.cli.workspaces import (
     WorkspaceFile,
     fit_workspace_file,
+    held,
     is_workspace,
     opened,
     refuse_elsewhere,
@@ -42,6 +44,7 @@ from spectrafit.cli.workspaces import (
 )
 from spectrafit.compiling import announce
 from spectrafit.errors import ConfigError
+from spectrafit.output import refuse_inputs
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis, LimitOptions
@@ -67,6 +70,8 @@ def check(
     set_: Set = None,
     without: Without = None,
     skip_bad_files: SkipBad = False,
+    output: Tables = None,
+    json: Json = False,
     measurement: Measurement = None,
     patch: Patch = None,
 ) -> None:
@@ -74,24 +79,24 @@ def check(
 
     Of a workspace: read all of it, and say what it holds.
     """
-    from rich.console import Console
+    from spectrafit.report.inventories import inventory_rows, inventory_table
 
+    targets = checked_files(output)
+    for target in targets:
+        refuse_output(target, analysis, set_, None, without, patch)
     if is_workspace(analysis):
-        from spectrafit.report.workspaces import channels_table, measurements_table
-
-        only = {"--without": without, "--skip-bad-files": skip_bad_files}
-        _, model = opened(
-            analysis, overrides=set_, measurement=measurement, patch=patch, analysis_only=only, interested=False
-        )
-        Console().print(channels_table(model, title=analysis.name))
-        Console().print(measurements_table(analysis, model, measurement=measurement, patch=patch))
+        only = {"--set": set_, "--without": without, "--skip-bad-files": skip_bad_files}
+        give(held(analysis, only, measurement=measurement, patch=patch), json=json, files=targets)
         return
     refuse_elsewhere(analysis, measurement=measurement, patch=patch)
-    from spectrafit.report.tables import inventory_table
-
-    Console().print(
-        inventory_table(sf.load(analysis, overrides=set_ or (), without=without or ()), skip_bad_files=skip_bad_files)
+    loaded = sf.load(analysis, overrides=set_ or (), without=without or ())
+    rows = inventory_rows(loaded, skip_bad_files=skip_bad_files)
+    answer = Answer(
+        text=lambda: inventory_table(loaded, rows=rows),
+        summary=lambda: about(loaded) | {"inputs": rows},
+        rows=lambda: rows,
     )
+    give(answer, json=json, files=targets)
 
 
 def build(
@@ -107,7 +112,6 @@ def build(
 ) -> None:
     """Fill the templates from the ntuples and save them."""
     from spectrafit.config import inputs_of
-    from spectrafit.output import refuse_inputs
     from spectrafit.templates.archive import check_name
 
     check_name(output)
@@ -167,7 +171,6 @@ def fit(
 
     from spectrafit.config import inputs_of
     from spectrafit.inference.fitting.validation import validation
-    from spectrafit.output import refuse_inputs
     from spectrafit.report.alarms import alarms
     from spectrafit.report.tables import constraints_table, result_table
     from spectrafit.report.validation import validation_table
@@ -214,6 +217,8 @@ def limit(
         list[Path] | None, typer.Option(help="toys to use; all, new ones too, are saved to the first; may be repeated")
     ] = None,
     first_toy: Annotated[int, typer.Option(help="number of the first toy thrown here, to merge banks")] = 0,
+    output: Tables = None,
+    json: Json = False,
     asimov: AsimovAt = None,
     toy: ToySeed = None,
     throw_nuisances: ThrowNuisances = False,
@@ -230,12 +235,14 @@ def limit(
 
         spectrafit limit fits/nova_nd_fhc.toml --data-from samples/nova_nd_nuwro.toml
     """
-    from rich.console import Console
-
     from spectrafit.inference.intervals.limits import METHODS, methods, named
+    from spectrafit.report.limits import limit_rows, limits_summary
     from spectrafit.report.tables import limits_table
 
+    targets = checked_files(output)
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
+    for target in targets:
+        refuse_output(target, analysis, set_, templates, without, patch)
     loaded, model = assembled(
         analysis,
         set_,
@@ -249,7 +256,7 @@ def limit(
         measurement=measurement,
         patch=patch,
     )
-    said = loaded.limit
+    said, what = loaded.limit, about(loaded)
     for name in method or ():
         if name != "all":
             named(name, model=model)
@@ -261,11 +268,13 @@ def limit(
             toys = replace(options["toys"], bank=tuple(bank or ()), first_toy=first_toy)
             sides = options["sides"] if options["sides"] in METHODS[name].sides else None
             found.append(sf.upper_limit(model, **{**options, "method": name, "sides": sides, "toys": toys}))
-    console = Console()
-    console.print(limits_table(found))
-    for each in found:
-        for note in each.notes:
-            console.print(f"note: {each.method}: {note}", markup=False, highlight=False, soft_wrap=True)
+    answer = Answer(
+        text=lambda: limits_table(found),
+        summary=lambda: what | {"data": model.called} | limits_summary(found),
+        rows=lambda: limit_rows(found),
+        notes=[f"{each.method}: {note}" for each in found for note in each.notes],
+    )
+    give(answer, json=json, files=targets)
 
 
 def refuse_output(
@@ -281,7 +290,6 @@ def refuse_output(
         refuse_over(output, analysis, patch)
         return
     from spectrafit.config import inputs_of
-    from spectrafit.output import refuse_inputs
 
     loaded = sf.load(analysis, overrides=overrides or (), without=without or ())
     refuse_inputs(output, (*inputs_of(loaded), *([saved] if saved else [])))

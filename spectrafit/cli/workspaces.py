@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from spectrafit.cli.answers import Answer, about
 from spectrafit.cli.options import interactive
 from spectrafit.compiling import announce
 from spectrafit.errors import ConfigError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.fake import Fake
     from spectrafit.inference.model import Model
 
-__all__ = ["WorkspaceFile", "fit_workspace_file", "is_workspace", "opened", "refuse_elsewhere", "refuse_over"]
+__all__ = ["WorkspaceFile", "fit_workspace_file", "held", "is_workspace", "opened", "refuse_elsewhere", "refuse_over"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -117,6 +118,15 @@ def opened(
         model = faked(model, data)
     title = path.name if measurement is None else f"{path.name}, {measurement}"
     return WorkspaceFile(path=path, limit=options, title=title), model
+
+
+def held(path: Path, analysis_only: Mapping[str, object], *, measurement: str | None, patch: Path | None) -> Answer:
+    """Return the answer of `check`: what a workspace holds. The arguments are those of `opened`."""
+    from spectrafit.report.workspaces import checked_workspace
+
+    said, model = opened(path, measurement=measurement, patch=patch, analysis_only=analysis_only, interested=False)
+    found = checked_workspace(path, model, measurement=measurement, patch=patch)
+    return Answer(text=lambda: found, summary=lambda: about(said) | found.summary(), rows=lambda: found.rows)
 
 
 def refuse_over(output: Path, path: Path, patch: Path | None) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,9 +14,49 @@ from spectrafit.interop.measurements import described
 from spectrafit.report.tables import Table
 
 if TYPE_CHECKING:
+    from rich.console import Group
+
     from spectrafit.inference.model import Model
 
-__all__ = ["channels_table", "measurements_table"]
+__all__ = ["Held", "channels_table", "checked_workspace", "measurements_table"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Held:
+    """What a workspace holds: the tables that `check` prints."""
+
+    channels: Table
+    measurements: Table
+
+    def __rich__(self) -> Group:
+        """Return both tables, one below the other."""
+        from rich.console import Group
+
+        return Group(self.channels, self.measurements)
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """The channels' rows by column."""
+        names = [column.removeprefix(">") for column in self.channels.columns]
+        return [dict(zip(names, row, strict=True)) for row in self.channels.rows]
+
+    def summary(self) -> dict[str, Any]:
+        """Return what JSON holds."""
+        return {**{name.replace(" ", "_"): said for name, said in self.measurements.rows}, "channels": self.rows}
+
+
+def checked_workspace(
+    path: str | os.PathLike[str],
+    model: Model,
+    *,
+    measurement: str | None = None,
+    patch: str | os.PathLike[str] | None = None,
+) -> Held:
+    """Return what a workspace holds; the arguments are those of `measurements_table`."""
+    return Held(
+        channels=channels_table(model, title=Path(path).name),
+        measurements=measurements_table(path, model, measurement=measurement, patch=patch),
+    )
 
 
 def channels_table(model: Model, *, title: str = "") -> Table:
