@@ -12,7 +12,7 @@ import spectrafit as sf
 from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, crew, limit_options, refuse_output
 from spectrafit.cli.answers import Answer, Drawn, Json, about, checked_files, give
-from spectrafit.cli.fake import AsimovAt, Auxiliary, ThrowNuisances, ToySeed
+from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
     Cache,
     Executor,
@@ -60,6 +60,7 @@ def scan(
     toy: ToySeed = None,
     throw_nuisances: ThrowNuisances = False,
     auxiliary: Auxiliary = "stay",
+    data_from: DataFrom = None,
     output: Drawn = None,
     json: Json = False,
     set_: Set = None,
@@ -76,7 +77,8 @@ def scan(
 ) -> None:
     """Print the expected limit, with its bands, over values of one or two keys and for several analyses.
 
-    With --asimov or --toy: the limit from fake data, made anew from the expectation at each point.
+    With --asimov or --toy: the limit from fake data, made anew from the expectation at each point. With --data-from:
+    from the events of another simulation, in the bins and at the exposure of each point.
     """
     _scan(
         analysis,
@@ -91,7 +93,8 @@ def scan(
         simulation=simulation,
         method=method,
         level=level,
-        data=fake.choice(asimov, toy, throw_nuisances, auxiliary, None),
+        data=fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from),
+        others=fake.inputs(data_from),
         executor=executor,
         workers=workers,
         scheduler=scheduler,
@@ -226,11 +229,15 @@ def _targets(
     saved: Path | None,
     without: list[str] | None,
     patch: Path | None,
+    others: tuple[Path, ...] = (),
 ) -> tuple[Path, ...]:
     """Return the files of the answer; refuse those of no known format, and inputs, before anything is read."""
+    from spectrafit.output import refuse_inputs
+
     targets = checked_files(output, draws=True)
     for target in targets:
         refuse_output(target, path, set_, saved, without, patch)
+        refuse_inputs(target, others)
     return targets
 
 
@@ -247,10 +254,11 @@ def _scan(
     scheduler: str | None,
     measurement: str | None,
     patch: Path | None,
+    others: tuple[Path, ...] = (),
     **options: Any,
 ) -> None:
     """Scan, print the table, and write the files asked for."""
-    targets = _targets(output, path, set_, saved, without, patch)
+    targets = _targets(output, path, set_, saved, without, patch, others)
     subject: Analysis | Model
     loaded: Analysis | WorkspaceFile
     if is_workspace(path):
