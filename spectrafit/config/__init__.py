@@ -25,6 +25,7 @@ from spectrafit.config.samples import (
     Response,
     Sample,
     SampleSet,
+    Target,
 )
 from spectrafit.config.systematics import (
     Covariance,
@@ -64,6 +65,7 @@ __all__ = [
     "Shift",
     "ShiftedSample",
     "Systematic",
+    "Target",
     "Universes",
     "Weight",
     "chosen",

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from spectrafit.config.numbers import Finite, Natural, NotNegative, Pot, Relative, Seed, Share, ShareKept
+from spectrafit.config.numbers import Finite, Natural, NotNegative, Positive, Pot, Relative, Seed, Share, ShareKept
+from spectrafit.config.sources import ENERGIES, EnergyUnit, Source, flux_unit
+from spectrafit.config.targets import Detector, Target
 
 __all__ = [
     "Column",
     "Detector",
     "Flavour",
+    "Flux",
     "Friend",
     "Keys",
     "PotSource",
@@ -21,12 +25,15 @@ __all__ = [
     "Role",
     "Sample",
     "SampleSet",
+    "Target",
     "Unit",
 ]
 
 Unit = Literal["GeV", "MeV", "keV", "rad", "mrad", "deg", "cos", "1"]
 Role = Literal["signal", "background", "data"]
 Flavour = Literal["nue", "nuebar", "numu", "numubar", "nutau", "nutaubar"]
+Flux = str | Source | tuple[str | Source, ...]
+"""The flux of one flavour: the name of a table, a source, or several of them that add up."""
 
 
 class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,7 +57,9 @@ class PotSource(Keys, frozen=True, kw_only=True):
     Attributes
     ----------
     flux : float
-        Integral of the generator's flux, neutrinos / m^2 / 10^6 POT.
+        Integral of the generator's flux, in `unit`.
+    unit : str
+        Unit of `flux`: 1/AREA/EXPOSURE, by default NOvA's, neutrinos / m^2 / 10^6 POT.
     cross_section : float
         Flux-averaged cross section of everything the generator made, cm^2 per target.
     targets : float
@@ -63,6 +72,7 @@ class PotSource(Keys, frozen=True, kw_only=True):
     branch: str = ""
     tree: str = ""
     flux: NotNegative = 0.0
+    unit: str = "1/m^2/10^6 POT"
     cross_section: NotNegative = 0.0
     targets: Annotated[float, Meta(ge=0.0, le=1e60)] = 0.0
     entries: Natural = 0
@@ -73,11 +83,18 @@ class PotSource(Keys, frozen=True, kw_only=True):
         ways = [bool(self.histogram), bool(self.branch), any(generated)]
         if sum(ways) != 1 or (any(generated) and not all(generated)):
             raise ValueError("pot: give one of histogram, branch, or flux with cross_section and targets")
-        rate = self.flux * self.cross_section * 1e-4 * self.targets
+        if flux_unit(self.unit).width:
+            raise ValueError(f"pot: unit {self.unit!r}: the flux is an integral; leave out the energy")
+        rate = self.neutrinos * self.cross_section * 1e-4 * self.targets
         if any(generated) and not 1e-60 < rate < 1e60:
             raise ValueError(
                 f"pot: flux x cross_section x targets makes {rate:.3g} events in 10^6 POT; look at their units"
             )
+
+    @property
+    def neutrinos(self) -> float:
+        """The integral of the generator's flux, neutrinos / m^2 / 10^6 POT (or 10^6 s)."""
+        return self.flux * flux_unit(self.unit).factor
 
 
 class Response(Keys, frozen=True, kw_only=True):
@@ -85,20 +102,34 @@ class Response(Keys, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    energy_stochastic, energy_constant : float
-        sigma(T)/T = a / sqrt(T / GeV) + b.
+    unit : "GeV", "MeV", "keV" or "eV"
+        Unit of T in all formulas of the response, of its thresholds and widths, and of the energies in its tables.
+    quenching : str
+        "lindhard", or a table of (T, factor) of a nuclear recoil; in all that follows T is electron-equivalent.
+    lindhard_k : float
+        Lindhard's k; 0 = 0.133 Z^(2/3) A^(-1/2) of each nucleus.
+    energy_stochastic, energy_constant, energy_noise : float
+        sigma(T)/T = a / sqrt(T / unit) + b + c / (T / unit).
+    energy_resolution : str
+        A table of (T, sigma/T) in place of the formula.
+    energy_matrix : str
+        In place of both, ``file.root:name`` of a TH2: true T along x, reconstructed T along y. Columns count as shapes.
     energy_scale : float
         Reconstructed over true energy, mean.
     angle_constant, angle_stochastic : float
-        Core width per projection, rad: c0 + c1 / (T / GeV).
+        Core width per projection, rad: c0 + c1 / (T / unit).
     angle_tail_fraction, angle_tail_scale : float
         A fraction of the events has its width multiplied by the scale: the non-Gaussian tail.
     threshold : float
-        Lowest reconstructed T kept, GeV.
+        Lowest reconstructed T kept.
     efficiency : float
         Plateau of the selection efficiency.
     efficiency_turn_on, efficiency_width : float
-        The efficiency is plateau / (1 + exp(-(T - turn_on) / width)), T true, GeV; width 0 = flat.
+        The efficiency is plateau / (1 + exp(-(T - turn_on) / width)), T true; width 0 = flat.
+    efficiency_table : str
+        A table of (T, efficiency), or ``file.root:name`` of a TH1, that multiplies it; 0 outside the table.
+    efficiency_of : "true" or "reconstructed"
+        The T in the table of efficiencies.
     seed : int
         Key of the counter-based random numbers: entry i of a sample is smeared the same way everywhere.
     draws : int
@@ -106,8 +137,14 @@ class Response(Keys, frozen=True, kw_only=True):
         Takes the noise of migration out of few events. Generated files are smeared once.
     """
 
+    unit: EnergyUnit = "GeV"
+    quenching: str = ""
+    lindhard_k: NotNegative = 0.0
     energy_stochastic: Relative = 0.0
     energy_constant: Relative = 0.0
+    energy_noise: NotNegative = 0.0
+    energy_resolution: str = ""
+    energy_matrix: str = ""
     energy_scale: Annotated[float, Meta(gt=0.0, le=1000.0)] = 1.0
     angle_constant: Relative = 0.0
     angle_stochastic: Relative = 0.0
@@ -117,12 +154,21 @@ class Response(Keys, frozen=True, kw_only=True):
     efficiency: ShareKept = 1.0
     efficiency_turn_on: Finite = 0.0
     efficiency_width: NotNegative = 0.0
+    efficiency_table: str = ""
+    efficiency_of: Literal["true", "reconstructed"] = "true"
     seed: Seed = 0
     draws: Annotated[int, Meta(ge=1, le=1000)] = 1
 
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The files it names."""
+        quenching = "" if self.quenching == "lindhard" else self.quenching
+        named = (quenching, self.energy_resolution, self.energy_matrix, self.efficiency_table)
+        return tuple(name for name in named if name)
+
 
 class Recipe(Keys, frozen=True, kw_only=True):
-    """How `spectrafit generate` makes a sample: nu-e elastic events of one flavour, on the set's flux and detector.
+    """How `spectrafit generate` makes a sample: scattering of one flavour, on the set's flux and detector or target.
 
     Attributes
     ----------
@@ -134,8 +180,11 @@ class Recipe(Keys, frozen=True, kw_only=True):
         Coupling switched on, and its value in the units the fit uses (1 = the coupling's scale).
     couplings : dict of str to float
         Several couplings and their values instead; they act together, as in a fit of several.
-    t_min : float
-        Smallest true T made, GeV; needed by a coupling whose cross section diverges at T = 0.
+    t_min, t_max : float
+        Smallest and largest true T made, in `unit`. A coupling whose cross section diverges at T = 0 needs `t_min`, and
+        so does scattering on nuclei. Without `t_max` there is no upper limit.
+    unit : "GeV", "MeV", "keV" or "eV"
+        Of `t_min` and `t_max`.
     """
 
     flavour: Flavour
@@ -144,9 +193,19 @@ class Recipe(Keys, frozen=True, kw_only=True):
     kappa: Finite = 0.0
     couplings: dict[str, Finite] = field(default_factory=dict)
     t_min: NotNegative = 0.0
+    t_max: Positive | None = None
+    unit: EnergyUnit = "GeV"
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Smallest and largest true T, GeV; the largest may be infinite."""
+        gev = ENERGIES[self.unit]
+        return self.t_min * gev, math.inf if self.t_max is None else self.t_max * gev
 
     def __post_init__(self) -> None:
-        """Refuse one coupling beside several."""
+        """Refuse one coupling beside several, and an empty range."""
+        if self.t_max is not None and not self.t_min < self.t_max:
+            raise ValueError(f"generate: t_min = {self.t_min:g} is not below t_max = {self.t_max:g}")
         if self.couplings and (self.coupling or self.kappa):
             raise ValueError("generate: coupling and kappa are for one coupling; list all of them in couplings")
 
@@ -187,6 +246,9 @@ class Sample(Keys, frozen=True, kw_only=True):
     "pi0", "photon", "electron", or a condition on the branches that list the final state. Of the particles that fit,
     the particle of highest energy gives `t` and `theta`.
 
+    `process` is what neutrinos scatter on: "electron", or "nucleus" for coherent scattering on whole nuclei, with `t`
+    the recoil energy of the nucleus and a column `nucleus`, its PDG code.
+
     `injected` says of role "data" what made the events, if they are not measured; `spectrafit inject` writes it.
     """
 
@@ -197,6 +259,7 @@ class Sample(Keys, frozen=True, kw_only=True):
     tree: str = ""
     preset: str = "native"
     shower: str = ""
+    process: Literal["electron", "nucleus"] = "electron"
     columns: dict[str, str | Finite | Column] = field(default_factory=dict)
     friends: tuple[Friend, ...] = ()
     selection: str = ""
@@ -208,18 +271,13 @@ class Sample(Keys, frozen=True, kw_only=True):
     injected: str = ""
 
 
-class Detector(Keys, frozen=True, kw_only=True):
-    """The target: electrons in the fiducial volume, and where that number comes from."""
-
-    electrons: Annotated[float, Meta(gt=0.0, le=1e60)]
-    origin: str
-
-
 class SampleSet(Keys, frozen=True, kw_only=True):
     """The content of `samples/*.toml`: the samples, and the flux, detector and response for recipes and true ntuples.
 
-    `sin2_theta_w` is the value the events were generated with; `flux` maps a flavour to a table file; `include` names
-    files that this one is laid over.
+    `sin2_theta_w` is the value the events were generated with; `flux` maps a flavour to a table file, a source, or a
+    list of them that add up; `flux_unit` is the unit of tables that say none, 1/AREA/EXPOSURE per bin or
+    1/AREA/EXPOSURE/ENERGY; `include` names files that this one is laid over. `[target]` gives electrons and nuclei by
+    material and mass, `[detector]` in its place the number of electrons alone.
     """
 
     samples: tuple[Sample, ...]
@@ -227,10 +285,19 @@ class SampleSet(Keys, frozen=True, kw_only=True):
     sin2_theta_w: Share = 0.23863
     seed: Seed = 1
     detector: Detector | None = None
-    flux: dict[Flavour, str] = field(default_factory=dict)
+    target: Target | None = None
+    flux: dict[Flavour, Flux] = field(default_factory=dict)
+    flux_unit: str = ""
     response: Response | None = None
     include: str | tuple[str, ...] = ()
     path: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse two targets, and a unit that cannot be read."""
+        if self.detector is not None and self.target is not None:
+            raise ValueError("[detector] and [target] both give the electrons; leave out one of them")
+        if self.flux_unit:
+            flux_unit(self.flux_unit)
 
     @property
     def name(self) -> str:

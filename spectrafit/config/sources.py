@@ -1,0 +1,218 @@
+"""The keys of a source of neutrinos: a table, lines, or one of the built-in sources."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from spectrafit.config.numbers import NotNegative, Positive
+
+__all__ = ["FluxUnit", "Lines", "PionDecay", "Reactor", "Solar", "Source", "Table", "flux_unit"]
+
+EnergyUnit = Literal["GeV", "MeV", "keV", "eV"]
+ENERGIES = {"GeV": 1.0, "MeV": 1e-3, "keV": 1e-6, "eV": 1e-9}
+"""What one of each unit of energy is in GeV."""
+
+_AREAS = {"m^2": 1.0, "m2": 1.0, "cm^2": 1e4, "cm2": 1e4}
+_EXPOSURES = {
+    "POT": ("POT", 1.0),
+    "s": ("s", 1.0),
+    "d": ("s", 86400.0),
+    "yr": ("s", 365.25 * 86400.0),
+    "fb^-1": ("fb^-1", 1.0),
+}
+_FACTOR = re.compile(r"(?P<number>\d[\d.]*(?:e[+-]?\d+|\^-?\d+)?)?\s*(?P<unit>\D.*)?$")
+
+
+class FluxUnit(Struct, frozen=True, kw_only=True):
+    """The meaning of the numbers of a flux.
+
+    Attributes
+    ----------
+    factor : float
+        Neutrinos per m^2 and 10^6 units of exposure that a number of 1 stands for, in its bin or energy width.
+    width : float
+        The energy, GeV, that a density is for; 0 for numbers per bin.
+    exposure : "POT", "s" or "fb^-1"
+        What the flux is per unit of.
+    """
+
+    factor: float
+    width: float
+    exposure: str
+
+
+def flux_unit(text: str) -> FluxUnit:
+    """Read a unit such as "1/m^2/10^6 POT", "1/cm^2/s" or "10^10/cm^2/s/MeV".
+
+    Raises
+    ------
+    ValueError
+        The text names no area or no exposure, one of them twice, or something else.
+    """
+    known: dict[str, tuple[float, str]] = {}
+    top, *below = (part.strip() for part in text.split("/"))
+    factor = _number(top, text) if top else 1.0
+    for part in below:
+        match = _FACTOR.match(part)
+        unit = ((match and match["unit"]) or "").strip()
+        number = _number(match["number"], text) if match and match["number"] else 1.0
+        for kind, units in (("area", _AREAS), ("energy", ENERGIES), ("exposure", _EXPOSURES)):
+            if unit in units and kind not in known:
+                known[kind] = (number, unit)
+                break
+        else:
+            raise _unknown(text, part)
+    for kind in ("area", "exposure"):
+        if kind not in known:
+            raise _unknown(text, f"no {kind}")
+    number, area = known["area"]
+    amount, exposure = known["exposure"]
+    kind, base = _EXPOSURES[exposure]
+    energy, unit = known.get("energy", (0.0, "GeV"))
+    return FluxUnit(
+        factor=factor * _AREAS[area] / number * 1e6 / (amount * base), width=energy * ENERGIES[unit], exposure=kind
+    )
+
+
+def _number(text: str, whole: str) -> float:
+    base, power, exponent = text.partition("^")
+    try:
+        number = float(base) ** float(exponent) if power else float(base)
+    except (ValueError, OverflowError):
+        raise _unknown(whole, text) from None
+    if not 0.0 < number < 1e60:
+        raise _unknown(whole, text)
+    return number
+
+
+def _unknown(text: str, part: str) -> ValueError:
+    return ValueError(
+        f"unit {text!r}: {part!r} is not understood; write 1/AREA/EXPOSURE for numbers per bin, or"
+        f" 1/AREA/EXPOSURE/ENERGY, of {', '.join(_AREAS)}; {', '.join(_EXPOSURES)}; {', '.join(ENERGIES)}, with"
+        ' numbers as in "1/m^2/10^6 POT" or "10^10/cm^2/s/MeV"'
+    )
+
+
+class _SourceKeys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="source"):
+    """Base of every source: its kind is the key `source`."""
+
+
+class Table(_SourceKeys, frozen=True, kw_only=True, tag="table"):
+    """A flux table in a file.
+
+    Attributes
+    ----------
+    file : str
+        A text table, or ``file.root:name`` of a TH1.
+    unit : str
+        What the numbers are: 1/AREA/EXPOSURE in a bin, or 1/AREA/EXPOSURE/ENERGY. Default NOvA's "1/m^2/10^6 POT" for
+        text with bins, the same per GeV for a TH1, and "1/cm^2/POT/GeV" for the two layouts with points.
+    energy : "GeV", "MeV", "keV" or "eV"
+        Unit of the energies in the table.
+    layout : "bins", "points", "globes" or "darknews"
+        "bins": low, high, neutrinos, perhaps fractional uncertainty. "points": energy and flux, linear between the
+        points. "globes" and "darknews": energy and the flux of nu_e, nu_mu, nu_tau and their antineutrinos, of which
+        the flavour's is taken; a point stands for the bin around it.
+    scale : float
+        Multiplies all numbers.
+    """
+
+    file: str
+    unit: str = ""
+    energy: EnergyUnit = "GeV"
+    layout: Literal["bins", "points", "globes", "darknews"] = "bins"
+    scale: Positive = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a unit that cannot be read."""
+        if self.unit:
+            flux_unit(self.unit)
+
+
+class Lines(_SourceKeys, frozen=True, kw_only=True, tag="lines"):
+    """Neutrinos of single energies.
+
+    Attributes
+    ----------
+    lines : list of (energy, neutrinos)
+        Their intensities in `unit`.
+    unit : str
+        1/AREA/EXPOSURE, as in a table.
+    energy : "GeV", "MeV", "keV" or "eV"
+        Unit of the energies.
+    scale : float
+        Multiplies all intensities.
+    """
+
+    lines: tuple[tuple[Positive, NotNegative], ...]
+    unit: str
+    energy: EnergyUnit = "MeV"
+    scale: Positive = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a unit that cannot be read or that is per energy, and a source without neutrinos."""
+        if flux_unit(self.unit).width:
+            raise ValueError(f"unit {self.unit!r}: a line has no width; leave out the energy")
+        if not sum(intensity for _, intensity in self.lines) > 0.0:
+            raise ValueError("lines: no neutrinos; give [energy, intensity] of each line")
+
+
+class PionDecay(_SourceKeys, frozen=True, kw_only=True, tag="pion decay at rest"):
+    """Positive pions that stop and decay: nu_mu of 29.79 MeV, and nu_e and anti-nu_mu with Michel's spectra; per POT.
+
+    Attributes
+    ----------
+    distance : float
+        From the target, m.
+    per_proton : float
+        Neutrinos of each flavour per proton.
+    """
+
+    distance: Annotated[float, Meta(gt=0.0, le=1e9)]
+    per_proton: Positive = 0.085
+
+
+class Solar(_SourceKeys, frozen=True, kw_only=True, tag="solar"):
+    """The Sun's neutrinos at 1 au by day: nu_e that survive, nu_mu and nu_tau that the others have become; per second.
+
+    Attributes
+    ----------
+    composition : "GS98" or "AGSS09met"
+        Fluxes of the B16 standard solar model: high or low metallicity.
+    components : list of str
+        Which of pp, pep, hep, 7Be, 8B, 13N, 15O and 17F; without it, all.
+    fluxes : dict of str to float
+        Fluxes, cm^-2 s^-1, in place of the model's.
+    """
+
+    composition: Literal["GS98", "AGSS09met"] = "GS98"
+    components: tuple[Literal["pp", "pep", "hep", "7Be", "8B", "13N", "15O", "17F"], ...] = ()
+    fluxes: dict[str, NotNegative] = field(default_factory=dict)
+
+
+class Reactor(_SourceKeys, frozen=True, kw_only=True, tag="reactor"):
+    """Anti-nu_e of a reactor core: Huber and Mueller above 2 MeV, Vogel and Engel's table and 238U capture below.
+
+    Attributes
+    ----------
+    power : float
+        Thermal power, GW.
+    distance : float
+        From the core, m.
+    fractions : dict of str to float
+        Fissions of U235, U238, Pu239 and Pu241; without it, the mean of a power reactor.
+    captures : float
+        Neutron captures on 238U per fission, of two anti-nu_e each.
+    """
+
+    power: Positive
+    distance: Annotated[float, Meta(gt=0.0, le=1e9)]
+    fractions: dict[Literal["U235", "U238", "Pu239", "Pu241"], NotNegative] = field(default_factory=dict)
+    captures: NotNegative = 0.6
+
+
+Source = Table | Lines | PionDecay | Solar | Reactor
+"""One source of neutrinos of one flavour."""
