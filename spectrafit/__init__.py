@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.studies.sensitivity import sensitivity
     from spectrafit.interop.export import write_workspace as export
     from spectrafit.interop.injection import inject
+    from spectrafit.report.chart import chart
     from spectrafit.report.tables import inventory_table as check
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
@@ -80,6 +81,7 @@ _HOME = {
     "assemble": "inference.assemble",
     "breakdown": "inference.studies.breakdown",
     "build": "templates.build",
+    "chart": "report.chart",
     "check": "report.tables:inventory_table",
     "compare_binnings": "inference.studies.choosing",
     "constraints": "inference.fitting.constraints",
@@ -125,6 +127,7 @@ __all__ = [
     "assemble",
     "breakdown",
     "build",
+    "chart",
     "check",
     "compare_binnings",
     "constraints",

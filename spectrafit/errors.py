@@ -56,6 +56,6 @@ class BadFile(DataError):
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> str:
     """Return ``"; did you mean 'a' or 'b'?"`` for the known names closest to `name`, or an empty string."""
-    lowered = {k.lower(): k for k in known}
+    lowered = {name.lower(): name for name in known}
     found = difflib.get_close_matches(name.lower(), lowered, n=most, cutoff=0.55)
-    return f"; did you mean {' or '.join(repr(lowered[f]) for f in found)}?" if found else ""
+    return f"; did you mean {' or '.join(repr(lowered[near]) for near in found)}?" if found else ""

@@ -209,7 +209,9 @@ def _dask(stack: ExitStack, workers: int | None, scheduler: str | None) -> Pool:
         count = workers or os.cpu_count() or 1
         # dask tells its workers to give freed memory back to the system at once. Chunks would then need fresh memory
         # for every array, which takes as long as the work itself.
-        told = {k: v for k, v in config.get(_DASK_ENVIRONMENT, {}).items() if k != "MALLOC_TRIM_THRESHOLD_"}
+        told = {
+            key: value for key, value in config.get(_DASK_ENVIRONMENT, {}).items() if key != "MALLOC_TRIM_THRESHOLD_"
+        }
         with config.set({_DASK_ENVIRONMENT: told}):
             # dask needs a dashboard. It gets any free port, since another cluster may run here, and is local only.
             cluster = LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0")

@@ -200,7 +200,10 @@ class Loop:
         arguments = list(zip(*(signature.args for signature in self.signatures), strict=True))
         # The arguments whose types tell the signatures apart.
         self._telling = [place for place, kinds in enumerate(arguments) if len(set(kinds)) > 1]
-        self._wanted = {tuple(str(s.args[i].dtype) for i in self._telling): s for s in self.signatures}
+        self._wanted = {
+            tuple(str(signature.args[place].dtype) for place in self._telling): signature
+            for signature in self.signatures
+        }
         self._ready: dict[Any, Callable[..., Any]] = {}
         _ALL.append(self.prepare)
 

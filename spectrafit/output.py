@@ -29,7 +29,7 @@ __all__ = ["locked", "publishing", "refuse_inputs", "replacing", "slug", "slugs"
 # Length of a name, in characters. With prefix and suffix a name stays below the 255 bytes of a file system.
 _LONGEST = 80
 # Names that Windows keeps for itself.
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{i}" for name in ("com", "lpt") for i in range(1, 10))}
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{name}{number}" for name in ("com", "lpt") for number in range(1, 10))}
 _PART = re.compile(r"\..*\.(?P<machine>[0-9a-f]{8})\.(?P<process>\d+)\.\d+\.part")
 # Temporary files of another machine count as left behind after so many seconds: nobody writes one file for a day.
 _OLD = 86400.0

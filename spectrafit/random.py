@@ -90,8 +90,8 @@ def _open(word: Any) -> Any:
 @kernel(types.UniTuple(types.float64, 4)(*_COUNTER))
 def uniforms(key: Any, index: int, draw: int) -> tuple[float, float, float, float]:
     """Return four independent uniforms on (0, 1), 0 and 1 excluded."""
-    a, b, c, d = block(key, index, draw, 0)
-    return _open(a), _open(b), _open(c), _open(d)
+    first, second, third, fourth = block(key, index, draw, 0)
+    return _open(first), _open(second), _open(third), _open(fourth)
 
 
 @kernel(types.float64(*_COUNTER))
@@ -102,9 +102,11 @@ def uniform(key: Any, index: int, draw: int) -> Any:
 
 @kernel(types.UniTuple(types.float64, 4)(*_COUNTER))
 def normals(key: Any, index: int, draw: int) -> tuple[float, float, float, float]:
-    """Return four independent standard normals (Box and Muller, Ann. Math. Stat. 29, 610)."""
-    e, f, g, h = block(key, index, draw, 0)
-    a, b, c, d = _open(e), _open(f), _open(g), _open(h)
+    """Return four independent standard normals (Box and Muller, Ann. Math. Stat. 29, 610).
+
+    Uniform numbers a, b, c and d give r = sqrt(-2 ln a) at the angle u = 2 pi b, and s = sqrt(-2 ln c) at v = 2 pi d.
+    """
+    a, b, c, d = uniforms(key, index, draw)
     r, s = math.sqrt(-2.0 * math.log(a)), math.sqrt(-2.0 * math.log(c))
     u, v = 2.0 * math.pi * b, 2.0 * math.pi * d
     return r * math.cos(u), r * math.sin(u), s * math.cos(v), s * math.sin(v)
@@ -112,9 +114,12 @@ def normals(key: Any, index: int, draw: int) -> tuple[float, float, float, float
 
 @kernel(types.float64(*_COUNTER), entry=True)
 def normal(key: Any, index: int, draw: int) -> float:
-    """Return one standard normal: the first of `normals`."""
-    e, f, _, _ = block(key, index, draw, 0)
-    a, b = _open(e), _open(f)
+    """Return one standard normal: the first of `normals`.
+
+    sqrt(-2 ln a) cos(2 pi b) of uniform numbers a and b.
+    """
+    first, second, _, _ = block(key, index, draw, 0)
+    a, b = _open(first), _open(second)
     return math.sqrt(-2.0 * math.log(a)) * math.cos(2.0 * math.pi * b)
 
 
@@ -124,6 +129,8 @@ def poisson(key: Any, index: int, draw: int, mean: float) -> float:
 
     Below a mean of 10 the cumulative is inverted from one uniform; above, Hormann's transformed rejection (PTRS,
     Insurance: Math. and Economics 12, 39 (1993)), whose k-th trial is at counter word `trial` = k.
+
+    u and v are uniform numbers, made of the words x and y; a and b are the constants of the hat.
     """
     if not mean >= 0.0:
         return math.nan

@@ -53,7 +53,7 @@ def test_the_steps_of_the_walk_name_modules_and_their_functions():
         ("physics/couplings.py", {"COUPLINGS", "Coupling", "CHARGE_RADIUS_COEFFICIENT"}),
         ("templates/observables.py", {"OBSERVABLES", "Observable", "Reals", "Floats"}),
         ("inference/intervals/limits.py", {"METHODS", "LimitMethod"}),
-        ("config/analysis.py", {"Method"}),
+        ("config/options.py", {"Method"}),
         ("events/presets.py", {"Preset", "_branch", "_expression"}),
         ("jit.py", {"KERNEL", "FAST", "kernel", "inlined"}),
     ],

@@ -67,7 +67,7 @@ def binning(*, quick: bool = False, peers: Collection[str] | None = None) -> lis
         analysis = _analysis(Path(name), events, bins)
         cells = fine_cells(analysis, fine=side // bins, executor="threads")
         found = in_turns({"ours": partial(optimise, cells, starts=1)}, turns=1)["ours"]
-        grid = " x ".join(str(n) for n in cells.regions[0].shape)
+        grid = " x ".join(str(bins) for bins in cells.regions[0].shape)
         note = f"to reach: 60 s; {found.answer.found.judging.bins} bins, the partition and the full limits included"
         rows = [times(f"the best edges on a grid of {grid} cells: no peer", found, None, note)]
         whole = dataclasses.replace(cells, halves=())
@@ -76,7 +76,10 @@ def binning(*, quick: bool = False, peers: Collection[str] | None = None) -> lis
 
 def _analysis(folder: Path, events: int, bins: int) -> Analysis:
     """Write a signal and a background of a fifth of its events, and return an analysis with two systematics."""
-    paths = [ntuples.write(folder / f"{n}.root", size, seed=n) for n, size in enumerate((events, events // 5), start=1)]
+    paths = [
+        ntuples.write(folder / f"{index}.root", size, seed=index)
+        for index, size in enumerate((events, events // 5), start=1)
+    ]
     plain = ntuples.analysis((paths[0],))
     (signal,) = plain.sample_sets[0].samples
     # So few events that the limit is that of a real analysis.
@@ -152,10 +155,10 @@ def _refilled(analysis: Analysis) -> Floats:
         with uproot.open(str(sample.files if isinstance(sample.files, str) else sample.files[0])) as file:
             read = file[ntuples.TREE].arrays(["t_reco", "theta_reco"], library="np")
         weight = float(str(sample.columns["weight"]))
-        t, angle = (read[name].astype(np.float64) for name in ("t_reco", "theta_reco"))
+        energy, angle = (read[name].astype(np.float64) for name in ("t_reco", "theta_reco"))
         for factor in (1.0, 1.0 - _SCALE, 1.0 + _SCALE):
             histogram = bh.Histogram(*axes, storage=bh.storage.Weight())
-            histogram.fill(t * factor, t * factor * angle**2, weight=np.full(t.size, weight))
+            histogram.fill(energy * factor, energy * factor * angle**2, weight=np.full(energy.size, weight))
             result.append(np.asarray(histogram.values()).ravel())
     return np.array(result).reshape(len(analysis.sample_sets[0].samples), 3, -1)
 

@@ -67,7 +67,7 @@ def templates(*, quick: bool = False, peers: Collection[str] | None = None) -> l
         one = ntuples.write(folder / "events.root", 5_000_000 // scale, seed=1)
         events = ntuples.columns(5_000_000 // scale, seed=2)
         rows += in_memory(events, turns, wanted)
-        rows += many_universes({k: v[: 200_000 // scale] for k, v in events.items()}, turns, wanted)
+        rows += many_universes({key: value[: 200_000 // scale] for key, value in events.items()}, turns, wanted)
         del events
         rows += _end_to_end(one, turns, wanted)
         rows += _cached(one, turns)

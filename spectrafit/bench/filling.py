@@ -46,24 +46,24 @@ def add_up(analysis: Analysis, events: Arrays) -> Floats:
 
 def ratio(events: Arrays) -> Floats:
     """Return dsigma_1 / dsigma_SM per event, (N,), as one writes it in numpy."""
-    pdg, e, t = events["pdg"], events["e_nu"].astype(np.float64), events["t"].astype(np.float64)
+    pdg, energy, recoil = events["pdg"], events["e_nu"].astype(np.float64), events["t"].astype(np.float64)
     right = 2.0 * SIN2_THETA_W
     left = right - 1.0
-    a, b = np.where(pdg > 0, left, right), np.where(pdg > 0, right, left)
-    bracket = a**2 + b**2 * (1.0 - t / e) ** 2 - a * b * M_E * t / e**2
+    one, other = np.where(pdg > 0, left, right), np.where(pdg > 0, right, left)
+    bracket = one**2 + other**2 * (1.0 - recoil / energy) ** 2 - one * other * M_E * recoil / energy**2
     scale = SIGMA_MAGNETIC / SIGMA_SM * COUPLINGS["magnetic_moment"].scale
-    return np.where(np.abs(pdg) == 14, scale * (1.0 / t - 1.0 / e) / bracket, 0.0)
+    return np.where(np.abs(pdg) == 14, scale * (1.0 / recoil - 1.0 / energy) / bracket, 0.0)
 
 
 def by_histograms(axes: Sequence[bh.axis.Axis], events: Arrays) -> Floats:
     """Return the same sums, (5, B), from numpy weights and a `bh.Histogram.fill` per template."""
     places = (events["t_reco"], events["t_reco"].astype(np.float64) * events["theta_reco"].astype(np.float64) ** 2)
-    w = events["weight"].astype(np.float64)
-    v = w * ratio(events)
-    sm = bh.Histogram(*axes, storage=bh.storage.Weight()).fill(*places, weight=w)
-    square = bh.Histogram(*axes, storage=bh.storage.Weight()).fill(*places, weight=v)
-    mixed = bh.Histogram(*axes, storage=bh.storage.Double()).fill(*places, weight=2.0 * w * v)
-    views: list[Any] = [h.view() for h in (sm, square)]
+    weight = events["weight"].astype(np.float64)
+    moved = weight * ratio(events)
+    sm = bh.Histogram(*axes, storage=bh.storage.Weight()).fill(*places, weight=weight)
+    square = bh.Histogram(*axes, storage=bh.storage.Weight()).fill(*places, weight=moved)
+    mixed = bh.Histogram(*axes, storage=bh.storage.Double()).fill(*places, weight=2.0 * weight * moved)
+    views: list[Any] = [histogram.view() for histogram in (sm, square)]
     found = [views[0]["value"], views[1]["value"], views[0]["variance"], mixed.view(), views[1]["variance"]]
     return np.stack([np.asarray(one).ravel() for one in found])
 
@@ -115,7 +115,7 @@ def many_universes(events: Arrays, turns: int, peers: Collection[str]) -> list[R
     grid = Grid.of(analysis.regions, "nu_e")
     rng = np.random.default_rng(3)
     ratios = rng.normal(1.0, 0.1, (size, _UNIVERSES)).astype(np.float32)
-    columns = {name: v if name == "pdg" else v.astype(np.float64) for name, v in events.items()}
+    columns = {name: value if name == "pdg" else value.astype(np.float64) for name, value in events.items()}
     powers = np.stack([np.ones(size), ratio(events)])
 
     def ours() -> Floats:
@@ -131,11 +131,13 @@ def many_universes(events: Arrays, turns: int, peers: Collection[str]) -> list[R
 
     def one_by_one(axes: Sequence[bh.axis.Axis], places: Sequence[Values]) -> Floats:
         found = np.empty((2, _UNIVERSES, 700))
-        for p in range(2):
-            w = columns["weight"] * powers[p]
-            for u in range(_UNIVERSES):
-                histogram = bh.Histogram(*axes, storage=bh.storage.Double()).fill(*places, weight=w * ratios[:, u])
-                found[p, u] = np.asarray(histogram.view()).ravel()
+        for power in range(2):
+            weight = columns["weight"] * powers[power]
+            for universe in range(_UNIVERSES):
+                histogram = bh.Histogram(*axes, storage=bh.storage.Double()).fill(
+                    *places, weight=weight * ratios[:, universe]
+                )
+                found[power, universe] = np.asarray(histogram.view()).ravel()
         return found
 
     works: dict[str, Callable[[], Any]] = {"ours": ours}

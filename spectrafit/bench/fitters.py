@@ -38,7 +38,12 @@ def _pyhf_model(path: str, backend: str) -> tuple[Any, Any, Any]:
     workspace = pyhf.Workspace(load(path))
     settings = {"normsys": {"interpcode": "code4"}, "histosys": {"interpcode": "code4p"}}
     # A likelihood without its signal has no parameter of interest, whatever its measurement says.
-    names = {m["name"] for c in workspace["channels"] for s in c["samples"] for m in s["modifiers"]}
+    names = {
+        modifier["name"]
+        for channel in workspace["channels"]
+        for sample in channel["samples"]
+        for modifier in sample["modifiers"]
+    }
     poi = workspace.get_measurement()["config"]["poi"]
     model = workspace.model(modifier_settings=settings, poi_name=poi if poi in names else None)
     return pyhf, model, workspace.data(model)

@@ -77,7 +77,9 @@ def inference(
         for bins, shapes in ((10, 2), (20, 3)) if quick else ((100, 10), (700, 30)):
             large = bins > 100
             path = _write(folder, bins, shapes)
-            rows += _fits(path, bins, shapes, [p for p in wanted if not (large and p in _NOT_LARGE)], turns, large)
+            rows += _fits(
+                path, bins, shapes, [peer for peer in wanted if not (large and peer in _NOT_LARGE)], turns, large
+            )
             if not large:
                 rows += _toys(path, bins, shapes, wanted, 200 if quick else 4000, turns)
         for one in workspaces:

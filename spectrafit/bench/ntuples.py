@@ -22,9 +22,9 @@ _CLUSTER = 100_000
 
 def _edges(energies: int, angles: int) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return edges in T (GeV) and T theta^2 (GeV rad^2): finer where the events are."""
-    t = np.geomspace(0.15, 6.0, energies + 1).round(4)
+    energy = np.geomspace(0.15, 6.0, energies + 1).round(4)
     t_theta2 = (0.012 * np.linspace(0.0, 1.0, angles + 1) ** 1.7).round(7)
-    return tuple(t.tolist()), tuple(t_theta2.tolist())
+    return tuple(energy.tolist()), tuple(t_theta2.tolist())
 
 
 EDGES, OTHER_EDGES = _edges(25, 28), _edges(20, 20)
@@ -68,7 +68,7 @@ def repeated(path: Path, times: int) -> tuple[Path, ...]:
 def analysis(files: tuple[Path, ...], edges: tuple[tuple[float, ...], tuple[float, ...]] = EDGES) -> Analysis:
     """Return the analysis of such files: one signal sample, one region in (T, T theta^2)."""
     home = files[0].parent
-    sample = Sample(name="nu_e", role="signal", files=tuple(str(f) for f in files), tree=TREE, pot=1e20)
+    sample = Sample(name="nu_e", role="signal", files=tuple(str(file) for file in files), tree=TREE, pot=1e20)
     region = Region(
         name="nd",
         axes=(

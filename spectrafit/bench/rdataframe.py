@@ -56,7 +56,7 @@ def fill(files: Sequence[str], edges: tuple[Sequence[float], Sequence[float]], t
         .Define("w01", "2.0 * w0 * w1")
         .Define("t_theta2", "double(t_reco) * (double(theta_reco) * double(theta_reco))")
     )
-    axes = [part for e in edges for part in (len(e) - 1, array("d", e))]
+    axes = [part for axis_edges in edges for part in (len(axis_edges) - 1, array("d", axis_edges))]
     booked = [frame.Histo2D((name, "", *axes), "t_reco", "t_theta2", name) for name in ("w0", "w1", "w01")]
     shape = (len(edges[1]) + 1, len(edges[0]) + 1)
 

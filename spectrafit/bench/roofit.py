@@ -18,8 +18,8 @@ _numbers = itertools.count()
 
 def _histogram(root: Any, values: Sequence[float]) -> Any:
     made = root.TH1D(f"h{next(_numbers)}", "", len(values), 0.0, float(len(values)))
-    for i, value in enumerate(values):
-        made.SetBinContent(i + 1, value)
+    for index, value in enumerate(values):
+        made.SetBinContent(index + 1, value)
     root.SetOwnership(made, False)
     return made
 

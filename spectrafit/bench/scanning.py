@@ -59,7 +59,7 @@ def sensitivity(
     """
     wanted = set(chosen(peers, PEERS))
     loaded = analysis if isinstance(analysis, Analysis) else load(analysis)
-    norms = [s for s in loaded.systematics if isinstance(s, Norm) and not s.free]
+    norms = [systematic for systematic in loaded.systematics if isinstance(systematic, Norm) and not systematic.free]
     if not norms or isinstance(loaded.pot, dict):
         raise ConfigError(f"{loaded.path}: the bench scans pot, one number, and the sigma of a norm; there is none")
     rows, columns = (2, 2) if quick else (12, 9)
@@ -102,7 +102,7 @@ def refilled(analysis: Analysis) -> Floats:
     ConfigError
         A systematic that is neither `norm`, nor a `shift` by a scale or offset, nor a `weight` with ratios.
     """
-    systematics = [s for s in analysis.systematics if not isinstance(s, Norm)]
+    systematics = [systematic for systematic in analysis.systematics if not isinstance(systematic, Norm)]
     for systematic in systematics:
         plain = (isinstance(systematic, Shift) and not systematic.smear) or (
             isinstance(systematic, Weight) and systematic.ratio and systematic.weights and systematic.sigmas == (-1, 1)
@@ -162,8 +162,8 @@ def _filled(
     for region, said in zip(regions, one.plan.weigher.analysis.regions, strict=True):
         kept = np.asarray(view.value(said.cut), bool) if said.cut else np.ones(len(weight), bool)
         values = [np.asarray(view.value(name), np.float64)[kept] for name in region.observables]
-        for m, row in enumerate(coefficients):
+        for monomial, row in enumerate(coefficients):
             histogram = bh.Histogram(*region.axes, storage=bh.storage.Double())
             histogram.fill(*values, weight=(weight * row)[kept])
-            result[m, region.bins] = np.asarray(histogram.values()).ravel()
+            result[monomial, region.bins] = np.asarray(histogram.values()).ravel()
     return result

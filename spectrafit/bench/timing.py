@@ -109,15 +109,15 @@ def _timed(work: Callable[[], Any]) -> Timed:
 
 def agree(what: str, ours: npt.ArrayLike, peer: npt.ArrayLike, *, rtol: float, atol: float = 0.0) -> None:
     """Refuse to compare the speed of different answers: ArithmeticError names the worst place."""
-    a, b = np.asarray(ours, np.float64), np.asarray(peer, np.float64)
-    if a.shape != b.shape:
-        raise ArithmeticError(f"{what}: answers have shapes {a.shape} and {b.shape}")
-    wrong = ~np.isclose(a, b, rtol=rtol, atol=atol)
+    mine, theirs = np.asarray(ours, np.float64), np.asarray(peer, np.float64)
+    if mine.shape != theirs.shape:
+        raise ArithmeticError(f"{what}: answers have shapes {mine.shape} and {theirs.shape}")
+    wrong = ~np.isclose(mine, theirs, rtol=rtol, atol=atol)
     if wrong.any():
-        worst = int(np.argmax(np.where(wrong, np.abs(a - b), -1.0)))
+        worst = int(np.argmax(np.where(wrong, np.abs(mine - theirs), -1.0)))
         raise ArithmeticError(
-            f"{what}: {wrong.sum()} of {a.size} numbers differ, by most in place {worst}:"
-            f" ours {a.flat[worst]:.15g}, peer {b.flat[worst]:.15g}"
+            f"{what}: {wrong.sum()} of {mine.size} numbers differ, by most in place {worst}:"
+            f" ours {mine.flat[worst]:.15g}, peer {theirs.flat[worst]:.15g}"
         )
 
 

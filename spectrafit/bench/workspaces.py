@@ -24,27 +24,29 @@ def make(bins: int, shapes: int, seed: int = 1) -> dict[str, Any]:
     cent.
     """
     rng = np.random.default_rng(seed)
-    x = (np.arange(bins) + 0.5) / bins
+    position = (np.arange(bins) + 0.5) / bins
     samples: list[dict[str, Any]] = []
     total = np.zeros(bins)
     for number, (name, events) in enumerate(_SAMPLES.items()):
-        density = np.exp(-0.5 * ((x - 0.3) / 0.12) ** 2) if number == 0 else np.exp(-x * (0.5 + 0.7 * number))
+        density = (
+            np.exp(-0.5 * ((position - 0.3) / 0.12) ** 2) if number == 0 else np.exp(-position * (0.5 + 0.7 * number))
+        )
         nominal = events * bins / 100.0 * density / density.sum()
         total += nominal
         modifiers: list[dict[str, Any]] = []
-        for k in range(shapes):
-            change = 0.04 * np.sin((k + 1) * np.pi * x + 0.7 * number + k) + 0.02 * (k % 3 - 1)
+        for shape in range(shapes):
+            change = 0.04 * np.sin((shape + 1) * np.pi * position + 0.7 * number + shape) + 0.02 * (shape % 3 - 1)
             templates = {
                 "lo_data": (nominal * (1 - 0.9 * change)).tolist(),
                 "hi_data": (nominal * (1 + change)).tolist(),
             }
-            modifiers.append({"name": f"shape{k}", "type": "histosys", "data": templates})
+            modifiers.append({"name": f"shape{shape}", "type": "histosys", "data": templates})
         errors = _MC_ERROR * nominal * (1 + 0.3 * rng.random(bins))
         modifiers.append({"name": f"staterror_{_CHANNEL}", "type": "staterror", "data": errors.tolist()})
         if number == 0:
             modifiers.append({"name": "mu", "type": "normfactor", "data": None})
         samples.append({"name": name, "data": nominal.tolist(), "modifiers": modifiers})
-    observed = rng.poisson(total * (1 + 0.03 * np.sin(3 * x))).astype(np.float64)
+    observed = rng.poisson(total * (1 + 0.03 * np.sin(3 * position))).astype(np.float64)
     return {
         "channels": [{"name": _CHANNEL, "samples": samples}],
         "observations": [{"name": _CHANNEL, "data": observed.tolist()}],

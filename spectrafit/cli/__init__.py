@@ -22,12 +22,14 @@ from spectrafit.cli import (
     bench,
     binnings,
     caches,
+    charts,
     contours,
     coverages,
     injection,
     ntuples,
     reweighting,
     scans,
+    schemas,
     theory,
     tuning,
 )
@@ -82,6 +84,8 @@ for _command in (
     reweighting.reweight,
     theory.xsec,
     theory.moment,
+    charts.chart,
+    schemas.schema,
 ):
     app.command()(checked(_command))
 app.command(name="compile")(compile_)
@@ -138,7 +142,7 @@ def main(arguments: list[str] | None = None) -> None:
     with _stoppable() as came, warnings.catch_warnings():
         warnings.showwarning = _teller()
         try:
-            app([w for w in words if w != "--debug"], prog_name="spectrafit")
+            app([word for word in words if word != "--debug"], prog_name="spectrafit")
         except (Exception, _Stopped) as error:
             if debug:
                 raise

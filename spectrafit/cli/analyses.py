@@ -370,7 +370,11 @@ def _tell_age(saved: Path, analysis: Analysis) -> None:
     from spectrafit.config import inputs_of
 
     made = saved.stat().st_mtime
-    newer = [p.name for p in inputs_of(analysis) if p.suffix != ".toml" and p.exists() and p.stat().st_mtime > made]
+    newer = [
+        path.name
+        for path in inputs_of(analysis)
+        if path.suffix != ".toml" and path.exists() and path.stat().st_mtime > made
+    ]
     if newer:
         listed = ", ".join(newer[:3]) + (f" and {len(newer) - 3} more" if len(newer) > 3 else "")
         typer.echo(f"note: {saved} is older than {listed}; build the templates again to use what changed", err=True)

@@ -80,7 +80,7 @@ def binning(
     loaded = sf.load(analysis, overrides=set_ or ())
     _check_outputs(loaded, templates, optimise, output, partition, save, csv, figure, report)
     regions = _axes(loaded)
-    wanted = {f"edges {i}": _edges(text, regions) for i, text in enumerate(edges or (), start=1)}
+    wanted = {f"edges {index}": _edges(text, regions) for index, text in enumerate(edges or (), start=1)}
     steps = _numbers("--round-to", round_to, regions)
     widths = _numbers("--least-width", least_width, regions)
     crew: dict[str, Any] = {
@@ -182,7 +182,7 @@ def _edges(text: str, regions: dict[str, tuple[str, ...]]) -> dict[str, dict[str
             continue
         places, rest = _named("--edges", part, regions)
         values = [_number("--edges", part, one) for one in rest.split(",") if one.strip()]
-        if len(values) < 2 or any(b <= a for a, b in itertools.pairwise(values)):
+        if len(values) < 2 or any(high <= low for low, high in itertools.pairwise(values)):
             raise ConfigError(f"--edges {part.strip()!r}: needs two or more numbers that increase")
         for region, observable in places:
             result.setdefault(region, {})[observable] = values
@@ -327,7 +327,7 @@ def _write_partitions(path: Path, found: Binnings, json: bool) -> None:
         write_partition(target, found.best.partition_of(region))
         typer.echo(f'{target}: partition = "{target.name}" of region {region}, with these axes', err=json)
         for observable, edges in zip(grid.observables, grid.edges, strict=True):
-            values = ", ".join(repr(float(f"{x:.10g}")) for x in edges)
+            values = ", ".join(repr(float(f"{edge:.10g}")) for edge in edges)
             typer.echo(f'    {{ observable = "{observable}", edges = [{values}] }},', err=json)
 
 
@@ -355,7 +355,9 @@ def _draw(
     if diagnostics is not None:
         with look():
             drawings = list(draw_diagnostics(truths, found, analysis))
-        with publishing(diagnostics, names=[p for d in drawings for p in (f"{d.name}.png", f"{d.name}.pdf")]) as folder:
+        with publishing(
+            diagnostics, names=[name for drawing in drawings for name in (f"{drawing.name}.png", f"{drawing.name}.pdf")]
+        ) as folder:
             save_drawings(folder, drawings)
         typer.echo(diagnostics, err=json)
     if report is not None:

@@ -156,7 +156,7 @@ def _shown(found: Reweighted, json: bool) -> str:
     with console.capture() as captured:
         console.print(_table(found))
     weights = list(found.friends[0].means)
-    legend = [f"weight {i}: {name}" for i, name in enumerate(weights, start=1)] if len(weights) > 1 else weights
+    legend = [f"weight {index}: {name}" for index, name in enumerate(weights, start=1)] if len(weights) > 1 else weights
     folders = sorted({str(one.target.parent) for one in found.friends})
     others = [name for name in found.branches if name not in weights]
     return "\n".join([captured.get().rstrip(), *legend, *others, f"friends are in {', '.join(folders)}"])
@@ -183,7 +183,7 @@ def _table(found: Reweighted) -> Table:
     nu_e = sum(one.nu_e for one in found.friends)
     files = f"{len(found.friends)} files"
     rows.append((files, str(total), str(nu_e), *(f"{mean:.6g}" for mean in means), str(left)))
-    named = [f">mean {i}" for i in range(1, len(weights) + 1)] if len(weights) > 1 else [">mean"]
+    named = [f">mean {index}" for index in range(1, len(weights) + 1)] if len(weights) > 1 else [">mean"]
     return Table(
         title="", columns=("friend", ">entries", ">nu-e", *named, "left at 1"), rows=tuple(rows), rules=(len(rows) - 1,)
     )

@@ -33,7 +33,9 @@ def spelled(error: UnicodeError) -> tuple[str | bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
-    words = "".join(_WORDS.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lacking)
+    words = "".join(
+        _WORDS.get(character) or character.encode("ascii", "backslashreplace").decode() for character in lacking
+    )
     return words, error.end
 
 

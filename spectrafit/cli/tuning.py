@@ -60,7 +60,9 @@ def tune(
 
     def optimise() -> Choice:
         edges = sf.optimise(cells, starts=1).edges
-        return Choice(edges=tuple(tuple(tuple(e) for e in edges[region.name].values()) for region in loaded.regions))
+        return Choice(
+            edges=tuple(tuple(tuple(edge) for edge in edges[region.name].values()) for region in loaded.regions)
+        )
 
     serve(
         Workbench(loaded, cells),

@@ -1,4 +1,4 @@
-"""The keys of `fits/*.toml` as frozen structs: regions, counts, data, options of fits and limits, and `Analysis`."""
+"""The keys of `fits/*.toml` as frozen structs: regions, counts, data, and `Analysis` as a whole."""
 
 from __future__ import annotations
 
@@ -12,18 +12,8 @@ from msgspec import UNSET, UnsetType, field
 from msgspec.structs import replace
 
 from spectrafit.config.couplings import Coupling, settle, table_of_interest
-from spectrafit.config.numbers import (
-    Correlation1,
-    Events,
-    Finite,
-    Level,
-    Natural,
-    Positive,
-    Pot,
-    Seed,
-    Share,
-    Toys,
-)
+from spectrafit.config.numbers import Events, Finite, Natural, Positive, Pot, Share
+from spectrafit.config.options import FitOptions, LimitOptions, Prune
 from spectrafit.config.samples import Keys, Sample, SampleSet
 from spectrafit.config.systematics import ShiftedSample, Systematic
 from spectrafit.errors import ConfigError, nearest
@@ -32,13 +22,8 @@ from spectrafit.physics.couplings import FittedCoupling
 __all__ = [
     "Analysis",
     "Axis",
-    "Correlation",
     "CountsSample",
-    "FitOptions",
-    "LimitOptions",
-    "Method",
     "Normalise",
-    "Prune",
     "Region",
     "chosen",
 ]
@@ -49,15 +34,29 @@ def chosen(patterns: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]
 
     A name matches itself, whatever characters are in it.
     """
-    return tuple(n for n in names if any(n == p or fnmatchcase(n, p) for p in patterns))
+    return tuple(name for name in names if any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns))
 
 
 class Axis(Keys, frozen=True, kw_only=True):
     """One axis of a region: an observable and its bin edges.
 
-    The observable is a name (`t_reco`, `t_theta2_reco`, ...), a column, or any expression of both; shift systematics
-    move every column it is made of. Give either `edges` (strictly increasing), or `bins` and `range`, with `log = true`
-    for logarithmic spacing.
+    Give either `edges`, or `bins` and `range`.
+
+    Attributes
+    ----------
+    observable
+        What is binned: t, theta, t_theta2, e_theta2 (each with `_reco` for the reconstructed one), e_nu, a column, or
+        an expression of them. Shifts move every column it is made of. Example: ``observable = "t_theta2_reco"``
+    edges : GeV, rad, or the observable's own unit
+        Edges of the bins, increasing. Example: ``edges = [0.3, 0.5, 0.8, 1.2, 2.0, 5.0]``
+    bins : bins
+        How many bins of equal width `range` is cut into. Example: ``bins = 6``
+    range : GeV, rad, or the observable's own unit
+        Lowest and highest edge. Example: ``range = [0.0, 0.003]``
+    log
+        `true`: bins of equal ratio in place of equal width. Example: ``log = true``
+    label
+        What figures show. Example: ``label = "shower energy (GeV)"``
     """
 
     observable: str
@@ -74,7 +73,7 @@ class Axis(Keys, frozen=True, kw_only=True):
         if self.bins and (self.bins < 1 or len(self.range) != 2):
             raise ValueError(f"axis {self.observable!r}: bins >= 1 needs range = [low, high]")
         values = self.edges or self.range
-        if len(values) < 2 or not all(math.isfinite(v) for v in values):
+        if len(values) < 2 or not all(math.isfinite(value) for value in values):
             raise ValueError(f"axis {self.observable!r}: needs at least two finite edges, found {values}")
         for low, high in itertools.pairwise(values):
             if not low < high:
@@ -84,12 +83,24 @@ class Axis(Keys, frozen=True, kw_only=True):
 
 
 class Region(Keys, frozen=True, kw_only=True):
-    """One histogram of any number of axes: its axes, a `cut`, and the samples it takes.
+    """One histogram of any number of axes. Regions of one analysis share no event.
 
-    Regions of one analysis share no event. With `fit = false` a region is shown and not fitted, as a validation region
-    or a sideband is: the result has its prediction after the fit, with its band and chi^2. `partition` names a file
-    (.csv) that numbers every bin of the axes' grid, from 1 and 0 for none; bins of one number are one bin of the fit,
-    wherever they lie.
+    Attributes
+    ----------
+    name
+        What results, figures and other keys call the region. Example: ``name = "nd"``
+    axes
+        The axes, `[[regions.axes]]` or a list of tables.
+        Example: ``axes = [{ observable = "t_reco", edges = [0.3, 1.0, 5.0] }]``
+    cut
+        Which events enter, in observables and columns. Example: ``cut = "t_theta2_reco < 0.003 && score > 0.5"``
+    samples
+        The samples that enter, by names or globs. Example: ``samples = ["elastic", "nc_*"]``
+    partition
+        A CSV file that numbers every bin of the axes' grid, from 1, and 0 for none; bins of one number are one bin of
+        the fit, wherever they lie. Example: ``partition = "bins.csv"``
+    fit
+        `false`: the region is shown and not fitted, as a validation region or a sideband is. Example: ``fit = false``
     """
 
     name: str
@@ -101,7 +112,22 @@ class Region(Keys, frozen=True, kw_only=True):
 
 
 class CountsSample(Keys, frozen=True, kw_only=True):
-    """A sample known only as expected events: `counts` per region, a number per bin in C order, at the analysis POT."""
+    """A sample known only as expected events per bin, at the exposure of the analysis.
+
+    Attributes
+    ----------
+    name
+        As of a sample. Example: ``name = "rock"``
+    counts : events
+        For each region a number per bin, in C order (the last axis runs fastest).
+        Example: ``counts = { nd = [2.4, 0.9] }``
+    errors : events
+        Standard deviations of these numbers, in the same order. Example: ``errors = { nd = [0.3, 0.2] }``
+    role
+        Always "background". Example: ``role = "background"``
+    title
+        What legends and tables show. Example: ``title = "rock muons"``
+    """
 
     name: str
     counts: dict[str, tuple[Events, ...]]
@@ -111,78 +137,86 @@ class CountsSample(Keys, frozen=True, kw_only=True):
 
 
 class Normalise(Keys, frozen=True, kw_only=True):
-    """Scale samples together so that their Standard Model expectation in a region's bins is `expected` events."""
+    """Scale samples together so that their Standard Model expectation in a region's bins is a given number.
+
+    Attributes
+    ----------
+    samples
+        The samples that are scaled by one factor, by names or globs. Example: ``samples = ["numu", "nue"]``
+    region
+        The region whose bins are added up. Example: ``region = "window"``
+    expected : events
+        The sum they are scaled to. Example: ``expected = 23.78``
+    """
 
     samples: tuple[str, ...]
     region: str
     expected: Positive
 
 
-class Correlation(Keys, frozen=True, kw_only=True):
-    """Prior correlation between two constrained parameters."""
-
-    parameters: tuple[str, ...]
-    value: Correlation1
-
-
-class Prune(Keys, frozen=True, kw_only=True):
-    """Effects too small to keep, per sample and region; 0 keeps all. The result lists every pruned effect.
-
-    An effect is pruned if, at every sigma, it changes a sample's total in a region by less than the share `norm`, and
-    its bins at the nominal total by less than the share `shape`. The two parts are pruned separately.
-    """
-
-    norm: Share = 0.0
-    shape: Share = 0.0
-
-
-class FitOptions(Keys, frozen=True, kw_only=True):
-    """How the likelihood is made and fitted.
-
-    `gaussian` is a chi-square with the fixed covariance of the nominal expectation, Poisson and simulation. To add a
-    further covariance, use a systematic of kind `covariance`; the chi-square is the same. `minos` is for kappa.
-    """
-
-    terms: Literal["shape+norm", "shape", "norm"] = "shape+norm"
-    statistic: Literal["poisson", "dembinski-abdelmotteleb", "gaussian", "neyman-pearson"] = "poisson"
-    mc_statistics: Literal["barlow-beeston-lite", "barlow-beeston", "none"] = "barlow-beeston-lite"
-    zero_bins: Literal["error", "drop", "floor"] = "error"
-    floor: Positive = 1e-6
-    minos: bool = False
-    correlations: tuple[Correlation, ...] = ()
-
-
-Method = Literal["profile", "feldman-cousins", "cls", "cls-toys", "bayes", "bayes-mu"]
-"""Methods for a limit; `spectrafit.inference.intervals.limits.METHODS` has a row for each (a test compares them)."""
-
-
-class LimitOptions(Keys, frozen=True, kw_only=True):
-    """How the limit is drawn from the likelihood; without `sides` it has those of its method, one for "profile"."""
-
-    level: Level = 0.90
-    method: Method = "profile"
-    sides: Literal["one", "two"] | None = None
-    ensemble: Literal["profiled", "prior"] = "profiled"
-    toys: Toys = 2000
-    seed: Seed = 1
-
-
 class Analysis(Keys, frozen=True, kw_only=True):
     """The content of `fits/*.toml`, with its sample sets loaded.
 
-    `pot` is the exposure of the expectation, one number or one per sample set (keyed by the stem of its TOML).
-    `coupling` is the fitted coupling, a name or a table; without it, the magnetic moment. `couplings` lists several
-    instead. `sin2_theta_w` and `sm_xsec` say the Standard Model cross section of the expectation; without
-    `sin2_theta_w` it is the value each sample was generated with. `data` are counts by region, or the name of a file
-    that `spectrafit inject` wrote. `injected` says what made them, if they are not measured. `include` names files that
-    this one is laid over, `without` systematics (names or globs) that are left out. `sample_sets` and `path` are filled
-    by `load`, never by the file.
+    Attributes
+    ----------
+    samples
+        The sample set, or a list of sets whose events add up, relative to this file.
+        Example: ``samples = ["beam.toml", "cosmic.toml"]``
+    regions
+        The histograms, `[[regions]]`.
+        Example: ``regions = [{ name = "nd", axes = [{ observable = "t_reco", edges = [0.3, 5.0] }] }]``
+    pot : POT
+        Exposure to expect events at: one number, or a table with one for each sample set, by the name of its file.
+        Example: ``pot = { beam = 3.62e20, cosmic = 1e20 }``
+    title
+        What results and figures show. Example: ``title = "My detector, neutrino mode"``
+    experiment
+        The line of `spectrafit chart` that the result joins, with published limits of that name.
+        Example: ``experiment = "LSND"``
+    coupling
+        The fitted coupling, a name or a table; without it, the magnetic moment. Example: ``coupling = "charge_radius"``
+    couplings
+        In place of `coupling`: several, `[[couplings]]`.
+        Example: ``couplings = [{ name = "charge_radius" }, { name = "weak_mixing_angle" }]``
+    sin2_theta_w : no unit
+        The weak mixing angle of the expectation; without the key, what each sample was generated with.
+        Example: ``sin2_theta_w = 0.23863``
+    sm_xsec
+        The Standard Model cross section: "tree", "effective" (couplings with radiative corrections) or "bks" (Bahcall,
+        Kamionkowski and Sirlin). Example: ``sm_xsec = "bks"``
+    systematics
+        The uncertainties, `[[systematics]]`.
+        Example: ``systematics = [{ kind = "norm", name = "flux", sigma = 0.09 }]``
+    prune
+        Effects too small to keep. Example: ``prune = { shape = 0.001 }``
+    counts
+        Samples known as numbers per bin, `[[counts]]`.
+        Example: ``counts = [{ name = "rock", counts = { nd = [2.4] } }]``
+    normalise
+        Expectations that are known, `[[normalise]]`.
+        Example: ``normalise = [{ samples = ["numu"], region = "nd", expected = 23.78 }]``
+    data : events
+        Observed counts by region, a number per bin in C order; or the name of a file that `spectrafit inject` wrote.
+        Samples of role "data" are added. Fitted with `--unblind` alone.
+        Example: ``data = { nd = [25] }``
+    injected
+        What made `data`, if they are not measured; `spectrafit inject` writes it. Example: ``injected = "toy 7"``
+    fit
+        Options of the likelihood. Example: ``fit = { zero_bins = "floor" }``
+    limit
+        Options of the limit. Example: ``limit = { level = 0.95, method = "cls" }``
+    include
+        An analysis, or a list, that this one is laid over. Example: ``include = "fit.toml"``
+    without
+        Systematics of the file or of an included one that are left out, by names or globs.
+        Example: ``without = ["flux*"]``
     """
 
     samples: str | tuple[str, ...]
     regions: tuple[Region, ...]
     pot: Pot | dict[str, Pot]
     title: str = ""
+    experiment: str = ""
     coupling: str | Coupling | UnsetType = UNSET
     couplings: tuple[Coupling, ...] = ()
     sin2_theta_w: Share | None = None
@@ -197,6 +231,7 @@ class Analysis(Keys, frozen=True, kw_only=True):
     limit: LimitOptions = field(default_factory=LimitOptions)
     include: str | tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    # Filled by `load`, never by the file.
     sample_sets: tuple[SampleSet, ...] = ()
     path: str = ""
 

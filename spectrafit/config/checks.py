@@ -29,7 +29,7 @@ def check_samples(sample_set: SampleSet, path: str | Path) -> None:
             )
         for key, named in [
             ("files", sample.files),
-            *((f"friends[{i}].files", f.files) for i, f in enumerate(sample.friends)),
+            *((f"friends[{index}].files", friend.files) for index, friend in enumerate(sample.friends)),
         ]:
             for name in (named,) if isinstance(named, str) else named:
                 substituted(name, f"{where}.{key}")
@@ -87,9 +87,9 @@ def _refuse_twins(where: str, what: str, names: Iterable[str]) -> None:
 
 def check(analysis: Analysis, path: str | Path) -> None:
     """Refuse names that nothing has, numbers for other bins than there are, and exposures that are missing."""
-    in_sets = tuple(sample.name for s in analysis.sample_sets for sample in s.samples)
-    samples = (*in_sets, *(c.name for c in analysis.counts))
-    regions = tuple(r.name for r in analysis.regions)
+    in_sets = tuple(sample.name for sample_set in analysis.sample_sets for sample in sample_set.samples)
+    samples = (*in_sets, *(count.name for count in analysis.counts))
+    regions = tuple(region.name for region in analysis.regions)
     if not regions:
         raise ConfigError(f"{path}: $.regions: an analysis needs at least one region")
     if not any(region.fit for region in analysis.regions):
@@ -135,11 +135,11 @@ def check(analysis: Analysis, path: str | Path) -> None:
         if isinstance(systematic, ShiftedSample):
             for key, variant in (("up", systematic.up), ("down", systematic.down)):
                 known(f"{where}.{key}", "sample", (*variant, *variant.values()), in_sets)
-    bins = {r.name: 0 if r.partition else _bins(r.axes) for r in analysis.regions}
+    bins = {region.name: 0 if region.partition else _bins(region.axes) for region in analysis.regions}
     listed = [
-        (f"$.counts[{i}].{key}", c_key)
-        for i, c in enumerate(analysis.counts)
-        for key, c_key in (("counts", c.counts), ("errors", c.errors))
+        (f"$.counts[{index}].{key}", c_key)
+        for index, count in enumerate(analysis.counts)
+        for key, c_key in (("counts", count.counts), ("errors", count.errors))
     ]
     for where, numbers in [("$.data", analysis.data), *listed]:
         known(where, "region", numbers, regions)
@@ -155,14 +155,14 @@ def check(analysis: Analysis, path: str | Path) -> None:
             f"$.fit.correlations[{index}]",
             "systematic",
             correlation.parameters,
-            tuple(s.name for s in analysis.systematics),
+            tuple(systematic.name for systematic in analysis.systematics),
         )
         if len(correlation.parameters) != 2 or not -1 < correlation.value < 1:
             raise ConfigError(f"{path}: $.fit.correlations[{index}]: needs two parameters and -1 < value < 1")
     if isinstance(analysis.pot, dict):
-        sets = tuple(s.name for s in analysis.sample_sets)
+        sets = tuple(sample_set.name for sample_set in analysis.sample_sets)
         known("$.pot", "sample set", analysis.pot, sets)
-        missing = [s for s in sets if s not in analysis.pot]
+        missing = [name for name in sets if name not in analysis.pot]
         if missing:
             raise ConfigError(f"{path}: $.pot: no exposure for sample set {missing[0]!r}")
 

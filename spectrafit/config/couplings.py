@@ -19,15 +19,28 @@ __all__ = ["Coupling", "settle", "table_of_interest"]
 class Coupling(Keys, frozen=True, kw_only=True):
     """One coupling of neutrinos to electrons: which flavours have it fitted, and which have a fixed value.
 
-    `carriers` are the flavours whose value is fitted; without them, the coupling's usual ones. `fixed` holds values of
-    other flavours, in the coupling's reported unit (mu_B for the magnetic moment). A coupling whose usual carriers are
-    all in `fixed` is not fitted. `profiled = false` says the same: only the values of `fixed` act.
+    A coupling whose usual carriers are all in `fixed` is not fitted.
 
-    `parameter` names the parameter of the fit. The first fitted coupling has "kappa"; another has "kappa_" and its
-    name, or its flavours where the coupling is the same, as in "kappa_charge_radius" and "kappa_nue".
-
-    `interest = true` marks the coupling that the limit is for. Without it, that is the first fitted coupling. All
-    other fitted couplings are profiled.
+    Attributes
+    ----------
+    name
+        Which coupling: magnetic_moment, charge_radius, millicharge or weak_mixing_angle.
+        Example: ``name = "magnetic_moment"``
+    carriers
+        The flavours whose value is fitted; an antineutrino is a flavour of its own. Without the key, the coupling's
+        usual ones. Example: ``carriers = ["numu", "numubar"]``
+    parameter
+        The name of the parameter in results, figures and options. The first fitted coupling has "kappa"; another has
+        "kappa_" and its name, or its flavours where the coupling is the same: "kappa_charge_radius", "kappa_nue".
+        Example: ``parameter = "mu_nue"``
+    fixed : mu_B, cm^2, e, or none, as the coupling is reported
+        Values of other flavours; flavours that are neither here nor carriers have the Standard Model.
+        Example: ``fixed = { nue = 1e-10 }``
+    interest
+        `true` marks the coupling that limits are for; without it, the first fitted one. All other fitted couplings are
+        profiled. Example: ``interest = true``
+    profiled
+        `false`: the coupling is not fitted, and only the values of `fixed` act. Example: ``profiled = false``
     """
 
     name: str
@@ -59,7 +72,7 @@ def settle(
             " [[couplings]] and leave out coupling"
         )
     tables = _tables(coupling, couplings)
-    keys = [f"{path}: $.couplings[{i}]" for i in range(len(tables))] if couplings else [f"{path}: $.coupling"]
+    keys = [f"{path}: $.couplings[{index}]" for index in range(len(tables))] if couplings else [f"{path}: $.coupling"]
     settled: list[FittedCoupling] = []
     for key, table in zip(keys, tables, strict=True):
         if table.name not in COUPLINGS:

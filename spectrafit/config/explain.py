@@ -92,7 +92,7 @@ def _with(raw: Any, tokens: list[str], value: Any) -> Any:
         return value
     if isinstance(raw, list):
         position = int(tokens[0])
-        return [_with(item, tokens[1:], value) if i == position else item for i, item in enumerate(raw)]
+        return [_with(item, tokens[1:], value) if index == position else item for index, item in enumerate(raw)]
     return {key: _with(item, tokens[1:], value) if key == tokens[0] else item for key, item in raw.items()}
 
 
@@ -121,16 +121,23 @@ def _types_at(at: str, raw: Any, kind: type) -> list[Any]:
     types: list[Any] = [msgspec.inspect.type_info(kind)]
     for token in _tokens(at):
         raw = raw[int(token)] if isinstance(raw, list) else raw.get(token) if isinstance(raw, dict) else None
-        types = [t for parent in types for t in _inside(parent, token)]
+        types = [member for parent in types for member in _inside(parent, token)]
     return types
 
 
 def _choices_at(at: str, raw: Any, kind: type) -> list[str]:
     """Return the words allowed at a path, or the kinds of its table; none where any text is allowed."""
     inspect = msgspec.inspect
-    found = [str(v) for t in _types_at(at, raw, kind) if isinstance(t, inspect.LiteralType) for v in t.values]
+    found = [
+        str(value)
+        for kind_of in _types_at(at, raw, kind)
+        if isinstance(kind_of, inspect.LiteralType)
+        for value in kind_of.values
+    ]
     tagged = _types_at(at.removesuffix(".kind"), raw, kind)
-    return found or [str(t.tag) for t in tagged if isinstance(t, inspect.StructType) and t.tag is not None]
+    return found or [
+        str(member.tag) for member in tagged if isinstance(member, inspect.StructType) and member.tag is not None
+    ]
 
 
 def _keys_at(at: str, raw: Any, kind: type) -> list[str]:
@@ -138,10 +145,10 @@ def _keys_at(at: str, raw: Any, kind: type) -> list[str]:
     value = _value_at(at, raw)
     return [
         field.encode_name
-        for t in _types_at(at, raw, kind)
-        if isinstance(t, msgspec.inspect.StructType)
-        and (not isinstance(value, dict) or t.tag is None or value.get("kind") == t.tag)
-        for field in t.fields
+        for member in _types_at(at, raw, kind)
+        if isinstance(member, msgspec.inspect.StructType)
+        and (not isinstance(value, dict) or member.tag is None or value.get("kind") == member.tag)
+        for field in member.fields
         if field.encode_name not in ("path", "sample_sets")
     ]
 
@@ -149,11 +156,11 @@ def _keys_at(at: str, raw: Any, kind: type) -> list[str]:
 def _inside(info: Any, token: str) -> list[Any]:
     inspect = msgspec.inspect
     if isinstance(info, inspect.StructType):
-        inner = [f.type for f in info.fields if f.encode_name == token]
+        inner = [field.type for field in info.fields if field.encode_name == token]
     elif isinstance(info, inspect.VarTupleType):
         inner = [info.item_type]
     elif isinstance(info, inspect.DictType):
         inner = [info.value_type]
     else:
         inner = []
-    return [member for t in inner for member in (t.types if isinstance(t, inspect.UnionType) else (t,))]
+    return [member for one in inner for member in (one.types if isinstance(one, inspect.UnionType) else (one,))]

@@ -47,7 +47,7 @@ class Written:
         if isinstance(raw, dict):
             inner: Any = {key: cls.of(item, file, f"{at}.{key}") for key, item in raw.items()}
         elif isinstance(raw, list):
-            inner = [cls.of(item, file, f"{at}[{i}]") for i, item in enumerate(raw)]
+            inner = [cls.of(item, file, f"{at}[{index}]") for index, item in enumerate(raw)]
         else:
             inner = raw
         return cls(value=inner, file=file, at=at)
@@ -108,10 +108,12 @@ def _read(
     for name in included:
         base = local(name, path.parent, f"{path}: $.include")
         if base.resolve() in here:
-            circle = " -> ".join(p.name for p in (*here[here.index(base.resolve()) :], base))
+            circle = " -> ".join(file.name for file in (*here[here.index(base.resolve()) :], base))
             raise ConfigError(f"{path}: $.include: {name!r} includes itself ({circle}); take one of them out")
         if not base.exists():
-            near = nearest(base.name, (p.name for p in base.parent.glob("*.toml") if p.resolve() != path.resolve()))
+            near = nearest(
+                base.name, (file.name for file in base.parent.glob("*.toml") if file.resolve() != path.resolve())
+            )
             raise ConfigError(f"{path}: $.include: no file {name!r}{near}")
         below = _read(base, first, names, here)
         result = below if result is None else _merged(result, below)
@@ -135,15 +137,18 @@ def _rewrite(raw: Any, path: Path, first: Path, names: Callable[[Any], Iterator[
 
 def _merged(base: Written, own: Written) -> Written:
     """Return what is written in `base`, with what is written in `own` laid over it."""
-    a, b = base.value, own.value
-    if isinstance(a, dict) and isinstance(b, dict):
-        kinds = [table["kind"].plain for table in (a, b) if "kind" in table]
+    below, above = base.value, own.value
+    if isinstance(below, dict) and isinstance(above, dict):
+        kinds = [table["kind"].plain for table in (below, above) if "kind" in table]
         if len(kinds) == 2 and kinds[0] != kinds[1]:
             return own
-        both = {key: _merged(a[key], b[key]) if key in a and key in b else {**a, **b}[key] for key in {**a, **b}}
+        both = {
+            key: _merged(below[key], above[key]) if key in below and key in above else {**below, **above}[key]
+            for key in {**below, **above}
+        }
         return Written(value=both, file=own.file, at=own.at)
-    if isinstance(a, list) and isinstance(b, list) and a and all(_name(item) for item in (*a, *b)):
-        return Written(value=_by_name(a, b), file=own.file, at=own.at)
+    if isinstance(below, list) and isinstance(above, list) and below and all(_name(item) for item in (*below, *above)):
+        return Written(value=_by_name(below, above), file=own.file, at=own.at)
     return own
 
 
@@ -176,7 +181,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        near = nearest(path.name, (p.name for p in path.parent.glob("*.toml")))
+        near = nearest(path.name, (file.name for file in path.parent.glob("*.toml")))
         raise ConfigError(f"{path}: no such file{near}") from None
     except UnicodeDecodeError:
         look = "; `spectrafit inspect` shows what a ROOT file holds" if path.suffix == ".root" else ""

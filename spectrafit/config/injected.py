@@ -55,4 +55,11 @@ def counts_of(path: Path) -> dict[str, Any]:
 def quoted(text: str) -> str:
     """Return a text as a basic string of TOML."""
     escapes = {'"': '\\"', "\\": "\\\\"}
-    return '"' + "".join(escapes.get(c, c if c.isprintable() else f"\\U{ord(c):08x}") for c in text) + '"'
+    return (
+        '"'
+        + "".join(
+            escapes.get(character, character if character.isprintable() else f"\\U{ord(character):08x}")
+            for character in text
+        )
+        + '"'
+    )

@@ -9,21 +9,22 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from spectrafit.config.analysis import Analysis, LimitOptions
+from spectrafit.config.analysis import Analysis
 from spectrafit.config.checks import check, check_samples
 from spectrafit.config.explain import explain
 from spectrafit.config.including import Written, read
 from spectrafit.config.injected import counts_of
 from spectrafit.config.numbers import refuse_wild
+from spectrafit.config.options import LimitOptions
 from spectrafit.config.paths import local
 from spectrafit.config.samples import SampleSet
 from spectrafit.config.settings import by_set, lay, of_the_samples, parsed
 from spectrafit.config.variants import left_out
 from spectrafit.errors import ConfigError
 
-__all__ = ["digest", "limit_options", "load", "load_samples", "schema"]
+__all__ = ["digest", "limit_options", "load", "load_samples"]
 
-T = TypeVar("T", Analysis, SampleSet)
+Configured = TypeVar("Configured", Analysis, SampleSet)
 
 
 def load(
@@ -75,20 +76,9 @@ def _samples(path: Path, overrides: Sequence[str]) -> SampleSet:
 
 def digest(analysis: Analysis) -> str:
     """Return the SHA-256 of all that the analysis and its sample sets say; where the files lie does not count."""
-    sets = tuple(msgspec.structs.replace(s, path=s.name) for s in analysis.sample_sets)
+    sets = tuple(msgspec.structs.replace(sample_set, path=sample_set.name) for sample_set in analysis.sample_sets)
     content = msgspec.structs.replace(analysis, path="", sample_sets=sets)
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
-
-
-def schema(kind: type[Analysis] | type[SampleSet]) -> dict[str, Any]:
-    """Return the JSON Schema of a TOML file, for editors that complete and check as one types."""
-    found = msgspec.json.schema(kind)
-    properties = found["$defs"][kind.__name__]["properties"]
-    for internal in ("path", "sample_sets"):
-        properties.pop(internal, None)
-    if kind is Analysis:
-        properties["data"] = {"anyOf": [{"type": "string"}, properties["data"]]}
-    return found
 
 
 def limit_options(overrides: Sequence[str], *, where: str) -> LimitOptions:
@@ -111,7 +101,7 @@ def limit_options(overrides: Sequence[str], *, where: str) -> LimitOptions:
         raise ConfigError(f"--set limit: {explain(str(error), raw.get('limit', {}), LimitOptions)}") from None
 
 
-def _read(path: Path, kind: type[T], overrides: Sequence[str]) -> tuple[T, Written]:
+def _read(path: Path, kind: type[Configured], overrides: Sequence[str]) -> tuple[Configured, Written]:
     """Return what a file says, checked against the struct, and where each key is written."""
     written = read(path, names=_file_names)
     raw = written.plain

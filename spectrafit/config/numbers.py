@@ -94,7 +94,7 @@ def refuse_wild(raw: Any, where: str, at: str = "$") -> None:
                 _refuse_text(key, where, path, one_line=True)
             todo += [(f"{path}.{key}", item) for key, item in reversed(value.items())]
         elif isinstance(value, list | tuple):
-            todo += [(f"{path}[{i}]", item) for i, item in reversed(list(enumerate(value)))]
+            todo += [(f"{path}[{place}]", item) for place, item in reversed(list(enumerate(value)))]
         elif isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{where}: {path}: found {value}; needs a finite number")
         elif isinstance(value, int) and value.bit_length() > 63:

@@ -10,7 +10,7 @@ from spectrafit.errors import ConfigError, nearest
 
 __all__ = ["PROTOCOLS", "is_url", "local", "substituted"]
 
-PROTOCOLS = ("file", "http", "https", "root", "roots", "xroot", "xroots", "s3")
+PROTOCOLS = ("file", "http", "https", "root", "s3")
 """The protocols a file may be read by.
 
 Every other protocol that the `fsspec` library knows is refused. Some of them open local files in another guise, and

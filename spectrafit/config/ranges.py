@@ -37,7 +37,7 @@ def over(text: str) -> tuple[str, tuple[float, ...]]:
         raise ConfigError(f"{where}: {said!r} is neither a list like 0.1,0.2 nor LOW:HIGH:COUNT")
     if len(set(values)) < len(values):
         raise ConfigError(f"{where}: a value stands twice")
-    return key.strip(), tuple(int(v) if v.is_integer() and abs(v) < 2**53 else v for v in values)
+    return key.strip(), tuple(int(value) if value.is_integer() and abs(value) < 2**53 else value for value in values)
 
 
 def _number(word: str, where: str) -> float:
@@ -58,7 +58,7 @@ def _steps(low: float, high: float, how: str, where: str) -> list[float]:
     if found["kind"] == "log":
         if low <= 0 or high <= 0:
             raise ConfigError(f"{where}: equal ratios need ends above 0, found {low:g} and {high:g}")
-        inner = [low * (high / low) ** (i / (count - 1)) for i in range(1, count - 1)]
+        inner = [low * (high / low) ** (index / (count - 1)) for index in range(1, count - 1)]
     else:
-        inner = [low + i * (high - low) / (count - 1) for i in range(1, count - 1)]
+        inner = [low + index * (high - low) / (count - 1) for index in range(1, count - 1)]
     return [low, *inner, high]

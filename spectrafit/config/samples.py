@@ -6,9 +6,11 @@ import math
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
-from spectrafit.config.numbers import Finite, Natural, NotNegative, Positive, Pot, Relative, Seed, Share, ShareKept
+from spectrafit.config.keys import Keys
+from spectrafit.config.numbers import Finite, Natural, NotNegative, Positive, Pot, Seed, Share
+from spectrafit.config.responses import Response
 from spectrafit.config.sources import ENERGIES, EnergyUnit, Source, flux_unit
 from spectrafit.config.targets import Detector, Target
 
@@ -36,12 +38,21 @@ Flux = str | Source | tuple[str | Source, ...]
 """The flux of one flavour: the name of a table, a source, or several of them that add up."""
 
 
-class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every table of a TOML file: immutable, with named keys only; unknown keys are refused."""
-
-
 class Column(Keys, frozen=True, kw_only=True):
-    """Where a quantity comes from: a `branch`, or an `expression` in ROOT's spelling; in GeV or rad unless `unit`."""
+    """Where a quantity comes from: a `branch` or an `expression`, and its unit.
+
+    Attributes
+    ----------
+    branch
+        A branch of the tree, or of a friend as `friend.branch`. Example: ``branch = "shw_T"``
+    expression
+        An expression of branches and columns in ROOT's spelling, in place of a branch; `m_e` is the electron's mass in
+        GeV. Example: ``expression = "mc_E - m_e"``
+    unit
+        The unit that the branch or expression has. Energies: "GeV", "MeV", "keV". Angles: "rad", "mrad", "deg", and
+        "cos" for a branch that holds the angle's cosine. "1" is a number without a unit. Without the key energies are
+        in GeV and angles in rad. Example: ``unit = "MeV"``
+    """
 
     branch: str = ""
     expression: str = ""
@@ -51,21 +62,28 @@ class Column(Keys, frozen=True, kw_only=True):
 class PotSource(Keys, frozen=True, kw_only=True):
     """Where a sample's protons on target come from, one of three ways.
 
-    A `histogram` kept in the files (its sum); a `branch` (its sum over the entries of `tree`); or, for a generator's
-    file, the POT equivalent entries / (flux x cross section x targets):
+    A `histogram` kept in the files; a `branch`; or, for a generator's file, the POT equivalent
+    entries / (flux x cross section x targets).
 
     Attributes
     ----------
-    flux : float
-        Integral of the generator's flux, in `unit`.
-    unit : str
-        Unit of `flux`: 1/AREA/EXPOSURE, by default NOvA's, neutrinos / m^2 / 10^6 POT.
-    cross_section : float
-        Flux-averaged cross section of everything the generator made, cm^2 per target.
-    targets : float
-        Targets (electrons, nucleons) in the fiducial volume.
-    entries : int
-        Events the generator made, when the files hold a selected part of them; 0 = as many as the files hold.
+    histogram
+        A histogram in every file, whose sum is the file's POT. Example: ``histogram = "TotalPOT"``
+    branch
+        A branch with the POT of each entry; its sum over the entries is the file's POT. Example: ``branch = "pot"``
+    tree
+        The tree of that branch; without the key, the sample's own tree. Example: ``tree = "meta"``
+    flux : in `unit`
+        Integral of the generator's flux over the energy. Example: ``flux = 118.4842``
+    unit
+        What `flux` is in: 1/AREA/EXPOSURE; without the key NOvA's unit. Example: ``unit = "1/m^2/10^6 POT"``
+    cross_section : cm^2 per target
+        Flux-averaged cross section of everything the generator made. Example: ``cross_section = 6.4961e-39``
+    targets : electrons or nucleons
+        Targets in the fiducial volume, of the kind that the cross section is for. Example: ``targets = 2.836e31``
+    entries : events
+        Events the generator made, where the files hold a selected part of them. 0: as many as the files hold.
+        Example: ``entries = 160_000``
     """
 
     histogram: str = ""
@@ -97,94 +115,29 @@ class PotSource(Keys, frozen=True, kw_only=True):
         return self.flux * flux_unit(self.unit).factor
 
 
-class Response(Keys, frozen=True, kw_only=True):
-    """Parametric detector response, applied to true (t, theta); see `spectrafit.events.response` for the formulas.
-
-    Attributes
-    ----------
-    unit : "GeV", "MeV", "keV" or "eV"
-        Unit of T in all formulas of the response, of its thresholds and widths, and of the energies in its tables.
-    quenching : str
-        "lindhard", or a table of (T, factor) of a nuclear recoil; in all that follows T is electron-equivalent.
-    lindhard_k : float
-        Lindhard's k; 0 = 0.133 Z^(2/3) A^(-1/2) of each nucleus.
-    energy_stochastic, energy_constant, energy_noise : float
-        sigma(T)/T = a / sqrt(T / unit) + b + c / (T / unit).
-    energy_resolution : str
-        A table of (T, sigma/T) in place of the formula.
-    energy_matrix : str
-        In place of both, ``file.root:name`` of a TH2: true T along x, reconstructed T along y. Columns count as shapes.
-    energy_scale : float
-        Reconstructed over true energy, mean.
-    angle_constant, angle_stochastic : float
-        Core width per projection, rad: c0 + c1 / (T / unit).
-    angle_tail_fraction, angle_tail_scale : float
-        A fraction of the events has its width multiplied by the scale: the non-Gaussian tail.
-    threshold : float
-        Lowest reconstructed T kept.
-    efficiency : float
-        Plateau of the selection efficiency.
-    efficiency_turn_on, efficiency_width : float
-        The efficiency is plateau / (1 + exp(-(T - turn_on) / width)), T true; width 0 = flat.
-    efficiency_table : str
-        A table of (T, efficiency), or ``file.root:name`` of a TH1, that multiplies it; 0 outside the table.
-    efficiency_of : "true" or "reconstructed"
-        The T in the table of efficiencies.
-    seed : int
-        Key of the counter-based random numbers: entry i of a sample is smeared the same way everywhere.
-    draws : int
-        How often each entry of a truth-only ntuple is smeared while it is read, with that part of its weight each time.
-        Takes the noise of migration out of few events. Generated files are smeared once.
-    """
-
-    unit: EnergyUnit = "GeV"
-    quenching: str = ""
-    lindhard_k: NotNegative = 0.0
-    energy_stochastic: Relative = 0.0
-    energy_constant: Relative = 0.0
-    energy_noise: NotNegative = 0.0
-    energy_resolution: str = ""
-    energy_matrix: str = ""
-    energy_scale: Annotated[float, Meta(gt=0.0, le=1000.0)] = 1.0
-    angle_constant: Relative = 0.0
-    angle_stochastic: Relative = 0.0
-    angle_tail_fraction: Share = 0.0
-    angle_tail_scale: Relative = 1.0
-    threshold: NotNegative = 0.0
-    efficiency: ShareKept = 1.0
-    efficiency_turn_on: Finite = 0.0
-    efficiency_width: NotNegative = 0.0
-    efficiency_table: str = ""
-    efficiency_of: Literal["true", "reconstructed"] = "true"
-    seed: Seed = 0
-    draws: Annotated[int, Meta(ge=1, le=1000)] = 1
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """The files it names."""
-        quenching = "" if self.quenching == "lindhard" else self.quenching
-        named = (quenching, self.energy_resolution, self.energy_matrix, self.efficiency_table)
-        return tuple(name for name in named if name)
-
-
 class Recipe(Keys, frozen=True, kw_only=True):
     """How `spectrafit generate` makes a sample: scattering of one flavour, on the set's flux and detector or target.
 
     Attributes
     ----------
-    flavour : str
-        One of the flavours of the set's `flux`.
-    events : int
-        Events made; those the response puts below its threshold are not written.
-    coupling, kappa : str, float
-        Coupling switched on, and its value in the units the fit uses (1 = the coupling's scale).
-    couplings : dict of str to float
-        Several couplings and their values instead; they act together, as in a fit of several.
-    t_min, t_max : float
-        Smallest and largest true T made, in `unit`. A coupling whose cross section diverges at T = 0 needs `t_min`, and
-        so does scattering on nuclei. Without `t_max` there is no upper limit.
-    unit : "GeV", "MeV", "keV" or "eV"
-        Of `t_min` and `t_max`.
+    flavour
+        One of the flavours of the set's `[flux]`. Example: ``flavour = "numu"``
+    events : events
+        Events made; events that the response puts below its threshold are not written. Example: ``events = 600_000``
+    coupling
+        A coupling that is switched on. Example: ``coupling = "magnetic_moment"``
+    kappa : units of kappa
+        The value of that coupling; 1 is the coupling's scale (fits/README.md). Example: ``kappa = 1.0``
+    couplings : units of kappa
+        Several couplings and their values, in place of the two keys above; they act together, as in a fit of several.
+        Example: ``couplings = { magnetic_moment = 3.0, charge_radius = 5.0 }``
+    t_min : GeV, or `unit`
+        Smallest true T made; needed by a coupling whose cross section diverges at T = 0, and by scattering on nuclei.
+        Example: ``t_min = 0.1``
+    t_max : GeV, or `unit`
+        Largest true T made; without the key, no limit. Example: ``t_max = 2.0``
+    unit
+        Unit of the two: "GeV", "MeV", "keV" or "eV". Example: ``unit = "keV"``
     """
 
     flavour: Flavour
@@ -220,12 +173,15 @@ class Friend(Keys, frozen=True, kw_only=True):
 
     Attributes
     ----------
-    files, tree : str
-        As in a sample.
-    name : str
-        What its branches are called by, as in ``name.branch``; by default the tree's name.
-    match : str
-        A branch that both trees have, and that must be equal in every entry.
+    files
+        As in a sample, in the same order. Example: ``files = "weights_*.root"``
+    tree
+        The tree in these files. Example: ``tree = "weights"``
+    name
+        What its branches are called by, as in `name.branch`; without the key, the tree's name.
+        Example: ``name = "flux"``
+    match
+        A branch that both trees have, and that must be equal in every entry. Example: ``match = "event"``
     """
 
     files: str | tuple[str, ...]
@@ -237,19 +193,57 @@ class Friend(Keys, frozen=True, kw_only=True):
 class Sample(Keys, frozen=True, kw_only=True):
     """One kind of events: which files, which branch or expression is which quantity in which unit, role and exposure.
 
-    `columns` maps canonical names (`pdg`, `e_nu`, `t`, `theta`, `t_reco`, `theta_reco`, `weight`) and any name of your
-    own to a branch name, a number or a `Column`; it is laid over the preset's. `selection` is a cut on branches and
-    columns. Files are paths, globs, `file.root:tree`, or URLs, relative to the sample set's TOML; `$VAR` is taken from
-    the environment.
-
-    `shower` says which particle of a generator's final state is taken for the electron, where that is not the electron:
-    "pi0", "photon", "electron", or a condition on the branches that list the final state. Of the particles that fit,
-    the particle of highest energy gives `t` and `theta`.
-
-    `process` is what neutrinos scatter on: "electron", or "nucleus" for coherent scattering on whole nuclei, with `t`
-    the recoil energy of the nucleus and a column `nucleus`, its PDG code.
-
-    `injected` says of role "data" what made the events, if they are not measured; `spectrafit inject` writes it.
+    Attributes
+    ----------
+    name
+        What analyses, tables and results call the sample. Example: ``name = "elastic"``
+    role
+        "signal" is reweighted to the couplings, "background" is not, "data" is counted. Example: ``role = "signal"``
+    title
+        What legends and tables show; without the key, the name. Example: ``title = "nu_mu e"``
+    files
+        Paths, globs, `file.root:tree`, or URLs (https, s3, and root://server//path with the extra `remote`), one or a
+        list, relative to the sample set's file; `$VAR` and `~` are replaced.
+        Example: ``files = ["run1/*.root", "root://server//store/run2.root"]``
+    tree
+        The tree to read; without the key, the tree of the preset. Example: ``tree = "ana/nue"``
+    preset
+        The layout of the ntuple: native, gst, flattree, nuwro or flatcaf; `spectrafit inspect` says which.
+        Example: ``preset = "gst"``
+    shower
+        The particle of the final state that is taken for the electron, where that is not the electron: "pi0", "photon",
+        "electron", "electromagnetic", or a condition on the particles. Of those that fit, the particle of highest
+        energy gives `t` and `theta`. Example: ``shower = "pi0"``
+    process
+        What neutrinos scatter on: "electron", or "nucleus" for coherent scattering on whole nuclei, with T the energy
+        of the recoil and a column `nucleus`, its PDG code. Example: ``process = "nucleus"``
+    columns : GeV, rad, or the column's own unit
+        Where `pdg`, `e_nu`, `t`, `theta`, `t_reco`, `theta_reco`, `weight` and columns of any name come from: a branch,
+        a number, or a table. They are laid over the preset's.
+        Example: ``columns = { e_nu = "mc_enu", weight = 0.02, t_reco = { branch = "shw_T", unit = "MeV" } }``
+    friends
+        Trees aligned with the sample's, `[[samples.friends]]`. Example: ``friends = [{ files = "w.root" }]``
+    selection
+        A cut on branches and columns in ROOT's spelling; other entries are not read.
+        Example: ``selection = "score > 0.5"``
+    pot : POT
+        Protons on target of all files together: a number, or a table that says where they stand. Without the key, what
+        the preset finds in the files. Example: ``pot = 2.5e21``
+    response
+        `true` smears true columns with the set's `[response]`; a table is a response of the sample's own.
+        Example: ``response = true``
+    sin2_theta_w : no unit
+        The weak mixing angle these events were generated with; without the key, the set's.
+        Example: ``sin2_theta_w = 0.23116``
+    on_bad
+        What to do with entries that the kinematics forbid: "error", or "drop" them. Both count them.
+        Example: ``on_bad = "drop"``
+    generate
+        The recipe by which `spectrafit generate` makes the files.
+        Example: ``generate = { flavour = "numu", events = 600_000 }``
+    injected
+        Of role "data": what made the events, if they are not measured; `spectrafit inject` writes it.
+        Example: ``injected = "toy 7 of kappa=2"``
     """
 
     name: str
@@ -274,10 +268,36 @@ class Sample(Keys, frozen=True, kw_only=True):
 class SampleSet(Keys, frozen=True, kw_only=True):
     """The content of `samples/*.toml`: the samples, and the flux, detector and response for recipes and true ntuples.
 
-    `sin2_theta_w` is the value the events were generated with; `flux` maps a flavour to a table file, a source, or a
-    list of them that add up; `flux_unit` is the unit of tables that say none, 1/AREA/EXPOSURE per bin or
-    1/AREA/EXPOSURE/ENERGY; `include` names files that this one is laid over. `[target]` gives electrons and nuclei by
-    material and mass, `[detector]` in its place the number of electrons alone.
+    Attributes
+    ----------
+    samples
+        The samples, `[[samples]]`. Example: ``samples = [{ name = "elastic", role = "signal", files = "nue.root" }]``
+    title
+        What tables show for the set. Example: ``title = "My detector"``
+    sin2_theta_w : no unit
+        The weak mixing angle the events were generated with; a wrong value gives wrong weights.
+        Example: ``sin2_theta_w = 0.23116``
+    seed : no unit
+        Of `spectrafit generate`: the same seed gives the same events. Example: ``seed = 20240122``
+    detector
+        The target of recipes as a number of electrons.
+        Example: ``detector = { electrons = 1.740e31, origin = "52.8 t" }``
+    target
+        The target by its material and mass, in place of `detector`; scattering on nuclei needs it.
+        Example: ``target = { material = "Xe", mass = 4370 }``
+    flux
+        The flux table of each flavour: lines of low and high edge (GeV), neutrinos / m^2 / 10^6 POT in the bin, and its
+        fractional uncertainty; or `file.root:name` of a histogram of neutrinos / m^2 / 10^6 POT / GeV. In place of a
+        table a source, or a list of tables and sources that add up.
+        Example: ``flux = { numu = "flux/numu.dat", nue = { source = "solar" } }``
+    flux_unit
+        Unit of the numbers in tables that say none: 1/AREA/EXPOSURE per bin, or 1/AREA/EXPOSURE/ENERGY; without the
+        key NOvA's, as above. Example: ``flux_unit = "1/cm^2/s/MeV"``
+    response
+        The response of samples with `response = true`, and of recipes.
+        Example: ``response = { energy_constant = 0.1 }``
+    include
+        A sample set, or a list, that this one is laid over. Example: ``include = "nova_nd_fhc.toml"``
     """
 
     samples: tuple[Sample, ...]
@@ -290,6 +310,7 @@ class SampleSet(Keys, frozen=True, kw_only=True):
     flux_unit: str = ""
     response: Response | None = None
     include: str | tuple[str, ...] = ()
+    # Filled by `load_samples`, never by the file.
     path: str = ""
 
     def __post_init__(self) -> None:

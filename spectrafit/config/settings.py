@@ -162,7 +162,9 @@ def _cut(axis: dict[str, Any], end: str, value: Any, key: str) -> None:
     tolerance = 1e-10 * (edges[-1] - edges[0])
     # An end on an edge is that edge, whatever the digits of the request.
     at = next((edge for edge in edges if abs(edge - value) <= tolerance), float(value))
-    kept = [at, *(e for e in edges if e > at)] if end == "low" else [*(e for e in edges if e < at), at]
+    kept = (
+        [at, *(edge for edge in edges if edge > at)] if end == "low" else [*(edge for edge in edges if edge < at), at]
+    )
     if len(kept) < 2:
         raise ConfigError(f"--set {key}: no bin is left {'above' if end == 'low' else 'below'} {value:g}")
     for other in ("bins", "range", "log"):
@@ -177,9 +179,9 @@ def _edges(axis: dict[str, Any], key: str) -> list[float]:
         low, high = axis["range"]
         count = axis["bins"]
         if axis.get("log"):
-            inner = [low * (high / low) ** (i / count) for i in range(1, count)]
+            inner = [low * (high / low) ** (index / count) for index in range(1, count)]
         else:
-            inner = [low + i * (high - low) / count for i in range(1, count)]
+            inner = [low + index * (high - low) / count for index in range(1, count)]
         found = [low, *inner, high]
     if not isinstance(found, Iterable) or len(list(found)) < 2:
         raise ConfigError(f"--set {key}: the axis has no edges to cut")

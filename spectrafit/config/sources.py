@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from spectrafit.config.keys import Keys
 from spectrafit.config.numbers import NotNegative, Positive
 
 __all__ = ["FluxUnit", "Lines", "PionDecay", "Reactor", "Solar", "Source", "Table", "flux_unit"]
@@ -96,7 +97,7 @@ def _unknown(text: str, part: str) -> ValueError:
     )
 
 
-class _SourceKeys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="source"):
+class _SourceKeys(Keys, frozen=True, kw_only=True, tag_field="source"):
     """Base of every source: its kind is the key `source`."""
 
 
@@ -105,19 +106,20 @@ class Table(_SourceKeys, frozen=True, kw_only=True, tag="table"):
 
     Attributes
     ----------
-    file : str
-        A text table, or ``file.root:name`` of a TH1.
-    unit : str
-        What the numbers are: 1/AREA/EXPOSURE in a bin, or 1/AREA/EXPOSURE/ENERGY. Default NOvA's "1/m^2/10^6 POT" for
-        text with bins, the same per GeV for a TH1, and "1/cm^2/POT/GeV" for the two layouts with points.
-    energy : "GeV", "MeV", "keV" or "eV"
-        Unit of the energies in the table.
-    layout : "bins", "points", "globes" or "darknews"
-        "bins": low, high, neutrinos, perhaps fractional uncertainty. "points": energy and flux, linear between the
-        points. "globes" and "darknews": energy and the flux of nu_e, nu_mu, nu_tau and their antineutrinos, of which
-        the flavour's is taken; a point stands for the bin around it.
-    scale : float
-        Multiplies all numbers.
+    file
+        A text table, or `file.root:name` of a TH1. Example: ``file = "flux.root:flux_numu"``
+    unit
+        What the numbers are: 1/AREA/EXPOSURE in a bin, or 1/AREA/EXPOSURE/ENERGY. Without the key NOvA's "1/m^2/10^6
+        POT" for text with bins, the same per GeV for a TH1, and "1/cm^2/POT/GeV" for layouts with points.
+        Example: ``unit = "1/cm^2/s/MeV"``
+    energy
+        Unit of the table's energies: "GeV", "MeV", "keV" or "eV". Example: ``energy = "MeV"``
+    layout
+        "bins": low, high, neutrinos, and perhaps a fractional uncertainty. "points": energy and flux, with straight
+        lines between. "globes" and "darknews": energy and the flux of nu_e, nu_mu, nu_tau and their antineutrinos, of
+        which the flavour's is taken; a point stands for the bin around it. Example: ``layout = "globes"``
+    scale : no unit
+        Multiplies all numbers. Example: ``scale = 0.5``
     """
 
     file: str
@@ -137,14 +139,14 @@ class Lines(_SourceKeys, frozen=True, kw_only=True, tag="lines"):
 
     Attributes
     ----------
-    lines : list of (energy, neutrinos)
-        Their intensities in `unit`.
-    unit : str
-        1/AREA/EXPOSURE, as in a table.
-    energy : "GeV", "MeV", "keV" or "eV"
-        Unit of the energies.
-    scale : float
-        Multiplies all intensities.
+    lines : energy and neutrinos in `unit`
+        The energy of each line, and its neutrinos. Example: ``lines = [[0.747, 81.6], [0.427, 9.0]]``
+    unit
+        What the intensities are: 1/AREA/EXPOSURE. Example: ``unit = "10^10/cm^2/s"``
+    energy
+        Unit of the energies: "GeV", "MeV" (without the key), "keV" or "eV". Example: ``energy = "keV"``
+    scale : no unit
+        Multiplies all intensities. Example: ``scale = 0.5``
     """
 
     lines: tuple[tuple[Positive, NotNegative], ...]
@@ -165,10 +167,10 @@ class PionDecay(_SourceKeys, frozen=True, kw_only=True, tag="pion decay at rest"
 
     Attributes
     ----------
-    distance : float
-        From the target, m.
-    per_proton : float
-        Neutrinos of each flavour per proton.
+    distance : m
+        From the target. Example: ``distance = 30.0``
+    per_proton : neutrinos per proton
+        Neutrinos of each of the three flavours. Example: ``per_proton = 0.085``
     """
 
     distance: Annotated[float, Meta(gt=0.0, le=1e9)]
@@ -180,12 +182,13 @@ class Solar(_SourceKeys, frozen=True, kw_only=True, tag="solar"):
 
     Attributes
     ----------
-    composition : "GS98" or "AGSS09met"
-        Fluxes of the B16 standard solar model: high or low metallicity.
-    components : list of str
-        Which of pp, pep, hep, 7Be, 8B, 13N, 15O and 17F; without it, all.
-    fluxes : dict of str to float
-        Fluxes, cm^-2 s^-1, in place of the model's.
+    composition
+        The B16 standard solar model of high, "GS98", or low metallicity, "AGSS09met".
+        Example: ``composition = "AGSS09met"``
+    components
+        Which of pp, pep, hep, 7Be, 8B, 13N, 15O and 17F; without the key, all. Example: ``components = ["pp", "7Be"]``
+    fluxes : cm^-2 s^-1
+        Fluxes of components in place of the model's. Example: ``fluxes = { 7Be = 4.8e9 }``
     """
 
     composition: Literal["GS98", "AGSS09met"] = "GS98"
@@ -198,14 +201,15 @@ class Reactor(_SourceKeys, frozen=True, kw_only=True, tag="reactor"):
 
     Attributes
     ----------
-    power : float
-        Thermal power, GW.
-    distance : float
-        From the core, m.
-    fractions : dict of str to float
-        Fissions of U235, U238, Pu239 and Pu241; without it, the mean of a power reactor.
-    captures : float
-        Neutron captures on 238U per fission, of two anti-nu_e each.
+    power : GW
+        Thermal power. Example: ``power = 3.0``
+    distance : m
+        From the core. Example: ``distance = 13.9``
+    fractions : no unit
+        Fissions of U235, U238, Pu239 and Pu241; without the key, the mean of a power reactor.
+        Example: ``fractions = { U235 = 1.0 }``
+    captures : captures per fission
+        Neutron captures on 238U, of two anti-nu_e each. Example: ``captures = 0.6``
     """
 
     power: Positive

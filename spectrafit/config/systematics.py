@@ -33,10 +33,27 @@ Part = Literal["both", "shape", "norm"]
 class _Effect(Keys, frozen=True, kw_only=True):
     """The keys of every systematic: its parameter's name and where it acts.
 
-    `samples` and `regions` are names or globs. `powers` is "all", or "sm" to leave the coupling's templates alone.
-    `shape = "shape"` takes out the change of each sample's total, `"norm"` keeps nothing else. A table says it for
-    samples, by names or globs: `shape = { "nc_*" = "norm" }`; other samples keep both. `group` is for impacts.
-    `prior_width` is the width of the parameter's prior, in units of the systematic's own standard deviation.
+    Attributes
+    ----------
+    kind
+        Which kind of systematic the table is: norm, weight, shift, universes, sample, covariance or flux.
+        Example: ``kind = "norm"``
+    name
+        The name of the parameter. Systematics of one name share one parameter. Example: ``name = "energy_scale"``
+    samples
+        The samples that change, by names or globs. Example: ``samples = ["nc_*"]``
+    regions
+        The regions in which they change, by names or globs. Example: ``regions = ["nd"]``
+    powers
+        "all", or "sm" to leave the templates of the coupling alone. Example: ``powers = "sm"``
+    shape
+        Which part of the change is kept: "both", "shape" (without the change of each sample's total) or "norm" (only
+        that change). A table says it for samples, by names or globs; other samples keep both.
+        Example: ``shape = { "nc_*" = "norm" }``
+    group
+        A group for impacts and breakdowns. Example: ``group = "flux"``
+    prior_width : standard deviations of the systematic
+        Width of the parameter's prior. Example: ``prior_width = 2.0``
     """
 
     name: str
@@ -62,9 +79,18 @@ class _Effect(Keys, frozen=True, kw_only=True):
 
 
 class Norm(_Effect, frozen=True, kw_only=True, tag="norm", tag_field="kind"):
-    """A normalisation: `sigma` is the fractional uncertainty; `free = true` has no constraint.
+    """A normalisation: events are multiplied by a factor, with or without a constraint.
 
-    With theta the parameter, events are multiplied by (1 + sigma)^theta (`log-normal`) or 1 + sigma theta (`gaussian`).
+    With theta the parameter, the factor is (1 + sigma)^theta (`log-normal`) or 1 + sigma theta (`gaussian`).
+
+    Attributes
+    ----------
+    sigma : fraction
+        The uncertainty of the normalisation; needed unless `free`. Example: ``sigma = 0.40``
+    constraint
+        "log-normal" or "gaussian". Example: ``constraint = "gaussian"``
+    free
+        `true`: a normalisation without a constraint. Example: ``free = true``
     """
 
     sigma: Sigma = 0.0
@@ -84,10 +110,26 @@ class Norm(_Effect, frozen=True, kw_only=True, tag="norm", tag_field="kind"):
 class Weight(_Effect, frozen=True, kw_only=True, tag="weight", tag_field="kind"):
     """Weight branches for a set of shifts in sigma.
 
-    `weights` are expressions, one per element of `sigmas`: the `ratio` to the nominal weight, or absolute weights.
-    A jagged knob array is taken by `array`: one expression of a branch with an entry per element of `sigmas`, in a
-    flat CAF ``rec.mc.nu.wgt.univ[3]`` for the fourth knob. Sigmas on one side only are mirrored,
-    T(-s) = 2 T(0) - T(+s). Without `interpolation` it is "code4p" between -1 and +1, "spline" for other sigmas.
+    Sigmas on one side only are mirrored, T(-s) = 2 T(0) - T(+s).
+
+    Attributes
+    ----------
+    sigmas : standard deviations
+        The shifts that the weights are for. Example: ``sigmas = [-2, -1, 1, 2]``
+    weights
+        A branch or expression for each of the sigmas. Example: ``weights = ["w_m1", "w_p1"]``
+    array
+        In place of `weights`: a branch with a list per event, an entry for each of the sigmas; in a flat CAF the fourth
+        knob is `rec.mc.nu.wgt.univ[3]`. Example: ``array = "rec.mc.nu.wgt.univ[3]"``
+    ratio
+        `true`: ratios to the nominal weight; `false`: weights in its place. Example: ``ratio = false``
+    interpolation
+        Between the sigmas: "code4p" (HistFactory's, and linear beyond), "code4" (exponential beyond) or "spline".
+        Without the key, "code4p" for sigmas of -1 and +1, "spline" for others.
+        Example: ``interpolation = "spline"``
+    smooth
+        Takes out the simulation's noise of the change: `false`, `true` (353QH twice) or "auto" (on the finest grid that
+        the noise allows). Example: ``smooth = "auto"``
     """
 
     sigmas: tuple[Finite, ...] = (-1.0, 1.0)
@@ -122,7 +164,23 @@ class Weight(_Effect, frozen=True, kw_only=True, tag="weight", tag_field="kind")
 class Shift(_Effect, frozen=True, kw_only=True, tag="shift", tag_field="kind"):
     """A reconstructed column shifted by one sigma: x -> x (1 + scale) + offset; observables and cuts follow.
 
-    `smear` is the relative width of an extra Gaussian added for +1 sigma (one-sided, mirrored).
+    Attributes
+    ----------
+    column
+        The column that moves. Example: ``column = "theta_reco"``
+    scale : fraction
+        The relative shift of one standard deviation. Example: ``scale = 0.03``
+    offset : GeV, rad, or the column's own unit
+        The absolute shift of one standard deviation. Example: ``offset = 0.005``
+    smear : fraction
+        In place of a shift: relative width of an extra Gaussian at +1 sigma; the other side is mirrored.
+        Example: ``smear = 0.05``
+    interpolation
+        Between the sigmas: "code4p" (HistFactory's, and linear beyond), "code4" (exponential beyond) or "spline".
+        Example: ``interpolation = "spline"``
+    smooth
+        Takes out the simulation's noise of the change: `false`, `true` (353QH twice) or "auto" (on the finest grid that
+        the noise allows). Example: ``smooth = "auto"``
     """
 
     column: str = "t_reco"
@@ -141,10 +199,22 @@ class Shift(_Effect, frozen=True, kw_only=True, tag="shift", tag_field="kind"):
 
 
 class Universes(_Effect, frozen=True, kw_only=True, tag="universes", tag_field="kind"):
-    """Multisim weights: one `branch` with U weights per event, or U `branches`; becomes principal components.
+    """Multisim weights: U weights per event, which become principal components.
 
-    `knobs` names a CSV file with a line of names and U lines of numbers: the value of each knob in each universe, in
-    its standard deviations. With it the result gives back the pull of each knob; without it, that of each universe.
+    Attributes
+    ----------
+    branch
+        A branch with a list of U weights per event. Example: ``branch = "ppfx_weights"``
+    branches
+        In place of `branch`: a branch for each universe. Example: ``branches = ["u0", "u1", "u2"]``
+    ratio
+        `true`: ratios to the nominal weight; `false`: weights in its place. Example: ``ratio = false``
+    variance : fraction
+        Share of the variance that parameters carry; the rest is a variance of each bin. Example: ``variance = 0.999``
+    knobs
+        A CSV file with a line of names and U lines of numbers: the value of each knob in each universe, in its standard
+        deviations. With it the result has the pull of each knob; without it, that of each universe.
+        Example: ``knobs = "knobs.csv"``
     """
 
     branch: str = ""
@@ -165,7 +235,21 @@ class Universes(_Effect, frozen=True, kw_only=True, tag="universes", tag_field="
 
 
 class ShiftedSample(_Effect, frozen=True, kw_only=True, tag="sample", tag_field="kind"):
-    """A systematically shifted ntuple set: which sample stands for which, at `+1` (and `-1`) sigma."""
+    """Other ntuples at +-1 sigma: which sample stands for which.
+
+    Attributes
+    ----------
+    up
+        For each sample the sample that stands for it at +1 sigma. Example: ``up = { elastic = "elastic_up" }``
+    down
+        The same at -1 sigma; without the key, `up` is mirrored. Example: ``down = { elastic = "elastic_down" }``
+    interpolation
+        Between the sigmas: "code4p" (HistFactory's, and linear beyond), "code4" (exponential beyond) or "spline".
+        Example: ``interpolation = "spline"``
+    smooth
+        Takes out the simulation's noise of the change: `false`, `true` (353QH twice) or "auto" (on the finest grid that
+        the noise allows). Example: ``smooth = "auto"``
+    """
 
     up: dict[str, str] = field(default_factory=dict)
     down: dict[str, str] = field(default_factory=dict)
@@ -174,10 +258,20 @@ class ShiftedSample(_Effect, frozen=True, kw_only=True, tag="sample", tag_field=
 
 
 class Covariance(_Effect, frozen=True, kw_only=True, tag="covariance", tag_field="kind"):
-    """A covariance over the bins of its regions from a file: `.csv`, `.npy` or `file.root:name` of a TH2.
+    """A covariance over the bins of its regions from a file.
 
     Rows and columns are the bins in C order (the last axis runs fastest), region after region as the analysis lists
-    them. `fractional` is relative to the expected events; otherwise they are in events^2 of its samples together.
+    them.
+
+    Attributes
+    ----------
+    file
+        A `.csv` or `.npy` file, or `file.root:name` of a TH2. Example: ``file = "detector.csv"``
+    fractional
+        `true`: relative to the expected events; `false`: in events^2 of the systematic's samples together.
+        Example: ``fractional = false``
+    variance : fraction
+        Share of the variance that parameters carry; the rest is a variance of each bin. Example: ``variance = 0.999``
     """
 
     file: str
@@ -193,8 +287,17 @@ class Covariance(_Effect, frozen=True, kw_only=True, tag="covariance", tag_field
 class FluxUncertainty(_Effect, frozen=True, kw_only=True, tag="flux", tag_field="kind"):
     """The flux tables' fractional uncertainties, one weight per energy bin and flavour; made principal components.
 
-    `correlation` is the correlation between any two energy bins of one flavour, `flavours` between flavours;
-    `covariance` names a file with the full matrix instead.
+    Attributes
+    ----------
+    correlation : no unit
+        Correlation between any two energy bins of one flavour. Example: ``correlation = 0.5``
+    flavours : no unit
+        Correlation between flavours. Example: ``flavours = 0.0``
+    covariance
+        In place of the two: a file with the full matrix (`.csv`, `.npy` or `file.root:name` of a TH2).
+        Example: ``covariance = "flux.csv"``
+    variance : fraction
+        Share of the variance that parameters carry; the rest is a variance of each bin. Example: ``variance = 0.999``
     """
 
     correlation: Share = 1.0

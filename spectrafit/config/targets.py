@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
+from spectrafit.config.keys import Keys
 from spectrafit.config.numbers import Positive
 
 __all__ = ["Detector", "Target"]
@@ -13,29 +14,39 @@ __all__ = ["Detector", "Target"]
 _Shell = tuple[Annotated[float, Meta(ge=0.0, le=1e6)], Annotated[float, Meta(gt=0.0, le=200.0)]]
 
 
-class Detector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The target: electrons in the fiducial volume, and where that number comes from."""
+class Detector(Keys, frozen=True, kw_only=True):
+    """The target of recipes: electrons in the fiducial volume, and where that number comes from.
+
+    Attributes
+    ----------
+    electrons : electrons
+        Electrons in the fiducial volume. Example: ``electrons = 1.740e31``
+    origin
+        A few words on where the number comes from. Example: ``origin = "52.8 t of the 2017 composition"``
+    """
 
     electrons: Annotated[float, Meta(gt=0.0, le=1e60)]
     origin: str
 
 
-class Target(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Target(Keys, frozen=True, kw_only=True):
     """The target by its material and mass.
 
     Attributes
     ----------
-    material : str or dict of str to float
-        A formula, "Xe" or "C9H12"; or a mixture, formulas and their fractions by mass. Isotopes are the natural ones.
-    mass : float
-        Fiducial mass, kg.
-    binding : "free", "stepping", or dict of str to list of (keV, electrons)
-        "free": every electron scatters. "stepping": a shell's electrons scatter once T reaches their binding energy, by
-        the table of C, O, Na, Cl, Ar, Ge, I, Xe and Cs, and for H. A table gives shells of elements of your own.
-    form_factor : "helm", "klein-nystrand" or "point"
-        Of the nuclei, for coherent scattering.
-    origin : str
-        Where the numbers come from.
+    material : fractions by mass
+        A formula, "Xe" or "C9H12"; or a mixture, formulas with their fractions by mass. Isotopes are the natural ones.
+        Example: ``material = { C9H12 = 0.9985, C15H11NO = 0.0015 }``
+    mass : kg
+        Fiducial mass. Example: ``mass = 4370``
+    binding : keV and electrons
+        "free": every electron scatters. "stepping": the electrons of a shell scatter once T reaches their binding
+        energy; there are shells of H, C, O, Na, Cl, Ar, Ge, I, Xe and Cs. A table gives an element's shells instead.
+        Example: ``binding = "stepping"``
+    form_factor
+        Of the nuclei, for coherent scattering: "helm", "klein-nystrand" or "point". Example: ``form_factor = "helm"``
+    origin
+        A few words on where the numbers come from. Example: ``origin = "fiducial mass of the first science run"``
     """
 
     material: str | dict[str, Positive]

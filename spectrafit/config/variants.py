@@ -83,15 +83,19 @@ def left_out(analysis: Analysis, patterns: Sequence[str], where: str) -> Analysi
     gone = chosen(tuple(patterns), names)
     kept = tuple(systematic for systematic in analysis.systematics if systematic.name not in gone)
     unused = _shifted(analysis.systematics) - _shifted(kept)
-    correlations = tuple(c for c in analysis.fit.correlations if not set(c.parameters) & set(gone))
+    correlations = tuple(
+        correlation for correlation in analysis.fit.correlations if not set(correlation.parameters) & set(gone)
+    )
     return msgspec.structs.replace(
         analysis,
         systematics=kept,
         without=tuple(dict.fromkeys((*analysis.without, *patterns))),
         fit=msgspec.structs.replace(analysis.fit, correlations=correlations),
         sample_sets=tuple(
-            msgspec.structs.replace(s, samples=tuple(sample for sample in s.samples if sample.name not in unused))
-            for s in analysis.sample_sets
+            msgspec.structs.replace(
+                sample_set, samples=tuple(sample for sample in sample_set.samples if sample.name not in unused)
+            )
+            for sample_set in analysis.sample_sets
         ),
     )
 

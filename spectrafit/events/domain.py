@@ -77,16 +77,16 @@ def classify(
     at = np.flatnonzero(~(sound | (pdg == 0)))
     if not at.size:
         return codes, t
-    e, k = e_nu[at].astype(np.float64), t[at].astype(np.float64)
+    e, kinetic = e_nu[at].astype(np.float64), t[at].astype(np.float64)
     with np.errstate(all="ignore"):
         if mass is None:
             # Python's functions take arrays as well as numbers.
-            good, limit = cast(Any, plain(inside))(e, k), cast(Any, plain(end_point))(e)
+            good, limit = cast(Any, plain(inside))(e, kinetic), cast(Any, plain(end_point))(e)
         else:
             limit = 2.0 * e * e / (np.asarray(mass, dtype=np.float64)[at] + 2.0 * e)
-            good = (k > 0.0) & (k <= limit)
-        wrong = {2: ~np.isfinite(e), 3: ~np.isfinite(k), 4: e <= 0.0, 5: k <= 0.0, 0: good}
-        wrong[ROUNDED] = k <= limit + (ROUNDING * e if mass is None else ROUNDING * limit)
+            good = (kinetic > 0.0) & (kinetic <= limit)
+        wrong = {2: ~np.isfinite(e), 3: ~np.isfinite(kinetic), 4: e <= 0.0, 5: kinetic <= 0.0, 0: good}
+        wrong[ROUNDED] = kinetic <= limit + (ROUNDING * e if mass is None else ROUNDING * limit)
     found: Integers = np.select(list(wrong.values()), list(wrong), 6)
     if theta is not None:
         angle = theta[at].astype(np.float64)

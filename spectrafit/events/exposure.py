@@ -178,7 +178,7 @@ def notes(sample_set: SampleSet, sample: Sample, files: Sequence[str], events: C
     seen: Counter[tuple[int, int]] = Counter()
     for path in dict.fromkeys(files):
         names = open_tree(path, tree).keys()
-        keys = [next((n for n in names if _plain(n) in known), None) for known in (_RUN, _SUBRUN)]
+        keys = [next((name for name in names if _plain(name) in known), None) for known in (_RUN, _SUBRUN)]
         if tree in events or None in keys:
             return
         runs, subruns = (_values(path, tree, str(key), where) for key in keys)

@@ -222,7 +222,9 @@ class _Counting:
     conditions: tuple[bool, ...]
 
     def __call__(self, *arguments: Any) -> Any:
-        return self.function(*(a * 1.0 if c else a for a, c in zip(arguments, self.conditions, strict=True)))
+        return self.function(
+            *(a * 1.0 if condition else a for a, condition in zip(arguments, self.conditions, strict=True))
+        )
 
 
 def _children(node: syntax.AST, text: str) -> tuple[syntax.AST, ...]:
@@ -268,12 +270,12 @@ def _operation(node: syntax.AST, columns: dict[str, str], text: str) -> tuple[tu
                     f"expression {text!r}: {_reason(ValueError('unknown function or constant ' + function), text)}"
                 )
             if len(arguments) not in by_arity:
-                needed = " or ".join(str(n) for n in by_arity)
+                needed = " or ".join(str(count) for count in by_arity)
                 raise ConfigError(f"expression {text!r}: {function} takes {needed} arguments, found {len(arguments)}")
             return ("call", by_arity[len(arguments)], len(arguments)), function == "where", False
         case syntax.Matrix(indices=indices):
-            if not all(isinstance(i, syntax.Literal) and isinstance(i.value, int) for i in indices):
+            if not all(isinstance(index, syntax.Literal) and isinstance(index.value, int) for index in indices):
                 raise ConfigError(f"expression {text!r}: an index must be a number, as in x[0]")
-            return ("call", Element(tuple(i.value for i in indices)), 1), False, False
+            return ("call", Element(tuple(index.value for index in indices)), 1), False, False
         case _:
             raise ConfigError(f"expression {text!r}: needs one expression; ':' separates several")

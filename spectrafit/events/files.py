@@ -17,6 +17,7 @@ import uproot
 
 from spectrafit.config.paths import is_url, local, substituted
 from spectrafit.errors import BadFile, DataError, nearest
+from spectrafit.events import remote
 from spectrafit.events.local import LocalSource
 
 __all__ = ["REMEDY", "expand", "open_file", "open_tree", "refusing", "stored", "tree_names", "unreadable"]
@@ -118,9 +119,8 @@ def _refusing(path: str) -> Iterator[None]:
     except DataError:
         raise
     except ImportError as error:
-        raise BadFile(
-            f"{path}: needs the package {error.name!r} to be opened; pip install 'spectrafit-numm[remote]'", path
-        ) from error
+        lacking = remote.missing(path) or f"needs a package that cannot be imported ({error}); install or mend it"
+        raise BadFile(f"{path}: {lacking}", path) from error
     except IsADirectoryError:
         raise BadFile(f"{path}: is a folder; name its files, as in {Path(path).name}/*.root", path) from None
     except FileNotFoundError:
@@ -131,8 +131,10 @@ def _refusing(path: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, _UNREADABLE):
             raise DataError(f"{path}: {unreadable(error)}") from error
-        # A damaged file can make the ROOT reader fail anywhere, with any exception of Python's.
-        raise BadFile(f"{path}: {_diagnosis(path, error)}", path) from error
+        # A damaged file can make the ROOT reader fail anywhere, with any exception of Python's. A package that is not
+        # installed is no ImportError where it would have told fsspec of its protocol.
+        lacking = remote.missing(path) if is_url(path) else ""
+        raise BadFile(f"{path}: {lacking or _diagnosis(path, error)}", path) from error
 
 
 def unreadable(error: Exception) -> str:
@@ -156,7 +158,7 @@ def _diagnosis(path: str, error: Exception) -> str:
             f" write simplecache::{path} to have it downloaded first"
         )
     if is_url(path) and isinstance(error, OSError) and "Chunk" not in reason:
-        return f"cannot be reached ({type(error).__name__}: {reason}); check the address and the server"
+        return f"cannot be reached ({type(error).__name__}: {reason}); check the address and the server, and run again"
     return f"is truncated or damaged ({type(error).__name__}: {reason}); {REMEDY}"
 
 
@@ -191,6 +193,8 @@ def open_file(path: str, *, together: int = 1) -> Any:
         # No array cache: every chunk is read once. As a key of a dict the name is taken as it is: a colon or a bracket
         # in it means nothing.
         opened = uproot.open({path: None}, array_cache=None, **({"handler": LocalSource} if on_disk else {}))
+        if path.lower().startswith("root://"):
+            remote.part_quietly()
         if status is not None and status.st_size < opened.file.fEND:
             opened.close()
             reason = f"{status.st_size} bytes are left of {opened.file.fEND}"
@@ -202,7 +206,7 @@ def open_file(path: str, *, together: int = 1) -> Any:
                 f" sound part with ROOT, hadd recovered.root {Path(path).name}, and name the recovered file",
                 path,
             )
-    for stale in [k for k in files if k[0] == path]:
+    for stale in [key for key in files if key[0] == path]:
         files.pop(stale).close()
     files[key] = opened
     if len(files) > max(_KEPT_OPEN, together):
@@ -237,10 +241,10 @@ def _key(folder: Any, name: str, cycle: int | None) -> Any:
     if mine:
         return max(mine, key=lambda key: key.fCycle)
     parts = name.split("/")
-    for n in range(1, len(parts)):
-        for key in _keys_of(folder, "/".join(parts[:n])):
+    for index in range(1, len(parts)):
+        for key in _keys_of(folder, "/".join(parts[:index])):
             if key.fClassName in ("TDirectory", "TDirectoryFile"):
-                found = _key(key.get(), "/".join(parts[n:]), cycle)
+                found = _key(key.get(), "/".join(parts[index:]), cycle)
                 if found is not None:
                     return found
     return None

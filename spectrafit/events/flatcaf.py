@@ -54,7 +54,7 @@ def companions(wanted: Collection[str], available: Collection[str]) -> set[str]:
     if not inside:
         return set()
     vectors = {vector for name in inside for vector in _vectors(name, available)}
-    return {*_RULED, *(f"{v}..{what}" for v in vectors for what in ("idx", "length"))}
+    return {*_RULED, *(f"{vector}..{what}" for vector in vectors for what in ("idx", "length"))}
 
 
 def choose(raw: dict[str, Any]) -> dict[str, Any]:
@@ -97,7 +97,7 @@ def choose(raw: dict[str, Any]) -> dict[str, Any]:
 def _vectors(name: str, available: Collection[str]) -> list[str]:
     """Return the vectors between the neutrino and a branch, outermost first, the branch itself if it is one."""
     parts = name.removeprefix(_NU + ".").split(".")
-    paths = (".".join([_NU, *parts[: n + 1]]) for n in range(len(parts)))
+    paths = (".".join([_NU, *parts[: index + 1]]) for index in range(len(parts)))
     return [path for path in paths if f"{path}..length" in available and f"{path}..idx" in available]
 
 

@@ -170,8 +170,8 @@ def _left(task: FriendTask, flavours: Mapping[int, int], report: DropReport, ent
     reasons = {
         "no nu-e events": flavours.get(0, 0),
         **{
-            f"of PDG code {code}, which has no coupling": n
-            for code, n in sorted(flavours.items())
+            f"of PDG code {code}, which has no coupling": count
+            for code, count in sorted(flavours.items())
             if code and code not in carriers
         },
         "cut by the selection": report.unselected,

@@ -120,7 +120,7 @@ def _missing(*values: Any) -> Any:
 
 
 def _where(condition: Any, yes: Any, no: Any) -> Any:
-    if any(isinstance(x, ak.Array) for x in (condition, yes, no)):
+    if any(isinstance(value, ak.Array) for value in (condition, yes, no)):
         return ak.where(condition != 0, yes, no)
     chosen = np.where(condition != 0, yes, no)
     missing = _missing(condition)

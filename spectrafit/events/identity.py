@@ -60,6 +60,8 @@ def unchanged(chunk: Chunk) -> None:
         try:
             now = stamp(path, together=len(paths))
         except DataError as error:
+            if is_url(path):  # whose server may have gone
+                raise
             raise DataError(f"{path}: has changed since it was scanned: {error}") from error
         if now != then:
             raise DataError(
@@ -109,7 +111,7 @@ class Twins:
             if other != asked:
                 return _told(what, other)
         if not _unique(found.uuid):
-            for path, known, other, size in ((p, t, o, i.size) for p, t, o, i in self._seen):
+            for path, known, other, size in ((place, twin, one, seen.size) for place, twin, one, seen in self._seen):
                 same = other != asked and known == name and size == found.size
                 if (
                     same

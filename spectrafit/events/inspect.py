@@ -274,7 +274,7 @@ def _showers(path: str, tree: str, preset: Preset, branches: Collection[str]) ->
 def _contents(path: str, tree: TreeSummary, preset: Preset) -> dict[str, Any]:
     """Read the tree through its preset and count."""
     branches = link([(path, tree.name)]).branches
-    says_flavour = any(c.branch in branches for c in preset.columns.get("pdg", ()))
+    says_flavour = any(column.branch in branches for column in preset.columns.get("pdg", ()))
     # If the tree does not name the neutrino, any code will do to count the events.
     sample = Sample(
         name="inspect",
@@ -316,7 +316,9 @@ def _contents(path: str, tree: TreeSummary, preset: Preset) -> dict[str, Any]:
         "preset": preset.name,
         "entries": tree.entries,
         "nu_e": nu_e,
-        "flavours": {_NEUTRINOS.get(code, str(code)): n for code, n in counts.most_common()} if says_flavour else {},
+        "flavours": {_NEUTRINOS.get(code, str(code)): count for code, count in counts.most_common()}
+        if says_flavour
+        else {},
         **{name: limits if limits[0] <= limits[1] else None for name, limits in shown.items()},
         "electrons": electrons,
         "showers": {} if nu_e else _showers(path, tree.name, preset, branches),
@@ -337,7 +339,7 @@ def _notes(
         if preset.electron and not electrons:
             notes.append("no entry has an electron: say which particle is seen instead, as below")
     elif not says_flavour:
-        missing = ", ".join(c.branch for c in preset.columns["pdg"])
+        missing = ", ".join(column.branch for column in preset.columns["pdg"])
         notes.append(f"no branch {missing}: say which neutrino it was, as in columns.pdg = 14")
     if deviation is not None and deviation > _THETA_TOLERANCE:
         notes.append("theta disagrees with the kinematics; is it measured from the neutrino's direction, and in rad?")

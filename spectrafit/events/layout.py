@@ -332,7 +332,9 @@ def solve(
     for name in needed:
         if name not in sources:
             ways = preset.columns.get(name, ())
-            missing = sorted({b for c in ways for b in _source(c, home).branches if b not in available})
+            missing = sorted(
+                {branch for way in ways for branch in _source(way, home).branches if branch not in available}
+            )
             hint = f"preset {preset.name!r} needs {', '.join(map(repr, missing))}" if missing else "no preset gives it"
             near = nearest(missing[0], available) if missing else nearest(name, available)
             raise DataError(f'{where}: {name} cannot be read: {hint}{near}; set columns.{name} = "<branch>" in {home}')
@@ -340,7 +342,10 @@ def solve(
     conditions = map(expressions.compile, preset.elastic if sample.role == "signal" else ())
     elastic = next((one for one in conditions if available.issuperset(one.variables)), None)
     if sample.role == "signal" and preset.elastic and elastic is None:
-        missing = sorted({b for e in map(expressions.compile, preset.elastic) for b in e.variables} - available)
+        missing = sorted(
+            {variable for expression in map(expressions.compile, preset.elastic) for variable in expression.variables}
+            - available
+        )
         raise DataError(
             f"{where}: preset {preset.name!r} tells nu-e elastic events by {', '.join(map(repr, missing))}, which the"
             f' tree does not have; take preset = "native" with your own columns in {home}'

@@ -75,7 +75,7 @@ class Linked:
                 found = [cluster.num_first_entry for cluster in tree.cluster_summaries]
             elif own:
                 found = tree.common_entry_offsets(filter_name=own.__contains__)
-        return sorted({0, *(int(n) for n in found if 0 <= n <= self.entries), self.entries})
+        return sorted({0, *(int(offset) for offset in found if 0 <= offset <= self.entries), self.entries})
 
     def read(self, wanted: Collection[str], start: int, stop: int) -> dict[str, Any]:
         """Return branches as arrays of N = stop - start entries: numpy for a number per entry, awkward for a list.

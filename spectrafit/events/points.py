@@ -97,8 +97,8 @@ class Points:
                     f"value {one:g}: of which coupling ({', '.join(names) or 'none is named'})? write NAME={one:g}"
                 )
             pairs = one.items() if isinstance(one, Mapping) else [(names[0], one)]
-            point = tuple(sorted(((name, float(v)) for name, v in pairs), key=lambda pair: _order(pair[0])))
-            if not point or not all(math.isfinite(v) for _, v in point):
+            point = tuple(sorted(((name, float(number)) for name, number in pairs), key=lambda pair: _order(pair[0])))
+            if not point or not all(math.isfinite(number) for _, number in point):
                 raise ConfigError(f"value {one}: needs a finite number for each coupling")
             if point in found:
                 raise ConfigError(f"value {_words(point)} is given twice; give each value once")
@@ -136,7 +136,11 @@ class Points:
     @property
     def codes(self) -> tuple[int, ...]:
         """PDG codes of the flavours that have one of the couplings."""
-        return tuple(dict.fromkeys(code for group in self._groups for c in self._fitted(group) for code in c.carriers))
+        return tuple(
+            dict.fromkeys(
+                code for group in self._groups for coupling in self._fitted(group) for code in coupling.carriers
+            )
+        )
 
     @property
     def changes(self) -> bool:
@@ -219,11 +223,13 @@ class Points:
                 raise ConfigError(f"reweight: {error}") from None
         found: dict[str, Floats] = {}
         for name, point in zip(self.weights, self.points, strict=True):
-            group = tuple(c for c, _ in point)
-            kappas = np.array([COUPLINGS[c].kappa(value) for c, value in point])
+            group = tuple(coupling for coupling, _ in point)
+            kappas = np.array([COUPLINGS[coupling].kappa(value) for coupling, value in point])
             exponents = np.array(Monomials.of(self._fitted(group)).exponents)
             factors = np.prod(kappas**exponents, axis=1)
-            found[name] = rows[group][0] + sum(f * row for f, row in zip(factors[1:], rows[group][1:], strict=True))
+            found[name] = rows[group][0] + sum(
+                factor * row for factor, row in zip(factors[1:], rows[group][1:], strict=True)
+            )
         for group in self._groups:
             found |= {name: unit * rows[group][m] for name, m, unit in self._coefficients(group)}
         return found

@@ -254,14 +254,14 @@ def _smear(
     c0, c1, tail_fraction, tail_scale = p[3], p[4], p[5], p[6]
     threshold, plateau, turn_on, width = p[7], p[8], p[9], p[10]
     noise, unit, of_seen = p[11], p[12], p[13] > 0.0
-    for i in range(t.size):
-        true = t[i] / unit
+    for index in range(t.size):
+        true = t[index] / unit
         if not true > 0.0:
-            t_reco[i] = 0.0 if true <= 0.0 else math.nan
-            theta_reco[i] = theta[i]
-            efficiency[i] = 0.0
+            t_reco[index] = 0.0 if true <= 0.0 else math.nan
+            theta_reco[index] = theta[index]
+            efficiency[index] = 0.0
             continue
-        entry, draw = first + i // draws, 2 * (i % draws)
+        entry, draw = first + index // draws, 2 * (index % draws)
         along, across, energy, _ = normals(key, entry, draw)
         if true_edges.size > 0:
             seen = scale * _migrated(true_edges, reco_edges, shares, true, uniforms(key, entry, draw + 1)[1])
@@ -272,16 +272,16 @@ def _smear(
             if noise > 0.0:
                 relative += noise / true
             seen = max(0.0, scale * true * (1.0 + relative * energy))
-        t_reco[i] = seen * unit if seen == seen else 0.0
+        t_reco[index] = seen * unit if seen == seen else 0.0
         tilt = c0 + c1 / true
         if tail_fraction > 0.0 and uniform(key, entry, draw + 1) < tail_fraction:
             tilt *= tail_scale
         if tilt > 0.0:
             dx, dy = tilt * along, tilt * across
-            sine, cosine = math.sin(theta[i]), math.cos(theta[i])
-            theta_reco[i] = math.atan2(math.hypot(sine + dx * cosine, dy), cosine - dx * sine)
+            sine, cosine = math.sin(theta[index]), math.cos(theta[index])
+            theta_reco[index] = math.atan2(math.hypot(sine + dx * cosine, dy), cosine - dx * sine)
         else:
-            theta_reco[i] = theta[i]
+            theta_reco[index] = theta[index]
         value = plateau
         if width > 0.0:
             value /= 1.0 + math.exp(-(true - turn_on) / width)
@@ -289,4 +289,4 @@ def _smear(
             x = seen if of_seen else true
             inside = efficiency_at[0] <= x <= efficiency_at[efficiency_at.size - 1]
             value = value * _between(efficiency_at, efficiencies, x) if inside else 0.0
-        efficiency[i] = value if seen >= threshold else 0.0
+        efficiency[index] = value if seen >= threshold else 0.0

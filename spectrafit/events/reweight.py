@@ -77,7 +77,7 @@ def factors(
     points = Points.of(coupling, value, carriers=carriers, unit=unit)
     flat, nest = _flatten(pdg, e_nu, t)
     weight, *coefficients = points(*flat, sin2_theta_w=sin2_theta_w).values()
-    return nest(weight), tuple(nest(c) for c in coefficients)
+    return nest(weight), tuple(nest(coefficient) for coefficient in coefficients)
 
 
 def reweight(
@@ -252,11 +252,13 @@ def weights(
     codes, within = classify(pdg, e_nu, t, None)
     bad = np.flatnonzero(codes > 1)
     if bad.size and on_bad == "error":
-        i = int(bad[0])
-        limit = f"needs 0 < t <= {float(t_max(abs(e_nu[i]))):.6g} GeV" if np.isfinite(e_nu[i]) else "needs numbers"
+        entry = int(bad[0])
+        limit = (
+            f"needs 0 < t <= {float(t_max(abs(e_nu[entry]))):.6g} GeV" if np.isfinite(e_nu[entry]) else "needs numbers"
+        )
         raise DataError(
-            f"weights: event {i}: t = {t[i]:g} GeV at e_nu = {e_nu[i]:g} GeV is no nu-e scattering ({limit};"
-            f' {bad.size} such events); check the units, or leave them at weight 1 with on_bad = "drop"'
+            f"weights: event {entry}: t = {t[entry]:g} GeV at e_nu = {e_nu[entry]:g} GeV is no nu-e scattering"
+            f' ({limit}; {bad.size} such events); check the units, or leave them at weight 1 with on_bad = "drop"'
         )
     return nest(points(pdg, e_nu, within, sin2_theta_w=sin2_theta_w)[points.weights[0]])
 
@@ -279,7 +281,7 @@ def _flatten(*arrays: Any) -> tuple[list[Values], Any]:
     if not any(isinstance(array, ak.Array) for array in arrays):
         whole = np.broadcast_arrays(*arrays)
         shape = whole[0].shape
-        return [np.ravel(a) for a in whole], lambda values: values.reshape(shape) if shape else values[0]
+        return [np.ravel(array) for array in whole], lambda values: values.reshape(shape) if shape else values[0]
     broadcast = ak.broadcast_arrays(*arrays)
     counts = []
     layers = list(broadcast)

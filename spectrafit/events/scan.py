@@ -83,7 +83,8 @@ def scan(
             friends.check(sample, linked)
             stamps = tuple(stamp(name, together=len(linked.names)) for name, _ in linked.names)
             found = [
-                identity(name, int(t.num_entries)) for (name, _), t in zip(linked.names, linked.trees, strict=True)
+                identity(name, int(tree.num_entries))
+                for (name, _), tree in zip(linked.names, linked.trees, strict=True)
             ]
         except DataError as error:
             if not skip_bad_files:
@@ -207,7 +208,7 @@ def _link(sample: Sample, where: str, name: tuple[str, str], row: list[tuple[str
         raise _NoTree(
             f"{path}: no tree {tree!r}, nor any other; check the job that wrote it, or set tree in the sample"
         )
-    beside = [(p, t or _usual_tree(p, (), where)) for p, t in row]
+    beside = [(beside_path, tree or _usual_tree(beside_path, (), where)) for beside_path, tree in row]
     return link([(path, tree), *beside], friends.called(sample))
 
 

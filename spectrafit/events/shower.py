@@ -109,12 +109,12 @@ def leading(
         taken = ak.firsts(values[hardest], axis=1)
         return np.asarray(ak.to_numpy(ak.fill_none(ak.values_astype(taken, np.float64), np.nan)))
 
-    codes, e = of_hardest(pdg), of_hardest(energy)
+    codes, highest = of_hardest(pdg), of_hardest(energy)
     px, py, pz = (of_hardest(component) for component in momentum)
     qx, qy, qz = (np.asarray(component, np.float64) for component in neutrino)
     across = np.sqrt((py * qz - pz * qy) ** 2 + (pz * qx - px * qz) ** 2 + (px * qy - py * qx) ** 2)
     theta = np.arctan2(across, px * qx + py * qy + pz * qz)
-    return np.where(np.abs(codes) == 11, e - M_E, e), theta
+    return np.where(np.abs(codes) == 11, highest - M_E, highest), theta
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit import config
-from spectrafit.arraytypes import Flags, Floats
+from spectrafit.arraytypes import Floats
 from spectrafit.config import Analysis, chosen
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.inference.fake import Asimov, Fake, Injected, Simulated, Toy
@@ -20,7 +20,7 @@ from spectrafit.inference.faking.simulated import simulate
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span, Variance
 from spectrafit.inference.observed import observed
-from spectrafit.physics.couplings import Monomials
+from spectrafit.inference.pairing import follows_in, pair_of
 from spectrafit.templates.templates import Templates
 from spectrafit.templates.variations import Variation
 
@@ -66,16 +66,19 @@ def assemble(
     if unblind and counts is None:
         counts, label = observed(analysis, templates)
     shown = {region.name for region in analysis.regions if not region.fit}
-    spans = tuple(Span(name=r.name, start=r.start, stop=r.stop, fitted=r.name not in shown) for r in templates.regions)
+    spans = tuple(
+        Span(name=region.name, start=region.start, stop=region.stop, fitted=region.name not in shown)
+        for region in templates.regions
+    )
     templates = as_fitted(analysis, templates)
     expected, squares, residual = templates.counts, templates.squares, templates.residual
     if analysis.fit.terms == "norm":
         # Each region becomes one bin. The Poisson likelihood of all bins is that of their total times that of the
         # shape, so the total's may be fitted alone.
-        starts = [s.start for s in spans]
-        expected, squares, residual = (np.add.reduceat(a, starts, -1) for a in (expected, squares, residual))
+        starts = [span.start for span in spans]
+        expected, squares, residual = (np.add.reduceat(array, starts, -1) for array in (expected, squares, residual))
         counts = None if counts is None else np.add.reduceat(counts, starts)
-        spans = tuple(dataclasses.replace(s, start=i, stop=i + 1) for i, s in enumerate(spans))
+        spans = tuple(dataclasses.replace(span, start=index, stop=index + 1) for index, span in enumerate(spans))
     fitted = [span.name for span in spans if span.fitted]
     parameters, monomials = _parameters(analysis, templates, fitted), templates.monomials
     components, variances, steady = _components(analysis, templates, expected, squares, spans)
@@ -89,14 +92,21 @@ def assemble(
         asimov=counts is None,
         fake=label,
         poi=analysis.interest,
-        couplings={c.parameter: c.coupling.name for c in analysis.fitted_couplings if c.carriers},
+        couplings={
+            fitted_coupling.parameter: fitted_coupling.coupling.name
+            for fitted_coupling in analysis.fitted_couplings
+            if fitted_coupling.carriers
+        },
         statistic=analysis.fit.statistic,
         terms=analysis.fit.terms,
         mc_statistics="barlow-beeston" if full else "barlow-beeston-lite",
         variances=tuple(variances) if analysis.fit.mc_statistics != "none" else (),
         residual=residual if np.any(residual) else np.zeros((0, 0)),
         residual_monomials=tuple(map(monomials.factors, monomials.products)) if np.any(residual) else (),
-        correlations=tuple((c.parameters[0], c.parameters[1], c.value) for c in analysis.fit.correlations),
+        correlations=tuple(
+            (correlation.parameters[0], correlation.parameters[1], correlation.value)
+            for correlation in analysis.fit.correlations
+        ),
         used=np.concatenate([np.full(span.stop - span.start, span.fitted) for span in spans]),
         titles=dict(zip(templates.samples, templates.titles, strict=True)),
     )
@@ -150,7 +160,10 @@ def _with_fake(analysis: Analysis, templates: Templates, choice: Fake) -> Model:
     source, found = fake_data(analysis, templates, choice)
     centres = dict(zip(source.names, found.centres.tolist(), strict=True))
     model = assemble(analysis, templates, data=found.counts)
-    parameters = tuple(dataclasses.replace(p, centre=centres.get(p.name, p.centre)) for p in model.parameters)
+    parameters = tuple(
+        dataclasses.replace(parameter, centre=centres.get(parameter.name, parameter.centre))
+        for parameter in model.parameters
+    )
     return dataclasses.replace(model, parameters=parameters, fake=found.fake)
 
 
@@ -165,7 +178,7 @@ def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
     scales = _scales(analysis, templates)
     # Principal components leave a residual variance. It is relative to the expectation of the samples that were filled
     # from events, so it grows with the square of that expectation.
-    filled = [i for i, name in enumerate(templates.samples) if name not in templates.tabulated]
+    filled = [index for index, name in enumerate(templates.samples) if name not in templates.tabulated]
     before = templates.counts[filled, 0, 0].sum(axis=0)
     after = (templates.counts[filled, 0, 0] * scales[filled, None]).sum(axis=0)
     growth = np.where(before > 0, after / np.where(before > 0, before, 1.0), 1.0)
@@ -181,7 +194,7 @@ def as_fitted(analysis: Analysis, templates: Templates) -> Templates:
 def _scales(analysis: Analysis, templates: Templates) -> Floats:
     """Return what `normalise` multiplies each sample by, (S,), rule by rule."""
     scales = np.ones(len(templates.samples))
-    regions = [r.name for r in templates.regions]
+    regions = [region.name for region in templates.regions]
     for rule in analysis.normalise:
         where = f"{analysis.path}: normalise"
         picked = chosen(rule.samples, templates.samples)
@@ -191,7 +204,7 @@ def _scales(analysis: Analysis, templates: Templates) -> Floats:
             raise ConfigError(f"{where}: no region {rule.region!r}{nearest(rule.region, regions)}")
         bins = templates.region(rule.region).bins
         mine = [templates.sample(name) for name in picked]
-        total = sum(float((templates.counts[i, 0, 0, bins] * scales[i]).sum()) for i in mine)
+        total = sum(float((templates.counts[sample, 0, 0, bins] * scales[sample]).sum()) for sample in mine)
         if not total > 0:
             raise DataError(
                 f"{where}: {', '.join(picked)} expect {total:g} events in region {rule.region!r}, which cannot be "
@@ -253,65 +266,25 @@ def _components(
         for span in spans:
             bins = slice(span.start, span.stop)
             places: dict[int, int] = {}
-            for m in range(len(monomials)):
-                rows = counts[at, :, m, bins]
+            for monomial in range(len(monomials)):
+                rows = counts[at, :, monomial, bins]
                 if np.any(rows):
-                    places[m] = len(components)
-                    components.append(_component(analysis, templates, sample, span, m, rows))
-            nominal = {m: components[c].nominal for m, c in places.items()}
-            for q in range(len(monomials.products)):
-                values = squares[at, q, bins]
-                pair = _pair(monomials, q, places)
+                    places[monomial] = len(components)
+                    components.append(_component(analysis, templates, sample, span, monomial, rows))
+            nominal = {monomial: components[place].nominal for monomial, place in places.items()}
+            for product in range(len(monomials.products)):
+                values = squares[at, product, bins]
+                pair = pair_of(monomials, product, places)
                 if pair is None or not np.any(values):
-                    steady[q, bins] += values
+                    steady[product, bins] += values
                     continue
-                follows = _follows(monomials, pair, nominal)
-                steady[q, bins] += np.where(follows, 0.0, values)
+                follows = follows_in(monomials, pair, nominal)
+                steady[product, bins] += np.where(follows, 0.0, values)
                 first, second = places[pair[0]], places[pair[1]]
                 variances.append(Variance(first=first, second=second, values=np.where(follows, values, 0.0)))
     if analysis.fit.mc_statistics == "none":
         steady[:] = 0.0
     return components, variances, steady
-
-
-def _partners(monomials: Monomials, m: int) -> tuple[int, int] | None:
-    """Return two other monomials whose product is the square of m; None if there are none.
-
-    Such an m is an interference term, whose template may be positive here and negative there. An example is kappa, the
-    interference of a coupling with the Standard Model: its square is also 1 times kappa^2.
-    """
-    square = monomials.places[m][m]
-    found = ((a, b) for a in range(len(monomials)) for b in range(a) if monomials.places[a][b] == square)
-    return next(found, None)
-
-
-def _pair(monomials: Monomials, q: int, places: dict[int, int]) -> tuple[int, int] | None:
-    """Return the two monomials whose yields the variance of product q follows; None if no component has them.
-
-    Yields of interference may vanish, so pairs without interference come first. Among these the two closest powers are
-    taken.
-    """
-    pairs = [(a, b) for a in places for b in places if a <= b and monomials.places[a][b] == q]
-
-    def cost(pair: tuple[int, int]) -> tuple[int, int]:
-        interference = sum(_partners(monomials, m) is not None for m in pair)
-        return interference, sum(monomials.exponents[pair[1]]) - sum(monomials.exponents[pair[0]])
-
-    return min(pairs, key=cost, default=None)
-
-
-def _follows(monomials: Monomials, pair: tuple[int, int], nominal: dict[int, Floats]) -> Flags:
-    """Return in which bins the yields are far enough from zero for a variance to be scaled with them.
-
-    An interference template changes sign. Where it nearly cancels, its relative change says nothing about variances.
-    """
-    follows: Flags = (nominal[pair[0]] != 0) & (nominal[pair[1]] != 0)
-    for m in set(pair):
-        partners = _partners(monomials, m)
-        if partners is not None and all(other in nominal for other in partners):
-            first, second = (nominal[other] for other in partners)
-            follows &= np.abs(nominal[m]) > 0.1 * np.sqrt(np.abs(first * second))
-    return follows
 
 
 def _component(
@@ -346,20 +319,20 @@ def _component(
 def _morphs(templates: Templates, sample: str, counts: Floats) -> Iterator[Morph]:
     """Yield the morphs of a component; `counts` is (V, n)."""
     rows: dict[str, list[tuple[float, int, Variation]]] = {}
-    for v, variation in enumerate(templates.variations):
-        if v and sample in variation.samples and np.any(counts[v] != counts[0]):
-            rows.setdefault(variation.parameter, []).append((variation.sigma, v, variation))
+    for place, variation in enumerate(templates.variations):
+        if place and sample in variation.samples and np.any(counts[place] != counts[0]):
+            rows.setdefault(variation.parameter, []).append((variation.sigma, place, variation))
     for parameter, found in rows.items():
         every = sorted(
-            (other.sigma, v)
-            for v, other in enumerate(templates.variations)
+            (other.sigma, place)
+            for place, other in enumerate(templates.variations)
             if other.parameter == parameter and sample in other.samples
         )
         yield Morph(
             parameter=parameter,
             kind=found[0][2].interpolation,
             sigmas=tuple(sigma for sigma, _ in every),
-            templates=counts[[v for _, v in every]],
+            templates=counts[[place for _, place in every]],
         )
 
 
@@ -369,9 +342,9 @@ def _ruled(analysis: Analysis, model: Model) -> Model:
     empty = np.flatnonzero(~(mean > 0) & model.used)
     if empty.size == 0:
         return model
-    names = tuple(model.bin_name(int(b)) for b in empty)
+    names = tuple(model.bin_name(int(place)) for place in empty)
     if analysis.fit.zero_bins == "error":
-        shown = ", ".join(f"{n} ({mean[b]:g})" for n, b in zip(names[:8], empty, strict=False))
+        shown = ", ".join(f"{name} ({mean[place]:g})" for name, place in zip(names[:8], empty, strict=False))
         more = f" and {len(names) - 8} more" if len(names) > 8 else ""
         raise DataError(
             f"{analysis.path}: {empty.size} of {int(model.used.sum())} bins expect no events at kappa = 0:"

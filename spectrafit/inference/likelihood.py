@@ -138,12 +138,14 @@ class Likelihood:
 
         `fitted` and `gamma` follow the counts: the model's, `data`, or those of a whole experiment, `measured`.
         """
-        a, d = self.arrays, self.observed(data) if measured is None else measured
-        w = workspace(a)
-        evaluate(a, d, self._point(values), w)
+        arrays, d = self.arrays, self.observed(data) if measured is None else measured
+        w = workspace(arrays)
+        evaluate(arrays, d, self._point(values), w)
         shared = np.where(w.shared > 0, w.shared, 1.0)
-        gamma = np.where((a.gamma_kind == 1) & (w.shared > 0), 1.0 + (w.fitted - w.mean) / shared, w.gamma)
-        components = tuple(w.yields[p : p + n].copy() for p, n in zip(a.place, a.size, strict=True))
+        gamma = np.where((arrays.gamma_kind == 1) & (w.shared > 0), 1.0 + (w.fitted - w.mean) / shared, w.gamma)
+        components = tuple(
+            w.yields[place : place + size].copy() for place, size in zip(arrays.place, arrays.size, strict=True)
+        )
         return Prediction(mean=w.mean, variance=w.variance, fitted=w.fitted, gamma=gamma, components=components)
 
     def two_nll(
@@ -164,19 +166,19 @@ class Likelihood:
         gammas : (B,) array_like, optional
             Values of the bins' gammas. Without, they are profiled.
         """
-        a, d = self.arrays, self.observed(data)
-        w = workspace(a)
-        value = float(evaluate(a, d, self._point(values), w))
+        arrays, d = self.arrays, self.observed(data)
+        w = workspace(arrays)
+        value = float(evaluate(arrays, d, self._point(values), w))
         if gammas is None:
             return value
         gamma = np.asarray(gammas, dtype=np.float64)
-        t = w.mean + (gamma - 1.0) * w.shared
-        linear = (d.counts == 0) & (a.floor <= 0)
-        terms = _saturated(d.counts, np.where(linear, t, np.maximum(t, np.maximum(a.floor, WALL))))
-        gaussian, poisson = (a.used & (a.gamma_kind == kind) for kind in (1, 2))
-        terms[gaussian] += ((gamma - d.gamma_centre)[gaussian] / a.gamma_width[gaussian]) ** 2
-        terms[poisson] += _saturated(d.gamma_centre[poisson], (a.gamma_width * gamma)[poisson])
-        return float(w.parts[1] + terms[a.used].sum())
+        expected = w.mean + (gamma - 1.0) * w.shared
+        linear = (d.counts == 0) & (arrays.floor <= 0)
+        terms = _saturated(d.counts, np.where(linear, expected, np.maximum(expected, np.maximum(arrays.floor, WALL))))
+        gaussian, poisson = (arrays.used & (arrays.gamma_kind == kind) for kind in (1, 2))
+        terms[gaussian] += ((gamma - d.gamma_centre)[gaussian] / arrays.gamma_width[gaussian]) ** 2
+        terms[poisson] += _saturated(d.gamma_centre[poisson], (arrays.gamma_width * gamma)[poisson])
+        return float(w.parts[1] + terms[arrays.used].sum())
 
     def gradient(self, values: npt.ArrayLike | None = None, *, data: npt.ArrayLike | None = None) -> Floats:
         """Return the (K,) gradient of 2NLL."""
@@ -189,14 +191,14 @@ class Likelihood:
 
         `work` is scratch space to use instead of new.
         """
-        a, theta = self.arrays, self._point(values)
-        w, d = workspace(a) if work is None else work, self.observed()
-        evaluate(a, d, theta, w)
+        arrays, theta = self.arrays, self._point(values)
+        w, d = workspace(arrays) if work is None else work, self.observed()
+        evaluate(arrays, d, theta, w)
         d = d._replace(counts=np.maximum(w.mean, 0.0), centre=theta.copy())
-        d.centre[a.auxiliary] = theta[a.auxiliary] * a.auxiliary_scale
+        d.centre[arrays.auxiliary] = theta[arrays.auxiliary] * arrays.auxiliary_scale
         w.scoring[0] = True
-        evaluate(a, d, theta, w)
-        fill_information(a, d, theta, w)
+        evaluate(arrays, d, theta, w)
+        fill_information(arrays, d, theta, w)
         w.scoring[0] = False
         return w.hessian if work is None else w.hessian.copy()
 
@@ -221,21 +223,21 @@ def information(model: Model, values: npt.ArrayLike | None = None) -> Floats:
 
 def _prepared(model: Model) -> Arrays:
     """Return the packed model; for statistic "gaussian" with the weight matrix of its nominal prediction."""
-    a = pack(model)
-    _prepare(a)
+    arrays = pack(model)
+    _prepare(arrays)
     if model.statistic != "gaussian":
-        return a
-    w = workspace(a)
+        return arrays
+    w = workspace(arrays)
     # This likelihood has no weight matrix yet; it serves to predict the nominal yields.
-    plain = a._replace(statistic=STATISTIC["poisson"])
-    evaluate(plain, Observed(np.array(model.data), a.centre, a.gamma_centre), a.initial, w)
-    covariance = np.diag(np.maximum(w.mean, a.floor) + w.variance)
+    plain = arrays._replace(statistic=STATISTIC["poisson"])
+    evaluate(plain, Observed(np.array(model.data), arrays.centre, arrays.gamma_centre), arrays.initial, w)
+    covariance = np.diag(np.maximum(w.mean, arrays.floor) + w.variance)
     if model.covariance is not None:
         covariance += model.covariance
     weight = np.zeros_like(covariance)
-    kept = np.ix_(a.used, a.used)
+    kept = np.ix_(arrays.used, arrays.used)
     weight[kept] = np.linalg.inv(covariance[kept])
-    return a._replace(weight=weight)
+    return arrays._replace(weight=weight)
 
 
 def _prepare(a: Arrays) -> None:

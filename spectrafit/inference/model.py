@@ -121,7 +121,7 @@ class Model:
 
     def __post_init__(self) -> None:
         """Fill defaults of per-bin arrays, lock them, and refuse what does not fit together."""
-        n_bins = max((s.stop for s in self.regions), default=0)
+        n_bins = max((span.stop for span in self.regions), default=0)
         put = functools.partial(object.__setattr__, self)
         put("data", locked(self.data))
         put("residual", locked(self.residual if self.residual.size else np.zeros((0, n_bins))))
@@ -164,11 +164,11 @@ class Model:
             raise ConfigError(f"model: parameter {twice[0]!r} is declared twice")
         asked = {self.poi} if self.poi else set()
         for component in self.components:
-            asked.update(f.parameter for f in component.factors)
+            asked.update(factor.parameter for factor in component.factors)
             asked.update(m.parameter for m in component.morphs)
             asked.update(name for names in component.bin_factors for name in names if name)
             asked.update(name for name, _ in component.monomial)
-        asked.update(n for a, b, _ in self.correlations for n in (a, b))
+        asked.update(name for correlation in self.correlations for name in correlation[:2])
         asked.update(self.couplings)
         asked.update(name for monomial in self.residual_monomials for name, _ in monomial)
         for name in sorted(asked - set(names)):
@@ -177,7 +177,7 @@ class Model:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the parameters."""
-        return tuple(p.name for p in self.parameters)
+        return tuple(parameter.name for parameter in self.parameters)
 
     @property
     def n_bins(self) -> int:
@@ -187,7 +187,7 @@ class Model:
     @property
     def initial(self) -> Floats:
         """(K,) starting values."""
-        return np.array([p.initial for p in self.parameters], dtype=np.float64)
+        return np.array([parameter.initial for parameter in self.parameters], dtype=np.float64)
 
     @property
     def coupling(self) -> str:
@@ -230,7 +230,10 @@ class Model:
         if chosen.constraint != "free":
             raise ConfigError(f"model: {name!r} has a constraint, so it cannot be the parameter of interest")
         kinds: dict[str, Literal["interest", "nuisance"]] = {self.poi: "nuisance", name: "interest"}
-        parameters = tuple(dataclasses.replace(p, kind=kinds.get(p.name, p.kind)) for p in self.parameters)
+        parameters = tuple(
+            dataclasses.replace(parameter, kind=kinds.get(parameter.name, parameter.kind))
+            for parameter in self.parameters
+        )
         return dataclasses.replace(self, parameters=parameters, poi=name)
 
     def bin_name(self, index: int) -> str:

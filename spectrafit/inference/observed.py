@@ -40,7 +40,7 @@ def observed(analysis: Analysis, templates: Templates) -> tuple[Floats, Injected
     counts = np.zeros(templates.n_bins) if samples is None else np.array(samples)
     for region, values in analysis.data.items():
         counts[bins_of(analysis, templates.regions, region, f"{analysis.path}: data", len(values)).bins] += values
-    missing = [r.name for r in templates.regions if r.name not in analysis.data]
+    missing = [region.name for region in templates.regions if region.name not in analysis.data]
     if samples is None and missing:
         raise DataError(
             f"{analysis.path}: no data for region {', '.join(missing)}; add a sample with role = 'data', or counts "
@@ -71,7 +71,7 @@ def _refuse_other_exposure(analysis: Analysis, templates: Templates) -> None:
 
     Of data in a sample set of their own it is not known which of the expectations is theirs.
     """
-    said = {i["sample"]: i["pot"] for i in templates.inventories if i["role"] == "data"}
+    said = {inventory["sample"]: inventory["pot"] for inventory in templates.inventories if inventory["role"] == "data"}
     for sample_set in analysis.sample_sets:
         exposures = [said[sample.name] for sample in sample_set.samples if sample.name in said]
         alone = all(sample.role == "data" for sample in sample_set.samples)

@@ -138,9 +138,12 @@ def _mirror(model: Model) -> float:
 
     With several couplings there is no such number: the values of the other couplings would change it.
     """
-    if any({name for name, _ in c.monomial} - {model.poi} for c in model.components):
+    if any({name for name, _ in component.monomial} - {model.poi} for component in model.components):
         return float("nan")
-    totals = [sum(float(c.nominal.sum()) for c in model.components if c.power == p) for p in (1, 2)]
+    totals = [
+        sum(float(component.nominal.sum()) for component in model.components if component.power == power)
+        for power in (1, 2)
+    ]
     return -totals[0] / totals[1] if totals[1] else float("nan")
 
 
@@ -151,7 +154,9 @@ def _reach(model: Model, index: Mapping[str, int]) -> tuple[Integers, Integers]:
         whole = [factor.parameter for factor in component.factors] + [morph.parameter for morph in component.morphs]
         spans = [(name, component.start, component.stop) for name in whole]
         for names in component.bin_factors:
-            spans += [(name, component.start + i, component.start + i + 1) for i, name in enumerate(names) if name]
+            spans += [
+                (name, component.start + index, component.start + index + 1) for index, name in enumerate(names) if name
+            ]
         for name, start, stop in spans:
             at = index[name]
             first[at], last[at] = min(first[at], start), max(last[at], stop)
@@ -160,20 +165,22 @@ def _reach(model: Model, index: Mapping[str, int]) -> tuple[Integers, Integers]:
 
 def _priors(model: Model) -> tuple[Floats, Integers, Floats]:
     """Return the precision of uncorrelated constraints, the correlated parameters, and their inverse covariance."""
-    widths = np.array([p.width for p in model.parameters])
-    gaussian = np.array([p.constraint == "gaussian" for p in model.parameters], dtype=bool)
+    widths = np.array([parameter.width for parameter in model.parameters])
+    gaussian = np.array([parameter.constraint == "gaussian" for parameter in model.parameters], dtype=bool)
     precision = np.where(gaussian, 1.0 / widths**2, 0.0)
-    joined = sorted({model.index(n) for a, b, _ in model.correlations for n in (a, b)})
+    joined = sorted({model.index(name) for correlation in model.correlations for name in correlation[:2]})
     if not joined:
         return precision, _ints([]), np.zeros((0, 0))
     covariance = np.diag(widths[joined] ** 2)
     for first, second, rho in model.correlations:
-        i, j = joined.index(model.index(first)), joined.index(model.index(second))
-        if i == j or not gaussian[joined[i]] or not gaussian[joined[j]]:
+        row, column = joined.index(model.index(first)), joined.index(model.index(second))
+        if row == column or not gaussian[joined[row]] or not gaussian[joined[column]]:
             raise ConfigError(f"correlation of {first!r} and {second!r}: needs two different constrained parameters")
-        covariance[i, j] = covariance[j, i] = rho * np.sqrt(covariance[i, i] * covariance[j, j])
+        covariance[row, column] = covariance[column, row] = rho * np.sqrt(
+            covariance[row, row] * covariance[column, column]
+        )
     if np.linalg.eigvalsh(covariance)[0] <= 0:
-        names = ", ".join(model.names[k] for k in joined)
+        names = ", ".join(model.names[place] for place in joined)
         raise ConfigError(f"correlations of {names}: the prior covariance is not positive definite; lower them")
     precision[joined] = 0.0
     return precision, _ints(joined), np.linalg.inv(covariance)
@@ -181,7 +188,7 @@ def _priors(model: Model) -> tuple[Floats, Integers, Floats]:
 
 def pack(model: Model) -> Arrays:
     """Return the model's arrays. Raises ConfigError for code4 in bins that change sign, and impossible correlations."""
-    index = {name: k for k, name in enumerate(model.names)}
+    index = {name: index for index, name in enumerate(model.names)}
     nominal, code4, pairs = _Flat(), _Flat(), _Flat()
     terms = _Terms()
     factor_parameter: list[int] = []
@@ -207,43 +214,45 @@ def pack(model: Model) -> Arrays:
                 terms.add(index[morph.parameter], morph, component.nominal)
         for names in component.bin_factors:
             bin_factor_place.append(len(bin_factors))
-            bin_factors += [index[n] if n else -1 for n in names]
+            bin_factors += [index[name] if name else -1 for name in names]
         factor_at.append(len(factor_parameter))
         term_at.append(len(terms.used))
         code4_at.append(len(code4_parameter))
         bin_factor_at.append(len(bin_factor_place))
-    pair_place = [pairs.add(_per_yields(model, v.first, v.second, v.values)) for v in model.variances]
+    pair_place = [
+        pairs.add(_per_yields(model, variance.first, variance.second, variance.values)) for variance in model.variances
+    ]
     n_bins = model.n_bins
     gammas = model.gammas
     own = model.mc_statistics == "barlow-beeston" and bool(model.variances)
-    samples = list(dict.fromkeys(c.sample for c in model.components))
-    kinds = _ints([GAMMA[k] for k in gammas.kind] if gammas else np.zeros(n_bins))
+    samples = list(dict.fromkeys(component.sample for component in model.components))
+    kinds = _ints([GAMMA[kind] for kind in gammas.kind] if gammas else np.zeros(n_bins))
     widths = np.array(gammas.width) if gammas else np.zeros(n_bins)
     reach_from, reach_to = _reach(model, index)
     monomials = [[(index[name], power) for name, power in monomial] for monomial in model.residual_monomials]
     precision, correlated, inverse = _priors(model)
-    poisson = [k for k, p in enumerate(model.parameters) if p.constraint == "poisson"]
+    poisson = [index for index, parameter in enumerate(model.parameters) if parameter.constraint == "poisson"]
     return Arrays(
         statistic=PER_SAMPLE if own else STATISTIC[model.statistic],
         poi=index[model.poi] if model.poi else -1,
         initial=model.initial,
         mirror=_mirror(model),
         folded=_folded(model, index),
-        lower=np.array([p.lower for p in model.parameters], dtype=np.float64),
-        upper=np.array([p.upper for p in model.parameters], dtype=np.float64),
-        held=np.array([p.fixed for p in model.parameters], dtype=np.bool_),
-        centre=np.array([p.centre for p in model.parameters], dtype=np.float64),
+        lower=np.array([parameter.lower for parameter in model.parameters], dtype=np.float64),
+        upper=np.array([parameter.upper for parameter in model.parameters], dtype=np.float64),
+        held=np.array([parameter.fixed for parameter in model.parameters], dtype=np.bool_),
+        centre=np.array([parameter.centre for parameter in model.parameters], dtype=np.float64),
         precision=precision,
         correlated=correlated,
         inverse=inverse,
         auxiliary=_ints(poisson),
-        auxiliary_scale=np.array([model.parameters[k].width for k in poisson], dtype=np.float64),
-        start=_ints([c.start for c in model.components]),
-        size=_ints([len(c.nominal) for c in model.components]),
+        auxiliary_scale=np.array([model.parameters[place].width for place in poisson], dtype=np.float64),
+        start=_ints([component.start for component in model.components]),
+        size=_ints([len(component.nominal) for component in model.components]),
         place=_ints(place),
         nominal=nominal.array,
         # Barlow-Beeston-lite multiplies everything in a bin; HistFactory says which samples.
-        shared=np.array([c.shared or bool(model.variances) for c in model.components], dtype=np.bool_),
+        shared=np.array([component.shared or bool(model.variances) for component in model.components], dtype=np.bool_),
         factor_at=_ints(factor_at),
         factor_parameter=_ints(factor_parameter),
         factor_kind=_ints(factor_kind),
@@ -273,21 +282,23 @@ def pack(model: Model) -> Arrays:
         gamma_centre=np.where(kinds == GAMMA["poisson"], widths, 1.0),
         residual=np.ascontiguousarray(model.residual.copy()),
         monomial_at=_ints(np.cumsum([0, *map(len, monomials)])),
-        monomial_parameter=_ints([k for monomial in monomials for k, _ in monomial]),
+        monomial_parameter=_ints([place for monomial in monomials for place, _ in monomial]),
         monomial_power=_ints([power for monomial in monomials for _, power in monomial]),
-        pair_first=_ints([v.first for v in model.variances]),
-        pair_second=_ints([v.second for v in model.variances]),
+        pair_first=_ints([variance.first for variance in model.variances]),
+        pair_second=_ints([variance.second for variance in model.variances]),
         pair_place=_ints(pair_place),
         pairs=pairs.array,
         weight=np.zeros((0, 0)),
-        sample=_ints([samples.index(c.sample) for c in model.components] if own else []),
+        sample=_ints([samples.index(component.sample) for component in model.components] if own else []),
     )
 
 
 def _per_yields(model: Model, first: int, second: int, values: Floats) -> Floats:
     """Return a variance per product of yields; 0 where a component is empty, since a yield of 0 cannot be scaled."""
-    a, b = model.components[first], model.components[second]
-    if (a.start, a.stop) != (b.start, b.stop) or len(values) != len(a.nominal):
-        raise ConfigError(f"model: a variance pairs components of {a.sample!r} and {b.sample!r} with different bins")
-    product = a.nominal * b.nominal
+    one, other = model.components[first], model.components[second]
+    if (one.start, one.stop) != (other.start, other.stop) or len(values) != len(one.nominal):
+        raise ConfigError(
+            f"model: a variance pairs components of {one.sample!r} and {other.sample!r} with different bins"
+        )
+    product = one.nominal * other.nominal
     return np.divide(values, product, out=np.zeros_like(product), where=product != 0)

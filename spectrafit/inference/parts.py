@@ -153,7 +153,7 @@ class Component:
         """Lock the nominal bins and refuse morphs or factors of another length."""
         object.__setattr__(self, "nominal", locked(self.nominal))
         n = len(self.nominal)
-        lengths = [m.templates.shape[1] for m in self.morphs] + [len(g) for g in self.bin_factors]
+        lengths = [morph.templates.shape[1] for morph in self.morphs] + [len(g) for g in self.bin_factors]
         if any(length != n for length in lengths):
             raise ConfigError(f"component of {self.sample!r}: {n} bins, but morphs or bin factors of lengths {lengths}")
 

@@ -69,9 +69,8 @@ class Ledger:
         return self.failed / max(self.fits, 1) + self.disagreed / max(self.checked, 100)
 
     def __add__(self, other: Ledger) -> Ledger:
-        counts = {
-            f.name: getattr(self, f.name) + getattr(other, f.name) for f in dataclasses.fields(self) if f.name != "toys"
-        }
+        names = [field.name for field in dataclasses.fields(self) if field.name != "toys"]
+        counts = {name: getattr(self, name) + getattr(other, name) for name in names}
         return Ledger(**counts, toys=(self.toys + other.toys)[:20])
 
     def __str__(self) -> str:
@@ -177,7 +176,7 @@ class FitResult(_Shown):
         return result
 
     def __str__(self) -> str:
-        width = max(len(n) for n in self.names)
+        width = max(len(name) for name in self.names)
         lines = [
             f"{'valid' if self.valid else 'INVALID'} fit of {called(asimov=self.asimov, fake=self.fake)}: "
             f"2NLL = {self.two_nll:.4f}, EDM = {self.edm:.1e}, {self.calls} calls, {1e3 * self.seconds:.1f} ms",

@@ -45,7 +45,7 @@ class Part:
 
     def of(self, kind: type) -> Iterator[Any]:
         """Return its modifiers of one class."""
-        return (m for m in self.modifiers.values() if isinstance(m, kind))
+        return (modifier for modifier in self.modifiers.values() if isinstance(modifier, kind))
 
 
 def divide(spec: ws.Workspace) -> tuple[tuple[Span, ...], list[Part]]:
@@ -61,28 +61,28 @@ def divide(spec: ws.Workspace) -> tuple[tuple[Span, ...], list[Part]]:
     spans: list[Span] = []
     parts: list[Part] = []
     start = 0
-    for c in order:
-        channel, at = spec.channels[c], f"$.channels[{c}]"
+    for place in order:
+        channel, at = spec.channels[place], f"$.channels[{place}]"
         if not channel.samples or not channel.samples[0].data:
             raise ConfigError(f"{at}.samples: channel {channel.name!r} has no bins")
         if spans and spans[-1].name == channel.name:
             raise ConfigError(f"{at}.name: channel {channel.name!r} stands there twice")
-        n = len(channel.samples[0].data)
-        spans.append(Span(name=channel.name, start=start, stop=start + n))
+        size = len(channel.samples[0].data)
+        spans.append(Span(name=channel.name, start=start, stop=start + size))
         seen: set[str] = set()
-        for s, sample in enumerate(channel.samples):
-            where = f"{at}.samples[{s}]"
+        for row, sample in enumerate(channel.samples):
+            where = f"{at}.samples[{row}]"
             if sample.name in seen:
                 raise ConfigError(f"{where}.name: sample {sample.name!r} stands twice in channel {channel.name!r}")
             seen.add(sample.name)
-            _check_lengths(sample, n, where, channel.name)
+            _check_lengths(sample, size, where, channel.name)
             modifiers: dict[tuple[type, str], ws.Modifier] = {}
-            for m, modifier in enumerate(sample.modifiers):
+            for column, modifier in enumerate(sample.modifiers):
                 key = (type(modifier), modifier.name)
                 if key in modifiers:
                     kind = modifier.__struct_config__.tag
                     raise ConfigError(
-                        f"{where}.modifiers[{m}]: sample {sample.name!r} has two {kind} called {modifier.name!r};"
+                        f"{where}.modifiers[{column}]: sample {sample.name!r} has two {kind} called {modifier.name!r};"
                         " combine them, or rename one of them"
                     )
                 modifiers[key] = modifier
@@ -96,18 +96,18 @@ def divide(spec: ws.Workspace) -> tuple[tuple[Span, ...], list[Part]]:
                     modifiers=modifiers,
                 )
             )
-        start += n
+        start += size
     return tuple(spans), parts
 
 
 def _check_lengths(sample: ws.Sample, n: int, where: str, channel: str) -> None:
     found = [("data", len(sample.data))]
-    for i, m in enumerate(sample.modifiers):
-        if isinstance(m, ws.Histosys):
-            found += [(f"modifiers[{i}].data.lo_data", len(m.data.lo_data))]
-            found += [(f"modifiers[{i}].data.hi_data", len(m.data.hi_data))]
-        elif isinstance(m, ws.Staterror | ws.Shapesys):
-            found += [(f"modifiers[{i}].data", len(m.data))]
+    for place, modifier in enumerate(sample.modifiers):
+        if isinstance(modifier, ws.Histosys):
+            found += [(f"modifiers[{place}].data.lo_data", len(modifier.data.lo_data))]
+            found += [(f"modifiers[{place}].data.hi_data", len(modifier.data.hi_data))]
+        elif isinstance(modifier, ws.Staterror | ws.Shapesys):
+            found += [(f"modifiers[{place}].data", len(modifier.data))]
     for key, length in found:
         if length != n:
             raise ConfigError(f"{where}.{key}: {length} bins, channel {channel!r} has {n}")

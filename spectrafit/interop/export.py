@@ -106,14 +106,14 @@ def reference(model: Model, parameter: str = "") -> float:
     `parameter` says which coupling's kappa, by default that of interest.
     """
     name = parameter or model.poi
-    own = [c for c in model.components if all(factor == name for factor, _ in c.monomial)]
-    totals = np.zeros(1 + max((c.power for c in own), default=0))
-    for c in own:
-        totals[c.power] += abs(float(c.nominal.sum()))
+    own = [component for component in model.components if all(factor == name for factor, _ in component.monomial)]
+    totals = np.zeros(1 + max((part.power for part in own), default=0))
+    for part in own:
+        totals[part.power] += abs(float(part.nominal.sum()))
     if not totals[1:].any():
         return 0.0
     roots = np.roots([*totals[:0:-1], -math.sqrt(max(totals[0], 1.0))])
-    positive = [r.real for r in roots if abs(r.imag) < 1e-9 * abs(r) and r.real > 0]
+    positive = [root.real for root in roots if abs(root.imag) < 1e-9 * abs(root) and root.real > 0]
     return float(f"{positive[0]:.0e}")
 
 
@@ -125,9 +125,9 @@ def to_workspace(model: Model, *, kappa: float | None = None) -> tuple[dict[str,
     if not math.isfinite(chosen) or (chosen == 0 and usual):
         raise ConfigError(f"export: kappa = {kappa} makes no signal; give the value to write the signal at")
     writer = _Writer(model, chosen)
-    spans = [s for s in model.regions if model.used[s.start : s.stop].any()]
+    spans = [region for region in model.regions if model.used[region.start : region.stop].any()]
     channels = [{"name": span.name, "samples": writer.samples(span)} for span in spans]
-    observations = [{"name": s.name, "data": model.data[_kept(model, s)].tolist()} for s in spans]
+    observations = [{"name": span.name, "data": model.data[_kept(model, span)].tolist()} for span in spans]
     config = {"poi": writer.interest, "parameters": writer.settings(usual)}
     workspace = {
         "channels": channels,
@@ -160,7 +160,7 @@ def _check(model: Model) -> None:
                     " of the couplings; write one coupling alone, with the other in fixed, or couplings that add one"
                     " term each (magnetic moments of different flavours)"
                 )
-    if model.gammas is not None or any(c.bin_factors for c in model.components):
+    if model.gammas is not None or any(component.bin_factors for component in model.components):
         raise ConfigError("export: this model was read from a workspace; use that workspace")
     own = {STRENGTH, *(f"mc_statistics_{span.name}" for span in model.regions)}
     for p in model.parameters:
@@ -182,7 +182,7 @@ class _Writer:
     def __init__(self, model: Model, kappa: float) -> None:
         self.model, self.kappa = model, kappa
         self.notes: list[str] = []
-        self.powers = sorted({c.power for c in model.components if c.power})
+        self.powers = sorted({component.power for component in model.components if component.power})
         # The couplings' references: the chosen one of the coupling of interest, and the usual one of every other.
         others = [name for name in model.couplings if name != model.poi]
         self.kappas = {name: reference(model, name) for name in others} | {model.poi: kappa}
@@ -209,21 +209,27 @@ class _Writer:
     def samples(self, span: Span) -> list[dict[str, Any]]:
         """Return the samples of one channel."""
         kept = _kept(self.model, span)
-        parts = [c for c in self.model.components if c.start < span.stop and c.stop > span.start]
-        sizes = sum((np.abs(self._bins(c, c.nominal, kept)) for c in parts), np.zeros(len(kept)))
+        parts = [
+            component
+            for component in self.model.components
+            if component.start < span.stop and component.stop > span.start
+        ]
+        sizes = sum((np.abs(self._bins(part, part.nominal, kept)) for part in parts), np.zeros(len(kept)))
         result: list[dict[str, Any]] = []
-        for c in parts:
-            data = self._bins(c, c.nominal, kept)
-            modifiers = [self._factor(c, f, kept) for f in c.factors] + [self._morph(c, m, kept) for m in c.morphs]
+        for part in parts:
+            data = self._bins(part, part.nominal, kept)
+            modifiers = [self._factor(part, factor, kept) for factor in part.factors] + [
+                self._morph(part, morph, kept) for morph in part.morphs
+            ]
             if np.any(self.variance[kept] > 0):
                 # The uncertainty is divided among samples so that the squares add up to the bin's variance.
                 share = np.divide(np.abs(data), sizes, out=np.zeros_like(sizes), where=sizes > 0)
                 errors = np.sqrt(self.variance[kept] * share)
                 modifiers.append({"name": f"mc_statistics_{span.name}", "type": "staterror", "data": errors.tolist()})
             several = len(self.model.couplings) > 1
-            words = [f"{factor if several else 'kappa'}{power}" for factor, power in c.monomial]
-            name = "_".join([c.sample, *words])
-            while any(s["name"] == name for s in result):
+            words = [f"{factor if several else 'kappa'}{power}" for factor, power in part.monomial]
+            name = "_".join([part.sample, *words])
+            while any(written["name"] == name for written in result):
                 name += "_"
             result.append({"name": name, "data": data.tolist(), "modifiers": modifiers})
         return result
@@ -253,7 +259,11 @@ class _Writer:
             raise ConfigError(
                 f"export: {name!r} is free and acts as {factor.kind}; HistFactory knows free factors only"
             )
-        if factor.kind == "linear" and not component.morphs and sum(f.kind == "linear" for f in component.factors) == 1:
+        if (
+            factor.kind == "linear"
+            and not component.morphs
+            and sum(factor.kind == "linear" for factor in component.factors) == 1
+        ):
             # Alone, 1 + sigma theta is an exact histosys: it adds to the nominal, and all else multiplies both.
             return self._morph(component, _scaled(component, factor), kept)
         match factor.kind:
@@ -298,7 +308,9 @@ class _Writer:
             ]
         else:
             result += [{"name": f"{STRENGTH}_{p}", "inits": [1.0], "fixed": True} for p in self.powers]
-        return result + [s for p in self.model.parameters if p.name not in self.kappas and (s := _setting(p))]
+        return result + [
+            setting for p in self.model.parameters if p.name not in self.kappas and (setting := _setting(p))
+        ]
 
     def _least(self, parameter: str, least: float) -> float:
         """Return the lower bound of a signal strength: `least`, or where a bin would run out of events.
@@ -306,11 +318,11 @@ class _Writer:
         With several signals each may use an equal share of the other events.
         """
         signal, signals = np.zeros((2, self.model.n_bins))
-        for c in self.model.components:
-            if c.power:
-                signals[c.start : c.stop] += c.nominal * self._size(c)
-            if any(name == parameter for name, _ in c.monomial):
-                signal[c.start : c.stop] += c.nominal * self._size(c)
+        for component in self.model.components:
+            if component.power:
+                signals[component.start : component.stop] += component.nominal * self._size(component)
+            if any(name == parameter for name, _ in component.monomial):
+                signal[component.start : component.stop] += component.nominal * self._size(component)
         grows = (signal > 0) & self.model.used
         rest = np.maximum(self.mean - signals, 0.0) / len(self.kappas)
         return max(least, -(1.0 - LEAST) * float(np.min(rest[grows] / signal[grows], initial=-least)))
@@ -328,7 +340,7 @@ def _shift(morph: Morph, nominal: Floats, sigma: float) -> Floats:
 
     knots = np.array(sorted((*morph.sigmas, 0.0)))
     rows = dict(zip(morph.sigmas, morph.templates - nominal, strict=True))
-    values = np.array([rows.get(float(x), np.zeros_like(nominal)) for x in knots])
+    values = np.array([rows.get(float(knot), np.zeros_like(nominal)) for knot in knots])
     spline = CubicSpline(knots, values, bc_type="natural")
     inside = min(max(sigma, knots[0]), knots[-1])
     result: Floats = spline(inside) + (sigma - inside) * spline(inside, 1)

@@ -29,14 +29,14 @@ def to_hs3(workspace: Json) -> Json:
     The channels' bins are numbered: HistFactory knows no edges.
     """
     config = workspace["measurements"][0]["config"]
-    writer = _Writer({s["name"]: s for s in config["parameters"]})
-    observed = {o["name"]: o["data"] for o in workspace["observations"]}
+    writer = _Writer({setting["name"]: setting for setting in config["parameters"]})
+    observed = {observation["name"]: observation["data"] for observation in workspace["observations"]}
     distributions: list[Json] = []
     data: list[Json] = []
     for channel in workspace["channels"]:
         name, counts = channel["name"], observed[channel["name"]]
         bins = [{"name": f"bin_{name}", "min": 0.0, "max": float(len(counts)), "nbins": len(counts)}]
-        samples = [writer.sample(s) for s in channel["samples"]]
+        samples = [writer.sample(sample) for sample in channel["samples"]]
         writer.add_staterrors(name, channel["samples"], samples)
         distributions.append(
             {
@@ -48,7 +48,7 @@ def to_hs3(workspace: Json) -> Json:
             }
         )
         data.append({"type": "binned", "name": f"observed_{name}", "axes": bins, "contents": counts})
-    names = [d["name"] for d in distributions]
+    names = [distribution["name"] for distribution in distributions]
     analysis: Json = {"name": "spectrafit", "likelihood": "likelihood", "domains": ["limits"], "init": "start"}
     if config["poi"]:
         analysis["parameters_of_interest"] = [config["poi"]]
@@ -56,7 +56,9 @@ def to_hs3(workspace: Json) -> Json:
         "metadata": {"hs3_version": VERSION},
         "distributions": distributions,
         "data": data,
-        "likelihoods": [{"name": "likelihood", "distributions": names, "data": [d["name"] for d in data]}],
+        "likelihoods": [
+            {"name": "likelihood", "distributions": names, "data": [measured["name"] for measured in data]}
+        ],
         "domains": [{"type": "product_domain", "name": "limits", "axes": list(writer.axes.values())}],
         "parameter_points": [{"name": "start", "parameters": list(writer.parameters.values())}],
         "analyses": [analysis],
@@ -98,40 +100,47 @@ class _Writer:
 
     def add_staterrors(self, channel: str, given: list[Json], samples: list[Json]) -> None:
         """Add the factors of the bins; all samples of a channel have them, or none."""
-        errors = [m["data"] for s in given for m in s["modifiers"] if m["type"] == "staterror"]
+        errors = [
+            modifier["data"] for sample in given for modifier in sample["modifiers"] if modifier["type"] == "staterror"
+        ]
         if not errors:
             return
-        contents = [s["data"] for s in given]
+        contents = [sample["data"] for sample in given]
         totals = [sum(values) for values in zip(*contents, strict=True)]
         sigmas = [math.hypot(*values) for values in zip(*errors, strict=True)]
-        widths = [s / t if t > 0 else 0.0 for s, t in zip(sigmas, totals, strict=True)]
+        widths = [sigma / total if total > 0 else 0.0 for sigma, total in zip(sigmas, totals, strict=True)]
         # The factor of bins without uncertainty, and of those another modifier is for.
         one = f"one_{channel}"
         self.parameters[one] = {"name": one, "value": 1.0, "const": True}
-        name = next(m["name"] for m in given[0]["modifiers"] if m["type"] == "staterror")
-        names = [f"{name}[{b}]" if w > 0 else one for b, w in enumerate(widths)]
+        name = next(modifier["name"] for modifier in given[0]["modifiers"] if modifier["type"] == "staterror")
+        names = [f"{name}[{index}]" if width > 0 else one for index, width in enumerate(widths)]
         for full in names:
             if full != one:
                 self.declare(full, "staterror")
-        for i, sample in enumerate(samples):
+        for row, sample in enumerate(samples):
             mine = [
-                w > 0 and max(range(len(contents)), key=lambda j: contents[j][b]) == i for b, w in enumerate(widths)
+                width > 0 and max(range(len(contents)), key=lambda j: contents[j][index]) == row
+                for index, width in enumerate(widths)
             ]
             sample["modifiers"].append(
                 {"name": name, "type": "shapefactor", "parameters": _either(mine, [one] * len(mine), names)}
             )
             if any(mine):
-                bins = zip(mine, contents[i], widths, strict=True)
+                bins = zip(mine, contents[row], widths, strict=True)
                 sample["modifiers"].append(
                     {
                         "name": f"{name}_constraint",
                         "type": "staterror",
                         "parameters": _either(mine, names, [one] * len(mine)),
                         "constraint": "Gauss",
-                        "data": {"uncertainties": [w * y if m else abs(y) for m, y, w in bins]},
+                        "data": {
+                            "uncertainties": [
+                                width * content if mean else abs(content) for mean, content, width in bins
+                            ]
+                        },
                     }
                 )
 
 
 def _either(chosen: list[bool], yes: list[str], no: list[str]) -> list[str]:
-    return [y if c else n for c, y, n in zip(chosen, yes, no, strict=True)]
+    return [first if choose else second for choose, first, second in zip(chosen, yes, no, strict=True)]

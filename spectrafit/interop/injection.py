@@ -164,11 +164,11 @@ def _wanted(analysis: Analysis, templates: Templates, model: Model, made: Made, 
     names = tuple(name for name in templates.samples if name not in templates.tabulated)
     means = np.maximum(np.array([expected[name] for name in names]), 0.0)
     counts = np.zeros(means.shape, dtype=np.int64)
-    for b in np.flatnonzero(made.counts > 0):
-        total = means[:, b].sum()
+    for index in np.flatnonzero(made.counts > 0):
+        total = means[:, index].sum()
         if not total > 0:
-            raise ConfigError(f"inject: {model.bin_name(int(b))}: no sample has an event there to draw; merge bins")
-        counts[:, b] = generator.multinomial(int(made.counts[b]), means[:, b] / total)
+            raise ConfigError(f"inject: {model.bin_name(int(index))}: no sample has an event there to draw; merge bins")
+        counts[:, index] = generator.multinomial(int(made.counts[index]), means[:, index] / total)
     couplings = _couplings(templates, data)
     rows = [templates.sample(name) for name in names]
     lengths = np.maximum(np.einsum("m,smb->sb", couplings, templates.counts[rows, 0]), 0.0)
@@ -179,7 +179,7 @@ def _couplings(templates: Templates, data: Toy) -> Floats:
     """Return the value of each monomial at the truth, (M,)."""
     values = data.of.values if isinstance(data.of, Asimov) else {}
     at = np.array([values.get(name, 0.0) for name in templates.monomials.parameters], dtype=np.float64)
-    return np.array([float(np.prod(at ** np.array(e))) for e in templates.monomials.exponents])
+    return np.array([float(np.prod(at ** np.array(exponent))) for exponent in templates.monomials.exponents])
 
 
 def _write(
@@ -199,7 +199,9 @@ def _write(
         tree: Any = None
         for columns, again in draw(analysis, wanted, pool, generator):
             if tree is None:
-                branches = {name: name if name.isidentifier() else f"column_{i}" for i, name in enumerate(columns)}
+                branches = {
+                    name: name if name.isidentifier() else f"column_{index}" for index, name in enumerate(columns)
+                }
                 kinds = {branches[name]: np.dtype(np.float64) for name in columns}
                 tree = file.mktree(_TREE, kinds, title=f"{_TITLE}: {text}")
             tree.extend({branches[name]: np.asarray(values, dtype=np.float64) for name, values in columns.items()})

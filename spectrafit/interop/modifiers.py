@@ -58,7 +58,7 @@ class Set:
 
     def names(self, name: str) -> list[str]:
         """Return the names of its parameters, the set's being `name`."""
-        return [name] if self.scalar else [f"{name}[{i}]" for i in range(len(self.inits))]
+        return [name] if self.scalar else [f"{name}[{index}]" for index in range(len(self.inits))]
 
     def parameters(self, name: str, poi: str) -> list[Parameter]:
         """Return its parameters; `poi` is the name of the parameter of interest."""
@@ -67,16 +67,16 @@ class Set:
             Parameter(
                 name=full,
                 kind="interest" if full == poi else "nuisance",
-                initial=self.inits[i],
+                initial=self.inits[index],
                 constraint=self.constraint,
-                centre=0.0 if free else self.auxdata[i],
-                width=1.0 if free else self.widths[i],
-                lower=self.bounds[i][0],
-                upper=self.bounds[i][1],
+                centre=0.0 if free else self.auxdata[index],
+                width=1.0 if free else self.widths[index],
+                lower=self.bounds[index][0],
+                upper=self.bounds[index][1],
                 group=self.group,
-                fixed=self.fixed[i],
+                fixed=self.fixed[index],
             )
-            for i, full in enumerate(self.names(name))
+            for index, full in enumerate(self.names(name))
         ]
 
 
@@ -124,13 +124,13 @@ def _lumi() -> Set:
 def _shapesys(part: Part, data: list[float]) -> Set:
     pairs = list(zip(part.nominal.tolist(), data, strict=True))
     events = [(nominal / error) ** 2 if nominal > 0 and error > 0 else 1.0 for nominal, error in pairs]
-    n = len(pairs)
+    size = len(pairs)
     return Set(
         constraint="poisson",
         group="shapesys",
         scalar=False,
-        inits=[1.0] * n,
-        bounds=[GAMMA] * n,
+        inits=[1.0] * size,
+        bounds=[GAMMA] * size,
         fixed=[not (nominal > 0 and error > 0) for nominal, error in pairs],
         auxdata=list(events),
         widths=events,
@@ -146,22 +146,24 @@ def _staterrors(parts: list[Part]) -> dict[str, Set]:
     for part in parts:
         for modifier in part.of(ws.Staterror):
             square, total = squares.setdefault(modifier.name, {}), totals.setdefault(modifier.name, {})
-            for b, nominal, error in zip(part.bins, part.nominal.tolist(), modifier.data, strict=True):
-                square[b] = square.get(b, 0.0) + error**2
-                total[b] = total.get(b, 0.0) + nominal
+            for place, nominal, error in zip(part.bins, part.nominal.tolist(), modifier.data, strict=True):
+                square[place] = square.get(place, 0.0) + error**2
+                total[place] = total.get(place, 0.0) + nominal
     result = {}
     for name in sorted(squares):
         bins = sorted(squares[name])
-        sigmas = [squares[name][b] ** 0.5 / totals[name][b] if totals[name][b] > 0 else 0.0 for b in bins]
-        n = len(bins)
+        sigmas = [
+            squares[name][place] ** 0.5 / totals[name][place] if totals[name][place] > 0 else 0.0 for place in bins
+        ]
+        size = len(bins)
         result[name] = Set(
             constraint="gaussian",
             group="staterror",
             scalar=False,
-            inits=[1.0] * n,
-            bounds=[GAMMA] * n,
+            inits=[1.0] * size,
+            bounds=[GAMMA] * size,
             fixed=[sigma == 0.0 for sigma in sigmas],
-            auxdata=[1.0] * n,
+            auxdata=[1.0] * size,
             widths=[sigma or 1.0 for sigma in sigmas],
             widths_key="sigmas",
             bins=bins,
@@ -205,11 +207,11 @@ def _join(sets: dict[str, Set], part: Part, modifier: ws.Modifier, known: Set | 
             asked = _free("normfactor", 1, scalar=True)
         case ws.Shapefactor():
             # Bins are counted from the first of each channel: the longest channel sets the number.
-            n = len(part.nominal)
+            size = len(part.nominal)
             if known is not None and known.group == "shapefactor":
-                n = max(n, len(known.inits))
-                known = sets[modifier.name] = _free("shapefactor", n, scalar=False)
-            asked = _free("shapefactor", n, scalar=False)
+                size = max(size, len(known.inits))
+                known = sets[modifier.name] = _free("shapefactor", size, scalar=False)
+            asked = _free("shapefactor", size, scalar=False)
         case ws.Shapesys(data=data):
             if known is not None:
                 raise ConfigError(
@@ -235,8 +237,8 @@ def configure(sets: dict[str, Set], settings: list[ws.Setting], where: str) -> N
         parameter starts outside its bounds.
     """
     seen: set[str] = set()
-    for i, setting in enumerate(settings):
-        at = f"{where}.parameters[{i}]"
+    for index, setting in enumerate(settings):
+        at = f"{where}.parameters[{index}]"
         if setting.name in seen:
             raise ConfigError(f"{at}.name: {setting.name!r} is configured twice")
         seen.add(setting.name)
@@ -252,7 +254,7 @@ def configure(sets: dict[str, Set], settings: list[ws.Setting], where: str) -> N
 
 def _set(found: Set, setting: ws.Setting, at: str) -> None:
     """Change one set."""
-    n = len(found.fixed)
+    size = len(found.fixed)
     for key in ("inits", "bounds", "auxdata", "sigmas", "factors"):
         values = getattr(setting, key)
         if values is None:
@@ -261,10 +263,10 @@ def _set(found: Set, setting: ws.Setting, at: str) -> None:
             key in ("sigmas", "factors") and key != found.widths_key
         ):
             raise ConfigError(f"{at}.{key}: {found.group} parameters have none")
-        if len(values) != n:
-            raise ConfigError(f"{at}.{key}: {len(values)} values for the {n} parameters of {setting.name!r}")
+        if len(values) != size:
+            raise ConfigError(f"{at}.{key}: {len(values)} values for the {size} parameters of {setting.name!r}")
         if key in ("sigmas", "factors") and min(values) <= 0:
             raise ConfigError(f"{at}.{key}: must be positive, found {min(values)}")
         setattr(found, "widths" if key == found.widths_key else key, list(values))
     if setting.fixed is not None:
-        found.fixed = [setting.fixed] * n
+        found.fixed = [setting.fixed] * size

@@ -49,18 +49,18 @@ def apply(document: Any, patch: Any, *, name: str | None = None, where: str = "p
     if not isinstance(operations, list):
         raise ConfigError(f"{where}: needs a list of operations or a patchset, found {type(patch).__name__}")
     result = copy.deepcopy(document)
-    for i, operation in enumerate(operations):
+    for index, operation in enumerate(operations):
         try:
             result = _operate(result, operation)
         except _MisfitError as error:
-            raise ConfigError(f"{where}: operation {i}: {error}") from None
+            raise ConfigError(f"{where}: operation {index}: {error}") from None
     return result
 
 
 def _choose(document: Any, patchset: dict[str, Any], name: str | None, where: str) -> Any:
     """Return the operations of one patch of a patchset, after checking the document's digests."""
     try:
-        patches = {str(p["metadata"]["name"]): p["patch"] for p in patchset["patches"]}
+        patches = {str(patch["metadata"]["name"]): patch["patch"] for patch in patchset["patches"]}
         digests = dict(patchset["metadata"]["digests"])
     except (KeyError, TypeError) as error:
         raise ConfigError(f"{where}: neither a list of operations nor a patchset: lacks {error}") from None

@@ -88,16 +88,23 @@ def _model(spec: ws.Workspace, measurement: str | None, profiled: bool) -> Model
         raise ConfigError(f"{where}.poi: {asked!r} is a set of {len(sets[asked].inits)} parameters, needs one")
     # A factor per bin may be of interest, if there is one bin.
     poi = sets[asked].names(asked)[0] if asked else ""
-    alone = {b: factor for b, factor in _alone(parts, sets).items() if factor[0] != asked} if profiled else {}
+    alone = {place: factor for place, factor in _alone(parts, sets).items() if factor[0] != asked} if profiled else {}
     components = tuple(_component(part, sets, alone) for part in parts)
     names = {sets[name].names(name)[i] for name, i in alone.values()}
     effective = _effective(components)
-    parameters = [p for name, found in sets.items() for p in found.parameters(name, poi) if p.name not in names]
+    parameters = [
+        parameter
+        for name, found in sets.items()
+        for parameter in found.parameters(name, poi)
+        if parameter.name not in names
+    ]
     return Model(
         # Free parameters without any effect would leave a fit without a minimum.
         parameters=tuple(
-            dataclasses.replace(p, fixed=True) if p.constraint == "free" and p.name not in effective else p
-            for p in parameters
+            dataclasses.replace(parameter, fixed=True)
+            if parameter.constraint == "free" and parameter.name not in effective
+            else parameter
+            for parameter in parameters
         ),
         components=components,
         regions=spans,
@@ -151,21 +158,24 @@ def _alone(parts: list[Part], sets: dict[str, Set]) -> dict[int, tuple[str, int]
             continue
         name = max(names, key=lambda n: names[n])
         found = sets[name]
-        for i, b in enumerate(found.bins):
+        for i, place in enumerate(found.bins):
             measured = 1.0 if found.constraint == "gaussian" else found.widths[i]
             usual = found.inits[i] == 1.0 and found.bounds[i] == GAMMA and found.auxdata[i] == measured
-            if b in part.bins and usual and not found.fixed[i]:
-                result[b] = (name, i)
+            if place in part.bins and usual and not found.fixed[i]:
+                result[place] = (name, i)
     return result
 
 
 def _bin_gammas(sets: dict[str, Set], alone: dict[int, tuple[str, int]], n_bins: int) -> BinGammas:
     """Return the profiled factors of all bins."""
-    chosen = [alone.get(b) for b in range(n_bins)]
+    chosen = [alone.get(place) for place in range(n_bins)]
     return BinGammas(
-        names=tuple(sets[c[0]].names(c[0])[c[1]] if c else "" for c in chosen),
-        kind=tuple(("gaussian" if sets[c[0]].constraint == "gaussian" else "poisson") if c else "none" for c in chosen),
-        width=np.array([sets[c[0]].widths[c[1]] if c else 0.0 for c in chosen]),
+        names=tuple(sets[choice[0]].names(choice[0])[choice[1]] if choice else "" for choice in chosen),
+        kind=tuple(
+            ("gaussian" if sets[choice[0]].constraint == "gaussian" else "poisson") if choice else "none"
+            for choice in chosen
+        ),
+        width=np.array([sets[choice[0]].widths[choice[1]] if choice else 0.0 for choice in chosen]),
     )
 
 
@@ -186,12 +196,16 @@ def _component(part: Part, sets: dict[str, Set], alone: dict[int, tuple[str, int
                 factors.append(Factor(parameter=name))
             case _:
                 names = sets[name].names(name)
-                places = {b: i for i, b in enumerate(sets[name].bins)} or {b: b - part.start for b in part.bins}
-                profiled = [alone.get(b) == (name, places[b]) for b in part.bins]
+                places = {place: i for i, place in enumerate(sets[name].bins)} or {
+                    place: place - part.start for place in part.bins
+                }
+                profiled = [alone.get(place) == (name, places[place]) for place in part.bins]
                 shared = shared or any(profiled)
                 if not all(profiled):
                     bin_factors.append(
-                        tuple("" if p else names[places[b]] for b, p in zip(part.bins, profiled, strict=True))
+                        tuple(
+                            "" if own else names[places[place]] for place, own in zip(part.bins, profiled, strict=True)
+                        )
                     )
     return Component(
         sample=part.sample,
@@ -207,14 +221,14 @@ def _component(part: Part, sets: dict[str, Set], alone: dict[int, tuple[str, int
 def _effective(components: tuple[Component, ...]) -> set[str]:
     """Return the names of normalisations and factors per bin that change any prediction."""
     result: set[str] = set()
-    for c in components:
-        filled = c.nominal != 0
-        for m in c.morphs:
-            filled = filled | np.any(m.templates != 0, axis=0)
+    for component in components:
+        filled = component.nominal != 0
+        for morph in component.morphs:
+            filled = filled | np.any(morph.templates != 0, axis=0)
         if np.any(filled):
-            result.update(f.parameter for f in c.factors)
-        for names in c.bin_factors:
-            result.update(n for n, f in zip(names, filled, strict=True) if n and f)
+            result.update(factor.parameter for factor in component.factors)
+        for names in component.bin_factors:
+            result.update(name for name, used in zip(names, filled, strict=True) if name and used)
     return result
 
 
@@ -273,7 +287,11 @@ def _notes(model: Model, best: FitResult, at_limit: tuple[str, ...]) -> list[str
     """Return what a reader of a minimum must know although the minimum is valid."""
     found = []
     effective = _effective(model.components)
-    idle = [p.name for p in model.parameters if p.constraint == "free" and p.name not in effective]
+    idle = [
+        parameter.name
+        for parameter in model.parameters
+        if parameter.constraint == "free" and parameter.name not in effective
+    ]
     if idle:
         listed = ", ".join(idle[:5]) + (f" and {len(idle) - 5} more" if len(idle) > 5 else "")
         found.append(f"no prediction depends on {listed}, so the data say nothing of it: its value is the initial one")

@@ -32,8 +32,11 @@ def histogram_names(templates: Templates) -> dict[str, tuple[str, str | None, in
     key may have are left out and a short checksum is added. Titles are not changed.
     """
     monomials = templates.monomials
-    words = [".".join(f"{name}{power}" for name, power in monomials.factors(e)) or "sm" for e in monomials.exponents]
-    folders = slugs(r.name for r in templates.regions)
+    words = [
+        ".".join(f"{name}{power}" for name, power in monomials.factors(exponent)) or "sm"
+        for exponent in monomials.exponents
+    ]
+    folders = slugs(region.name for region in templates.regions)
     inside = slugs(templates.samples, reserved=("total", "data"))
     return {
         f"{folders[region.name]}/{'total' if sample is None else inside[sample]}/{word}": (region.name, sample, power)
@@ -77,7 +80,7 @@ def write(path: str | os.PathLike[str], templates: Templates) -> Path:
             histogram = templates.histogram(sample, region_name, monomial)
             file[name] = _labelled(histogram, templates.region(region_name), f"{title}, {_power(templates, monomial)}")
         if templates.data is not None:
-            folders = slugs(r.name for r in templates.regions)
+            folders = slugs(region.name for region in templates.regions)
             for region in templates.regions:
                 file[f"{folders[region.name]}/data"] = _labelled(_observed(templates.data, region), region, "data")
     return target

@@ -177,7 +177,7 @@ class Workspace(_Keys, frozen=True):
             raise ConfigError("$.measurements: none is defined; a fit needs one")
         if name is None:
             return 0, self.measurements[0]
-        known = [m.name for m in self.measurements]
+        known = [measurement.name for measurement in self.measurements]
         if name not in known:
             raise ConfigError(f"$.measurements: no {name!r}, found {', '.join(map(repr, known))}{nearest(name, known)}")
         return known.index(name), self.measurements[known.index(name)]

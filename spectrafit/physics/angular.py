@@ -39,7 +39,10 @@ def _sensible(e_nu: float, theta: float) -> bool:
 
 @scalar
 def _sm(pdg: int, e_nu: float, theta: float, sin2_theta_w: float) -> float:
-    """Return dsigma/dcos(theta); 0 beyond pi/2."""
+    """Return dsigma/dcos(theta); 0 beyond pi/2.
+
+    With c = cos(theta), s = sin(theta), D = m (2E + m) + E^2 s^2 and y = 1 - T/E.
+    """
     c = math.cos(theta)
     if c <= 0.0 or e_nu == 0.0:
         return 0.0
@@ -55,7 +58,10 @@ def _sm(pdg: int, e_nu: float, theta: float, sin2_theta_w: float) -> float:
 
 @scalar
 def _magnetic(e_nu: float, theta: float, mu: float) -> float:
-    """Return dsigma/dcos(theta); 0 beyond pi/2."""
+    """Return dsigma/dcos(theta); 0 beyond pi/2.
+
+    With c = cos(theta), s = sin(theta) and D = m (2E + m) + E^2 s^2.
+    """
     c = math.cos(theta)
     if c <= 0.0 or e_nu == 0.0:
         return 0.0
@@ -128,7 +134,10 @@ def dsigma_dt_theta2_magnetic(e_nu: float, t: float, mu: float) -> float:
 
 @ufunc("float64(int64, float64, float64, float64)")
 def dsigma_dtheta2_sm_small_angle(pdg: int, e_nu: float, theta: float, sin2_theta_w: float) -> float:
-    """Return the small-angle Standard Model dsigma/d(theta^2), cm^2/rad^2 (note, equation 32 with g_A^2 - g_V^2)."""
+    """Return the small-angle Standard Model dsigma/d(theta^2), cm^2/rad^2 (note, equation 32 with g_A^2 - g_V^2).
+
+    With a = theta^2 + 2 m/E and y = theta^2/a.
+    """
     if not (known(pdg) and _sensible(e_nu, theta)):
         return math.nan
     if theta > 0.5 * math.pi or e_nu == 0.0:
@@ -142,7 +151,10 @@ def dsigma_dtheta2_sm_small_angle(pdg: int, e_nu: float, theta: float, sin2_thet
 
 @ufunc("float64(float64, float64, float64)")
 def dsigma_dtheta2_magnetic_small_angle(e_nu: float, theta: float, mu: float) -> float:
-    """Return the small-angle magnetic dsigma/d(theta^2), cm^2/rad^2 (note, equation 36, its denominator squared)."""
+    """Return the small-angle magnetic dsigma/d(theta^2), cm^2/rad^2 (note, equation 36, its denominator squared).
+
+    With a = theta^2 + 2 m/E.
+    """
     if not _sensible(e_nu, theta):
         return math.nan
     if theta > 0.5 * math.pi or e_nu == 0.0:
@@ -155,7 +167,8 @@ def dsigma_dtheta2_magnetic_small_angle(e_nu: float, theta: float, mu: float) ->
 def dsigma_dt_theta2_sm_small_angle(pdg: int, e_nu: float, t_theta2: float, sin2_theta_w: float) -> float:
     """Return the small-angle Standard Model dsigma/d(T theta^2) at `t_theta2`, cm^2/(GeV rad^2) (note, equation 33).
 
-    0 from 2m on. The error grows as (E - T)/T: at T = 0.3 GeV -1.7 % for E = 2 GeV, -7.7 % for E = 10 GeV.
+    0 from 2m on, where y = T theta^2/(2m) is 1. The error grows as (E - T)/T: at T = 0.3 GeV -1.7 % for E = 2 GeV,
+    -7.7 % for E = 10 GeV.
     """
     if not known(pdg) or not 0.0 <= e_nu < LARGEST or not t_theta2 >= 0.0:
         return math.nan

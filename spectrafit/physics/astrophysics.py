@@ -41,8 +41,8 @@ _MU_B2 = math.pi * ALPHA / (_M_E * _M_E)
 
 
 def _moment2(mu: Any, eps: Any) -> Any:
-    a, b = np.abs(mu), np.abs(eps)
-    return a * a + b * b
+    magnetic, electric = np.abs(mu), np.abs(eps)
+    return magnetic * magnetic + electric * electric
 
 
 def radiative_decay_rate(mu: Any, eps: Any, m_i: Any, m_j: Any) -> Any:

@@ -21,19 +21,19 @@ from spectrafit.jit import register
 
 __all__ = ["interpreted", "plain", "scalar", "ufunc"]
 
-F = TypeVar("F", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 _INTERPRETED = ContextVar("_INTERPRETED", default=False)
 
 
-def scalar(function: F) -> F:
+def scalar(function: Function) -> Function:
     """Compile a function of numbers, for other compiled code to call; division by zero gives inf or NaN as in numpy."""
-    compiled: F = njit(error_model="numpy", no_cfunc_wrapper=True, _nrt=False)(function)
+    compiled: Function = njit(error_model="numpy", no_cfunc_wrapper=True, _nrt=False)(function)
     return compiled
 
 
-def plain(function: F) -> F:
+def plain(function: Function) -> Function:
     """Return the Python function that `scalar` compiles, for a few numbers that are not worth a compilation."""
-    original: F = cast(Any, function).py_func
+    original: Function = cast(Any, function).py_func
     return original
 
 
@@ -62,15 +62,19 @@ def _uncompiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _interpret(function: Callable[..., Any], kinds: list[Any], arguments: tuple[Any, ...]) -> Any:
     """Return a function's values, (shape of the arguments together), or None if only the compiled one can tell."""
-    given = [np.asarray(x) for x in arguments if isinstance(x, (bool, int, float, np.generic)) or type(x) is np.ndarray]
+    given = [
+        np.asarray(argument)
+        for argument in arguments
+        if isinstance(argument, (bool, int, float, np.generic)) or type(argument) is np.ndarray
+    ]
     if len(given) < len(arguments) or len(given) != len(kinds):
         return None
-    if not all(np.can_cast(x.dtype, kind, "safe") for x, kind in zip(given, kinds, strict=True)):
+    if not all(np.can_cast(value.dtype, kind, "safe") for value, kind in zip(given, kinds, strict=True)):
         return None
-    arrays = np.broadcast_arrays(*(x.astype(kind) for x, kind in zip(given, kinds, strict=True)))
+    arrays = np.broadcast_arrays(*(value.astype(kind) for value, kind in zip(given, kinds, strict=True)))
     # A flat array's elements are numpy's numbers, which divide by zero as the compiled function does.
     try:
-        values = [function(*numbers) for numbers in zip(*(x.ravel() for x in arrays), strict=True)]
+        values = [function(*numbers) for numbers in zip(*(array.ravel() for array in arrays), strict=True)]
     except (ArithmeticError, ValueError):
         return None
     return np.array(values, np.float64).reshape(arrays[0].shape)[()]

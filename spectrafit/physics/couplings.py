@@ -213,36 +213,38 @@ class Monomials:
         ValueError
             Two dipole couplings of one flavour, which no spectrum tells apart; a parameter named twice.
         """
-        fitted = [c for c in couplings if c.carriers]
-        names = tuple(c.parameter for c in fitted)
+        fitted = [coupling for coupling in couplings if coupling.carriers]
+        names = tuple(coupling.parameter for coupling in fitted)
         if len(set(names)) < len(names):
             raise ValueError(f"parameters {', '.join(names)}: each coupling needs a parameter name of its own")
         found = {(0,) * len(fitted)}
-        for i, c in enumerate(fitted):
-            found.add(_exponents(len(fitted), (i,)))
-            if c.coupling.family == "vector":
-                found.add(_exponents(len(fitted), (i, i)))
-        for i, j in combinations_with_replacement(range(len(fitted)), 2):
-            shared = sorted(set(fitted[i].carriers) & set(fitted[j].carriers))
-            if i == j or not shared or fitted[i].coupling.family != fitted[j].coupling.family:
+        for place, coupling in enumerate(fitted):
+            found.add(_exponents(len(fitted), (place,)))
+            if coupling.coupling.family == "vector":
+                found.add(_exponents(len(fitted), (place, place)))
+        for one, other in combinations_with_replacement(range(len(fitted)), 2):
+            shared = sorted(set(fitted[one].carriers) & set(fitted[other].carriers))
+            if one == other or not shared or fitted[one].coupling.family != fitted[other].coupling.family:
                 continue
-            if fitted[i].coupling.family == "dipole":
+            if fitted[one].coupling.family == "dipole":
                 raise ValueError(
-                    f"{names[i]} and {names[j]}: both are magnetic moments of flavour {shared[0]}, which no spectrum"
-                    " tells apart; give them different carriers"
+                    f"{names[one]} and {names[other]}: both are magnetic moments of flavour {shared[0]}, which no"
+                    " spectrum tells apart; give them different carriers"
                 )
-            found.add(_exponents(len(fitted), (i, j)))
+            found.add(_exponents(len(fitted), (one, other)))
         return cls(parameters=names, exponents=_ordered(found))
 
     @functools.cached_property
     def products(self) -> tuple[tuple[int, ...], ...]:
         """(Q,) tuple of (C,) tuples: the exponents of the distinct products of two monomials, by degree."""
-        return _ordered({_sum(a, b) for a in self.exponents for b in self.exponents})
+        return _ordered({_sum(first, second) for first in self.exponents for second in self.exponents})
 
     @functools.cached_property
     def places(self) -> tuple[tuple[int, ...], ...]:
         """(M, M): for monomials m and n, the place of their product in `products`."""
-        return tuple(tuple(self.products.index(_sum(a, b)) for b in self.exponents) for a in self.exponents)
+        return tuple(
+            tuple(self.products.index(_sum(first, second)) for second in self.exponents) for first in self.exponents
+        )
 
     def __len__(self) -> int:
         """Return M."""
@@ -255,15 +257,15 @@ class Monomials:
 
 def _exponents(size: int, which: Iterable[int]) -> tuple[int, ...]:
     result = [0] * size
-    for i in which:
-        result[i] += 1
+    for place in which:
+        result[place] += 1
     return tuple(result)
 
 
 def _sum(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(x + y for x, y in zip(a, b, strict=True))
+    return tuple(left + right for left, right in zip(a, b, strict=True))
 
 
 def _ordered(found: Iterable[tuple[int, ...]]) -> tuple[tuple[int, ...], ...]:
     """Return exponents by degree, those of the first coupling first."""
-    return tuple(sorted(found, key=lambda e: (sum(e), [-x for x in e])))
+    return tuple(sorted(found, key=lambda e: (sum(e), [-power for power in e])))

@@ -62,9 +62,9 @@ def shape(left: float, right: float, e_nu: float, t: float) -> float:
 @scalar
 def _integral(left: float, right: float, e_nu: float, t1: float, t2: float) -> float:
     # The difference T2 - T1 stands in front of every term: no cancellation between close thresholds.
-    a = 1.0 - t1 / e_nu
-    b = 1.0 - t2 / e_nu
-    mean = (a * a + a * b + b * b) / 3.0
+    one = 1.0 - t1 / e_nu
+    other = 1.0 - t2 / e_nu
+    mean = (one * one + one * other + other * other) / 3.0
     return (t2 - t1) * (left * left + right * right * mean - left * right * M_E * (t1 + t2) / (2.0 * e_nu * e_nu))
 
 
@@ -256,12 +256,13 @@ def t_from_cumulative(pdg: int, e_nu: float, u: float, sin2_theta_w: float) -> f
         Fraction, between 0 (gives 0) and 1 (gives ``t_max``); outside NaN.
     sin2_theta_w : array_like of float
         sin^2 theta_W.
+
+    In y = T/E the cumulative is y (a - b y + c y^2).
     """
     if not known(pdg) or not (0.0 < e_nu < LARGEST and 0.0 <= u <= 1.0):
         return math.nan
     left, right = chiral(pdg, sin2_theta_w)
     top = 2.0 * e_nu / (2.0 * e_nu + M_E)
-    # In y = T/E the cumulative is y (a - b y + c y^2).
     a = left * left + right * right
     b = right * right + 0.5 * left * right * M_E / e_nu
     c = right * right / 3.0
@@ -298,11 +299,12 @@ def t_from_cumulative_magnetic(e_nu: float, u: float, t_threshold: float) -> flo
     t_threshold : array_like of float
         Lower end, GeV, positive (the total diverges); NaN where it is not below ``t_max(e_nu)``: there is nothing to
         draw from.
+
+    In v = ln(T/T1) the cumulative is v - (T1/E)(e^v - 1): concave, with slope 1 - T/E.
     """
     top = end_point(e_nu)
     if not (0.0 < e_nu < LARGEST and 0.0 <= u <= 1.0 and 0.0 < t_threshold < top):
         return math.nan
-    # In v = ln(T/T1) the cumulative is v - (T1/E)(e^v - 1): concave, with slope 1 - T/E.
     start = t_threshold / e_nu
     end = math.log(top / t_threshold)
     target = u * (end - start * math.expm1(end))

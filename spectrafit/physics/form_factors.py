@@ -5,6 +5,8 @@ check before squaring. `q2` is in GeV^2, lengths are in fm. Everything takes sca
 
 `Helm` and `KleinNystrand` are the same as objects: made for a nucleus, called with `q2`. The cross sections of
 `nucleus` take any such callable, so a table interpolated by the caller fits as well.
+
+q = sqrt(q2) is in 1/fm, x = q R, y = x^2.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Isotope:
-    """A nucleus: protons, nucleons, fraction of the element's atoms, mass of the nucleus (GeV)."""
+    """A nucleus: protons `z`, nucleons `a`, fraction of the element's atoms, mass of the nucleus (GeV)."""
 
     z: int
     a: int
@@ -96,8 +96,11 @@ def natural_isotopes(symbol: str) -> tuple[Isotope, ...]:
     ValueError
         If the table has no such element; the message lists the elements it has.
     """
-    z, listed = _element(symbol)
-    return tuple(Isotope(z, a, percent * 0.01, mass * ATOMIC_MASS - z * M_E) for a, percent, mass in listed)
+    protons, listed = _element(symbol)
+    return tuple(
+        Isotope(protons, nucleons, percent * 0.01, mass * ATOMIC_MASS - protons * M_E)
+        for nucleons, percent, mass in listed
+    )
 
 
 def per_atom(nuclei: str | Sequence[Isotope], function: Callable[[Isotope], Any]) -> Any:

@@ -204,9 +204,9 @@ def _ratio_and_lag(w: float) -> tuple[float, float]:
         ratio = math.atan(u) / u
         return ratio, 1.0 - ratio
     total, power = 0.0, 1.0
-    for n in range(1, 40):
+    for index in range(1, 40):
         power *= -w
-        term = -power / (2.0 * n + 1.0)
+        term = -power / (2.0 * index + 1.0)
         total += term
         if abs(term) <= 1e-17 * total:
             break
@@ -215,7 +215,12 @@ def _ratio_and_lag(w: float) -> tuple[float, float]:
 
 @scalar
 def _w_at_max(e_nu: float) -> float:
-    """Return tan^2 theta at the maximum of T theta^2: the root of (u + u^3) atan(u) - u^2 = m (2E + m)/(E + m)^2."""
+    """Return tan^2 theta at the maximum of T theta^2: the root of (u + u^3) atan(u) - u^2 = m (2E + m)/(E + m)^2.
+
+    b is the right-hand side, m (2E + m)/(E + m)^2.
+
+    Here w = u^2.
+    """
     b = M_E * (2.0 * e_nu + M_E) / (e_nu + M_E) ** 2
     low, high = 0.0, 2.0
     w = min(math.sqrt(1.5 * b), 1.4)
@@ -259,7 +264,10 @@ def t_at_max_t_theta2(e_nu: float) -> float:
 
 @ufunc("float64(float64)")
 def max_t_theta2(e_nu: float) -> float:
-    """Return the largest T theta^2 of a neutrino of energy `e_nu` (GeV), GeV rad^2; about 2m [1 - 2 sqrt(4m/(3E))]."""
+    """Return the largest T theta^2 of a neutrino of energy `e_nu` (GeV), GeV rad^2; about 2m [1 - 2 sqrt(4m/(3E))].
+
+    w is tan^2 theta there.
+    """
     if not 0.0 < e_nu < LARGEST:
         return math.nan
     w = _w_at_max(e_nu)
@@ -279,6 +287,9 @@ def t_of_t_theta2(e_nu: float, t_theta2: float, upper: bool) -> float:
         the answer is known to the square root of the rounding only.
     upper : array_like of bool
         True for the branch above `t_at_max_t_theta2`, False for the one below.
+
+    With x = T theta^2, k = 2 m E^2/(E + m)^2, b = m (2E + m)/(E + m)^2, w = tan^2 theta and a = atan(sqrt(w))/sqrt(w),
+    a root of w (k a^2 - x) = b x.
     """
     if not (0.0 < e_nu < LARGEST and t_theta2 >= 0.0):
         return math.nan

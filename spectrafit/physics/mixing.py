@@ -74,15 +74,18 @@ ORDERINGS: Final = {
 
 
 def pmns(mixing: Mixing) -> Complexes:
-    """Return the PMNS matrix, shape (3, 3): rows e, mu, tau, columns the mass states 1, 2, 3."""
-    s12, s13, s23 = (math.sqrt(x) for x in (mixing.sin2_12, mixing.sin2_13, mixing.sin2_23))
-    c12, c13, c23 = (math.sqrt(1.0 - x) for x in (mixing.sin2_12, mixing.sin2_13, mixing.sin2_23))
-    d = complex(math.cos(mixing.delta), math.sin(mixing.delta))
+    """Return the PMNS matrix, shape (3, 3): rows e, mu, tau, columns the mass states 1, 2, 3.
+
+    u is the matrix without the Majorana phases.
+    """
+    s12, s13, s23 = (math.sqrt(square) for square in (mixing.sin2_12, mixing.sin2_13, mixing.sin2_23))
+    c12, c13, c23 = (math.sqrt(1.0 - square) for square in (mixing.sin2_12, mixing.sin2_13, mixing.sin2_23))
+    phase = complex(math.cos(mixing.delta), math.sin(mixing.delta))
     u = np.array(
         [
-            [c12 * c13, s12 * c13, s13 * d.conjugate()],
-            [-s12 * c23 - c12 * s23 * s13 * d, c12 * c23 - s12 * s23 * s13 * d, s23 * c13],
-            [s12 * s23 - c12 * c23 * s13 * d, -c12 * s23 - s12 * c23 * s13 * d, c23 * c13],
+            [c12 * c13, s12 * c13, s13 * phase.conjugate()],
+            [-s12 * c23 - c12 * s23 * s13 * phase, c12 * c23 - s12 * s23 * s13 * phase, s23 * c13],
+            [s12 * s23 - c12 * c23 * s13 * phase, -c12 * s23 - s12 * c23 * s13 * phase, c23 * c13],
         ]
     )
     majorana = np.exp(0.5j * np.array([0.0, mixing.alpha21, mixing.alpha31]))
@@ -111,9 +114,9 @@ def solar_potential(e_nu: Any, density: Any) -> Any:
 
 def solar_cos2_theta12(mixing: Mixing, e_nu: Any, density: Any) -> Any:
     """Return cos(2 theta_12) in matter where the solar neutrino is made; arguments as `solar_potential`."""
-    x = solar_potential(e_nu, density) * ((1.0 - mixing.sin2_13) / mixing.dm21)
+    ratio = solar_potential(e_nu, density) * ((1.0 - mixing.sin2_13) / mixing.dm21)
     # cos 2theta - x and sin^2 2theta from sin^2 theta: no angle is ever computed.
-    shifted = (1.0 - 2.0 * mixing.sin2_12) - x
+    shifted = (1.0 - 2.0 * mixing.sin2_12) - ratio
     sine2 = 4.0 * mixing.sin2_12 * (1.0 - mixing.sin2_12)
     return shifted / np.sqrt(shifted * shifted + sine2)
 

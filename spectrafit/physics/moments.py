@@ -3,6 +3,8 @@
 Moments are matrices in the mass basis, shape (3, 3), in any unit the caller likes (mu_B, or 1e-10 mu_B); effective
 moments squared come out in its square. For Dirac neutrinos both matrices are Hermitian, for Majorana neutrinos they are
 antisymmetric besides, so imaginary. Equations 16 to 18 of the note; its equations 5 to 8 are the minimal models.
+
+In code u is the mixing matrix and m a vector of masses.
 """
 
 from __future__ import annotations
@@ -106,9 +108,9 @@ def effective_moment2(
     level = (0.0, mixing.dm21, mixing.dm31)
     sign = 1.0 if code > 0 else -1.0
     total = float(np.trace(pairs).real)
-    for k, other in ((1, 0), (2, 0), (2, 1)):
-        phase = oscillation_phase(level[k] - level[other], baseline, e_nu)
-        pair = complex(pairs[k, other])
+    for row, other in ((1, 0), (2, 0), (2, 1)):
+        phase = oscillation_phase(level[row] - level[other], baseline, e_nu)
+        pair = complex(pairs[row, other])
         total = total + 2.0 * (pair.real * np.cos(phase) + sign * pair.imag * np.sin(phase))
     return total
 

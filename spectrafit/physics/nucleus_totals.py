@@ -71,6 +71,7 @@ def _top(e_nu: float, mass: float) -> float:
 
 
 def _folded(e_nu: float, t1: float, t2: float, mass: float, point: float, integrand: Any) -> float:
+    """Return the integral over t = q^2/(2 M), dt = q dq/M."""
     # What is 0, infinite or NaN for a point nucleus is so with a form factor.
     if point == 0.0 or not math.isfinite(point):
         return point

@@ -45,7 +45,10 @@ def _valid(energy: float, z: float, k: float) -> bool:
 
 @scalar
 def _factor_and_slope(e: float, k: float) -> tuple[float, float]:
-    """Return Q_f and dE_ee/dE_nr; with e g'(e) for e times g', which is infinite at 0."""
+    """Return Q_f and dE_ee/dE_nr; with e g'(e) for e times g', which is infinite at 0.
+
+    a = e^0.15 and b = e^0.6.
+    """
     a = e**0.15
     b = e**0.6
     kg = k * (3.0 * a + 0.7 * b + e)

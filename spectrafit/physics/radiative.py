@@ -6,6 +6,8 @@ correction of the magnetic cross section is known. The BKS spectrum is that of t
 integrated over; a calorimeter that sums electron and photon sees another one (Tomalak & Hill, PRD 101, 033006).
 
 Domain and nonsense as in `cross_sections`: 0 outside ``0 < t <= t_max(e_nu)``, NaN for nonsense.
+
+z = T/E and y = 1 - z; a, b and c are what left^2, right^2 and -left right are multiplied with.
 """
 
 from __future__ import annotations
@@ -86,7 +88,10 @@ def dsigma_dt_expected(
 
 @scalar
 def _dilogarithm(x: float) -> float:
-    """Return Li2(x) for 0 <= x <= 1 to machine precision, by its Bernoulli series in -ln(1 - x)."""
+    """Return Li2(x) for 0 <= x <= 1 to machine precision, by its Bernoulli series in -ln(1 - x).
+
+    With u = -ln(1 - x), of 1 - x in the place of x above 1/2, and v = u^2.
+    """
     if x >= 1.0:
         return math.pi**2 / 6.0
     reflected = x > 0.5
@@ -108,14 +113,17 @@ def _dilogarithm(x: float) -> float:
 
 @scalar
 def _excess(w: float) -> float:
-    """Return atanh(w)/w - 1 for 0 < w < 1, by its series where the difference would cancel."""
+    """Return atanh(w)/w - 1 for 0 < w < 1, by its series where the difference would cancel.
+
+    With v = w^2, the sum of v^n / (2n + 1).
+    """
     if w > 0.5:
         return 0.5 * (math.log1p(w) - math.log1p(-w)) / w - 1.0
     v = w * w
     total, power = 0.0, 1.0
-    for n in range(1, 40):
+    for index in range(1, 40):
         power *= v
-        term = power / (2.0 * n + 1.0)
+        term = power / (2.0 * index + 1.0)
         total += term
         if term <= 1e-17 * total:
             break

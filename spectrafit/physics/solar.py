@@ -85,9 +85,10 @@ _BORON_END = 16.5
 
 
 def _boron(energy: Any) -> Any:
+    """Return the spectrum of boron 8: cubic splines in u, the distance from a knot in units of 0.5 MeV."""
     total = 0.0 * energy
-    for i, coefficient in enumerate(_BORON):
-        u = np.abs(2.0 * energy - (i - 1.0))
+    for index, coefficient in enumerate(_BORON):
+        u = np.abs(2.0 * energy - (index - 1.0))
         total = total + coefficient / 6.0 * (np.maximum(2.0 - u, 0.0) ** 3 - 4.0 * np.maximum(1.0 - u, 0.0) ** 3)
     return np.maximum(total, 0.0)
 
@@ -98,14 +99,14 @@ def _continuum(component: str) -> tuple[Callable[[Any], Any], float, float]:
     if component == "8B":
         end, shape = _BORON_END, _boron
     else:
-        end, z = _ALLOWED[component]
-        shape = functools.partial(allowed_spectrum, end=end, z=z)
-    x, weights = np.polynomial.legendre.leggauss(16)
+        end, charge = _ALLOWED[component]
+        shape = functools.partial(allowed_spectrum, end=end, z=charge)
+    points, weights = np.polynomial.legendre.leggauss(16)
     # E = end (1 - s^2): smooth at the end point, where the positron's momentum goes as s.
     edges = np.linspace(0.0, 1.0, 41)
     half = 0.5 * np.diff(edges)[:, None]
-    s = (edges[:-1, None] + half + half * x).ravel()
-    integral = float(np.sum((half * weights).ravel() * shape(end * (1.0 - s * s)) * 2.0 * end * s))
+    places = (edges[:-1, None] + half + half * points).ravel()
+    integral = float(np.sum((half * weights).ravel() * shape(end * (1.0 - places * places)) * 2.0 * end * places))
     return shape, end, integral
 
 

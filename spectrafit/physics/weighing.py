@@ -4,6 +4,9 @@ The events were generated with the tree-level Standard Model cross section. A we
 section to the generated one, at the event's flavour, neutrino energy and electron energy. The ratio is a polynomial of
 the couplings. Each row of `weigh` holds the coefficient of one monomial. The ratio is exact: no histogram, no
 interpolation.
+
+Letters in the kernels: e is the neutrino's energy, k the electron's kinetic energy, y = 1 - k/e, and a, b and c are
+what left^2, right^2 and -left right are multiplied with.
 """
 
 from __future__ import annotations
@@ -139,26 +142,26 @@ def _plan(
 ) -> _Plan:
     """Return the numbers that are the same for every block of events, worked out once."""
     flavours = _flavours(couplings, sm, sin2_theta_w, sin2_theta_w_generated)
-    fitted = [c for c in couplings if c.carriers]
+    fitted = [coupling for coupling in couplings if coupling.carriers]
     exponents = Monomials.of(couplings).exponents
     factors = np.zeros((len(exponents), _SIZE))
     shifts = np.zeros((len(exponents), 2, 3))
     degrees = np.zeros(len(exponents), np.int64)
-    for m, powers in enumerate(exponents):
+    for row, powers in enumerate(exponents):
         if not any(powers):
             continue
         # A coupling stands here as often as its power says.
-        parts = [c for c, power in zip(fitted, powers, strict=True) for _ in range(power)]
+        parts = [coupling for coupling, power in zip(fitted, powers, strict=True) for _ in range(power)]
         both = set(parts[0].carriers).intersection(*(part.carriers for part in parts))
         columns = [code + _OFFSET for code in sorted(both)]
         if parts[0].coupling.family == "dipole":
-            factors[m, columns] = _dipole(parts[0].coupling)
+            factors[row, columns] = _dipole(parts[0].coupling)
             continue
         # (x + y)^2 has its product twice.
-        factors[m, columns] = 2.0 if len(set(parts)) == 2 else 1.0
-        degrees[m] = len(parts)
+        factors[row, columns] = 2.0 if len(set(parts)) == 2 else 1.0
+        degrees[row] = len(parts)
         for place, part in enumerate(parts):
-            shifts[m, place] = _shift(part.coupling)
+            shifts[row, place] = _shift(part.coupling)
     unchanged = np.array_equal(flavours[_LEFT : _RIGHT + 1], flavours[_LEFT_GENERATED : _RIGHT_GENERATED + 1])
     moments_only = (
         sm == "tree"
@@ -188,8 +191,14 @@ def _flavours(
     """Return what depends on the flavour, (10, 33)."""
     table = np.zeros((10, _SIZE))
     for code in FLAVOURS.values():
-        held = [(c.coupling, c.coupling.kappa(dict(c.fixed)[code])) for c in couplings if code in dict(c.fixed)]
-        acting = [c.coupling for c in couplings if code in c.carriers] + [coupling for coupling, _ in held]
+        held = [
+            (coupling.coupling, coupling.coupling.kappa(dict(coupling.fixed)[code]))
+            for coupling in couplings
+            if code in dict(coupling.fixed)
+        ]
+        acting = [coupling.coupling for coupling in couplings if code in coupling.carriers] + [
+            coupling for coupling, _ in held
+        ]
         angle = next((coupling.reference for coupling in acting if coupling.moves_angle), sin2_theta_w)
         column = table[:, code + _OFFSET]
         # Six numbers in plain Python: the ufuncs of g_V and g_A would have to be compiled for them.
@@ -215,7 +224,7 @@ _EVENTS = [
     for code in (types.int32, types.int64)
     for real in (types.float32, types.float64)
 ]
-_FLOATS1, _FLOATS2, _FLOATS3 = (Contiguous(types.float64, n) for n in (1, 2, 3))
+_FLOATS1, _FLOATS2, _FLOATS3 = (Contiguous(types.float64, dimension) for dimension in (1, 2, 3))
 
 
 @loop(*(types.void(*events, _FLOATS2, _FLOATS1, _FLOATS1, _FLOATS1) for events in _EVENTS))
@@ -235,15 +244,15 @@ def _weigh_dipole(
     for at in range(_SIZE):
         carriers |= int(factors[at] != 0.0) << at
         dipole = max(dipole, factors[at])
-    for i in range(pdg.size):
-        code, e, k = pdg[i], np.float64(e_nu[i]), np.float64(t[i])
+    for event in range(pdg.size):
+        code, e, k = pdg[event], np.float64(e_nu[event]), np.float64(t[event])
         at = code + _OFFSET if abs(code) <= _OFFSET else _SIZE
         left = electron_left if abs(code) == 12 else other_left
         right = electron_right if abs(code) == 12 else other_right
         bracket = shape(left if code > 0 else right, right if code > 0 else left, e, k)
         carries = (carriers >> at) & 1 != 0
-        ones[i] = 1.0
-        moment[i] = dipole * e * (e - k) / (k * bracket) if carries & inside(e, k) else 0.0
+        ones[event] = 1.0
+        moment[event] = dipole * e * (e - k) / (k * bracket) if carries & inside(e, k) else 0.0
 
 
 @kernel(types.UniTuple(types.float64, 6)(types.int64, types.float64, types.float64, types.float64), optional=True)
@@ -276,14 +285,14 @@ def _weigh(
     With s the sum of the shifts of g_V, this is the value at s = 0, plus s times its slope, plus s^2 (a + b - c).
     """
     monomials = degrees.size
-    for i in range(pdg.size):
-        at = pdg[i] + _OFFSET
-        e: float = np.float64(e_nu[i])
-        k: float = np.float64(t[i])
+    for event in range(pdg.size):
+        at = pdg[event] + _OFFSET
+        e: float = np.float64(e_nu[event])
+        k: float = np.float64(t[event])
         if not (0 <= at < _SIZE and flavours[_KNOWN, at] != 0.0 and inside(e, k)):
-            out[0, i] = 1.0
-            for m in range(1, monomials):
-                out[m, i] = 0.0
+            out[0, event] = 1.0
+            for monomial in range(1, monomials):
+                out[monomial, event] = 0.0
             continue
         y, per_t = (e - k) / e, 1.0 / k
         a, b, c = 1.0, y * y, M_E * k / (e * e)
@@ -293,21 +302,25 @@ def _weigh(
         # How far g_V goes when sin^2 theta_W moves: as at tree level, or with the factor of BKS in front of it.
         turn = 1.0
         if bks:
-            left, right, slope, a, b, c = _bks(pdg[i], e, k, flavours[_ANGLE, at])
+            left, right, slope, a, b, c = _bks(pdg[event], e, k, flavours[_ANGLE, at])
             turn = 0.5 * slope
         held = flavours[_HELD_CONSTANT, at] + flavours[_HELD_INVERSE_T, at] * per_t + flavours[_HELD_ANGLE, at] * turn
         left += held
         right += held
         bracket = left * left * a + right * right * b - left * right * c
-        out[0, i] = (max(bracket, 0.0) + flavours[_HELD_DIPOLE, at] * (y * per_t)) / generated
+        out[0, event] = (max(bracket, 0.0) + flavours[_HELD_DIPOLE, at] * (y * per_t)) / generated
         per_generated = 1.0 / generated
         dipole = y * per_t * per_generated
         linear = (2.0 * (left * a + right * b) - (left + right) * c) * per_generated
         square = (a + b - c) * per_generated
-        for m in range(1, monomials):
-            first = shifts[m, 0, 0] + shifts[m, 0, 1] * per_t + shifts[m, 0, 2] * turn
-            if degrees[m] == 2:
-                term = first * (shifts[m, 1, 0] + shifts[m, 1, 1] * per_t + shifts[m, 1, 2] * turn) * square
+        for monomial in range(1, monomials):
+            first = shifts[monomial, 0, 0] + shifts[monomial, 0, 1] * per_t + shifts[monomial, 0, 2] * turn
+            if degrees[monomial] == 2:
+                term = (
+                    first
+                    * (shifts[monomial, 1, 0] + shifts[monomial, 1, 1] * per_t + shifts[monomial, 1, 2] * turn)
+                    * square
+                )
             else:
-                term = first * linear if degrees[m] == 1 else dipole
-            out[m, i] = factors[m, at] * term
+                term = first * linear if degrees[monomial] == 1 else dipole
+            out[monomial, event] = factors[monomial, at] * term

@@ -75,11 +75,11 @@ def _violent(templates: Templates) -> list[str]:
     """Return the variations of one standard deviation or less that take away nearly all of a sample, or multiply it."""
     found = []
     totals = templates.counts[:, :, 0].sum(axis=-1)
-    for v, variation in enumerate(templates.variations):
+    for index, variation in enumerate(templates.variations):
         if not 0.0 < abs(variation.sigma) <= 1.0:
             continue
-        for s, sample in enumerate(templates.samples):
-            nominal, varied = float(totals[s, 0]), float(totals[s, v])
+        for sample, sums in zip(templates.samples, totals.tolist(), strict=True):
+            nominal, varied = sums[0], sums[index]
             if nominal > 0.0 and not nominal / _VIOLENT < varied < nominal * _VIOLENT:
                 found.append(
                     f"{variation.parameter} at {variation.sigma:+g} sigma makes {varied:.4g} of {nominal:.4g} events "

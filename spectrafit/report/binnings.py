@@ -152,12 +152,12 @@ def draw_binnings(found: Binnings, analysis: Analysis) -> Iterator[Drawing]:
     )
     if found.best is None:
         return
-    for r, region in enumerate(found.grid.regions):
+    for place, region in enumerate(found.grid.regions):
         if len(region.shape) != 2:
             continue
-        edges, labels = (region.edges[0], region.edges[1]), (found.labels[r][0], found.labels[r][1])
-        naive, corrected = found.information(r)
-        x, y = found.best.found.edges[r]
+        edges, labels = (region.edges[0], region.edges[1]), (found.labels[place][0], found.labels[place][1])
+        naive, corrected = found.information(place)
+        across, upward = found.best.found.edges[place]
         yield Drawing(
             name=f"{region.name}_optimum",
             caption=f"Region {region.name}: what each cell of the fine grid says of {found.parameter}, as a fit has it"
@@ -168,7 +168,7 @@ def draw_binnings(found: Binnings, analysis: Analysis) -> Iterator[Drawing]:
                 labels,
                 of=f"information on {found.parameter}",
                 scale="symlog",
-                binning=(x, y),
+                binning=(across, upward),
                 **about,
             ),
         )
@@ -220,9 +220,9 @@ def draw_diagnostics(truths: Truths | None, found: Binnings, analysis: Analysis)
                     **about,
                 ),
             )
-    for r, region in enumerate(found.grid.regions):
-        naive, corrected = found.information(r)
-        signal, background = found.simulated(r)
+    for place, region in enumerate(found.grid.regions):
+        naive, corrected = found.information(place)
+        signal, background = found.simulated(place)
         information = (("as fitted", naive), ("without noise", corrected))
         events = (("signal", signal), ("background", background))
         told = f"what each cell says of {found.parameter}, as a fit has it and without noise"
@@ -234,13 +234,13 @@ def draw_diagnostics(truths: Truths | None, found: Binnings, analysis: Analysis)
                 figure = binnings.map_of_cells(
                     panels,
                     (region.edges[0], region.edges[1]),
-                    (found.labels[r][0], found.labels[r][1]),
+                    (found.labels[place][0], found.labels[place][1]),
                     of=of,
                     scale="symlog" if what == "information" else "log",
                     **about,
                 )
             elif len(region.shape) == 1:
-                figure = binnings.line_of_cells(panels, region.edges[0], found.labels[r][0], of=of, **about)
+                figure = binnings.line_of_cells(panels, region.edges[0], found.labels[place][0], of=of, **about)
             else:
                 continue
             yield Drawing(name=f"{region.name}_{what}", caption=f"Region {region.name}: {caption}.", figure=figure)

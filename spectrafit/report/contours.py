@@ -56,16 +56,16 @@ def summary(found: Contour) -> dict[str, Any]:
 def _extent(grid: Floats, least: Floats, best: float, height: float) -> list[float | None]:
     """Return where the smallest 2NLL along one parameter crosses `height` on both sides of the best fit, or None."""
     ends: list[float | None] = []
-    for inner in (-1, 1):
-        side = np.flatnonzero(grid >= best) if inner > 0 else np.flatnonzero(grid <= best)[::-1]
+    for sign in (-1, 1):
+        side = np.flatnonzero(grid >= best) if sign > 0 else np.flatnonzero(grid <= best)[::-1]
         outside = np.flatnonzero(least[side] > height)
         if not outside.size or outside[0] == 0:
             ends.append(None)
             continue
-        j, i = side[outside[0]], side[outside[0] - 1]
+        outer, inner = side[outside[0]], side[outside[0] - 1]
         # Roots of a parabola vary linearly with the parameter.
-        low, high, wanted = np.sqrt([max(least[i], 0.0), least[j], height])
-        ends.append(float(grid[i] + (grid[j] - grid[i]) * (wanted - low) / (high - low)))
+        low, high, wanted = np.sqrt([max(least[inner], 0.0), least[outer], height])
+        ends.append(float(grid[inner] + (grid[outer] - grid[inner]) * (wanted - low) / (high - low)))
     return ends
 
 
@@ -128,7 +128,7 @@ def draw_contour(
         axes.set_xlabel(labels[0])
         axes.set_ylabel(labels[1])
         axes.minorticks_on()
-        marks = [Line2D([], [], color=c, ls=d, lw=1.4) for c, d in zip(shades, dashes, strict=True)]
+        marks = [Line2D([], [], color=shade, ls=dash, lw=1.4) for shade, dash in zip(shades, dashes, strict=True)]
         best = Line2D([], [], color=COLOURS["ink"], marker="P", ls="none", ms=7)
         # Above the frame no curve can run through the words.
         figure.legend(

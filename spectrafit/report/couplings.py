@@ -110,10 +110,10 @@ def monomial_sums(templates: Templates) -> list[dict[str, Any]]:
             or "1",
             "powers": dict(monomials.factors(exponents)),
             "events": {
-                region.name: float(templates.counts[:, 0, m, region.bins].sum()) for region in templates.regions
+                region.name: float(templates.counts[:, 0, index, region.bins].sum()) for region in templates.regions
             },
         }
-        for m, exponents in enumerate(monomials.exponents)
+        for index, exponents in enumerate(monomials.exponents)
     ]
 
 

@@ -49,9 +49,9 @@ def draw_coverage(path: str | os.PathLike[str], found: Coverage, *, coupling: st
         # Series side by side, so that bands at one kappa do not hide each other.
         span = float(np.ptp(found.kappas)) or 1.0
         for index, method in enumerate(found.methods):
-            x = found.kappas + 0.012 * span * (index - 0.5 * (len(found.methods) - 1))
-            y = found.fraction[:, index]
-            bands = np.maximum([y - low[:, index], high[:, index] - y], 0.0)
+            places = found.kappas + 0.012 * span * (index - 0.5 * (len(found.methods) - 1))
+            heights = found.fraction[:, index]
+            bands = np.maximum([heights - low[:, index], high[:, index] - heights], 0.0)
             style: dict[str, Any] = {
                 "fmt": _MARKERS[index % len(_MARKERS)],
                 "markersize": 4.5,
@@ -60,7 +60,7 @@ def draw_coverage(path: str | os.PathLike[str], found: Coverage, *, coupling: st
                 "capsize": 2,
                 "color": shades[index % len(shades)],
             }
-            axes.errorbar(x, y, yerr=bands, label=method.replace(" (", ", ").replace(")", "-sided"), **style)
+            axes.errorbar(places, heights, yerr=bands, label=method.replace(" (", ", ").replace(")", "-sided"), **style)
         axes.set_xlim(found.kappas.min() - 0.08 * span, found.kappas.max() + 0.08 * span)
         # Room below the lowest point for the legend.
         bottom, rows = min(float(low.min()), found.level), (len(found.methods) + 1) // 2

@@ -129,7 +129,7 @@ def draw_cross_sections(
     from spectrafit.report.figures.scattering import scattering
     from spectrafit.report.figures.style import look
 
-    moments = [float(m) for m in np.unique(np.asarray(mu, dtype=np.float64))]
+    moments = [float(moment) for moment in np.unique(np.asarray(mu, dtype=np.float64))]
     pdg = _checked(flavour, e_nu, moments, sm)
     top = float(ph.t_max(e_nu))
     start = top / 300.0 if lowest is None else lowest
@@ -137,15 +137,19 @@ def draw_cross_sections(
         raise ConfigError(f"lowest: {start} GeV; needed an energy between 0 and T_max = {top:.6g} GeV")
     unit, size = _unit(top)
     t = np.geomspace(start, top * (1.0 - 1e-4), 600)
-    crossings = [(m, _crossing(pdg, e_nu, m, sm, sin2_theta_w)) for m in moments]
-    equal = {m: (x / size, _energy(x, 3)) for m, x in crossings if x is not None and start < x < top}
+    crossings = [(moment, _crossing(pdg, e_nu, moment, sm, sin2_theta_w)) for moment in moments]
+    equal = {
+        moment: (crossing / size, _energy(crossing, 3))
+        for moment, crossing in crossings
+        if crossing is not None and start < crossing < top
+    }
     process = _pretty(pdg)
     target = Path(path)
     with look():
         figure = scattering(
             t / size,
             ph.dsigma_dt_expected(pdg, e_nu, t, sm, sin2_theta_w) / _SIZE,
-            {m: ph.dsigma_dt_magnetic(e_nu, t, m) / _SIZE for m in moments},
+            {moment: ph.dsigma_dt_magnetic(e_nu, t, moment) / _SIZE for moment in moments},
             equal,
             unit=unit,
             threshold=None if threshold is None else threshold / size,
@@ -196,7 +200,7 @@ def moment_table(
     used = ph.ORDERINGS[ordering] if mixing is None else mixing
     given = np.asarray(mu, dtype=np.complex128)
     if given.shape == (3,):
-        given = np.diag(given) if nature == "dirac" else ph.majorana_vector(*(float(x) for x in given.real))
+        given = np.diag(given) if nature == "dirac" else ph.majorana_vector(*(float(number) for number in given.real))
     try:
         moments = ph.check_moments(given, np.zeros((3, 3)) if eps is None else eps, nature)
         masses = ph.masses(used, lightest)
@@ -242,7 +246,7 @@ def _checked(name: str | int, e_nu: float, moments: Sequence[float], sm: str) ->
         raise ConfigError(f"sm: {sm!r}{nearest(sm, _OPTIONS)}; needed one of {', '.join(_OPTIONS)}")
     if not 0.0 < e_nu < 1e9:
         raise ConfigError(f"e_nu: {e_nu} GeV; needed a positive energy")
-    if not moments or not all(0.0 < m < 1.0 for m in moments):
+    if not moments or not all(0.0 < moment < 1.0 for moment in moments):
         raise ConfigError(f"mu: {moments} mu_B; needed positive moments, 1e-9 for instance")
     try:
         return int(ph.flavour(name))
@@ -310,7 +314,7 @@ def _integral(pdg: int, e_nu: float, start: float, sm: Option, sin2_theta_w: flo
     """Return the Standard Model cross section above `start`, cm^2; by quadrature, as one loop has no closed form."""
     # T = T_max - (T_max - start) s^2 smooths the logarithm at the end point.
     nodes, weights = np.polynomial.legendre.leggauss(200)
-    s = 0.5 * (nodes + 1.0)
+    places = 0.5 * (nodes + 1.0)
     width = float(ph.t_max(e_nu)) - start
-    values = ph.dsigma_dt_expected(pdg, e_nu, start + width * (1.0 - s * s), sm, sin2_theta_w)
-    return float(np.sum(weights * s * values)) * width
+    values = ph.dsigma_dt_expected(pdg, e_nu, start + width * (1.0 - places * places), sm, sin2_theta_w)
+    return float(np.sum(weights * places * values)) * width

@@ -86,23 +86,27 @@ def spread(model: Model, best: FitResult, values: Floats) -> tuple[Floats, Float
     differences over one prior width. A parameter without a prior counts with its fitted error in both.
     """
     couplings = {model.poi, *model.couplings}
-    moving = [i for i, p in enumerate(model.parameters) if p.name not in couplings and best.errors[i] > 0]
+    moving = [
+        place
+        for place, parameter in enumerate(model.parameters)
+        if parameter.name not in couplings and best.errors[place] > 0
+    ]
     slopes = np.zeros((len(moving), model.n_bins))
     prior = np.zeros((len(moving), len(moving)))
-    for row, i in enumerate(moving):
-        parameter = model.parameters[i]
-        width = parameter.width if parameter.constraint == "gaussian" else float(best.errors[i])
+    for row, at in enumerate(moving):
+        parameter = model.parameters[at]
+        width = parameter.width if parameter.constraint == "gaussian" else float(best.errors[at])
         step = np.zeros_like(values)
-        step[i] = width
+        step[at] = width
         slopes[row] = (
             Likelihood(model).predict(values + step).mean - Likelihood(model).predict(values - step).mean
         ) / (2.0 * width)
         prior[row, row] = width**2
-    place = {model.parameters[i].name: row for row, i in enumerate(moving)}
+    place = {model.parameters[at].name: row for row, at in enumerate(moving)}
     for first, second, rho in model.correlations:
         if first in place and second in place:
-            a, b = place[first], place[second]
-            prior[a, b] = prior[b, a] = rho * np.sqrt(prior[a, a] * prior[b, b])
+            one, other = place[first], place[second]
+            prior[one, other] = prior[other, one] = rho * np.sqrt(prior[one, one] * prior[other, other])
     fitted = best.covariance[np.ix_(moving, moving)]
     return slopes.T @ prior @ slopes, slopes.T @ fitted @ slopes
 

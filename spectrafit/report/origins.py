@@ -19,11 +19,11 @@ def origins_table(found: Sequence[Source]) -> Table:
     for systematic in dict.fromkeys(source.systematic for source in found):
         mine = [source for source in found if source.systematic == systematic]
         rows += [
-            (systematic, s.name, f"{s.pull:+.2f}", f"{s.constraint:.2f}", f"{100 * s.share:.1f} %")
-            for s in mine[:_MOST]
+            (systematic, source.name, f"{source.pull:+.2f}", f"{source.constraint:.2f}", f"{100 * source.share:.1f} %")
+            for source in mine[:_MOST]
         ]
         if len(mine) > _MOST:
-            rest = 100 * sum(s.share for s in mine[_MOST:])
+            rest = 100 * sum(source.share for source in mine[_MOST:])
             rows.append((systematic, f"{len(mine) - _MOST} more", "", "", f"{rest:.1f} %"))
     return Table(
         title="What principal components are made of",

@@ -169,7 +169,7 @@ _SYMBOLS = {
     for name, letter in (("e", "e"), ("mu", "μ"), ("tau", "τ"))
 }
 _SYMBOL = re.compile(
-    r"(?<![\w-])(" + "|".join(re.escape(w) for w in sorted(_SYMBOLS, key=len, reverse=True)) + r")(?!\w)"
+    r"(?<![\w-])(" + "|".join(re.escape(word) for word in sorted(_SYMBOLS, key=len, reverse=True)) + r")(?!\w)"
 )
 
 

@@ -63,7 +63,11 @@ def record(
     """
     coupling = COUPLINGS[model.coupling]
     couplings = coupling_rows(analysis, model, best, impacts, limit)
-    carriers = next(c.carriers for c in analysis.fitted_couplings if c.parameter == model.poi)
+    carriers = next(
+        fitted_coupling.carriers
+        for fitted_coupling in analysis.fitted_couplings
+        if fitted_coupling.parameter == model.poi
+    )
     names = list(dict.fromkeys(component.sample for component in model.components))
     best_fit: dict[str, Any] = {
         "kappa": best.kappa,
@@ -75,6 +79,7 @@ def record(
     }
     content = {
         "title": analysis.title,
+        "experiment": analysis.experiment,
         "alarms": alarms(best, model, templates, limit, constraints),
         "coupling": {
             "name": coupling.name,
@@ -141,7 +146,10 @@ def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
         "inputs": templates.inventories,
         "components": templates.components,
         "pruned": templates.pruned,
-        "seeds": {"limit": analysis.limit.seed, **{s.name: s.seed for s in analysis.sample_sets}},
+        "seeds": {
+            "limit": analysis.limit.seed,
+            **{sample_set.name: sample_set.seed for sample_set in analysis.sample_sets},
+        },
         "build": templates.provenance,
         "configuration": msgspec.to_builtins(analysis),
     }
@@ -150,7 +158,7 @@ def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Return a value as JSON knows it: arrays as lists, nouns as objects, numbers that are not finite as None."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):

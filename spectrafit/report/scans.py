@@ -138,7 +138,7 @@ def _curves(figure: Figure, found: Expected) -> tuple[float, float]:
     scale, label = _unit(found)
     (values,) = found.values
     order = np.argsort(values)
-    x, quantiles = np.asarray(values)[order], found.quantiles[:, order] / scale
+    places, quantiles = np.asarray(values)[order], found.quantiles[:, order] / scale
     alone = len(found.variants) == 1
     bands = alone and found.first.fake is None
     shades = [COLOURS[name] for name in ("blue", "vermilion", "green", "purple", "orange", "sky", "ink")]
@@ -146,14 +146,16 @@ def _curves(figure: Figure, found: Expected) -> tuple[float, float]:
     for index, (name, rows) in enumerate(zip(found.variants, quantiles, strict=True)):
         shade = shades[index % len(shades)]
         if bands:
-            axes.fill_between(x, rows[:, 0], rows[:, 4], color=COLOURS["yellow"], lw=0, alpha=0.75, label="2 sigma")
-            axes.fill_between(x, rows[:, 1], rows[:, 3], color=COLOURS["green"], lw=0, alpha=0.6, label="1 sigma")
+            axes.fill_between(
+                places, rows[:, 0], rows[:, 4], color=COLOURS["yellow"], lw=0, alpha=0.75, label="2 sigma"
+            )
+            axes.fill_between(places, rows[:, 1], rows[:, 3], color=COLOURS["green"], lw=0, alpha=0.6, label="1 sigma")
         elif index == 0 and not alone:
             # Bands of several on top of each other could not be told apart.
-            axes.fill_between(x, rows[:, 1], rows[:, 3], color=shade, lw=0, alpha=0.13)
+            axes.fill_between(places, rows[:, 1], rows[:, 3], color=shade, lw=0, alpha=0.13)
         dashes = _DASHES[index % len(_DASHES)]
         axes.plot(
-            x,
+            places,
             rows[:, 2],
             "o",
             ls=dashes,
@@ -167,8 +169,8 @@ def _curves(figure: Figure, found: Expected) -> tuple[float, float]:
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
     room = 0.06 + 0.075 * (1 if alone else len(found.variants))
     axes.set_ylim(max(low - 0.08 * (high - low), 0.0) if low >= 0 else low, high + room * (high - low))
-    if len(x) > 1:
-        axes.set_xlim(x[0], x[-1])
+    if len(places) > 1:
+        axes.set_xlim(places[0], places[-1])
     axes.set_xlabel(_name(found.keys[0]))
     axes.set_ylabel(label)
     handles, names = axes.get_legend_handles_labels()
@@ -187,16 +189,16 @@ def _plane(figure: Figure, found: Expected) -> tuple[float, float]:
     axes = frame(figure, 0.85, 0.65, 4.4, 3.55)
     scale, label = _unit(found)
     orders = [np.argsort(values) for values in found.values]
-    x, y = (np.asarray(values)[order] for values, order in zip(found.values, orders, strict=True))
+    across, upward = (np.asarray(values)[order] for values, order in zip(found.values, orders, strict=True))
     medians = found.quantiles[0, ..., 2][np.ix_(*orders)] / scale
     logs = [_logarithmic(values) for values in found.values]
-    cells = [_borders(v, log) for v, log in zip((x, y), logs, strict=True)]
+    cells = [_borders(values_of, log) for values_of, log in zip((across, upward), logs, strict=True)]
     drawn = axes.pcolormesh(*cells, np.ma.masked_invalid(medians.T), cmap="viridis", rasterized=True, lw=0)
     if min(medians.shape) > 1 and np.isfinite(medians).sum() > 3 and np.nanmax(medians) > np.nanmin(medians):
-        lines = axes.contour(x, y, medians.T, levels=7, colors="white", linewidths=1.0)
+        lines = axes.contour(across, upward, medians.T, levels=7, colors="white", linewidths=1.0)
         axes.clabel(lines, fontsize=9.0, fmt="%g")
     for at in np.argwhere(~np.isfinite(medians)):
-        axes.plot(x[at[0]], y[at[1]], "x", color=COLOURS["ink"], ms=5)
+        axes.plot(across[at[0]], upward[at[1]], "x", color=COLOURS["ink"], ms=5)
     for log, put in zip(logs, (axes.set_xscale, axes.set_yscale), strict=True):
         if log:
             put("log")
@@ -213,9 +215,9 @@ def _borders(values: Floats, log: bool) -> Floats:
     """Return the borders of cells around values: halfway between them."""
     if len(values) == 1:
         return np.array([values[0] * 0.95, values[0] * 1.05]) if values[0] else np.array([-0.5, 0.5])
-    v: Floats = np.log(values) if log else values
-    middles = 0.5 * (v[1:] + v[:-1])
-    whole = np.concatenate([[2 * v[0] - middles[0]], middles, [2 * v[-1] - middles[-1]]])
+    places: Floats = np.log(values) if log else values
+    middles = 0.5 * (places[1:] + places[:-1])
+    whole = np.concatenate([[2 * places[0] - middles[0]], middles, [2 * places[-1] - middles[-1]]])
     borders: Floats = np.exp(whole) if log else whole
     return borders
 
@@ -257,7 +259,7 @@ def _side_by_side(figure: Figure, found: Expected) -> tuple[float, float]:
     axes.set_xlabel(label)
     handles, names = axes.get_legend_handles_labels()
     order = [names.index(word) for word in ("median", "fake data", "1 sigma", "2 sigma") if word in names]
-    axes.legend([handles[i] for i in order], [names[i] for i in order], loc="upper right", ncols=3)
+    axes.legend([handles[place] for place in order], [names[place] for place in order], loc="upper right", ncols=3)
     return 0.1 / 6.2, 6.0 / 6.2
 
 

@@ -203,8 +203,10 @@ def _page(
     coupling = COUPLINGS[model.coupling]
     provenance = result["provenance"]
     about_fit = ("profile", "limit", "nuisances", "correlations")
-    spectra = tuple(p for name, p in pictures.items() if name not in about_fit and not name.startswith("response_"))
-    responses = tuple(p for name, p in pictures.items() if name.startswith("response_"))
+    spectra = tuple(
+        picture for name, picture in pictures.items() if name not in about_fit and not name.startswith("response_")
+    )
+    responses = tuple(picture for name, picture in pictures.items() if name.startswith("response_"))
     fitted = tuple(pictures[name] for name in about_fit if name in pictures)
     made = [(name, text) for name, text in provenance["versions"].items()]
     digests = [

@@ -44,10 +44,10 @@ def save(path: Path, cells: Cells) -> Path:
         "monomials": [cells.monomials.parameters, cells.monomials.exponents],
         "samples": [
             {
-                **{key: getattr(s, key) for key in ("name", "role", "title", "stands_for", "tabulated")},
-                "effects": [[key, len(found.moves)] for key, found in s.effects.items()],
+                **{key: getattr(sample, key) for key in ("name", "role", "title", "stands_for", "tabulated")},
+                "effects": [[key, len(found.moves)] for key, found in sample.effects.items()],
             }
-            for s in cells.samples
+            for sample in cells.samples
         ],
         "fractions": {key: list(found.samples) for key, found in cells.fractions.items()},
         "tables": {key: list(found) for key, found in cells.tables.items()},
@@ -65,22 +65,22 @@ def save(path: Path, cells: Cells) -> Path:
 
 def _arrays(cells: Cells) -> Any:
     """Yield every array with its name in the file; names are numbers, since users' names may hold any character."""
-    for i, sample in enumerate(cells.samples):
+    for row, sample in enumerate(cells.samples):
         for name in ("sums", "squares", "entries"):
-            yield f"{i}.{name}", getattr(sample, name)
-        for j, found in enumerate(sample.effects.values()):
+            yield f"{row}.{name}", getattr(sample, name)
+        for column, found in enumerate(sample.effects.values()):
             for name in ("sums",) if found.moves else ("sums", "noise", "half"):
-                yield f"{i}.{j}.{name}", getattr(found, name)
+                yield f"{row}.{column}.{name}", getattr(found, name)
             if found.origin is not None:
-                yield f"{i}.{j}.origin", found.origin
-            for k, moves in enumerate(found.moves):
+                yield f"{row}.{column}.origin", found.origin
+            for number, moves in enumerate(found.moves):
                 for name in ("first", "second", "squares"):
-                    yield f"{i}.{j}.{k}.{name}", getattr(moves, name)
-    for j, fractions in enumerate(cells.fractions.values()):
-        yield f"fractions.{j}", fractions.rows
-    for j, tables in enumerate(cells.tables.values()):
-        for k, table in enumerate(tables.values()):
-            yield f"tables.{j}.{k}", table
+                    yield f"{row}.{column}.{number}.{name}", getattr(moves, name)
+    for column, fractions in enumerate(cells.fractions.values()):
+        yield f"fractions.{column}", fractions.rows
+    for column, tables in enumerate(cells.tables.values()):
+        for number, table in enumerate(tables.values()):
+            yield f"tables.{column}.{number}", table
 
 
 def load(path: Path, analysis: Analysis | None = None) -> Cells:
@@ -119,19 +119,19 @@ def _restored(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Cells:
     parameters, exponents = plain["monomials"]
     cells = sum(int(np.prod(region.extents)) for region in regions)
     samples = []
-    for i, said in enumerate(plain["samples"]):
+    for row, said in enumerate(plain["samples"]):
         found = {}
-        for j, (key, count) in enumerate(said["effects"]):
-            sums = arrays[f"{i}.{j}.sums"]
+        for column, (key, count) in enumerate(said["effects"]):
+            sums = arrays[f"{row}.{column}.sums"]
             if count:
                 names = ("first", "second", "squares")
-                moves = [{name: arrays[f"{i}.{j}.{k}.{name}"] for name in names} for k in range(count)]
+                moves = [{name: arrays[f"{row}.{column}.{table}.{name}"] for name in names} for table in range(count)]
                 kept_moves = tuple(Moves(cells=cells, **one) for one in moves)
-                found[key] = EffectCells.of_moves(sums, kept_moves, arrays.get(f"{i}.{j}.origin"))
+                found[key] = EffectCells.of_moves(sums, kept_moves, arrays.get(f"{row}.{column}.origin"))
             else:
-                kept = {name: arrays[f"{i}.{j}.{name}"] for name in ("noise", "half")}
-                found[key] = EffectCells(sums=sums, origin=arrays.get(f"{i}.{j}.origin"), **kept)
-        own = {name: arrays[f"{i}.{name}"] for name in ("sums", "squares", "entries")}
+                kept = {name: arrays[f"{row}.{column}.{name}"] for name in ("noise", "half")}
+                found[key] = EffectCells(sums=sums, origin=arrays.get(f"{row}.{column}.origin"), **kept)
+        own = {name: arrays[f"{row}.{name}"] for name in ("sums", "squares", "entries")}
         samples.append(SampleCells(**{**said, "effects": found}, **own))
     halves = []
     for number in range(plain.get("halves", 0)):
@@ -141,15 +141,15 @@ def _restored(plain: Mapping[str, Any], arrays: Mapping[str, Any]) -> Cells:
     return Cells(
         analysis=msgspec.convert(plain["analysis"], Analysis),
         regions=regions,
-        monomials=Monomials(parameters=tuple(parameters), exponents=tuple(tuple(e) for e in exponents)),
+        monomials=Monomials(parameters=tuple(parameters), exponents=tuple(tuple(powers) for powers in exponents)),
         samples=tuple(samples),
         fractions={
-            key: Fractions(rows=arrays[f"fractions.{j}"], samples=tuple(names))
-            for j, (key, names) in enumerate(plain["fractions"].items())
+            key: Fractions(rows=arrays[f"fractions.{column}"], samples=tuple(names))
+            for column, (key, names) in enumerate(plain["fractions"].items())
         },
         tables={
-            key: {name: arrays[f"tables.{j}.{k}"] for k, name in enumerate(names)}
-            for j, (key, names) in enumerate(plain["tables"].items())
+            key: {name: arrays[f"tables.{column}.{table_row}"] for table_row, name in enumerate(names)}
+            for column, (key, names) in enumerate(plain["tables"].items())
         },
         inventories=tuple(plain["inventories"]),
         configuration=plain["configuration"],

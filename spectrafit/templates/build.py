@@ -199,9 +199,12 @@ def _gathered(analysis: Analysis, inputs: tuple[Input, ...], added: Mapping[Key,
     ]
     nominal = {sample.name: sample.sums for sample in samples if sample.expected}
     for key, effect in effects(analysis).items():
-        parts = {s.name: s.effects[key] for s in samples if key in s.effects}
+        parts = {sample.name: sample.effects[key] for sample in samples if key in sample.effects}
         together = effect.together(parts, nominal)
-        samples = [replace(s, effects={**s.effects, key: together[s.name]}) if s.name in parts else s for s in samples]
+        samples = [
+            replace(sample, effects={**sample.effects, key: together[sample.name]}) if sample.name in parts else sample
+            for sample in samples
+        ]
     cells = Cells(
         analysis=analysis,
         regions=regions,
@@ -219,7 +222,7 @@ def _half(analysis: Analysis, inputs: tuple[Input, ...], added: Mapping[Key, Chu
     """Return the cells of one half of the simulation, whose events count twice."""
     doubled = tuple(replace(one, scale=one.scale * (1.0 if one.plan.sample.role == "data" else 2.0)) for one in inputs)
     return _gathered(
-        analysis, doubled, {k: found.halves[number] if found.halves else found for k, found in added.items()}
+        analysis, doubled, {name: found.halves[number] if found.halves else found for name, found in added.items()}
     )
 
 
@@ -294,7 +297,9 @@ def _inventory(one: Input, added: Mapping[Key, ChunkSums], outliers: list[str]) 
 
 def _weights(plan: Plan) -> tuple[str, ...]:
     """Return the columns that weigh the events of a sample: its own weight, and the weights of systematics."""
-    weighing = [e for e in plan.effects.values() if isinstance(e.systematic, config.Weight | config.Universes)]
+    weighing = [
+        effect for effect in plan.effects.values() if isinstance(effect.systematic, config.Weight | config.Universes)
+    ]
     return ("weight", *(name for effect in weighing for name in effect.reads(plan.sample)))
 
 

@@ -169,7 +169,9 @@ def _made_from(
     return {
         "version": VERSION,
         "reading": READING,
-        "files": [[i.size, i.uuid, i.entries, _modified(i.path)] for i in identities],
+        "files": [
+            [identity.size, identity.uuid, identity.entries, _modified(identity.path)] for identity in identities
+        ],
         "sample": said,
         "response": msgspec.to_builtins(sample_set.response),
     }

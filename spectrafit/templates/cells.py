@@ -242,7 +242,7 @@ class Cells:
     @property
     def stand_ins(self) -> Mapping[tuple[str, str], SampleCells]:
         """Shifted ntuple sets, by their name and the name of the sample each stands for."""
-        return {(s.name, s.stands_for): s for s in self.samples if s.name != s.stands_for}
+        return {(sample.name, sample.stands_for): sample for sample in self.samples if sample.name != sample.stands_for}
 
     @property
     def varying(self) -> tuple[str, ...]:
@@ -252,7 +252,7 @@ class Cells:
     @cached_property
     def nominal(self) -> Floats:
         """(S, M, B): expected events, without flow."""
-        return np.stack([self.inner(s.sums) for s in self.expected]) if self.expected else self._nothing
+        return np.stack([self.inner(sample.sums) for sample in self.expected]) if self.expected else self._nothing
 
     @property
     def _nothing(self) -> Floats:
@@ -278,7 +278,10 @@ class Cells:
     @property
     def digest(self) -> str:
         """SHA-256 of the inputs of the cells: configuration, identities of the files, edges and version."""
-        files = [[[f["size"], f["uuid"], f["entries"]] for f in inventory["files"]] for inventory in self.inventories]
+        files = [
+            [[file["size"], file["uuid"], file["entries"]] for file in inventory["files"]]
+            for inventory in self.inventories
+        ]
         content: list[Any] = [self.configuration, list(self.configuration.get("systematics", ())), files, self.version]
         edges = [region.plain()["axes"] for region in self.regions]
         if edges != [region.plain()["axes"] for region in lay_out(self.analysis.regions)]:
@@ -307,7 +310,11 @@ class Cells:
 
     def merged(self, merge: Merge) -> Cells:
         """Return the cells merged by a `Merge` of these regions."""
-        samples = tuple(self._with_fractions(s).merged(merge) for s in self.samples) if merge.changes else self.samples
+        samples = (
+            tuple(self._with_fractions(sample).merged(merge) for sample in self.samples)
+            if merge.changes
+            else self.samples
+        )
         fractions = {} if merge.changes else self.fractions
         halves = tuple(half.merged(merge) for half in self.halves)
         return replace(self, regions=merge.regions, samples=samples, fractions=fractions, halves=halves)
@@ -340,21 +347,21 @@ class Cells:
         if not isinstance(other, Cells):
             return NotImplemented
         same = [region.plain() for region in self.regions] == [region.plain() for region in other.regions]
-        names = [[(s.name, s.stands_for) for s in part.samples] for part in (self, other)]
+        names = [[(sample.name, sample.stands_for) for sample in part.samples] for part in (self, other)]
         if not same or names[0] != names[1] or self.configuration != other.configuration:
             raise ConfigError("cells of different analyses or edges cannot be added; build them from one analysis")
-        if self.fractions or any(s.tabulated for s in self.samples):
+        if self.fractions or any(sample.tabulated for sample in self.samples):
             raise ConfigError("cells with counts or covariances from files cannot be added; add their without_tables()")
-        for a, b in zip(self.samples, other.samples, strict=True):
-            for key, rows in a.effects.items():
-                own = rows.origin is not None or b.effects[key].origin is not None
-                if own or rows.sums.shape != b.effects[key].sums.shape:
+        for mine, theirs in zip(self.samples, other.samples, strict=True):
+            for key, rows in mine.effects.items():
+                own = rows.origin is not None or theirs.effects[key].origin is not None
+                if own or rows.sums.shape != theirs.effects[key].sums.shape:
                     raise ConfigError(f"{key!r}: the universes of each part were reduced; build the parts together")
         return replace(
             self,
-            samples=tuple(a + b for a, b in zip(self.samples, other.samples, strict=True)),
+            samples=tuple(mine + theirs for mine, theirs in zip(self.samples, other.samples, strict=True)),
             inventories=self.inventories + other.inventories,
-            halves=tuple(a + b for a, b in zip(self.halves, other.halves, strict=False)),
+            halves=tuple(mine + theirs for mine, theirs in zip(self.halves, other.halves, strict=False)),
         )
 
     def __repr__(self) -> str:
@@ -377,12 +384,12 @@ class Cells:
         head = ("sample", "role", "events", "entries", "systematics")
         rows = [
             (
-                s.name if s.name == s.stands_for else f"{s.name} for {s.stands_for}",
-                s.role,
-                f"{s.sums[0].sum():.6g}",
-                str(int(s.entries.sum())),
-                ", ".join(s.effects),
+                sample.name if sample.name == sample.stands_for else f"{sample.name} for {sample.stands_for}",
+                sample.role,
+                f"{sample.sums[0].sum():.6g}",
+                str(int(sample.entries.sum())),
+                ", ".join(sample.effects),
             )
-            for s in self.samples
+            for sample in self.samples
         ]
         return [head, *rows]

@@ -103,8 +103,12 @@ def run(task: FillTask) -> ChunkSums:
     """
     try:
         return _run(task)
+    except BadFile as error:
+        if " entries " in str(error):
+            raise
+        raise BadFile(f"{task}: {str(error).removeprefix(f'{task.chunk.file}: ')}", error.path) from error
     except DataError as error:
-        if isinstance(error, BadFile) or Path(task.chunk.file).name in str(error):
+        if Path(task.chunk.file).name in str(error):
             raise
         raise DataError(f"{task}: {error}") from error
     except SpectrafitError:

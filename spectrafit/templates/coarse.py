@@ -80,10 +80,10 @@ def coarse_grids(cells: Cells, effect: Effect) -> dict[tuple[int, int], Coarse]:
         if found is None:
             continue
         change = (up[at, 0] - down[at, 0]) / 2.0
-        for r, region in enumerate(cells.regions):
+        for place, region in enumerate(cells.regions):
             part = slice(region.start, region.stop)
             if change[part].any():
-                choices[at, r] = list(
+                choices[at, place] = list(
                     _candidates(
                         sample.name, region, expected[at, part], change[part], found.part(region.bins), inverse[part]
                     )
@@ -139,7 +139,7 @@ def _candidates(
 def _levels(expected: Floats, axis: int) -> list[Integers]:
     """Return places of kept edges along an axis, finest first, at equal parts of the expectation."""
     size = expected.shape[axis]
-    others = tuple(i for i in range(expected.ndim) if i != axis)
+    others = tuple(index for index in range(expected.ndim) if index != axis)
     below = np.concatenate([[0.0], np.cumsum(np.maximum(expected.sum(axis=others), 0.0))])
     if not below[-1] > 0:
         below = np.arange(size + 1.0)

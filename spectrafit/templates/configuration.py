@@ -88,7 +88,9 @@ def of_the_fill(plain: Mapping[str, Any], *, edges: bool) -> dict[str, Any]:
     regions = [
         {
             **{key: value for key, value in region.items() if key != "partition"},
-            "axes": [{k: v for k, v in axis.items() if edges or k not in _EDGES} for axis in region["axes"]],
+            "axes": [
+                {key: value for key, value in axis.items() if edges or key not in _EDGES} for axis in region["axes"]
+            ],
         }
         for region in plain["regions"]
     ]
@@ -127,8 +129,8 @@ def _differences(where: str, made: Any, needed: Any) -> Iterator[str]:
             else:
                 yield from _differences(f"{where}.{key}", made[key], needed[key])
     elif isinstance(made, list) and isinstance(needed, list) and len(made) == len(needed):
-        for i, (a, b) in enumerate(zip(made, needed, strict=True)):
-            yield from _differences(f"{where}[{i}]", a, b)
+        for place, (one, other) in enumerate(zip(made, needed, strict=True)):
+            yield from _differences(f"{where}[{place}]", one, other)
     elif made != needed:
         yield f"{where} is {_short(needed)} in the analysis, {_short(made)} in the templates"
 

@@ -39,8 +39,8 @@ class CovarianceEffect(Effect):
     def _rows(self, analysis: Analysis) -> tuple[Floats, Integers]:
         """Return rows (D, n) whose outer products sum to the matrix, and the n bins it is over."""
         regions = fitted_regions(analysis)
-        wanted = config.chosen(self.systematic.regions, tuple(r.name for r in regions))
-        bins = np.concatenate([np.arange(r.start, r.stop) for r in regions if r.name in wanted])
+        wanted = config.chosen(self.systematic.regions, tuple(region.name for region in regions))
+        bins = np.concatenate([np.arange(region.start, region.stop) for region in regions if region.name in wanted])
         matrix = matrices.load(self.systematic.file, analysis.path, self.where)
         if matrix.shape != (bins.size, bins.size):
             raise DataError(
@@ -132,9 +132,9 @@ class FluxEffect(Effect):
             )
         for cells in block.cells:
             fill.add_flux_bins(cells, bins, block.weight, block.coefficients, block.products, found.sums, found.noise)
-            for j, table in enumerate(found.moves):
-                if np.any(bins == j):
-                    add_noise(table, block, cells, np.where(bins == j, block.weight, 0.0))
+            for number, table in enumerate(found.moves):
+                if np.any(bins == number):
+                    add_noise(table, block, cells, np.where(bins == number, block.weight, 0.0))
         return found
 
     def deviations(self, cells: Cells) -> Floats:
@@ -142,7 +142,7 @@ class FluxEffect(Effect):
         result = []
         names = [sample.name for sample in cells.expected]
         for sample_set in cells.analysis.sample_sets:
-            mine = [s.name for s in sample_set.samples if s.name in names]
+            mine = [sample.name for sample in sample_set.samples if sample.name in names]
             rows = {names.index(name): self.sums(cells).get(names.index(name)) for name in mine}
             parts = {at: cells.inner(found.sums) for at, found in rows.items() if found is not None}
             if parts:
@@ -166,8 +166,8 @@ class FluxEffect(Effect):
         if not blocks:
             return None
         rows = np.zeros((sum(len(block) for block in blocks), len(names)))
-        r = c = 0
+        row = column = 0
         for block in blocks:
-            rows[r : r + block.shape[0], c : c + block.shape[1]] = block
-            r, c = r + block.shape[0], c + block.shape[1]
+            rows[row : row + block.shape[0], column : column + block.shape[1]] = block
+            row, column = row + block.shape[0], column + block.shape[1]
         return Loadings(names=tuple(names), rows=rows)

@@ -173,8 +173,8 @@ def _look(task: _Task) -> dict[str, Floats]:
         true, reco = (_numbered(axis.axis, view.value(text)) for text in (axis.truth, axis.reco))
         passed = cells[axis.region] >= 0
         inside = np.isin(cells[axis.region], grids[axis.region].layout.inner)
-        w = weight[passed]
-        result[f"{at}.migration"] = _counted(true[passed] * (n + 2) + reco[passed], w, (n + 2) ** 2)
+        weights = weight[passed]
+        result[f"{at}.migration"] = _counted(true[passed] * (n + 2) + reco[passed], weights, (n + 2) ** 2)
         residual = np.asarray(view.value(axis.reco), np.float64) - np.asarray(view.value(axis.truth), np.float64)
         r = axis.residual_edges.size - 1
         where = np.clip(np.searchsorted(axis.residual_edges, residual, side="right") - 1, 0, r - 1)
@@ -204,12 +204,12 @@ def _whole(
         good = np.all([(one >= 0) & (one < n) for one, n in zip(numbers, region.shape, strict=True)], axis=0)
         flat = np.ravel_multi_index([np.where(good, one, 0) for one in numbers], region.shape)
         sides.append(np.where(good, flat, -1))
-    w, (true, reco) = weight[passed], sides
+    weights, (true, reco) = weight[passed], sides
     both = (true == reco) & (true >= 0)
     return {
-        f"region{r}.same": _counted(true[both], w[both], region.size),
-        f"region{r}.true": _counted(true[true >= 0], w[true >= 0], region.size),
-        f"region{r}.reconstructed": _counted(reco[reco >= 0], w[reco >= 0], region.size),
+        f"region{r}.same": _counted(true[both], weights[both], region.size),
+        f"region{r}.true": _counted(true[true >= 0], weights[true >= 0], region.size),
+        f"region{r}.reconstructed": _counted(reco[reco >= 0], weights[reco >= 0], region.size),
     }
 
 

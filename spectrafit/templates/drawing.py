@@ -57,7 +57,10 @@ def simulation_of(analysis: Analysis) -> Analysis:
     """Return an analysis without data, systematics and their shifted samples: its simulated events and their bins."""
     sets = tuple(
         msgspec.structs.replace(
-            one, samples=tuple(s for s in one.samples if s.role != "data" and s.name not in analysis.stand_ins)
+            one,
+            samples=tuple(
+                sample for sample in one.samples if sample.role != "data" and sample.name not in analysis.stand_ins
+            ),
         )
         for one in analysis.sample_sets
     )
@@ -145,11 +148,11 @@ def _picked(bins: Integers, weights: Floats, begun: Floats, points: list[Floats]
     first = int(np.searchsorted(bins[order], 0))
     kept = order[first:]
     present, starts = np.unique(bins[kept], return_index=True)
-    for b, mine in zip(present, np.split(kept, starts[1:]), strict=True):
-        ends = begun[b] + np.cumsum(weights[mine])
-        here = points[b][(points[b] >= begun[b]) & (points[b] < ends[-1])]
+    for number, mine in zip(present, np.split(kept, starts[1:]), strict=True):
+        ends = begun[number] + np.cumsum(weights[mine])
+        here = points[number][(points[number] >= begun[number]) & (points[number] < ends[-1])]
         found.append(mine[np.searchsorted(ends, here, side="right")])
-        begun[b] = ends[-1]
+        begun[number] = ends[-1]
     return np.concatenate(found) if found else np.zeros(0, np.int64)
 
 

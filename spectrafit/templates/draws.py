@@ -12,6 +12,8 @@ the mean over draws the variance of a sum over any bins is exact if they hold al
 inequality), and it adds up when bins are merged. Entries are those of the first draw: each event counts once.
 
 Letters: N draws of a block, F cells, M monomials of the couplings, Q products of two monomials.
+
+In the kernel draw i is in cell c and adds w to monomial m and v to monomial n.
 """
 
 from __future__ import annotations
@@ -93,8 +95,8 @@ def whole_events(entries: Integers, most: int) -> Sequence[slice]:
 
 @loop(
     *(
-        types.void(_CELLS, x, _IN2, _PLACES, _ENTRIES, types.float64, Contiguous(types.float64, 2))
-        for x in (_IN1, Contiguous(types.float32, readonly=True))
+        types.void(_CELLS, weights, _IN2, _PLACES, _ENTRIES, types.float64, Contiguous(types.float64, 2))
+        for weights in (_IN1, Contiguous(types.float32, readonly=True))
     )
 )
 def add_draws(cells: Any, weight: Any, coefficients: Any, places: Any, draw: Any, draws: Any, table: Any) -> None:

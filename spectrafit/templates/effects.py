@@ -149,9 +149,10 @@ class Gathered:
             The other chunk has another number of weights per event.
         """
         if self.sums.shape != other.sums.shape:
-            a, b = (max(part.sums.shape[1:]) for part in (self, other))
+            mine, theirs = (max(part.sums.shape[1:]) for part in (self, other))
             raise DataError(
-                f"{where} has {a} weights per event in one file and {b} in another; every file needs as many universes"
+                f"{where} has {mine} weights per event in one file and {theirs} in another;"
+                " every file needs as many universes"
             )
         for name in ("sums", "noise", "half"):
             np.add(getattr(self, name), getattr(other, name), out=getattr(self, name))
@@ -241,7 +242,7 @@ class Effect:
 
     def sums(self, cells: Cells) -> Mapping[int, EffectCells]:
         """Return its sums, by the position of the sample in the expectation."""
-        return {at: s.effects[self.key] for at, s in enumerate(cells.expected) if self.key in s.effects}
+        return {at: sample.effects[self.key] for at, sample in enumerate(cells.expected) if self.key in sample.effects}
 
     def at_sigmas(self, cells: Cells, sigmas: Sequence[float]) -> Shifts:
         """Return shifts that were filled as one row per element of `sigmas`."""

@@ -11,6 +11,10 @@ of the Q products the monomials m and n make. Noise is the variance that the sim
 events of the squared change of the event's contribution to a cell.
 
 All kernels are serial and release the GIL; each is compiled when it is first called.
+
+In the kernels i is an event, c its cell, m and n are monomials, q is a product of two, v a variation, u a universe, and
+j a flux bin. w and v are what the event adds to monomials m and n, b is its weight before ratios, x its value on an
+axis, and z = (x - low) / (high - low).
 """
 
 from __future__ import annotations

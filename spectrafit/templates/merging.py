@@ -58,11 +58,13 @@ class Merge:
             if (fine.name, len(fine.axes)) != (coarse.name, len(coarse.axes)):
                 raise ConfigError(f"region {fine.name!r} with {len(fine.axes)} axes cannot become {coarse.name!r}")
             numbers = np.full(fine.extents, first, np.int64)
-            for position, (a, b) in enumerate(zip(fine.axes, coarse.axes, strict=True)):
+            for position, (finer, coarser) in enumerate(zip(fine.axes, coarse.axes, strict=True)):
                 where = f"region {fine.name!r}, axis {fine.observables[position]!r}"
-                places = _places(np.asarray(a.edges), np.asarray(b.edges), where)
+                places = _places(np.asarray(finer.edges), np.asarray(coarser.edges), where)
                 stride = int(np.prod(coarse.extents[position + 1 :]))
-                numbers += stride * places.reshape([-1 if i == position else 1 for i in range(len(fine.axes))])
+                numbers += stride * places.reshape(
+                    [-1 if direction == position else 1 for direction in range(len(fine.axes))]
+                )
             targets.append(numbers.ravel())
         return cls(regions=tuple(new), target=np.concatenate([*targets, [layout.size]]), size=layout.size)
 

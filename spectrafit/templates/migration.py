@@ -8,6 +8,9 @@ Where an event moves in parts, as the draws of a response do, it may touch more 
 are then minus the covariances of its changes, which sum to 0 over all cells and "nowhere"; everything else is the same.
 
 Letters: N events, F cells, M monomials, Q products of two monomials, n pairs of cells between which events moved.
+
+In the kernels event i moves weight w from cell to cell, or changes cells c at places k and j of a list; q is a
+product of two monomials.
 """
 
 from __future__ import annotations
@@ -65,8 +68,8 @@ class Moves:
 
     def merged(self, target: Integers, cells: int) -> Moves:
         """Return the moves between merged cells: old cell c, and nowhere, become `target[c]`, (F+1,), of `cells`."""
-        a, b = target[self.first], target[self.second]
-        return _collected(cells, np.minimum(a, b), np.maximum(a, b), self.squares)
+        first, second = target[self.first], target[self.second]
+        return _collected(cells, np.minimum(first, second), np.maximum(first, second), self.squares)
 
     @classmethod
     def together(cls, parts: Sequence[Moves]) -> Moves:
@@ -232,9 +235,9 @@ def _add_moves(
     for i in range(start, before.size):
         if before[i] == after[i]:
             continue
-        a = np.int64(before[i]) if before[i] >= 0 else cells
-        b = np.int64(after[i]) if after[i] >= 0 else cells
-        key = min(a, b) * (cells + 1) + max(a, b)
+        left = np.int64(before[i]) if before[i] >= 0 else cells
+        entered = np.int64(after[i]) if after[i] >= 0 else cells
+        key = min(left, entered) * (cells + 1) + max(left, entered)
         at = _slot(key, keys)
         if keys[at] < 0:
             if 2 * used >= keys.size:

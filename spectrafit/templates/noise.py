@@ -133,10 +133,10 @@ class ChangeNoise:
     def merged(self, labels: Integers, count: int) -> Floats:
         """Return the variance of the changes of merged bins, (count,): bin b is part of merged bin `labels[b]`."""
         result = np.bincount(labels, self.variance, count)
-        a, b = labels[self.first], labels[self.second]
-        inside = a == b
+        first, b = labels[self.first], labels[self.second]
+        inside = first == b
         # Rounding may leave a sum of squares minus the same squares below 0.
-        found: Floats = np.maximum(result - 2.0 * np.bincount(a[inside], self.moved[inside], count), 0.0)
+        found: Floats = np.maximum(result - 2.0 * np.bincount(first[inside], self.moved[inside], count), 0.0)
         return found
 
     def thrown(self, count: int, rng: np.random.Generator) -> Floats:
@@ -157,8 +157,8 @@ class ChangeNoise:
         number = np.full(self.variance.size, -1)
         number[here] = np.arange(here.size)
         covariance = np.diag(self.variance[here])
-        for a, b in ((self.first, self.second), (self.second, self.first)):
-            np.add.at(covariance, (number[a], number[b]), -self.moved)
+        for one, other in ((self.first, self.second), (self.second, self.first)):
+            np.add.at(covariance, (number[one], number[other]), -self.moved)
         # Positive but for rounding: it is a sum of squares over events.
         values, vectors = np.linalg.eigh(covariance)
         result = np.zeros((count, self.variance.size))

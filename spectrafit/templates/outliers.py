@@ -53,7 +53,7 @@ def outweighed(
         if not bins.size or any(report.heaviest[name].outweighs for _, name in known):
             continue
         first = int(bins[0])
-        region = next(r for r in reversed(regions) if r.start <= first)
+        region = next(region for region in reversed(regions) if region.start <= first)
         more = f" (and in {bins.size - 1} more)" if bins.size > 1 else ""
         column = max(known)[1] if known else names[0]
         heaviest = report.heaviest.get(column)

@@ -117,7 +117,7 @@ def merge_to(old: Sequence[RegionBins], analysis: Analysis) -> Merge:
         The filled bins do not have the edges of the analysis, or they are of another partition.
     """
     new = fitted_regions(analysis)
-    if len(old) == len(new) and all(a.same(b) for a, b in zip(old, new, strict=True)):
+    if len(old) == len(new) and all(one.same(other) for one, other in zip(old, new, strict=True)):
         return Merge.between(old, old)
     for filled in old:
         if filled.partition is not None:
@@ -141,7 +141,7 @@ def _labels(analysis: Analysis, regions: Sequence[RegionBins]) -> Integers:
     """Return the partitions of all regions as one row of labels from 0, -1 for no bin."""
     return np.concatenate(
         [
-            read_partition(analysis, i) - 1 if region.partition else np.arange(bins.size)
-            for i, (region, bins) in enumerate(zip(analysis.regions, regions, strict=True))
+            read_partition(analysis, place) - 1 if region.partition else np.arange(bins.size)
+            for place, (region, bins) in enumerate(zip(analysis.regions, regions, strict=True))
         ]
     )

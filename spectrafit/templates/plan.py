@@ -70,7 +70,7 @@ class Plan:
         filling: dict[str, Effect] = {}
         if sample.role != "data" and sample.name == stands_for:
             every = effects(analysis)
-            filling = {key: e for key, e in every.items() if e.fills and e.acts_on((sample.name,))}
+            filling = {key: effect for key, effect in every.items() if effect.fills and effect.acts_on((sample.name,))}
         response = response_of(sample_set, sample)
         draws = response.draws if response else 1
         if draws > 1:
@@ -138,12 +138,12 @@ def _check(analysis: Analysis) -> None:
 
 def _texts(analysis: Analysis, sample: str | None = None) -> Iterator[tuple[str, str]]:
     """Yield every axis and cut, with its key, of all regions, or of the regions that take a sample."""
-    for i, region in enumerate(analysis.regions):
+    for place, region in enumerate(analysis.regions):
         if sample is None or config.chosen(region.samples, (sample,)):
-            for j, axis in enumerate(region.axes):
-                yield f"$.regions[{i}].axes[{j}].observable", axis.observable
+            for direction, axis in enumerate(region.axes):
+                yield f"$.regions[{place}].axes[{direction}].observable", axis.observable
             if region.cut:
-                yield f"$.regions[{i}].cut", region.cut
+                yield f"$.regions[{place}].cut", region.cut
 
 
 def _inputs(analysis: Analysis, left_out: Mapping[str, str] | None) -> Iterator[Input]:

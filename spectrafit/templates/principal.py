@@ -52,6 +52,8 @@ def principal(deviations: Floats, fraction: float, places: Integers) -> Principa
         Share of the variance to keep, 0 to 1.
     places : (M, M) array of int
         Which of the Q products two monomials make.
+
+    m and n are monomials of the couplings.
     """
     samples, monomials, bins = deviations.shape[1:]
     products = int(places.max()) + 1

@@ -10,8 +10,10 @@ __all__ = ["columns", "table"]
 
 def columns(rows: Sequence[Sequence[str]]) -> str:
     """Return rows as lines with their columns below each other."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(text.ljust(w) for text, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+    widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def table(title: str, rows: Sequence[Sequence[str]]) -> str:

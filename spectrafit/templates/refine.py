@@ -60,7 +60,7 @@ def fine_cells(
         As `spectrafit.build`; counts by bins, which no grid can be filled with.
     """
     fine_analysis = refined(analysis, fine=fine, edges=edges, steps=steps)
-    matrices = tuple(s for s in fine_analysis.systematics if not isinstance(s, Covariance))
+    matrices = tuple(systematic for systematic in fine_analysis.systematics if not isinstance(systematic, Covariance))
     return _attached(fill_cells(changed(fine_analysis, systematics=matrices), halves=True, **options), analysis)
 
 
@@ -92,11 +92,11 @@ def refined(
             raise ConfigError(f"no axis {name!r}{nearest(name, observables)} (there are: {', '.join(observables)})")
     wanted = [_by_axis(regions, one) for one in edges]
     result = []
-    for r, region in enumerate(analysis.regions):
+    for place, region in enumerate(analysis.regions):
         axes = []
-        for a, options in enumerate(region.axes):
+        for direction, options in enumerate(region.axes):
             own = np.asarray(laid_axis(options).edges)
-            extra = [one[r][a] for one in wanted if one[r][a] is not None]
+            extra = [one[place][direction] for one in wanted if one[place][direction] is not None]
             step = (steps or {}).get(options.observable)
             cut = _cut(own, fine, np.concatenate([np.zeros(0), *extra]), step)
             axes.append(changed(options, edges=tuple(map(float, cut)), bins=0, range=(), log=False))
@@ -129,7 +129,7 @@ def _cut(own: Floats, fine: int | None, extra: Floats, step: float | None) -> Fl
         # A grid of round numbers: edges that are none of them could never be chosen.
         cells = np.concatenate([own, multiples])
     # Edges as a person would write them, and each once.
-    every = np.array(sorted({float(f"{x:.10g}") for x in np.concatenate([cells, extra])} - set(own.tolist())))
+    every = np.array(sorted({float(f"{edge:.10g}") for edge in np.concatenate([cells, extra])} - set(own.tolist())))
     apart = np.abs(every[:, None] - own).min(axis=1, initial=np.inf) > 1e-9 * (own[-1] - own[0])
     found: Floats = np.sort(np.concatenate([own, every[apart]]))
     return found

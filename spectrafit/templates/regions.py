@@ -100,7 +100,7 @@ class RegionBins:
         return (
             (self.name, self.observables, self.start) == (other.name, other.observables, other.start)
             and len(self.axes) == len(other.axes)
-            and all(a == b for a, b in zip(self.axes, other.axes, strict=True))
+            and all(mine == theirs for mine, theirs in zip(self.axes, other.axes, strict=True))
             and self.plain().get("partition") == other.plain().get("partition")
         )
 
@@ -325,8 +325,8 @@ class Grid:
             _Numbering(
                 name=region.name,
                 observables=bins.observables,
-                indices=tuple(axis_index(a) for a in bins.axes),
-                strides=tuple(int(np.prod(bins.extents[i + 1 :])) for i in range(len(bins.extents))),
+                indices=tuple(axis_index(axis) for axis in bins.axes),
+                strides=tuple(int(np.prod(bins.extents[index + 1 :])) for index in range(len(bins.extents))),
                 first=first,
                 cut=expressions.compile(region.cut) if region.cut else None,
             )
@@ -381,7 +381,11 @@ class Grid:
             claimed += inside[cells]
         if np.any(claimed > 1):
             event = int(np.argmax(claimed > 1))
-            names = [n.name for n, c in zip(self.numberings, found, strict=True) if inside[c[event]]]
+            names = [
+                numbering.name
+                for numbering, numbers in zip(self.numberings, found, strict=True)
+                if inside[numbers[event]]
+            ]
             raise ConfigError(
                 f"regions {' and '.join(map(repr, names))} share events, which the fit would count twice;"
                 " give them cuts or axes that exclude one another"

@@ -54,8 +54,8 @@ def in_own_bins(cells: Cells, analysis: Analysis) -> Cells:
     def mine(cells: Cells) -> Cells:
         kept = replace(
             cells,
-            samples=tuple(s for s in cells.samples if s.name in wanted),
-            inventories=tuple(i for i in cells.inventories if i["sample"] in wanted),
+            samples=tuple(sample for sample in cells.samples if sample.name in wanted),
+            inventories=tuple(inventory for inventory in cells.inventories if inventory["sample"] in wanted),
             halves=tuple(map(mine, cells.halves)),
         )
         return replace(_exposed(kept, analysis), configuration=needed)
@@ -76,7 +76,7 @@ def difference(cells: Cells, analysis: Analysis, needed: Mapping[str, Any] | Non
     needed = configuration(analysis) if needed is None else needed
     made, wanted = (of_the_fill(plain, edges=False) for plain in (cells.configuration, needed))
     kept = _samples(needed)
-    unused = {s.name for s in cells.samples if s.name != s.stands_for and s.name not in kept}
+    unused = {sample.name for sample in cells.samples if sample.name != sample.stands_for and sample.name not in kept}
     # What was filled for a systematic that the analysis lacks is left alone. Not so for shifted ntuple sets: without
     # their systematic they are samples of the expectation, unless they are left out with it.
     made["systematics"] = {
@@ -86,7 +86,7 @@ def difference(cells: Cells, analysis: Analysis, needed: Mapping[str, Any] | Non
         or (said["kind"] == "sample" and not {*said["up"].values(), *said["down"].values()} <= unused)
     }
     made["sample_sets"] = {
-        name: {**said, "samples": [s for s in said["samples"] if s["name"] not in unused]}
+        name: {**said, "samples": [said_sample for said_sample in said["samples"] if said_sample["name"] not in unused]}
         for name, said in made["sample_sets"].items()
     }
     made["tables"] = {name: digest for name, digest in made["tables"].items() if name in wanted["tables"]}
@@ -134,8 +134,11 @@ def _exposed(cells: Cells, analysis: Analysis) -> Cells:
         return cells
     return replace(
         cells,
-        samples=tuple(s.scaled(growth.get(s.name, 1.0)) for s in cells.samples),
-        inventories=tuple({**i, "scale": i["scale"] * growth.get(i["sample"], 1.0)} for i in cells.inventories),
+        samples=tuple(sample.scaled(growth.get(sample.name, 1.0)) for sample in cells.samples),
+        inventories=tuple(
+            {**inventory, "scale": inventory["scale"] * growth.get(inventory["sample"], 1.0)}
+            for inventory in cells.inventories
+        ),
     )
 
 

@@ -60,7 +60,7 @@ def _median5(values: Floats) -> Floats:
     result = values.copy()
     if values.shape[-1] >= 5:
         size = values.shape[-1] - 4
-        result[..., 2:-2] = _middle_of_five(*(values[..., i : i + size] for i in range(5)))
+        result[..., 2:-2] = _middle_of_five(*(values[..., index : index + size] for index in range(5)))
     result[..., 1] = _middle(values[..., 0], values[..., 1], values[..., 2])
     result[..., -2] = _middle(values[..., -1], values[..., -2], values[..., -3])
     return result
@@ -70,14 +70,14 @@ def _parabolas(values: Floats) -> Floats:
     """Round each flat top or bottom of three by the parabola through its middle's neighbours two steps away."""
     lines, result = values.reshape(-1, values.shape[-1]), values.copy()
     rounded = result.reshape(lines.shape)
-    for i in range(2, values.shape[-1] - 2):
-        left, right = lines[:, i - 2] - lines[:, i], lines[:, i + 2] - lines[:, i]
-        flat = (lines[:, i - 1] == lines[:, i]) & (lines[:, i] == lines[:, i + 1]) & (left * right > 0)
+    for place in range(2, values.shape[-1] - 2):
+        left, right = lines[:, place - 2] - lines[:, place], lines[:, place + 2] - lines[:, place]
+        flat = (lines[:, place - 1] == lines[:, place]) & (lines[:, place] == lines[:, place + 1]) & (left * right > 0)
         for near, where in ((-1, np.abs(right) > np.abs(left)), (1, np.abs(right) <= np.abs(left))):
             at = np.flatnonzero(flat & where)
-            before, after = lines[at, i - 2 * near], lines[at, i + 2 * near]
-            rounded[at, i] = -before / 2 + lines[at, i] * 4 / 3 + after / 6
-            rounded[at, i + near] = (after - before) / 2 + lines[at, i]
+            before, after = lines[at, place - 2 * near], lines[at, place + 2 * near]
+            rounded[at, place] = -before / 2 + lines[at, place] * 4 / 3 + after / 6
+            rounded[at, place + near] = (after - before) / 2 + lines[at, place]
     return rounded.reshape(values.shape)
 
 

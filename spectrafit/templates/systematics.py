@@ -202,7 +202,7 @@ class UniversesEffect(_Weighted):
         if found is None:
             return None
         universes = len(found.sums) if found.origin is None else len(found.origin)
-        named = self.systematic.branches or tuple(f"universe {u}" for u in range(universes))
+        named = self.systematic.branches or tuple(f"universe {number}" for number in range(universes))
         if self.systematic.knobs:
             return knobs_of(self.systematic.knobs, cells.analysis.path, self.where, universes).seen_from(found.origin)
         return Loadings(names=named, rows=np.eye(universes)).seen_from(found.origin)

@@ -50,7 +50,7 @@ def tabulate(analysis: Analysis, cells: Cells) -> Cells:
                 tabulated=True,
             )
         )
-    return replace(cells, samples=(*(s for s in cells.samples if not s.tabulated), *found))
+    return replace(cells, samples=(*(sample for sample in cells.samples if not sample.tabulated), *found))
 
 
 def bins_of(analysis: Analysis, regions: Sequence[RegionBins], name: str, where: str, length: int) -> RegionBins:
@@ -72,16 +72,16 @@ def bins_of(analysis: Analysis, regions: Sequence[RegionBins], name: str, where:
     ConfigError
         There is no such region, or it has another number of bins, or bins with other edges than the TOML says.
     """
-    known = {r.name: r for r in regions}
+    known = {region.name: region for region in regions}
     if name not in known:
         raise ConfigError(f"{where}: no region {name!r}{nearest(name, known)}")
     found = known[name]
     if length != found.size:
         shape = " x ".join(map(str, found.shape))
         raise ConfigError(f"{where}: {length} values for region {name!r}, which has {shape} bins; give one per bin")
-    said = next((r.axes for r in analysis.regions if r.name == name), ())
+    said = next((region.axes for region in analysis.regions if region.name == name), ())
     edges = [axis(options).edges for options in said]
-    if len(edges) != len(found.axes) or not all(map(np.array_equal, edges, (a.edges for a in found.axes))):
+    if len(edges) != len(found.axes) or not all(map(np.array_equal, edges, (axis.edges for axis in found.axes))):
         raise ConfigError(
             f"{where}: the values of region {name!r} are for the bins of the TOML, but the templates have other edges: "
             "change the edges in the TOML, and the values with them"

@@ -103,18 +103,18 @@ class Templates:
 
     def __post_init__(self) -> None:
         """Check the shapes against each other and make every array read-only."""
-        s, v = len(self.samples), len(self.variations)
-        m, q = len(self.monomials), len(self.monomials.products)
-        b = sum(region.size for region in self.regions)
+        samples, variations = len(self.samples), len(self.variations)
+        monomials, products = len(self.monomials), len(self.monomials.products)
+        n_bins = sum(region.size for region in self.regions)
         if not self.variations or self.variations[0] != NOMINAL:
             raise ValueError("variation 0 must be the nominal")
         shapes = {
-            "counts": (s, v, m, b),
-            "squares": (s, q, b),
-            "entries": (s, b),
-            "residual": (q, b),
-            "flow": (s, m, len(self.regions)),
-            "data": (b,),
+            "counts": (samples, variations, monomials, n_bins),
+            "squares": (samples, products, n_bins),
+            "entries": (samples, n_bins),
+            "residual": (products, n_bins),
+            "flow": (samples, monomials, len(self.regions)),
+            "data": (n_bins,),
         }
         for name, shape in shapes.items():
             array = getattr(self, name)
@@ -134,7 +134,7 @@ class Templates:
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the nuisance parameters the variations belong to, in order of first appearance."""
-        return tuple(dict.fromkeys(v.parameter for v in self.variations if v.parameter))
+        return tuple(dict.fromkeys(variation.parameter for variation in self.variations if variation.parameter))
 
     def sample(self, name: str) -> int:
         """Return the position of sample `name` in the first dimension (S)."""
@@ -142,7 +142,7 @@ class Templates:
 
     def region(self, name: str) -> RegionBins:
         """Return the region called `name`."""
-        return self.regions[_position("region", name, tuple(r.name for r in self.regions))]
+        return self.regions[_position("region", name, tuple(region.name for region in self.regions))]
 
     def variance(self, *couplings: float) -> Floats:
         """Return the variance of the simulated prediction, (B,): all samples, with the residual.
@@ -155,7 +155,7 @@ class Templates:
         """
         values = np.zeros(len(self.monomials.parameters))
         values[: len(couplings)] = couplings
-        products = np.array([np.prod(values ** np.array(e)) for e in self.monomials.products])
+        products = np.array([np.prod(values ** np.array(powers)) for powers in self.monomials.products])
         result: Floats = products @ (self.squares.sum(axis=0) + self.residual)
         return result
 
@@ -206,13 +206,13 @@ class Templates:
         """
         found = self.region(region)
         keep = _position(f"axis of region {region!r}", axis, found.observables)
-        others = tuple(i - len(found.shape) for i in range(len(found.shape)) if i != keep)
+        others = tuple(index - len(found.shape) for index in range(len(found.shape)) if index != keep)
 
         def project(array: Any) -> Any:
             part = array[..., found.bins]
             return part.reshape(part.shape[:-1] + found.shape).sum(axis=others)
 
-        index = [r.name for r in self.regions].index(region)
+        index = [region.name for region in self.regions].index(region)
         return replace(
             self,
             regions=(
@@ -327,8 +327,8 @@ def vary(cells: Cells) -> Templates:
     for at, sample in enumerate(expected):
         squares[at] = cells.inner_squares(sample.squares)
         entries[at] = sample.entries[cells.layout.inner]
-        for r, outer in enumerate(cells.layout.outer):
-            flow[at, : len(sample.sums), r] = sample.sums[:, outer].sum(axis=1)
+        for place, outer in enumerate(cells.layout.outer):
+            flow[at, : len(sample.sums), place] = sample.sums[:, outer].sum(axis=1)
     observed = [sample.sums[0, cells.layout.inner] for sample in cells.samples if sample.role == "data"]
     return Templates(
         samples=tuple(sample.name for sample in expected),

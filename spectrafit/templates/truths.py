@@ -50,9 +50,9 @@ class AxisTruth:
         """Return the residual below which a share of the events of each true bin lies, (n,); NaN without events."""
         below = np.cumsum(self.residuals, axis=1)
         result = np.full(len(below), np.nan)
-        for i, row in enumerate(below):
+        for number, row in enumerate(below):
             if row[-1] > 0:
-                result[i] = np.interp(share * row[-1], np.append(0.0, row), self.residual_edges)
+                result[number] = np.interp(share * row[-1], np.append(0.0, row), self.residual_edges)
         return result
 
     @property

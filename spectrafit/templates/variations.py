@@ -115,7 +115,7 @@ def variations(cells: Cells) -> Varied:
             parts = _part_of_deviations(deviations, nominal, systematic, cells)
             made = principal(parts, systematic.variance, places_of(cells.monomials))
             residual += systematic.prior_width**2 * made.residual
-            parameters = [f"{systematic.name}[{k}]" for k in range(len(made.kept))]
+            parameters = [f"{systematic.name}[{number}]" for number in range(len(made.kept))]
             loadings = effect.loadings(cells)
             if loadings is not None:
                 sources[systematic.name] = Sources.of(loadings, made.combination)
@@ -212,7 +212,9 @@ def _shifts(effect: Effect, cells: Cells, scope: Flags) -> tuple[dict[float, Flo
         if systematic.shape != "both":
             # Totals over all bins in scope, for each monomial by itself. So the total stays ("shape"), or it alone
             # moves ("norm"), at any couplings.
-            before, after = (np.where(scope, t, 0.0).sum(axis=-1, keepdims=True) for t in (nominal, shifted))
+            before, after = (
+                np.where(scope, template, 0.0).sum(axis=-1, keepdims=True) for template in (nominal, shifted)
+            )
             kept = {"both": shifted, "shape": shifted * _ratio(before, after), "norm": nominal * _ratio(after, before)}
             shifted = np.where(scope, _by_sample(kept, systematic, cells), nominal)
         result[sigma] = shifted
@@ -281,10 +283,10 @@ def smoothed_noise(cells: Cells, effect: Effect, at: int, noise: ChangeNoise, gr
         return noise
     variance, together = noise.variance.copy(), np.arange(nominal.size)
     if systematic.smooth == "auto":
-        for (sample, r), grid in grids.items():
+        for (sample, place), grid in grids.items():
             if sample != at:
                 continue
-            bins, count = cells.regions[r].bins, int(grid.labels.max()) + 1
+            bins, count = cells.regions[place].bins, int(grid.labels.max()) + 1
             events = np.bincount(grid.labels, nominal[bins], count)
             relative = np.divide(
                 noise.part(bins).merged(grid.labels, count), events**2, out=np.zeros(count), where=events > 0
@@ -314,7 +316,7 @@ def _refuse_overlap(
     """Let systematics share a name, and so a parameter, only if they act on different templates at the same sigmas."""
     if name in touched:
         before, after = (sorted(sigma for one, sigma in which if one == name) for which in (found, shifts))
-        interpolations = {v.interpolation for (one, _), (v, _) in found.items() if one == name}
+        interpolations = {variation.interpolation for (one, _), (variation, _) in found.items() if one == name}
         if effect.linear or before != after or interpolations != {effect.systematic.interpolation}:
             raise ConfigError(
                 f"{effect.where}: another systematic is called {name!r}; to be one parameter they need the same sigmas"
@@ -338,7 +340,7 @@ def _prune(found: Found, cells: Cells) -> tuple[Mapping[str, Any], ...]:
     for name in dict.fromkeys(name for name, _ in found):
         keys = [key for key in found if key[0] == name]
         counts = {key: found[key][1].copy() for key in keys}
-        for at, sample in enumerate(s.name for s in cells.expected):
+        for at, sample in enumerate(sample.name for sample in cells.expected):
             for region in cells.regions:
                 here = (at, slice(None), region.bins)
                 if all(np.array_equal(counts[key][here], nominal[here]) for key in keys):
@@ -361,7 +363,7 @@ def _prune(found: Found, cells: Cells) -> tuple[Mapping[str, Any], ...]:
                     elif shape < thresholds.shape:
                         counts[key][here] = nominal[here] * _ratio(after[key], before)
         for key in keys:
-            if all(np.array_equal(counts[k], nominal) for k in keys):
+            if all(np.array_equal(counts[key], nominal) for key in keys):
                 del found[key]
             else:
                 found[key] = (found[key][0], counts[key])

@@ -40,7 +40,7 @@ def test_models_are_plain_data():
 def test_the_methods_of_a_limit_are_those_the_toml_knows():
     from typing import get_args, get_type_hints
 
-    from spectrafit.config.analysis import LimitOptions
+    from spectrafit.config.options import LimitOptions
     from spectrafit.inference.intervals.limits import METHODS, Method
 
     assert set(get_args(get_type_hints(LimitOptions)["method"])) == set(METHODS) == set(get_args(Method))

@@ -52,12 +52,12 @@ def point(model: Model, values: Mapping[str, float], *, where: str = "asimov") -
     """
     theta = model.initial
     for name, value in values.items():
-        k = model.index(name)
+        place = model.index(name)
         if not np.isfinite(value):
             raise ConfigError(f"{where}: {name} = {value}: needs a finite number")
-        parameter = model.parameters[k]
+        parameter = model.parameters[place]
         constrained = parameter.constraint == "gaussian"
-        theta[k] = parameter.centre + parameter.width * value if constrained else float(value)
+        theta[place] = parameter.centre + parameter.width * value if constrained else float(value)
     return theta
 
 
@@ -79,7 +79,7 @@ def made(model: Model, fake: Fake) -> Made:
     if isinstance(fake, Injected):
         raise ConfigError(f"{fake.label}: such data are read back with unblind, not made again")
     of = fake.of if isinstance(fake, Toy) else fake
-    centres = np.array([p.centre for p in model.parameters], dtype=np.float64)
+    centres = np.array([parameter.centre for parameter in model.parameters], dtype=np.float64)
     if isinstance(of, Simulated):
         expected = np.array(of.counts or (), dtype=np.float64)
         if expected.shape != (model.n_bins,):
@@ -92,19 +92,19 @@ def made(model: Model, fake: Fake) -> Made:
     theta = point(model, asimov.values, where=where)
     if isinstance(fake, Toy) and fake.thrown:
         theta += _deviations(model, theta, "truth", fake.seed)
-        names = [p.name for p in model.parameters if p.constraint == "gaussian"]
+        names = [parameter.name for parameter in model.parameters if parameter.constraint == "gaussian"]
         fake = dataclasses.replace(fake, truth={name: float(theta[model.index(name)]) for name in names})
     at = Likelihood(model).predict(theta)
     expected = _not_negative(model, at.mean, f"{where} at {', '.join(asimov.values) or 'nominal parameters'}")
     if asimov.auxiliary == "follow":
-        constrained = np.array([p.constraint == "gaussian" for p in model.parameters], dtype=bool)
+        constrained = np.array([parameter.constraint == "gaussian" for parameter in model.parameters], dtype=bool)
         centres = np.where(constrained, theta, centres)
         if isinstance(fake, Toy):
             centres += _deviations(model, theta, "auxiliary", fake.seed)
     if isinstance(fake, Toy):
         if fake.thrown:
             key = stream_key(fake.seed, _STREAM, "simulation")
-            noise = np.array([normal(key, 0, b) for b in range(model.n_bins)])
+            noise = np.array([normal(key, 0, place) for place in range(model.n_bins)])
             expected = np.maximum(expected + noise * np.sqrt(at.variance), 0.0)
         expected = _thrown(model, expected, fake.seed)
     return Made(fake=fake, counts=expected, centres=centres, yields=at.components)
@@ -117,7 +117,8 @@ def faked(model: Model, fake: Fake) -> Model:
     """
     found = made(model, fake)
     parameters = tuple(
-        dataclasses.replace(p, centre=float(centre)) for p, centre in zip(model.parameters, found.centres, strict=True)
+        dataclasses.replace(parameter, centre=float(centre))
+        for parameter, centre in zip(model.parameters, found.centres, strict=True)
     )
     return dataclasses.replace(model, parameters=parameters, data=found.counts, asimov=False, fake=found.fake)
 
@@ -127,24 +128,24 @@ def _deviations(model: Model, theta: Floats, what: str, seed: int) -> Floats:
 
     Each parameter has a stream of its own, so that a systematic more or less changes no other throw.
     """
-    drawn = np.array([normal(stream_key(seed, _STREAM, what, p.name), 0, 0) for p in model.parameters])
+    drawn = np.array([normal(stream_key(seed, _STREAM, what, parameter.name), 0, 0) for parameter in model.parameters])
     result: Floats = ensemble(model, theta, mc=False).truth.root @ drawn
     return result
 
 
 def _thrown(model: Model, expected: Floats, seed: int) -> Floats:
     """Return Poisson counts of an expectation, (B,); bins that the model does not use have none."""
-    likelihood, d = Likelihood(model), scratch(model)
+    likelihood, measured = Likelihood(model), scratch(model)
     counted = ensemble(model, model.initial, mc=False).truth
     truth = Truth(*counted._replace(fitted=expected, root=np.zeros_like(counted.root)))
-    throw(likelihood.arrays, truth, stream_key(seed, _STREAM), 0, d, workspace(likelihood.arrays))
-    return d.counts
+    throw(likelihood.arrays, truth, stream_key(seed, _STREAM), 0, measured, workspace(likelihood.arrays))
+    return measured.counts
 
 
 def _not_negative(model: Model, mean: Floats, where: str) -> Floats:
     bad = np.flatnonzero(model.used & ~((mean >= 0) & np.isfinite(mean)))
     if bad.size:
-        shown = ", ".join(f"{model.bin_name(int(b))} ({mean[b]:g})" for b in bad[:4])
+        shown = ", ".join(f"{model.bin_name(int(place))} ({mean[place]:g})" for place in bad[:4])
         more = f" and {bad.size - 4} more" if bad.size > 4 else ""
         raise ConfigError(f"{where}: the expectation is negative in {shown}{more}; take values nearer to the nominal")
     result: Floats = np.where(model.used, mean, 0.0)

@@ -98,7 +98,9 @@ def simulate(
 
 def _simulation(sample_set: SampleSet, analysis: Analysis) -> SampleSet:
     """Return a set without measured data, and without the shifted stand-ins of the analysis' systematics."""
-    kept = tuple(s for s in sample_set.samples if s.role != "data" and s.name not in analysis.stand_ins)
+    kept = tuple(
+        sample for sample in sample_set.samples if sample.role != "data" and sample.name not in analysis.stand_ins
+    )
     if not kept:
         raise ConfigError(
             f"{sample_set.path}: holds no simulation, only data; data are fitted with --unblind, as samples of the"

@@ -193,24 +193,24 @@ class Bins:
 
     def __post_init__(self) -> None:
         """Make the arrays read-only, and check their shapes against each other."""
-        k, s, b = len(self.parameters), len(self.samples), np.shape(self.expected)[-1]
+        parameters, samples, n_bins = len(self.parameters), len(self.samples), np.shape(self.expected)[-1]
         if self.precision is None:
             object.__setattr__(self, "precision", np.diag(np.asarray(self.prior, np.float64)))
         if self.residual is None:
-            object.__setattr__(self, "residual", np.zeros(b))
+            object.__setattr__(self, "residual", np.zeros(n_bins))
         if self.predicted is None:
-            object.__setattr__(self, "predicted", np.full((s, b), _MANY))
+            object.__setattr__(self, "predicted", np.full((samples, n_bins), _MANY))
         shapes = {
-            "prior": (k,),
-            "precision": (k, k),
-            "background": (s,),
-            "expected": (s, b),
-            "variance": (s, b),
-            "entries": (s, b),
-            "derivative": (k, s, b),
-            "noise": (k, s, b),
-            "residual": (b,),
-            "predicted": (s, b),
+            "prior": (parameters,),
+            "precision": (parameters, parameters),
+            "background": (samples,),
+            "expected": (samples, n_bins),
+            "variance": (samples, n_bins),
+            "entries": (samples, n_bins),
+            "derivative": (parameters, samples, n_bins),
+            "noise": (parameters, samples, n_bins),
+            "residual": (n_bins,),
+            "predicted": (samples, n_bins),
         }
         for name, shape in shapes.items():
             array = _locked(getattr(self, name), np.bool_ if name == "background" else np.float64)

@@ -60,7 +60,7 @@ class Constraints:
 
     def _alarm(self, found: Constraint) -> str:
         samples = [(name, share) for name, share in found.samples.items() if share >= 0.05][:4]
-        bins = [f"{self.places[b]} ({100 * share:.0f} %)" for b, share in found.bins[:3]]
+        bins = [f"{self.places[place]} ({100 * share:.0f} %)" for place, share in found.bins[:3]]
         listed = ", ".join(name for name, _ in samples)
         sources = ", ".join(f"{name} ({100 * share:.0f} %)" for name, share in samples)
         remedies = ["coarser bins", f"more simulation of {listed}"]
@@ -78,7 +78,7 @@ class Constraints:
     def summary(self) -> dict[str, Any]:
         """Return what `result.json` keeps, as plain numbers: kappa's error and every nuisance, naive and corrected."""
         named = {
-            found.parameter: found.summary() | {"bins": {self.places[b]: share for b, share in found.bins}}
+            found.parameter: found.summary() | {"bins": {self.places[place]: share for place, share in found.bins}}
             for found in self.each
         }
         kappa = {}
@@ -95,7 +95,7 @@ class Constraints:
         width = max((len(name) for name in self.information.parameters), default=0)
         lines = [f"{'':<{width}}   naive  corrected         noise"]
         if self.poi in self.information.parameters:
-            naive, corrected = (self.information.error(self.poi, corrected=c) for c in (False, True))
+            naive, corrected = (self.information.error(self.poi, corrected=sort) for sort in (False, True))
             error = self.information.error_of_error(self.poi)
             lines.append(f"{self.poi:<{width}}  {naive:6.3g}  {corrected:.3g} +- {error:.2g}  (error)")
         for found in self.each:
@@ -132,12 +132,12 @@ def constraints(model: Model, templates: Templates) -> Constraints:
     bins = bins_of(model, templates)
     found = information(bins)
     each = of_bins(bins, found=found)
-    named = {b for one in each for b, _ in one.bins}
+    named = {place for one in each for place, _ in one.bins}
     return Constraints(
         information=found,
         each=each,
         poi=model.poi,
-        places={b: _place(model, templates, b) for b in sorted(named)},
+        places={place: _place(model, templates, place) for place in sorted(named)},
         smoothable=_smoothable(templates.cells) if templates.cells else (),
     )
 
@@ -149,8 +149,8 @@ def _place(model: Model, templates: Templates, b: int) -> str:
     region = next(region for region in templates.regions if region.start <= b < region.stop)
     places = np.unravel_index(b - region.start, region.shape)
     sides = (
-        f"{name} {float(axis.edges[i]):.4g} to {float(axis.edges[i + 1]):.4g}"
-        for name, axis, i in zip(region.observables, region.axes, places, strict=True)
+        f"{name} {float(axis.edges[place]):.4g} to {float(axis.edges[place + 1]):.4g}"
+        for name, axis, place in zip(region.observables, region.axes, places, strict=True)
     )
     return f"{region.name}[{', '.join(sides)}]"
 

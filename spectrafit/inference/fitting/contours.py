@@ -65,14 +65,14 @@ def contour(
     DataError
         One of the two is degenerate with other parameters: the region has no end.
     """
-    i, j = model.index(first), model.index(second)
-    if i == j:
+    first_place, second_place = model.index(first), model.index(second)
+    if first_place == second_place:
         raise ConfigError(f"contour: {first!r} against itself; name two different parameters")
     if points < 3:
         raise ConfigError(f"contour: {points} points on a side are too few to show a region; take at least 3")
     problem = Problem(model, data)
-    for name, k in ((first, i), (second, j)):
-        if not problem.free[k]:
+    for name, place in ((first, first_place), (second, second_place)):
+        if not problem.free[place]:
             raise ConfigError(f"contour: {name!r} is fixed in this model; take a parameter that is fitted")
     best = problem.minimum(model.initial)
     hessian = problem.hessian(best.values)
@@ -85,12 +85,12 @@ def contour(
         )
     errors = np.sqrt(np.diag(matrix))
     grids = [
-        _inside(problem, k, best.values[k] + np.linspace(-3.0, 3.0, points) * errors[k])
+        _inside(problem, place, best.values[place] + np.linspace(-3.0, 3.0, points) * errors[place])
         if given is None
         else np.asarray(given, dtype=np.float64)
-        for k, given in ((i, x), (j, y))
+        for place, given in ((first_place, x), (second_place, y))
     ]
-    surface = _Surface(problem, best, (i, j))
+    surface = _Surface(problem, best, (first_place, second_place))
     surface.fill(grids[0], grids[1])
     for _ in range(_GROWTHS):
         grown = surface.grown(grow=(x is None, y is None))
@@ -98,7 +98,14 @@ def contour(
             break
         surface.fill(*grown)
     if x is None and y is None:
-        alone = math.sqrt(max(1.0 - matrix[i, j] ** 2 / (matrix[i, i] * matrix[j, j]), 0.0))
+        alone = math.sqrt(
+            max(
+                1.0
+                - matrix[first_place, second_place] ** 2
+                / (matrix[first_place, first_place] * matrix[second_place, second_place]),
+                0.0,
+            )
+        )
         step = 6.0 / (points - 1)
         surface.refine(min(max(math.ceil(_STEPS * step / max(alone, 1e-3)), 2), _FINEST))
     return Contour(
@@ -106,7 +113,7 @@ def contour(
         x=surface.x,
         y=surface.y,
         delta_2nll=surface.delta,
-        best=(float(best.values[i]), float(best.values[j])),
+        best=(float(best.values[first_place]), float(best.values[second_place])),
         valid=surface.valid,
     )
 
@@ -132,16 +139,16 @@ class _Surface:
 
     def fill(self, x: Floats, y: Floats) -> None:
         """Fit on a whole grid, column by column, each from the best fit's side outwards."""
-        i, j = self.places
-        known = {(a, b): (r, c) for r, a in enumerate(self.x) for c, b in enumerate(self.y)}
+        first, second = self.places
+        known = {(at, other): (row, column) for row, at in enumerate(self.x) for column, other in enumerate(self.y)}
         before = self.delta, self.valid, self.values
         delta, valid = np.empty((len(x), len(y))), np.empty((len(x), len(y)), np.bool_)
         values = np.empty((*delta.shape, len(self.best.values)))
         for row, at in enumerate(x):
             new = [column for column, other in enumerate(y) if (at, other) not in known]
             start = self.best.values.copy()
-            start[i] = at
-            minima = sweep(self.problem, start, float(self.best.values[j]), j, y[new], self.free)
+            start[first] = at
+            minima = sweep(self.problem, start, float(self.best.values[second]), second, y[new], self.free)
             for column, found in zip(new, minima, strict=True):
                 delta[row, column] = found.two_nll - self.best.two_nll
                 valid[row, column], values[row, column] = found.converged, found.values
@@ -156,11 +163,11 @@ class _Surface:
         edges = ((self.delta[0], self.delta[-1]), (self.delta[:, 0], self.delta[:, -1]))
         longer = False
         for axis, (low, high) in enumerate(edges):
-            grid, k = grids[axis], self.places[axis]
+            grid, place = grids[axis], self.places[axis]
             if not grow[axis]:
                 continue
             steps = (grid[1] - grid[0]) * np.arange(1, 1 + max(int(_PART * len(grid)), 1))
-            lower, upper = self.problem.arrays.lower[k], self.problem.arrays.upper[k]
+            lower, upper = self.problem.arrays.lower[place], self.problem.arrays.upper[place]
             before = (grid[0] - steps)[::-1] if low.min() < _RISE else steps[:0]
             after = grid[-1] + steps if high.min() < _RISE else steps[:0]
             grids[axis] = np.concatenate([before[before >= lower], grid, after[after <= upper]])
@@ -169,7 +176,7 @@ class _Surface:
 
     def refine(self, times: int) -> None:
         """Cut every step into `times`, and fit again where 2NLL is low; far outside it is interpolated."""
-        i, j = self.places
+        first, second = self.places
         low = self.delta < _FAR
         near = low[:-1, :-1] | low[1:, :-1] | low[:-1, 1:] | low[1:, 1:]
         fine = [
@@ -190,7 +197,7 @@ class _Surface:
             touched[row * times : (row + 1) * times + 1, column * times : (column + 1) * times + 1] = True
         for row, column in np.argwhere(touched):
             start = starts[row, column]
-            start[i], start[j] = fine[0][row], fine[1][column]
+            start[first], start[second] = fine[0][row], fine[1][column]
             found = self.problem.minimum(start, self.free)
             delta[row, column] = found.two_nll - self.best.two_nll
             valid[row, column] = found.converged

@@ -61,7 +61,9 @@ def degenerate(
         if not places.size or inflation[worst] < _INFLATED or rises(problem, best, moving, worst, errors[worst]):
             return ()
     _, vectors = np.linalg.eigh(_scaled(hessian, moving)[0])
-    return tuple(problem.model.names[k] for k, v in zip(places, vectors[:, 0], strict=True) if abs(v) > _SHARE)
+    return tuple(
+        problem.model.names[place] for place, entry in zip(places, vectors[:, 0], strict=True) if abs(entry) > _SHARE
+    )
 
 
 def rises(problem: Problem, best: Minimum, moving: Flags, parameter: int, error: float) -> bool:

@@ -85,7 +85,7 @@ def fit(
     gammas = {}
     if model.gammas is not None:
         gamma = Likelihood(model).predict(best.values, data=problem.observed.counts).gamma
-        gammas = {name: float(g) for name, g in zip(model.gammas.names, gamma, strict=True) if name}
+        gammas = {name: float(value) for name, value in zip(model.gammas.names, gamma, strict=True) if name}
     return FitResult(
         names=model.names,
         values=best.values,
@@ -97,12 +97,12 @@ def fit(
         edm=best.edm,
         calls=best.calls,
         seconds=time.perf_counter() - begun,
-        at_limit=tuple(n for n, a in zip(model.names, at_limit, strict=True) if a),
+        at_limit=tuple(name for name, pressed in zip(model.names, at_limit, strict=True) if pressed),
         minos=intervals,
         goodness=goodness(model, best.two_nll, free),
         pulls=pulls,
         constraints=constraints,
-        fixed=tuple(n for n, f in zip(model.names, free, strict=True) if not f),
+        fixed=tuple(name for name, moves in zip(model.names, free, strict=True) if not moves),
         initial_two_nll=initial_two_nll,
         gammas=gammas,
         asimov=model.asimov and data is None,
@@ -137,9 +137,9 @@ def _refereed(problem: Problem, best: Minimum, free: Flags, hessian: Floats) -> 
 
 def _at_limit(problem: Problem, values: Floats, free: Flags) -> Flags:
     """Return which free parameters stand on their limit."""
-    a = problem.arrays
+    arrays = problem.arrays
     span = 1e-6 * problem.likelihood.lone_errors(values, work=problem.work)
-    result: Flags = free & ((values <= a.lower + span) | (values >= a.upper - span))
+    result: Flags = free & ((values <= arrays.lower + span) | (values >= arrays.upper - span))
     return result
 
 
@@ -173,19 +173,19 @@ def _message(
             f"{'degenerate' if len(valley) > 1 else 'unconstrained'}; fix one of them, or give it a constraint"
         )
     if at_limit.any():
-        stuck = [n for n, a in zip(model.names, at_limit, strict=True) if a]
+        stuck = [name for name, pressed in zip(model.names, at_limit, strict=True) if pressed]
         said.append(f"{', '.join(stuck)} ended at a limit and has no error; widen the limit or fix the parameter")
     problem.value(best.values)
     below = (problem.work.mean < problem.arrays.floor) & problem.arrays.used & (problem.work.variance == 0)
     if below.any():
-        names = [model.bin_name(int(b)) for b in np.flatnonzero(below)[:5]]
+        names = [model.bin_name(int(place)) for place in np.flatnonzero(below)[:5]]
         said.append(
             f"the prediction is not positive in {', '.join(names)}: the fit stopped where no events are left, so the "
             "likelihood has a kink there; do not use the error, a limit is still right"
         )
     impossible = problem.arrays.used & (problem.observed.counts > 0) & (problem.work.fitted <= WALL)
     if impossible.any() and model.statistic != "gaussian":
-        names = [model.bin_name(int(b)) for b in np.flatnonzero(impossible)[:5]]
+        names = [model.bin_name(int(place)) for place in np.flatnonzero(impossible)[:5]]
         said.append(f"{', '.join(names)} has counts but no prediction; drop the bin, or add a background to it")
     if without_minos:
         said.append(f"MINOS failed for {', '.join(without_minos)}; look at the profile")
@@ -195,18 +195,20 @@ def _message(
 def _pulls(model: Model, problem: Problem, values: Floats, errors: Floats) -> tuple[Floats, Floats]:
     """Return (value - centre) / width and error / width of constrained parameters, NaN for others."""
     centre, width = np.full((2, len(values)), np.nan)
-    for k, p in enumerate(model.parameters):
-        measured = problem.observed.centre[k]
-        if p.constraint == "gaussian":
-            centre[k], width[k] = measured, p.width
-        elif p.constraint == "poisson" and measured > 0:
-            centre[k], width[k] = measured / p.width, np.sqrt(measured) / p.width
+    for place, parameter in enumerate(model.parameters):
+        measured = problem.observed.centre[place]
+        if parameter.constraint == "gaussian":
+            centre[place], width[place] = measured, parameter.width
+        elif parameter.constraint == "poisson" and measured > 0:
+            centre[place], width[place] = measured / parameter.width, np.sqrt(measured) / parameter.width
     return (values - centre) / width, errors / width
 
 
 def goodness(model: Model, nll: float, free: Flags) -> Goodness:
     """Return the saturated goodness of fit: 2NLL with as many degrees of freedom as bins minus unconstrained fits."""
-    loose = sum(bool(f) and p.constraint == "free" for p, f in zip(model.parameters, free, strict=True))
+    loose = sum(
+        bool(moves) and parameter.constraint == "free" for parameter, moves in zip(model.parameters, free, strict=True)
+    )
     ndof = int(model.used.sum()) - loose
     p_value = float(gammaincc(0.5 * ndof, 0.5 * max(nll, 0.0))) if ndof > 0 else 1.0
     return Goodness(chi2=nll, ndof=ndof, p_value=p_value)
@@ -218,12 +220,12 @@ def sweep(problem: Problem, start: Floats, best: float, parameter: int, grid: Fl
     found: dict[int, Minimum] = {}
     for side in order:
         values = start.copy()
-        for i in side:
-            values[parameter] = grid[i]
-            found[int(i)] = problem.minimum(values, free)
-            if found[int(i)].converged:
-                values = found[int(i)].values.copy()
-    return [found[i] for i in range(len(grid))]
+        for place in side:
+            values[parameter] = grid[place]
+            found[int(place)] = problem.minimum(values, free)
+            if found[int(place)].converged:
+                values = found[int(place)].values.copy()
+    return [found[index] for index in range(len(grid))]
 
 
 def profile(
@@ -256,15 +258,15 @@ def profile(
         error = np.sqrt(matrix[index, index])
         lower, upper = problem.arrays.lower[index], problem.arrays.upper[index]
         grid = np.clip(best.values[index] + np.linspace(-3.0, 4.0, points) * error, lower, upper)
-    x = np.asarray(grid, dtype=np.float64)
-    minima = sweep(problem, best.values, float(best.values[index]), index, x, problem.held(index))
-    nll = np.array([m.two_nll for m in minima])
+    grid = np.asarray(grid, dtype=np.float64)
+    minima = sweep(problem, best.values, float(best.values[index]), index, grid, problem.held(index))
+    nll = np.array([minimum.two_nll for minimum in minima])
     return Profile(
         parameter=name,
-        grid=x,
+        grid=grid,
         delta_2nll=nll - best.two_nll,
         best=float(best.values[index]),
         best_2nll=best.two_nll,
-        values=np.array([m.values for m in minima]),
-        valid=np.array([m.converged for m in minima]),
+        values=np.array([minimum.values for minimum in minima]),
+        valid=np.array([minimum.converged for minimum in minima]),
     )

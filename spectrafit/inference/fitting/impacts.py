@@ -28,14 +28,14 @@ def impacts(model: Model, best: FitResult | None = None, *, data: npt.ArrayLike 
     problem = Problem(model, data)
     poi = model.index(model.poi)
     singles = []
-    for k, name in enumerate(model.names):
-        if k == poi or not result.errors[k] > 0:
+    for place, name in enumerate(model.names):
+        if place == poi or not result.errors[place] > 0:
             continue
         moves = []
         for side in (1.0, -1.0):
             values = result.values.copy()
-            values[k] += side * result.errors[k]
-            moves.append(float(problem.minimum(values, problem.held(k)).values[poi] - result.values[poi]))
+            values[place] += side * result.errors[place]
+            moves.append(float(problem.minimum(values, problem.held(place)).values[poi] - result.values[poi]))
         singles.append(Impact(name=name, size=max(map(abs, moves)), up=moves[0], down=moves[1]))
     groups = _groups(model, problem, result, poi)
     return (
@@ -56,8 +56,8 @@ def _groups(model: Model, problem: Problem, result: FitResult, poi: int) -> list
     found = []
     others = [name for name in model.couplings if name != model.poi]
     members = {"other couplings": others} if others else {}
-    for group in sorted({p.group for p in model.parameters if p.group}):
-        members[group] = [p.name for p in model.parameters if p.group == group]
+    for group in sorted({parameter.group for parameter in model.parameters if parameter.group}):
+        members[group] = [parameter.name for parameter in model.parameters if parameter.group == group]
     for group, names in members.items():
         rest = moving & np.array([name not in names for name in model.names])
         found.append(Impact(name=group, size=float(np.sqrt(max(total - variance(hessian, rest), 0.0))), group=True))

@@ -240,7 +240,7 @@ def constraints(
         The information of the bins, if it is known already.
     """
     found = information(bins, guarded=guarded) if found is None else found
-    naive, corrected = (np.sqrt(np.diag(found.covariance(corrected=c))) for c in (False, True))
+    naive, corrected = (np.sqrt(np.diag(found.covariance(corrected=sort))) for sort in (False, True))
     v = bins.total() + (bins.guard() if guarded else 0.0)
     result = []
     for k, name in enumerate(bins.parameters):
@@ -260,8 +260,8 @@ def constraints(
                 corrected=float(corrected[k] * width),
                 uncertainty=float(min(found.error_spread[k] * width, 1.0)),
                 noise=float(np.clip(1.0 - (naive[k] / corrected[k]) ** 2, 0.0, 1.0)),
-                samples={bins.samples[s]: float(shares[s].sum()) for s in order if shares[s].any()},
-                bins=tuple((int(b), float(shares[:, b].sum())) for b in places if shares[:, b].any()),
+                samples={bins.samples[sample]: float(shares[sample].sum()) for sample in order if shares[sample].any()},
+                bins=tuple((int(place), float(shares[:, place].sum())) for place in places if shares[:, place].any()),
             )
         )
     return tuple(result)
@@ -281,8 +281,8 @@ class _Pairs:
     def of(cls, bins: Bins) -> _Pairs:
         pairs = bins.shared.bins
         same = pairs[:, 0] == pairs[:, 1]
-        a, b = np.sort(pairs[~same], axis=1).T
-        keys, where = np.unique(a * bins.size + b, return_inverse=True)
+        low, high = np.sort(pairs[~same], axis=1).T
+        keys, where = np.unique(low * bins.size + high, return_inverse=True)
         first, second = np.divmod(keys, bins.size)
         return cls(same=same, places=pairs[same, 0], where=where.reshape(-1), first=first, second=second)
 
@@ -300,11 +300,12 @@ def _spread(bins: Bins, pairs: _Pairs, inverse: Floats, direction: Floats) -> fl
     values = direction[shared.parameters[:, 0]] * direction[shared.parameters[:, 1]] * shared.values
     own = np.maximum(own + 2.0 * np.bincount(pairs.places, values[pairs.same], bins.size), 0.0)
     # What several parameters and samples say of one pair of bins adds up.
-    a, b, between = pairs.first, pairs.second, np.bincount(pairs.where, values[~pairs.same], pairs.first.size)
+    first, second = pairs.first, pairs.second
+    between = np.bincount(pairs.where, values[~pairs.same], first.size)
     traced = (own * inverse) ** 2
-    trace = traced.sum() + 2.0 * (between**2 * inverse[a] * inverse[b]).sum()
+    trace = traced.sum() + 2.0 * (between**2 * inverse[first] * inverse[second]).sum()
     along = slope * inverse
-    product = (along**2 * own).sum() + 2.0 * (along[a] * along[b] * between).sum()
+    product = (along**2 * own).sum() + 2.0 * (along[first] * along[second] * between).sum()
     for found in bins.together:
         size = found.sizes * direction[found.parameter]
         product += _crossed(found.cells, along * size)

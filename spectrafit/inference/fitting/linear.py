@@ -79,7 +79,7 @@ class _Linear:
     def __init__(self, model: Model, templates: Templates, cells: Cells) -> None:
         self._model, self._templates, self._cells = model, templates, cells
         self._names = tuple(dict.fromkeys(component.sample for component in model.components))
-        free = [k for k, p in enumerate(model.parameters) if not p.fixed]
+        free = [k for k, parameter in enumerate(model.parameters) if not parameter.fixed]
         self._parameters = tuple(model.names[k] for k in free)
         self._free = np.array(free)
         self._point = np.array(
@@ -155,15 +155,17 @@ class _Linear:
 
     def _prior(self) -> tuple[Floats, Floats]:
         parameters = [self._model.parameters[k] for k in self._free]
-        widths = np.array([p.width if p.constraint == "gaussian" else np.inf for p in parameters])
+        widths = np.array(
+            [parameter.width if parameter.constraint == "gaussian" else np.inf for parameter in parameters]
+        )
         precision = np.diag(widths**-2.0)
         if self._model.correlations:
-            tied = [i for i, w in enumerate(widths) if np.isfinite(w)]
+            tied = [index for index, w in enumerate(widths) if np.isfinite(w)]
             rho = np.eye(widths.size)
-            for a, b, value in self._model.correlations:
-                if a in self._parameters and b in self._parameters:
-                    i, j = self._parameters.index(a), self._parameters.index(b)
-                    rho[i, j] = rho[j, i] = value
+            for first, second, value in self._model.correlations:
+                if first in self._parameters and second in self._parameters:
+                    row, column = self._parameters.index(first), self._parameters.index(second)
+                    rho[row, column] = rho[column, row] = value
             sizes = widths[tied]
             precision[np.ix_(tied, tied)] = np.linalg.inv(rho[np.ix_(tied, tied)] * sizes[:, None] * sizes)
         return widths**-2.0, precision
@@ -245,7 +247,7 @@ class _Linear:
 
     def _changes(self, expected: Floats, derivative: Floats, squares: Floats) -> Iterator[tuple[int, int, ChangeNoise]]:
         """Yield the noise of each parameter's derivative of each sample, by the templates' bins."""
-        numbers = {name: i for i, name in enumerate(self._parameters)}
+        numbers = {name: index for index, name in enumerate(self._parameters)}
         relative = np.divide(derivative, expected, out=np.zeros_like(derivative), where=expected > 0)
         relative = relative[..., self._labels]
         told = set()
@@ -267,7 +269,11 @@ class _Linear:
         scope = scope_of(effect, cells)[:, 0]
         share = share_of_noise(cells, effect) if effect.linear else np.zeros(scope.shape)
         grids = coarse_grids(cells, effect) if getattr(effect.systematic, "smooth", False) == "auto" else {}
-        wanted = [p for p in self._parameters if p == name or (effect.linear and p.startswith(f"{name}["))]
+        wanted = [
+            parameter
+            for parameter in self._parameters
+            if parameter == name or (effect.linear and parameter.startswith(f"{name}["))
+        ]
         for sample_name, at in self._known.items():
             for parameter in wanted:
                 changes = scope[at] & self._changed(parameter, at)
@@ -318,28 +324,28 @@ class _Linear:
         """Yield the noise of the derivatives by the couplings: of the monomials of first order."""
         monomials = self._templates.monomials
         for coupling, parameter in enumerate(monomials.parameters):
-            exponents = tuple(int(i == coupling) for i in range(len(monomials.parameters)))
+            exponents = tuple(int(index == coupling) for index in range(len(monomials.parameters)))
             if parameter not in numbers or exponents not in monomials.exponents:
                 continue
-            m = monomials.exponents.index(exponents)
+            place = monomials.exponents.index(exponents)
             for name, at in self._known.items():
                 sample, scale = self._names.index(name), self._scales[name]
                 counts = self._templates.counts[at, 0]
-                square = self._templates.squares[at, monomials.places[m][m]]
+                square = self._templates.squares[at, monomials.places[place][place]]
                 # Other pairs make the same product, such as 1 times kappa^2 beside kappa squared. The variance is
                 # divided among the pairs as their sums are.
                 others = sum(
-                    np.abs(counts[i] * counts[j])
-                    for i in range(len(monomials))
+                    np.abs(counts[index] * counts[j])
+                    for index in range(len(monomials))
                     for j in range(len(monomials))
-                    if i != j and monomials.places[i][j] == monomials.places[m][m]
+                    if index != j and monomials.places[index][j] == monomials.places[place][place]
                 )
-                own = counts[m] ** 2
+                own = counts[place] ** 2
                 variance = square * np.divide(own, own + others, out=np.ones_like(own), where=own + others > 0)
-                if not counts[m].any():
+                if not counts[place].any():
                     continue
                 # The pair of 1 and the monomial is in its product twice: w_1 w_m + w_m w_1.
-                both = self._templates.squares[at, monomials.places[0][m]] / 2.0
+                both = self._templates.squares[at, monomials.places[0][place]] / 2.0
                 alone = self._templates.squares[at, 0]
                 nominal = np.divide(both, alone, out=np.zeros_like(both), where=alone > 0)
                 # Draws of one event lie in a bin together in every monomial alike.

@@ -107,9 +107,9 @@ class Problem:
         engine.errordef = Minuit.LEAST_SQUARES
         # MIGRAD stops at an EDM of 0.002 tol.
         engine.tol = TOLERANCE / 0.002
-        for k, name in enumerate(self.model.names):
-            engine.fixed[name] = not free[k]
-            low, high = self.arrays.lower[k], self.arrays.upper[k]
+        for place, name in enumerate(self.model.names):
+            engine.fixed[name] = not free[place]
+            low, high = self.arrays.lower[place], self.arrays.upper[place]
             if np.isfinite(low) or np.isfinite(high):
                 engine.limits[name] = low, high
         return engine
@@ -169,12 +169,12 @@ class Problem:
 
     def _doubtful(self, best: Minimum, free: Flags) -> bool:
         """Whether the fit describes the data badly or a nuisance is at a limit; kappa at its boundary is normal."""
-        a = self.arrays
+        arrays = self.arrays
         margin = 1e-6 * self.likelihood.lone_errors(best.values, work=self.work)
-        stuck = free & ((best.values <= a.lower + margin) | (best.values >= a.upper - margin))
-        if a.poi >= 0:
-            stuck[a.poi] = False
-        bins = int(np.sum(a.used))
+        stuck = free & ((best.values <= arrays.lower + margin) | (best.values >= arrays.upper - margin))
+        if arrays.poi >= 0:
+            stuck[arrays.poi] = False
+        bins = int(np.sum(arrays.used))
         return bool(stuck.any()) or not float(gammaincc(0.5 * bins, 0.5 * max(best.two_nll, 0.0))) > _DOUBTFUL
 
     def _starts(self, values: Floats, free: Flags) -> list[Floats]:
@@ -185,16 +185,16 @@ class Problem:
             ratio = (1.0 + ratio) ** (1.0 / (places.size + 1))
         steps = ratio ** -np.arange(1.0, places.size + 1)
         found = []
-        for i in range(1, _STARTS + 1):
+        for start in range(1, _STARTS + 1):
             here = values.copy()
-            for k, share in zip(places, (0.5 + i * steps) % 1.0, strict=True):
-                known = self.model.parameters[k]
+            for place, share in zip(places, (0.5 + start * steps) % 1.0, strict=True):
+                known = self.model.parameters[place]
                 if known.constraint == "gaussian":
-                    here[k] = known.centre + _SPREAD * known.width * float(ndtri(min(max(share, 1e-3), 1.0 - 1e-3)))
+                    here[place] = known.centre + _SPREAD * known.width * float(ndtri(min(max(share, 1e-3), 1.0 - 1e-3)))
                 else:
                     reach = _SPREAD * max(abs(known.initial), 1.0)
-                    low, high = max(lower[k], known.initial - reach), min(upper[k], known.initial + reach)
-                    here[k] = low + share * (high - low)
-                here[k] = min(max(here[k], lower[k]), upper[k])
+                    low, high = max(lower[place], known.initial - reach), min(upper[place], known.initial + reach)
+                    here[place] = low + share * (high - low)
+                here[place] = min(max(here[place], lower[place]), upper[place])
             found.append(here)
         return found

@@ -36,20 +36,20 @@ def shared_noise(
         Variance of each derivative's noise; below 0 where 1 / v is too large by less than the noise makes believe.
     """
     parameters, samples, bins, values = [], [], [], []
-    for k, s, found in pairs:
-        n = found.moved.size
-        parameters.append(np.full((n, 2), k))
-        samples.append(np.full(n, s))
+    for parameter, sample, found in pairs:
+        size = found.moved.size
+        parameters.append(np.full((size, 2), parameter))
+        samples.append(np.full(size, sample))
         bins.append(np.column_stack([found.first, found.second]))
         values.append(-found.moved * np.sqrt(shrunk[found.first] * shrunk[found.second]))
     sizes = np.sqrt(np.maximum(variance, 0.0))
-    for s in range(len(squares)):
-        acting = np.flatnonzero(nominal[:, s].any(axis=1))
+    for sample in range(len(squares)):
+        acting = np.flatnonzero(nominal[:, sample].any(axis=1))
         one, other = (acting[side] for side in np.triu_indices(acting.size, 1))
-        both = squares[s] * nominal[one, s] * nominal[other, s]
-        pair, places = np.nonzero(np.abs(both) > _SMALL * sizes[one, s] * sizes[other, s])
+        both = squares[sample] * nominal[one, sample] * nominal[other, sample]
+        pair, places = np.nonzero(np.abs(both) > _SMALL * sizes[one, sample] * sizes[other, sample])
         parameters.append(np.column_stack([one[pair], other[pair]]))
-        samples.append(np.full(places.size, s))
+        samples.append(np.full(places.size, sample))
         bins.append(np.column_stack([places, places]))
         values.append(both[pair, places])
     if not values:

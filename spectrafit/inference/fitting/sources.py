@@ -60,12 +60,12 @@ def sources(templates: Templates, best: FitResult) -> tuple[Source, ...]:
 
 
 def _of_one(systematic: str, found: Sources, best: FitResult) -> list[Source]:
-    names = [f"{systematic}[{k}]" for k in range(len(found.combination))]
+    names = [f"{systematic}[{number}]" for number in range(len(found.combination))]
     # A component whose every effect was pruned is no parameter: nothing is known about it beyond its prior.
-    kept = [k for k, name in enumerate(names) if name in best.names]
+    kept = [number for number, name in enumerate(names) if name in best.names]
     if not kept:
         return []
-    places = [best.names.index(names[k]) for k in kept]
+    places = [best.names.index(names[number]) for number in kept]
     loading, width = found.loading[kept], np.where(found.width > 0, found.width, 1.0)
     pulls = best.values[places] @ loading / width
     gained = np.eye(len(kept)) - best.covariance[np.ix_(places, places)]

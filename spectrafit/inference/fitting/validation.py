@@ -100,11 +100,11 @@ def validation(model: Model, best: FitResult) -> tuple[Validation, ...]:
     at = likelihood.predict(best.values)
     moving = np.flatnonzero(best.errors > 0)
     slopes = np.zeros((len(moving), model.n_bins))
-    for row, k in enumerate(moving):
+    for row, parameter in enumerate(moving):
         step = np.zeros_like(best.values)
-        step[k] = best.errors[k]
+        step[parameter] = best.errors[parameter]
         up, down = (likelihood.predict(best.values + side * step).mean for side in (1.0, -1.0))
-        slopes[row] = (up - down) / (2.0 * best.errors[k])
+        slopes[row] = (up - down) / (2.0 * best.errors[parameter])
     matrix = slopes.T @ best.covariance[np.ix_(moving, moving)] @ slopes + np.diag(at.variance)
     return tuple(
         Validation(

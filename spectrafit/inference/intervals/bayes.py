@@ -61,13 +61,15 @@ class _Marginal:
         problem, found = self.scan.problem, self.scan.at(kappa)
         volume, root = self.volume(kappa)
         result = np.full(_SHIFTS, volume + self.which.size * math.log(self.widen))
-        a, work, mode = problem.arrays, problem.work, found.values
-        for i, z in enumerate(self.normals):
-            logs = np.empty(len(z))
-            fill_weights(a, problem.observed, mode, found.two_nll, self.widen * root, self.which, z, logs, work)
+        arrays, work, mode = problem.arrays, problem.work, found.values
+        for row, normal in enumerate(self.normals):
+            logs = np.empty(len(normal))
+            fill_weights(
+                arrays, problem.observed, mode, found.two_nll, self.widen * root, self.which, normal, logs, work
+            )
             weights = np.exp(logs - logs.max())
             self.efficiency = min(self.efficiency, float(weights.mean() ** 2 / np.mean(weights**2)))
-            result[i] += logs.max() + math.log(weights.mean())
+            result[row] += logs.max() + math.log(weights.mean())
         return result
 
 
@@ -121,7 +123,7 @@ class _Axis:
             The posterior does not fall off.
         """
         for _ in range(_EXTENSIONS):
-            start, stop = (math.sqrt(k - self.origin) if self.root else k for k in (self.low, self.high))
+            start, stop = (math.sqrt(kappa - self.origin) if self.root else kappa for kappa in (self.low, self.high))
             found = Density(lambda x: logarithm(float(self.kappas(np.array([x]))[0])), start, stop, tail=self.tail)
             fallen = found.logs.max(axis=0) - 0.25 * self.far
             above, below = np.any(found.logs[-1] > fallen), np.any(found.logs[0] > fallen)
@@ -156,7 +158,7 @@ def _expected(scan: Scan, level: float, seed: int, *, root: bool) -> tuple[float
     density = axis.density(lambda kappa: np.array([marginal.volume(kappa)[0]]))
     kappas = axis.kappas(density.nodes)
     # The volume of the nuisances depends on kappa, hardly on the data.
-    volume = np.array([marginal.volume(float(k))[0] + 0.5 * reference.at(float(k)).two_nll for k in kappas])
+    volume = np.array([marginal.volume(float(kappa))[0] + 0.5 * reference.at(float(kappa)).two_nll for kappa in kappas])
     truth = ensemble(
         scan.problem.model,
         scan.at(axis.origin).values,
@@ -167,7 +169,7 @@ def _expected(scan: Scan, level: float, seed: int, *, root: bool) -> tuple[float
     rows, _ = run(truth, kappas, toys=_EXPECTED)
     rows = rows[np.isfinite(rows[:, 0])]
     found = axis.kappas(density.quantiles(level, (volume - 0.5 * rows[:, TESTED:]).T))
-    return tuple(float(q) for q in np.quantile(found, PROBABILITIES))
+    return tuple(float(quantile) for quantile in np.quantile(found, PROBABILITIES))
 
 
 def credible(scan: Scan, level: float, *, root: bool, draws: int, seed: int, expected: bool) -> Outcome:
@@ -195,11 +197,11 @@ def credible(scan: Scan, level: float, *, root: bool, draws: int, seed: int, exp
     density = axis.density(marginal.at)
     limits = axis.kappas(density.quantiles(level))
     together = logsumexp(density.logs, axis=1)[:, None]
-    x = density.quantiles(level, together)
-    kappa = float(axis.kappas(x)[0])
+    bounds = density.quantiles(level, together)
+    kappa = float(axis.kappas(bounds)[0])
     # The error of the area from the interpolation, divided by the density at the limit, is an error of the limit.
-    slope = 2.0 * float(x[0]) if root else 1.0
-    missed = slope * density.residual * axis.tail / max(float(density.value(x, together)[0, 0]), 1e-300)
+    slope = 2.0 * float(bounds[0]) if root else 1.0
+    missed = slope * density.residual * axis.tail / max(float(density.value(bounds, together)[0, 0]), 1e-300)
     error = math.hypot(
         float(np.std(limits, ddof=1)) / math.sqrt(_SHIFTS), missed if missed > 1e-5 * abs(kappa) else 0.0
     )

@@ -104,16 +104,16 @@ class Construction:
         wanted = tuple(self.ensemble(float(kappa)).truth for kappa in kappas)
         every = (*(of.truth for of, _ in truths), *wanted)
         how, statistics, logs, strata = self.how, [], [], []
-        for k, (of, toys) in enumerate(truths):
+        for truth, (of, toys) in enumerate(truths):
             record = self._record(of, tested, toys)
             fitted = np.isfinite(record.rows[:, 0])
             numbers = record.numbers[fitted]
             statistics.append(bounded_ratio(record.rows[fitted], tested, cls=self.cls))
             logs.append(log_densities(of, every, numbers, executor=how.executor, workers=how.workers))
-            strata.append(np.full(len(numbers), k))
+            strata.append(np.full(len(numbers), truth))
         density = np.concatenate(logs)
-        n = len(truths)
-        return Mixture(kappas, np.concatenate(statistics), np.concatenate(strata), density[:, :n], density[:, n:])
+        size = len(truths)
+        return Mixture(kappas, np.concatenate(statistics), np.concatenate(strata), density[:, :size], density[:, size:])
 
     def p_values(self, mixture: Mixture, column: int, statistic: npt.ArrayLike) -> Floats:
         """Return p (or CLs) of values of the statistic at a tested kappa."""
@@ -123,22 +123,24 @@ class Construction:
     def record(self, mixture: Mixture) -> list[Floats]:
         """Keep what is known at each tested kappa, and return how the toys make p (or CLs) fluctuate there, (G, N)."""
         found = []
-        for j, kappa in enumerate(mixture.kappas[: mixture.statistic.shape[1]]):
-            t = self.scan.statistic(float(kappa), self.sides)
-            p = float(self.p_values(mixture, j, t))
-            influence = mixture.influence(j, j, t)
+        for column, kappa in enumerate(mixture.kappas[: mixture.statistic.shape[1]]):
+            statistic = self.scan.statistic(float(kappa), self.sides)
+            p = float(self.p_values(mixture, column, statistic))
+            influence = mixture.influence(column, column, statistic)
             if self.cls:
                 null = len(mixture.kappas) - 1
-                influence = (influence - p * mixture.influence(null, j, t)) / float(mixture.tail(null, j, t))
+                influence = (influence - p * mixture.influence(null, column, statistic)) / float(
+                    mixture.tail(null, column, statistic)
+                )
             found.append(influence)
-            critical = (math.nan, math.nan) if self.cls else mixture.critical(j, self.level)
+            critical = (math.nan, math.nan) if self.cls else mixture.critical(column, self.level)
             self.points[float(kappa)] = Point(
-                statistic=t,
+                statistic=statistic,
                 p_value=p,
                 p_error=mixture.error(influence),
                 critical=critical[0],
                 critical_error=critical[1],
-                effective=float(mixture.effective[j]),
+                effective=float(mixture.effective[column]),
             )
         return found
 
@@ -150,6 +152,8 @@ class Construction:
     def table(self) -> dict[str, Floats]:
         """Return the points in the order of kappa, as columns."""
         kappas = sorted(self.points)
-        names = [f.name for f in dataclasses.fields(Point) if not (self.cls and f.name.startswith("critical"))]
-        columns = {name: np.array([getattr(self.points[k], name) for k in kappas]) for name in names}
+        names = [
+            field.name for field in dataclasses.fields(Point) if not (self.cls and field.name.startswith("critical"))
+        ]
+        columns = {name: np.array([getattr(self.points[kappa], name) for kappa in kappas]) for name in names}
         return {"kappa": np.array(kappas), **columns}

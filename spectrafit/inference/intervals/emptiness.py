@@ -85,8 +85,8 @@ class Compared:
             return float(asymptotic.normal_score(statistic, self.root(kappa) ** 2))
         places = (self.lower + self.near, self.lower + 2.0 * self.near)
         first, second = (
-            float(asymptotic.normal_score(*(of.statistic(k, self.sides) for of in (self.scan, self.reference))))
-            for k in places
+            float(asymptotic.normal_score(*(of.statistic(place, self.sides) for of in (self.scan, self.reference))))
+            for place in places
         )
         return first + (second - first) * (distance / self.near - 1.0)
 
@@ -128,7 +128,11 @@ class Compared:
         """
         wanted = math.log(1.0 - level)
         tried = (self.lower + share * self.reference.error for share in (0.0, *_FARTHER))
-        return next((k for k in tried if self.logarithm(k) >= wanted), None) if self.deficit else self.scan.kappa
+        return (
+            next((kappa for kappa in tried if self.logarithm(kappa) >= wanted), None)
+            if self.deficit
+            else self.scan.kappa
+        )
 
     def upper(self, level: float, start: float) -> float:
         """Return where p falls to 1 - level above `start`, which is inside; inf if it does not."""

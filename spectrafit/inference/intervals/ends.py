@@ -43,15 +43,19 @@ def through(kappas: Floats, p: Floats, target: float, *, last: bool) -> tuple[fl
         return float(kappas[1]), np.zeros(3), math.inf
     # In steps from the middle.
     straight = (target - float(np.mean(score))) / slope
-    x = straight
+    kappa = straight
     for _ in range(20):
-        incline = slope + 2.0 * bend * x
+        incline = slope + 2.0 * bend * kappa
         if incline * slope <= 0.0:
             return float(kappas[1] + step * straight), np.zeros(3), math.inf
-        x += (target - float(score[1]) - slope * x - bend * x * x) / incline
-    lagrange = np.array([0.5 * x * (x - 1.0), 1.0 - x * x, 0.5 * x * (x + 1.0)])
-    slopes = -step * lagrange / density / (slope + 2.0 * bend * x)
-    return float(kappas[1] + step * x), slopes, step * abs(x - straight) if abs(bend) > _BENT * abs(slope) else 0.0
+        kappa += (target - float(score[1]) - slope * kappa - bend * kappa * kappa) / incline
+    lagrange = np.array([0.5 * kappa * (kappa - 1.0), 1.0 - kappa * kappa, 0.5 * kappa * (kappa + 1.0)])
+    slopes = -step * lagrange / density / (slope + 2.0 * bend * kappa)
+    return (
+        float(kappas[1] + step * kappa),
+        slopes,
+        step * abs(kappa - straight) if abs(bend) > _BENT * abs(slope) else 0.0,
+    )
 
 
 def _reach(near: Flags, kappas: Floats, middle: float, edge: int, *, last: bool) -> float:
@@ -60,10 +64,10 @@ def _reach(near: Flags, kappas: Floats, middle: float, edge: int, *, last: bool)
     The line uses points on the other side of the crossing up to the same distance only: farther out, where a second
     minimum begins, p may stay near alpha.
     """
-    i = edge
-    while 0 <= i < len(near) and near[i]:
-        i += -1 if last else 1
-    return abs(kappas[i + 1 if last else i - 1] - middle) if i != edge else 0.0
+    place = edge
+    while 0 <= place < len(near) and near[place]:
+        place += -1 if last else 1
+    return abs(kappas[place + 1 if last else place - 1] - middle) if place != edge else 0.0
 
 
 def line(kappas: Floats, p: Floats, p_error: Floats, target: float, edge: int, *, last: bool) -> tuple[float, float]:
@@ -96,15 +100,15 @@ def line(kappas: Floats, p: Floats, p_error: Floats, target: float, edge: int, *
     if near.sum() < 4:
         near = np.zeros(len(kappas), dtype=np.bool_)
         near[np.argsort(np.where(here, np.abs(kappas - middle), np.inf))[:4]] = True
-    x, y, weight = kappas[near] - middle, score[near], 1.0 / width[near] ** 2
-    design = np.stack([np.ones_like(x), x], axis=1)
+    away, height, weight = kappas[near] - middle, score[near], 1.0 / width[near] ** 2
+    design = np.stack([np.ones_like(away), away], axis=1)
     covariance = np.linalg.inv(design.T @ (weight[:, None] * design))
-    offset, slope = covariance @ (design.T @ (weight * y))
+    offset, slope = covariance @ (design.T @ (weight * height))
     if slope == 0.0 or (slope > 0) == last:
         # The line slopes the wrong way, as where p falls in steps for few events: take the middle of the two points.
         return float(middle), float(abs(kappas[edge] - middle))
     root = (target - offset) / slope
     spread = math.sqrt(covariance[0, 0] + 2.0 * root * covariance[0, 1] + root * root * covariance[1, 1])
     # Points that scatter more than their errors say, because of such steps, make the error larger.
-    chi2 = float(np.sum(weight * (y - offset - slope * x) ** 2)) / max(len(x) - 2, 1)
+    chi2 = float(np.sum(weight * (height - offset - slope * away) ** 2)) / max(len(away) - 2, 1)
     return float(middle + root), float(spread * math.sqrt(max(chi2, 1.0)) / abs(slope))

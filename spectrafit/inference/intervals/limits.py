@@ -29,7 +29,7 @@ from typing import Literal
 import numpy.typing as npt
 
 from spectrafit import execution
-from spectrafit.config.analysis import Method
+from spectrafit.config.options import Method
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.intervals import acceptance
 from spectrafit.inference.intervals.bayes import credible

@@ -89,7 +89,9 @@ class _Survey:
         if not self.expects:
             return ()
         table = self.null[:_EXPECTED]
-        p = np.stack([self.found.p_values(self.toys, j, table[:, j]) for j in range(len(self.grid))], axis=1)
+        p = np.stack(
+            [self.found.p_values(self.toys, column, table[:, column]) for column in range(len(self.grid))], axis=1
+        )
         quantiles = np.quantile(last_crossings(self.grid, p, 1.0 - self.found.level), PROBABILITIES)
         return tuple(float(q) for q in quantiles)
 
@@ -111,7 +113,7 @@ class _Survey:
             tested = self.low + step * np.arange(place - 1.0, place + 2.0)
             toys = found.mixture(self._around(step, int(place)), tested)
             influences = found.record(toys)
-            p = np.array([found.points[float(k)].p_value for k in tested])
+            p = np.array([found.points[float(kappa)].p_value for kappa in tested])
             kappa, slopes, apart = through(tested, p, target, last=last)
             if not math.isfinite(apart):
                 return kappa, max(error, 2.0 * step)

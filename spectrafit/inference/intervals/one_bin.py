@@ -25,7 +25,7 @@ __all__ = ["PROBABILITIES", "SIGMAS", "enumerated", "last_crossings", "possible"
 
 
 SIGMAS = (-2.0, -1.0, 0.0, 1.0, 2.0)
-PROBABILITIES = tuple(0.5 * (1.0 + math.erf(s / math.sqrt(2.0))) for s in SIGMAS)
+PROBABILITIES = tuple(0.5 * (1.0 + math.erf(sigma / math.sqrt(2.0))) for sigma in SIGMAS)
 _DRAWS = 2048
 _GRID = 401
 _TIE = 1e-9
@@ -34,11 +34,16 @@ _LEAST = 1e-300
 
 def possible(model: Model, kind: str, *, mc: bool) -> bool:
     """Return whether the counts of the model can be enumerated."""
-    a = Likelihood(model).arrays
-    nuisances = [p for p in model.parameters if p.name != model.poi and not p.fixed]
-    if int(a.used.sum()) != 1 or model.statistic != "poisson" or model.gammas is not None or a.correlated.size:
+    arrays = Likelihood(model).arrays
+    nuisances = [parameter for parameter in model.parameters if parameter.name != model.poi and not parameter.fixed]
+    if (
+        int(arrays.used.sum()) != 1
+        or model.statistic != "poisson"
+        or model.gammas is not None
+        or arrays.correlated.size
+    ):
         return False
-    if any(p.constraint != "gaussian" for p in nuisances):
+    if any(nuisance.constraint != "gaussian" for nuisance in nuisances):
         return False
     uncertain = bool(model.variances) or bool(model.residual.size)
     return kind == "prior" or not (nuisances or (uncertain and mc))
@@ -60,13 +65,15 @@ def _quadrature(dimensions: int) -> tuple[Floats, Floats]:
     """Return points (N, dimensions) and weights (N,) of an average over normals: Gauss-Hermite, or the sequence."""
     if dimensions > 2:
         return sequence(_DRAWS, dimensions), np.full(_DRAWS, 1.0 / _DRAWS)
-    x, w = np.polynomial.hermite_e.hermegauss(48 if dimensions < 2 else 24)
-    w = w / w.sum()
+    points, weights = np.polynomial.hermite_e.hermegauss(48 if dimensions < 2 else 24)
+    weights = weights / weights.sum()
     if dimensions == 0:
         return np.zeros((1, 0)), np.ones(1)
     if dimensions == 1:
-        return x[:, None], w
-    return np.stack([np.repeat(x, len(x)), np.tile(x, len(x))], axis=1), np.outer(w, w).ravel()
+        return points[:, None], weights
+    return np.stack([np.repeat(points, len(points)), np.tile(points, len(points))], axis=1), np.outer(
+        weights, weights
+    ).ravel()
 
 
 class _Counts:
@@ -74,32 +81,38 @@ class _Counts:
 
     def __init__(self, scan: Scan, kind: str, top: float, *, mc: bool) -> None:
         model = scan.problem.model
-        a = scan.problem.arrays
+        arrays = scan.problem.arrays
         self.lower, self.scan = float(scan.lower or 0.0), scan
-        self.model, self.place = model, int(np.flatnonzero(a.used)[0])
-        free = [k for k, p in enumerate(model.parameters) if p.name != model.poi and not p.fixed]
+        self.model, self.place = model, int(np.flatnonzero(arrays.used)[0])
+        free = [
+            index
+            for index, parameter in enumerate(model.parameters)
+            if parameter.name != model.poi and not parameter.fixed
+        ]
         self.which = np.array(free if kind == "prior" else [], dtype=np.int64)
         uncertain = bool(model.variances) or bool(model.residual.size)
         self.mc = bool(mc and uncertain and kind == "prior")
         self.draws, self.weights = _quadrature(int(self.which.size) + self.mc)
-        self.work, self.scratch = workspace(a), scratch(model)
+        self.work, self.scratch = workspace(arrays), scratch(model)
         seen = float(scan.problem.observed.counts[self.place])
-        most = max(seen, *(float(np.quantile(self.means(k), 0.99)) for k in (self.lower, top)))
+        most = max(seen, *(float(np.quantile(self.means(kappa), 0.99)) for kappa in (self.lower, top)))
         whole = np.arange(math.ceil(most + 8.0 * math.sqrt(most) + 12.0))
         self.counts = np.append(whole, seen)
         # Far enough for the best kappa of every count.
         while float(self.means(top) @ self.weights) < whole[-1] and top < 1e6 * (1.0 + abs(self.lower)):
             top = self.lower + 1.5 * (top - self.lower)
         grid = np.linspace(self.lower, top, _GRID)
-        self.best, self.best_kappa = _maxima(grid, np.log(np.stack([self.probability(k) for k in grid], axis=1)))
+        self.best, self.best_kappa = _maxima(
+            grid, np.log(np.stack([self.probability(kappa) for kappa in grid], axis=1))
+        )
 
     def means(self, kappa: float) -> Floats:
         """Return the expected count for each draw of the nuisances."""
         values = self.model.initial
         values[self.scan.index] = kappa
         means = np.empty(len(self.draws))
-        a = self.scan.problem.arrays
-        fill_means(a, self.scratch, values, self.draws, self.which, self.mc, self.place, means, self.work)
+        arrays = self.scan.problem.arrays
+        fill_means(arrays, self.scratch, values, self.draws, self.which, self.mc, self.place, means, self.work)
         return means
 
     def probability(self, kappa: float) -> Floats:
@@ -127,15 +140,15 @@ class _Counts:
 
 def _maxima(grid: Floats, table: Floats) -> tuple[Floats, Floats]:
     """Return the maximum of each row over the grid, refined by a parabola, and where it is."""
-    i = np.clip(np.argmax(table, axis=1), 1, len(grid) - 2)
+    place = np.clip(np.argmax(table, axis=1), 1, len(grid) - 2)
     row = np.arange(len(table))
-    left, middle, right = table[row, i - 1], table[row, i], table[row, i + 1]
+    left, middle, right = table[row, place - 1], table[row, place], table[row, place + 1]
     bend = left - 2.0 * middle + right
     shift = np.clip(np.where(bend < 0, 0.5 * (left - right) / np.where(bend < 0, bend, 1.0), 0.0), -1.0, 1.0)
     refined = middle - 0.5 * (left - right) * shift + 0.5 * bend * shift**2
     at_edge = table[:, 0] > refined
     step = grid[1] - grid[0]
-    return np.where(at_edge, table[:, 0], refined), np.where(at_edge, grid[0], grid[i] + shift * step)
+    return np.where(at_edge, table[:, 0], refined), np.where(at_edge, grid[0], grid[place] + shift * step)
 
 
 def last_crossings(grid: Floats, p: Floats, alpha: float) -> Floats:
@@ -144,7 +157,7 @@ def last_crossings(grid: Floats, p: Floats, alpha: float) -> Floats:
     edge = np.where(accepted.any(axis=1), p.shape[1] - 1 - np.argmax(accepted[:, ::-1], axis=1), 0)
     after = np.minimum(edge + 1, p.shape[1] - 1)
     row = np.arange(len(p))
-    inside, outside = (ndtri(np.clip(p[row, k], 1e-6, 1.0 - 1e-6)) for k in (edge, after))
+    inside, outside = (ndtri(np.clip(p[row, column], 1e-6, 1.0 - 1e-6)) for column in (edge, after))
     differ = inside != outside
     share = np.where(differ, (inside - ndtri(alpha)) / np.where(differ, inside - outside, 1.0), 0.0)
     result: Floats = grid[edge] + np.clip(share, 0.0, 1.0) * (grid[after] - grid[edge])
@@ -177,7 +190,7 @@ def enumerated(scan: Scan, level: float, kind: str, top: float, *, mc: bool, cls
         return float(p_values(kappa)[-1]) - alpha
 
     grid = np.linspace(lower, lower + 1.2 * (top - lower), _GRID)[int(cls) :]
-    table = np.stack([p_values(float(k)) for k in grid], axis=1)
+    table = np.stack([p_values(float(kappa)) for kappa in grid], axis=1)
     accepted = np.flatnonzero(table[-1] > alpha)
     first, last = (int(accepted[0]), int(accepted[-1])) if accepted.size else (0, 0)
     upper = crossing(excess, float(grid[last]), float(grid[min(last + 1, len(grid) - 1)]))
@@ -188,7 +201,7 @@ def enumerated(scan: Scan, level: float, kind: str, top: float, *, mc: bool, cls
         limits = last_crossings(grid, table[:-1], alpha)
         order = np.argsort(limits)
         places = np.searchsorted(np.cumsum(null[:-1][order]), PROBABILITIES)
-        bands = tuple(float(limits[order][min(int(i), len(order) - 1)]) for i in places)
+        bands = tuple(float(limits[order][min(int(place), len(order) - 1)]) for place in places)
     return Outcome(
         kappa=upper,
         lower=low,

@@ -77,8 +77,10 @@ class Density:
                 break
             halves = [
                 half
-                for i, (low, high) in enumerate(panels)
-                for half in (((low, 0.5 * (low + high)), (0.5 * (low + high), high)) if i in bad else ((low, high),))
+                for panel, (low, high) in enumerate(panels)
+                for half in (
+                    ((low, 0.5 * (low + high)), (0.5 * (low + high), high)) if panel in bad else ((low, high),)
+                )
             ]
             panels = halves
         self.residual = float(wrong.sum())

@@ -60,8 +60,8 @@ def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool,
         bands=bands,
         points={
             "kappa": grid,
-            "statistic": np.array([scan.statistic(float(k), sides) for k in grid]),
-            "p_value": np.array([math.exp(tested.logarithm(float(k))) for k in grid]),
+            "statistic": np.array([scan.statistic(float(kappa), sides) for kappa in grid]),
+            "p_value": np.array([math.exp(tested.logarithm(float(kappa))) for kappa in grid]),
         },
         notes=(*told, *few_events(scan, kappa), *beyond_bound(scan, kappa)),
         empty=start is None,
@@ -88,7 +88,7 @@ def _unbounded(scan: Scan, level: float, sides: str, *, expected: bool) -> Outco
         reference = scan.asimov()
         bands = tuple(end(reference, sigma + reach) for sigma in SIGMAS)
     grid = np.linspace(scan.kappa - 3.0 * scan.error, scan.kappa + 3.0 * scan.error, _POINTS)
-    statistic = np.array([scan.statistic(float(k), sides) for k in grid])
+    statistic = np.array([scan.statistic(float(kappa), sides) for kappa in grid])
     mirror = scan.problem.arrays.mirror - scan.kappa
     second = scan.second(mirror) if math.isfinite(mirror) else None
     notes: tuple[str, ...] = ()

@@ -124,8 +124,8 @@ class Scan:
 
         If only one minimum is known, the line is the tangent there, along which the covariance moves the nuisances.
         """
-        known = sorted((abs(k - kappa), k) for k in {*self._known, self.kappa})
-        values = [self._known[k].values if k in self._known else self.best.values for _, k in known[:2]]
+        known = sorted((abs(near - kappa), near) for near in {*self._known, self.kappa})
+        values = [self._known[near].values if near in self._known else self.best.values for _, near in known[:2]]
         near = known[0][1]
         slope = self._tangent
         if len(known) > 1 and known[0][0] <= 2.0 * abs(known[1][1] - near):

@@ -47,7 +47,9 @@ def simulation_error(scan: Scan, kappa: float, *, sides: str) -> float:
     ]
     variance = 0.0
     for group, covariance in _covariances(scan.problem.model):
-        slopes = np.stack([_relative(change[c], scan.problem.model.components[c].nominal) for c in group], axis=1)
+        slopes = np.stack(
+            [_relative(change[place], scan.problem.model.components[place].nominal) for place in group], axis=1
+        )
         variance += float(np.einsum("bi,bij,bj->", slopes, covariance, slopes))
     slope = scan.slope(kappa)
     if scan.lower is not None:
@@ -59,11 +61,13 @@ def _by_ratio(scan: Scan, values: Floats) -> list[Floats]:
     """Return the derivatives of 2NLL by the relative change of every component's bins, morphs included."""
     problem = scan.problem
     problem.value(values)
-    w, a = problem.work, problem.arrays
+    work, arrays = problem.work, problem.arrays
     found = []
-    for c, component in enumerate(problem.model.components):
-        bins, place = slice(component.start, component.stop), slice(int(a.place[c]), int(a.place[c] + a.size[c]))
-        found.append((w.by_mean[bins] + bool(a.shared[c]) * w.by_shared[bins]) * w.yields[place])
+    for number, component in enumerate(problem.model.components):
+        bins = slice(component.start, component.stop)
+        start, size = int(arrays.place[number]), int(arrays.size[number])
+        slopes = work.by_mean[bins] + bool(arrays.shared[number]) * work.by_shared[bins]
+        found.append(slopes * work.yields[start : start + size])
     return found
 
 
@@ -88,16 +92,16 @@ def _relative(values: Floats, nominal: Floats) -> Floats:
 
 def _covariances(model: Model) -> list[tuple[list[int], Floats]]:
     """Return the groups of components that are made of the same events, and the (n, g, g) covariance of their bins."""
-    pairs = {(v.first, v.second): v.values for v in model.variances}
+    pairs = {(variance.first, variance.second): variance.values for variance in model.variances}
     found = []
     for group in _groups(model):
         covariance = np.zeros((len(model.components[group[0]].nominal), len(group), len(group)))
-        for i, first in enumerate(group):
-            for j, second in enumerate(group):
+        for row, first in enumerate(group):
+            for column, second in enumerate(group):
                 values = pairs.get((min(first, second), max(first, second)))
                 if values is not None:
                     # The variance of a pair is twice its covariance.
-                    covariance[:, i, j] = values if i == j else 0.5 * values
+                    covariance[:, row, column] = values if row == column else 0.5 * values
         found.append((group, covariance))
     return found
 
@@ -110,33 +114,35 @@ def rethrown(model: Model, number: int, *, seed: int = 1) -> Model:
     """
     if not model.variances:
         raise ConfigError("simulation: the model has no MC statistics to throw; mc_statistics = 'barlow-beeston-lite'")
-    shifts = [np.zeros(len(c.nominal)) for c in model.components]
+    shifts = [np.zeros(len(component.nominal)) for component in model.components]
     key = stream_key(seed, "simulation")
     for group, covariance in _covariances(model):
         size = len(covariance)
         eigenvalues, vectors = np.linalg.eigh(covariance)
         roots = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))[:, None, :]
-        start = sum(len(c.nominal) for c in model.components[: group[0]])
-        draws = np.array([[normal(key, number, (start + b) * 8 + i) for i in range(len(group))] for b in range(size)])
-        for i, place in enumerate(group):
-            shifts[place] = np.einsum("bj,bj->b", roots[:, i, :], draws)
+        start = sum(len(component.nominal) for component in model.components[: group[0]])
+        draws = np.array(
+            [[normal(key, number, (start + place) * 8 + row) for row in range(len(group))] for place in range(size)]
+        )
+        for row, place in enumerate(group):
+            shifts[place] = np.einsum("bj,bj->b", roots[:, row, :], draws)
     components = []
-    for c, shift in zip(model.components, shifts, strict=True):
-        ratio = np.maximum(1.0 + _relative(shift, c.nominal), 0.01)
-        morphs = tuple(dataclasses.replace(m, templates=m.templates * ratio) for m in c.morphs)
-        components.append(dataclasses.replace(c, nominal=c.nominal * ratio, morphs=morphs))
+    for component, shift in zip(model.components, shifts, strict=True):
+        ratio = np.maximum(1.0 + _relative(shift, component.nominal), 0.01)
+        morphs = tuple(dataclasses.replace(morph, templates=morph.templates * ratio) for morph in component.morphs)
+        components.append(dataclasses.replace(component, nominal=component.nominal * ratio, morphs=morphs))
     return dataclasses.replace(model, components=tuple(components))
 
 
 def _groups(model: Model) -> list[list[int]]:
     """Return the components whose simulations are the same events: joined by a variance."""
     group = list(range(len(model.components)))
-    for v in model.variances:
-        old, new = group[v.second], group[v.first]
-        group = [new if g == old else g for g in group]
+    for variance in model.variances:
+        old, new = group[variance.second], group[variance.first]
+        group = [new if one == old else one for one in group]
     found: dict[int, list[int]] = {}
-    used = {c for v in model.variances for c in (v.first, v.second)}
-    for c, g in enumerate(group):
-        if c in used:
-            found.setdefault(g, []).append(c)
+    used = {place for variance in model.variances for place in (variance.first, variance.second)}
+    for place, number in enumerate(group):
+        if place in used:
+            found.setdefault(number, []).append(place)
     return list(found.values())

@@ -1,4 +1,8 @@
-"""The likelihood, or the prediction, at many values of the nuisances, for integrals over nuisances."""
+"""The likelihood, or the prediction, at many values of the nuisances, for integrals over nuisances.
+
+`a` holds the model's arrays, `d` what was measured, `w` scratch space. Row i of the normals z moves the n parameters
+theta_k that are integrated over, k = which[j]: theta_k = mode_k + sum over m <= j of root_jm z_im.
+"""
 
 from __future__ import annotations
 

@@ -17,6 +17,9 @@ y_s and V_s follow the parameters, kappa included: the signal's effective count 
 weighed at this kappa. A sample that counts less than a quarter of an event, which happens where interference cancels,
 is part of delta. In toys that throw the simulation, the samples of a bin come out higher or lower together, by a
 Gaussian of the bin's variance, as in Barlow-Beeston-lite.
+
+`a` holds the model's arrays, `d` what was measured, `w` scratch space. c is a component of the model, i one of its
+bins, b a bin of the prediction, v a pair of components whose yields y, at places p and q, make the variance v of a bin.
 """
 
 from __future__ import annotations

@@ -22,6 +22,10 @@ true prediction t (Barlow-Beeston-lite; Conway, PHYSTAT 2011) is the root of t^2
 This stays finite for m < 0 if V > 0. With V = 0, 2NLL continues below the bin's floor as a parabola that is as steep as
 for one event at the floor: a negative number of events is impossible, not merely unlikely. With a floor of 0 the
 Poisson term stays as it is, as in pyhf: a bin without counts keeps 2NLL = 2 m below 0, and other bins end at 0.
+
+`a` holds the model's arrays, `d` what was measured, `w` scratch space. b and e are bins.
+
+A variance V is v in code.
 """
 
 from __future__ import annotations
@@ -65,7 +69,10 @@ def _barlow_beeston(n: float, m: float, v: float, expected: bool) -> tuple[float
 
 @inlined
 def _dembinski(n: float, m: float, v: float, expected: bool) -> tuple[float, float, float, float, float]:
-    """Return 2NLL, its derivatives by m and v, its curvature in m, and t."""
+    """Return 2NLL, its derivatives by m and v, its curvature in m, and t.
+
+    With k = m^2 / V simulated events, beta = (n + k) / (m + k).
+    """
     k = m * m / v
     beta = (n + k) / (m + k)
     t = beta * m
@@ -77,7 +84,10 @@ def _dembinski(n: float, m: float, v: float, expected: bool) -> tuple[float, flo
 
 @inlined
 def _neyman_pearson(n: float, m: float, v: float) -> tuple[float, float, float, float, float]:
-    """Return 2NLL, its derivatives by m and v, its curvature in m, and m."""
+    """Return 2NLL, its derivatives by m and v, its curvature in m, and m.
+
+    With x = (n - m) / (share + v), 2NLL = x (n - m).
+    """
     share = 3.0 * n * m / (m + 2.0 * n) if n > 0.0 else 0.5 * m
     slope = 6.0 * n * n / ((m + 2.0 * n) * (m + 2.0 * n)) if n > 0.0 else 0.5
     total = share + v
@@ -160,7 +170,10 @@ def fill_others(a: Any, d: Any, w: Any) -> Any:
 
 @inlined
 def _gaussian_gamma(n: float, m: float, shared: float, width: float, centre: float) -> float:
-    """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared plus ((gamma - centre) / width)^2."""
+    """Return the gamma that minimises 2NLL of t = m + (gamma - 1) shared plus ((gamma - centre) / width)^2.
+
+    v = (width shared)^2 is the variance that gamma gives to t.
+    """
     start, v = m + (centre - 1.0) * shared, (width * shared) ** 2
     if n == 0.0 or v == 0.0:
         return centre - width * width * shared
@@ -176,6 +189,8 @@ def _poisson_gamma(n: float, m: float, shared: float, width: float, counts: floa
     It is the root of (shared + width) gamma t - n shared gamma - counts t = 0 at which gamma and t are positive. Of the
     two roots it is always the same one, whatever the signs of `shared` and m - shared. Without such a root gamma is
     where t is largest.
+
+    With s = `shared` this is a gamma^2 + b gamma + c = 0.
     """
     s, rest = shared, m - shared
     if n == 0.0 or s == 0.0:

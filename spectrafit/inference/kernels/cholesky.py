@@ -3,6 +3,8 @@
 `order` lists the rows that take part. Fixed parameters and parameters pressed against a limit are not in the list.
 Factors are packed. The algorithm is written out here so that kernels can call it, and because fits are small: waking up
 a library's threads takes longer than the whole factorisation.
+
+i, j and k are places in `order`: L_ij = (M_ij - sum over k < j of L_ik L_jk) / L_jj. n is the number of rows.
 """
 
 from __future__ import annotations

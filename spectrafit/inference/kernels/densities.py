@@ -3,6 +3,9 @@
 A thrown experiment is its counts and its auxiliary measurements, each drawn independently: its density is a product of
 Poisson and normal ones. Where nuisances are thrown from their constraints ("prior") the density is that of the counts
 if the thrown nuisances are given, which are as probable under every truth. What all truths have in common is left out.
+
+`a` holds the model's arrays, `d` what was measured, `w` scratch space. Toy i has counts in bins b and auxiliary
+measurements of parameters k and j.
 """
 
 from __future__ import annotations

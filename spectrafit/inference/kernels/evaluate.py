@@ -1,4 +1,8 @@
-"""2NLL of a model at one point, its gradient, Fisher information and Hessian: the bins' terms plus the constraints."""
+"""2NLL of a model at one point, its gradient, Fisher information and Hessian: the bins' terms plus the constraints.
+
+`a` holds the model's arrays, `d` what was measured, `w` scratch space. b and e are bins, j and k parameters, i a place
+in a list of parameters, n how many bins or parameters there are, and x a deviation or a value.
+"""
 
 from __future__ import annotations
 

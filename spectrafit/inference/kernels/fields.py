@@ -190,7 +190,7 @@ class _PointerType(types.Type):  # type: which of the classes above a pointer po
 
     def field(self, name: str) -> tuple[int, Any]:
         """Return the place and the type of a field."""
-        names = [n for n, _ in self.fields]
+        names = [known for known, _ in self.fields]
         return names.index(name), self.fields[names.index(name)][1]
 
 
@@ -223,7 +223,7 @@ def _read_field(context: Any, builder: Any, pointer: Any, value: Any, name: str)
     if kind is types.float64:
         return builder.bitcast(load(0), ir.DoubleType())
     data = builder.inttoptr(load(0), context.get_data_type(kind.dtype).as_pointer())
-    return share(context, builder, kind, data, [load(1 + i) for i in range(kind.ndim)])
+    return share(context, builder, kind, data, [load(1 + axis) for axis in range(kind.ndim)])
 
 
 @unbox(_PointerType)
@@ -299,19 +299,22 @@ class Work(_Bound, _Buffers):
 
 def workspace(a: Arrays) -> Work:
     """Return scratch space for a model."""
-    k, c, n, b = a.initial.size, a.start.size, a.nominal.size, a.used.size
+    parameters, bins = a.initial.size, a.used.size
     functions, factors = a.basis_kind.size, a.factor_kind.size
     shapes: dict[str, Any] = dict.fromkeys(("basis", "basis_slope", "basis_second"), functions)
     shapes |= dict.fromkeys(("factor", "factor_slope"), factors)
-    shapes |= dict.fromkeys(("bracket", "shape", "yields", "adjoint"), n)
-    shapes |= dict.fromkeys(("mean", "shared", "variance", "by_mean", "by_shared", "by_variance"), b)
-    shapes |= dict.fromkeys(("curvature", "gamma", "fitted", "scaled"), b)
-    shapes |= {"scoring": 1, "parts": 2, "product": c, "jacobian": (k, b), "hessian": (k, k), "lower": (k, k)}
+    shapes |= dict.fromkeys(("bracket", "shape", "yields", "adjoint"), a.nominal.size)
+    shapes |= dict.fromkeys(("mean", "shared", "variance", "by_mean", "by_shared", "by_variance"), bins)
+    shapes |= dict.fromkeys(("curvature", "gamma", "fitted", "scaled"), bins)
+    shapes |= {"scoring": 1, "parts": 2, "product": a.start.size, "jacobian": (parameters, bins)}
+    shapes |= dict.fromkeys(("hessian", "lower"), (parameters, parameters))
     samples = int(a.sample.max(initial=-1)) + 1
-    shapes |= dict.fromkeys(("sample_mean", "sample_variance", "sample_gamma"), (samples, b))
+    shapes |= dict.fromkeys(("sample_mean", "sample_variance", "sample_gamma"), (samples, bins))
     elements = {"Flags": np.bool_, "Integers": np.int64}
     kinds = _kinds(_Buffers)
-    made = {name: np.zeros(shapes.get(name, k), elements.get(kind, np.float64)) for name, kind in kinds.items()}
+    made = {
+        name: np.zeros(shapes.get(name, parameters), elements.get(kind, np.float64)) for name, kind in kinds.items()
+    }
     # Factors per bin that no component of the model has stay 1.
     made["shape"][:] = made["gamma"][:] = 1.0
     return Work(**made)

@@ -10,6 +10,8 @@ which is HistFactory's code 4p (polynomial of degree 6, value and two derivative
 natural cubic spline one cardinal function per sigma. Multiplicative code4 is HistFactory's code 4 (ROOT's
 FlexibleInterpVar): up^theta and down^-theta outside +-1, the polynomial of degree 6 with the same value and first two
 derivatives between (Cranmer et al., CERN-OPEN-2012-016).
+
+n knots x are h apart; spline i in interval j has its coefficients from place q on.
 """
 
 from __future__ import annotations

@@ -15,6 +15,9 @@ well, the two minima are closer together, and the other one is looked for within
 enters squared has two minima for the same reason: its prediction is a parabola with two kappas for each value. Of
 18 000 toy fits of the shipped analyses 4 missed a deeper minimum, which starts on both sides of every such parameter
 find.
+
+`a` holds the model's arrays, `d` what was measured, `w` scratch space. k and j are parameters, n is their number, i a
+place in a list of parameters.
 """
 
 from __future__ import annotations

@@ -1,6 +1,10 @@
 """Rare parts of models: multiplicative morphs, parameters of single bins, and the residual of principal components.
 
 These kernels are compiled for the models that need them (`likelihood.prepare`).
+
+`a` holds the model's arrays, `d` what was measured, `w` scratch space. c is a component of n bins i; its yields start
+at place p, its bins at bin s of the prediction. m is a multiplicative morph that takes x = theta_k, g and h are factors
+of single bins, k is a parameter, b a bin, q a monomial with factors i.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 Each toy has a stream of random numbers. Bin b uses draws b (its count) and B + K + b (its gamma's measurement) of the
 stream, and parameter k uses draw B + k. A toy is therefore the same whatever else is thrown.
+
+`a` holds the model's arrays, `d` what was measured, `w` scratch space. b is a bin, j and k are parameters, i is a toy
+or a place in a list of parameters; j = -2 and -1 are the fit that is free and the one at the boundary.
 """
 
 from __future__ import annotations

@@ -7,6 +7,11 @@ the simulation in each bin; `spectrafit.inference.kernels.bin_terms` profiles th
 
 The gradient is taken backwards, from 2NLL to the bins and from the bins to the parameters: `w.adjoint` holds the
 derivative of 2NLL by each yield, and every parameter then costs one sum over its component's bins.
+
+Letters. `a` holds the model's arrays, `d` what was measured, `w` scratch space. Component c has n bins i; its yields
+start at place p, its bins at bin s of the prediction: bin b = s + i expects y = prod_f factor_f(x) shape_i (nominal_i +
+sum_t basis_t(x) vector_ti) with x = theta_k, the value of parameter k. f and g are factors, t is an additive term. v is
+a pair of components, u the pair of a derivative.
 """
 
 from __future__ import annotations

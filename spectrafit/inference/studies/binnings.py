@@ -57,7 +57,8 @@ class BestBinning:
         """The edges by the names of regions and observables, as `Cells.rebinned` takes them."""
         return {
             region.name: {
-                name: [float(f"{x:.10g}") for x in e] for name, e in zip(region.observables, axes, strict=True)
+                name: [float(f"{edge:.10g}") for edge in edges]
+                for name, edges in zip(region.observables, axes, strict=True)
             }
             for region, axes in zip(self.regions, self.found.edges, strict=True)
         }
@@ -215,7 +216,7 @@ class Binnings:
                 {
                     "region": region.name,
                     "axes": [
-                        {"observable": name, "edges": [float(f"{x:.10g}") for x in edges]}
+                        {"observable": name, "edges": [float(f"{edge:.10g}") for edge in edges]}
                         for name, edges in zip(region.observables, region.edges, strict=True)
                     ],
                 }
@@ -240,9 +241,12 @@ class Binnings:
             "independent half",
         )
         rows = [head, *(_cells(row) for row in self.rows)]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
         lines = [
-            "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+            "  ".join(
+                cell.ljust(width) if column == 0 else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
             for row in rows
         ]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])

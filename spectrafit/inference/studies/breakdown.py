@@ -185,7 +185,10 @@ def breakdown(
     uncertain = bool(samples) or model.gammas is not None or bool(model.residual.size)
 
     def without(names: Sequence[str], *, simulation: bool) -> Model:
-        held = tuple(dataclasses.replace(p, fixed=p.fixed or p.name in names) for p in model.parameters)
+        held = tuple(
+            dataclasses.replace(parameter, fixed=parameter.fixed or parameter.name in names)
+            for parameter in model.parameters
+        )
         left = dataclasses.replace(model, parameters=held)
         return left if simulation else _exact(left)
 
@@ -246,14 +249,14 @@ def _members(
 ) -> dict[str, list[str]]:
     """Return the parameters of every group: of all but couplings, and the free totals of `terms = "shape"`."""
     others = {model.poi, *model.couplings, *(f"norm[{span.name}]" for span in model.regions)}
-    nuisances = [p for p in model.parameters if p.name not in others and not p.fixed]
+    nuisances = [parameter for parameter in model.parameters if parameter.name not in others and not parameter.fixed]
     result: dict[str, list[str]] = {}
     if not isinstance(groups, Mapping):
-        for p in nuisances:
-            name = p.group if groups == "group" and p.group else of_systematic(p.name)
-            result.setdefault(name, []).append(p.name)
+        for nuisance in nuisances:
+            name = nuisance.group if groups == "group" and nuisance.group else of_systematic(nuisance.name)
+            result.setdefault(name, []).append(nuisance.name)
         return result
-    names = tuple(dict.fromkeys(of_systematic(p.name) for p in nuisances))
+    names = tuple(dict.fromkeys(of_systematic(nuisance.name) for nuisance in nuisances))
     owner: dict[str, str] = {}
     for group, patterns in groups.items():
         picked = chosen(tuple(patterns), names)
@@ -263,14 +266,18 @@ def _members(
         for name in picked:
             if owner.setdefault(name, group) != group:
                 raise ConfigError(f"breakdown: {name!r} is in two groups, {owner[name]!r} and {group!r}")
-    for p in nuisances:
-        result.setdefault(owner.get(of_systematic(p.name), "others"), []).append(p.name)
+    for nuisance in nuisances:
+        result.setdefault(owner.get(of_systematic(nuisance.name), "others"), []).append(nuisance.name)
     return result
 
 
 def _samples(model: Model) -> tuple[str, ...]:
     """Return the samples whose simulation has an error."""
-    return tuple(dict.fromkeys(model.components[v.first].sample for v in model.variances if np.any(v.values)))
+    return tuple(
+        dict.fromkeys(
+            model.components[variance.first].sample for variance in model.variances if np.any(variance.values)
+        )
+    )
 
 
 def _exact(model: Model) -> Model:
@@ -284,7 +291,9 @@ def _more(model: Model, samples: Sequence[str], factor: float) -> Model:
     return dataclasses.replace(
         model,
         variances=tuple(
-            dataclasses.replace(v, values=v.values / factor) if model.components[v.first].sample in samples else v
-            for v in model.variances
+            dataclasses.replace(variance, values=variance.values / factor)
+            if model.components[variance.first].sample in samples
+            else variance
+            for variance in model.variances
         ),
     )

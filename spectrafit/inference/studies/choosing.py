@@ -69,7 +69,9 @@ def compare_binnings(
         rows.append(rater.edges(name, make(rater.whole, counts)))
     for name, wanted in (edges or {}).items():
         regions = merged_regions(cells.regions, wanted)
-        rows.append(rater.edges(name, tuple(tuple(np.asarray(a.edges) for a in r.axes) for r in regions)))
+        rows.append(
+            rater.edges(name, tuple(tuple(np.asarray(axis.edges) for axis in region.axes) for region in regions))
+        )
     best = _optimise(rater, rules, starts, None) if search_best else None
     if best is not None:
         rows.append(best.rated)
@@ -97,7 +99,7 @@ def _own(rater: Rater, analysis: Analysis) -> Rated:
 def _bins(analysis: Analysis, grid: Grid) -> list[list[int]]:
     """Return the number of bins along each axis of the analysis, and at most as many as there are cells."""
     return [
-        [min(n, most) for n, most in zip(region.shape, fine.shape, strict=True)]
+        [min(bins, most) for bins, most in zip(region.shape, fine.shape, strict=True)]
         for region, fine in zip(lay_out(analysis.regions), grid.regions, strict=True)
     ]
 

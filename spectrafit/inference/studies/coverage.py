@@ -78,22 +78,22 @@ class Coverage:
     @property
     def band(self) -> tuple[Floats, Floats]:
         """(G, M) lower and upper end of the central 68 % Clopper-Pearson interval."""
-        k, n = self.accepted, self.experiments
-        low = np.where(k > 0, betaincinv(np.maximum(k, 1), n - k + 1, 0.1587), 0.0)
-        high = np.where(k < n, betaincinv(k + 1, np.maximum(n - k, 1), 0.8413), 1.0)
+        covered, thrown = self.accepted, self.experiments
+        low = np.where(covered > 0, betaincinv(np.maximum(covered, 1), thrown - covered + 1, 0.1587), 0.0)
+        high = np.where(covered < thrown, betaincinv(covered + 1, np.maximum(thrown - covered, 1), 0.8413), 1.0)
         return low, high
 
     def __str__(self) -> str:
         low, high = self.band
-        width = max(len(m) for m in self.methods)
+        width = max(len(method) for method in self.methods)
         lines = [
             f"coverage of {100 * self.level:g} % intervals; nuisances: {self.truth}; simulation: {self.simulation}",
-            f"{'true kappa':>{width}}  " + "".join(f"{k:>22.4g}" for k in self.kappas),
+            f"{'true kappa':>{width}}  " + "".join(f"{kappa:>22.4g}" for kappa in self.kappas),
         ]
-        for m, method in enumerate(self.methods):
+        for column, method in enumerate(self.methods):
             cells = [
-                f"{f:.3f} [{lo:.3f}, {hi:.3f}]"
-                for f, lo, hi in zip(self.fraction[:, m], low[:, m], high[:, m], strict=True)
+                f"{share:.3f} [{lo:.3f}, {hi:.3f}]"
+                for share, lo, hi in zip(self.fraction[:, column], low[:, column], high[:, column], strict=True)
             ]
             lines.append(f"{method:>{width}}  " + "".join(f"{cell:>22}" for cell in cells))
         lines.append(f"{int(self.experiments.max(initial=0))} experiments each, {self.failed} failed; {self.ledger}")
@@ -201,12 +201,12 @@ def coverage(
     inner = dataclasses.replace(how, mc=simulation == "thrown", executor="serial", workers=None)
     with execution.executor(how.executor, how.workers, preload=("spectrafit.inference.studies.coverage",)) as pool:
         chunks = math.ceil(experiments / _CHUNK)
-        for i, (accepted, lost, account) in enumerate(execution.imap(pool, _work, tasks())):
-            counts[:, i // chunks] += accepted
+        for place, (accepted, lost, account) in enumerate(execution.imap(pool, _work, tasks())):
+            counts[:, place // chunks] += accepted
             failed, ledger = failed + lost, ledger + account
     return Coverage(
         kappas=values,
-        methods=tuple(f"{m} ({s})" for m, s in tested),
+        methods=tuple(f"{method} ({sides})" for method, sides in tested),
         level=level,
         accepted=counts[0],
         experiments=counts[1],
@@ -240,19 +240,19 @@ class _Experiment:
         self.task = task
         key = stream_key(task.toys.seed, "coverage")
         values = model.initial
-        for k, p in enumerate(model.parameters):
-            if task.shifts is None and p.constraint == "gaussian" and not p.fixed:
-                values[k] = p.centre + p.width * normal(key, number, k)
+        for place, parameter in enumerate(model.parameters):
+            if task.shifts is None and parameter.constraint == "gaussian" and not parameter.fixed:
+                values[place] = parameter.centre + parameter.width * normal(key, number, place)
             elif task.shifts is not None:
-                values[k] += task.shifts.get(p.name, 0.0)
+                values[place] += task.shifts.get(parameter.name, 0.0)
         values[model.index(model.poi)] = task.kappa
         # The counts come from the true prediction; the simulation that the analyser has is thrown around the truth.
         truth = ensemble(model, values, mc=task.toys.mc, seed=task.toys.seed)
         mean = Likelihood(model).predict(values).mean if task.expected is None else task.expected
         at = truth.truth._replace(fitted=np.maximum(mean, 0.0), gamma=np.ones(model.n_bins))
-        arrays, d = Likelihood(model).arrays, toys.scratch(model)
-        toys.throw(arrays, at, key, number, d, workspace(arrays))
-        self.scan = Scan(model, smallest(model), measured=d)
+        arrays, measured = Likelihood(model).arrays, toys.scratch(model)
+        toys.throw(arrays, at, key, number, measured, workspace(arrays))
+        self.scan = Scan(model, smallest(model), measured=measured)
 
     def accepts(self) -> tuple[Integers, Ledger]:
         """Return for each method whether the true kappa is in the interval."""

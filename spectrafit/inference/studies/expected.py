@@ -100,8 +100,8 @@ class Expected:
             row: dict[str, Any] = {"variant": variant, **dict(zip(self.keys, at, strict=True))}
             quantiles = limit.expected if limit is not None else None
             row["limit"] = None if limit is None else limit.value
-            for i, name in enumerate(_QUANTILES):
-                row[name] = None if quantiles is None else quantiles.values[i]
+            for place, name in enumerate(_QUANTILES):
+                row[name] = None if quantiles is None else quantiles.values[place]
             row["median_kappa"] = None if quantiles is None else quantiles.kappas[2]
             row["why_not"] = why
             yield row
@@ -139,26 +139,36 @@ class Expected:
         """Return heads and rows of a table: medians for two keys or variants, medians with bands otherwise."""
         quantiles = self.quantiles
         if len(self.keys) == 2:
-            heads = (f"{self.keys[0]} \\ {self.keys[1]}", *(f"{v:g}" for v in self.values[1]))
-            grid = [(f"{v:g}", *map(_number, row)) for v, row in zip(self.values[0], quantiles[0, ..., 2], strict=True)]
+            heads = (f"{self.keys[0]} \\ {self.keys[1]}", *(f"{value:g}" for value in self.values[1]))
+            grid = [
+                (f"{value:g}", *map(_number, row))
+                for value, row in zip(self.values[0], quantiles[0, ..., 2], strict=True)
+            ]
             return heads, grid
         if len(self.keys) == 1 and len(self.variants) > 1:
             heads = (self.keys[0], *self.variants)
             columns = quantiles[:, :, 2].T
-            return heads, [(f"{v:g}", *map(_number, row)) for v, row in zip(self.values[0], columns, strict=True)]
+            return heads, [
+                (f"{value:g}", *map(_number, row)) for value, row in zip(self.values[0], columns, strict=True)
+            ]
         heads = ((self.keys or ("",))[0], "median", "1 sigma", "2 sigma")
-        names = [f"{v:g}" for v in self.values[0]] if self.keys else list(self.variants)
+        names = [f"{value:g}" for value in self.values[0]] if self.keys else list(self.variants)
         rows = quantiles.reshape(-1, len(_QUANTILES))
         if self.first.fake is not None:
-            return (heads[0], "limit"), [(name, _number(q[2])) for name, q in zip(names, rows, strict=True)]
+            return (heads[0], "limit"), [(name, _number(bands[2])) for name, bands in zip(names, rows, strict=True)]
         return heads, [
-            (name, _number(q[2]), f"{_number(q[1])} to {_number(q[3])}", f"{_number(q[0])} to {_number(q[4])}")
-            for name, q in zip(names, rows, strict=True)
+            (
+                name,
+                _number(bands[2]),
+                f"{_number(bands[1])} to {_number(bands[3])}",
+                f"{_number(bands[0])} to {_number(bands[4])}",
+            )
+            for name, bands in zip(names, rows, strict=True)
         ]
 
     def __str__(self) -> str:
         heads, rows = self.table()
-        widths = [max(len(row[i]) for row in (heads, *rows)) for i in range(len(heads))]
+        widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
         lines = [
             "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)
         ]

@@ -126,7 +126,7 @@ class Grid:
         result, start = [], 0
         for axes, region in zip(self.positions(edges), self.regions, strict=True):
             shape = tuple(places.size - 1 for places in axes)
-            numbers = [np.full(n, -1, np.int64) for n in region.shape]
+            numbers = [np.full(size, -1, np.int64) for size in region.shape]
             for row, places in zip(numbers, axes, strict=True):
                 row[places[0] : places[-1]] = np.repeat(np.arange(places.size - 1), np.diff(places))
             every = np.meshgrid(*numbers, indexing="ij")
@@ -141,7 +141,9 @@ class Grid:
         labels, count = self.labels(edges)
         positions = self.positions(edges)
         regions = tuple(
-            dataclasses.replace(region, edges=tuple(e[p] for e, p in zip(region.edges, places, strict=True)))
+            dataclasses.replace(
+                region, edges=tuple(edges[kept] for edges, kept in zip(region.edges, places, strict=True))
+            )
             for region, places in zip(self.regions, positions, strict=True)
         )
         return Grid(regions=regions, bins=self.bins.merged(labels, count))
@@ -172,11 +174,13 @@ def same_cells(first: Grid, second: Grid) -> None:
     ConfigError
         The message names the difference.
     """
-    if [r.name for r in first.regions] != [r.name for r in second.regions]:
+    if [region.name for region in first.regions] != [region.name for region in second.regions]:
         raise ConfigError("grids: different regions; a training and a judging grid need the same cells")
-    for a, b in zip(first.regions, second.regions, strict=True):
-        if a.shape != b.shape or not all(np.array_equal(x, y) for x, y in zip(a.edges, b.edges, strict=True)):
-            raise ConfigError(f"grids: different edges in region {a.name!r}; need the same cells")
+    for one, other in zip(first.regions, second.regions, strict=True):
+        if one.shape != other.shape or not all(
+            np.array_equal(mine, theirs) for mine, theirs in zip(one.edges, other.edges, strict=True)
+        ):
+            raise ConfigError(f"grids: different edges in region {one.name!r}; need the same cells")
 
 
 def on_grid(grid: Grid, edges: Sequence[Sequence[npt.ArrayLike]]) -> Edges:
@@ -203,8 +207,8 @@ def equal_width(grid: Grid, bins: Sequence[Sequence[int]]) -> Edges:
     """Return bins as equally wide as the grid allows: `bins` holds their number, at least 1, per region and axis."""
     return tuple(
         tuple(
-            fine[_thinned(region, observable, fine, np.linspace(fine[0], fine[-1], n + 1)[1:-1])]
-            for fine, observable, n in zip(region.edges, region.observables, numbers, strict=True)
+            fine[_thinned(region, observable, fine, np.linspace(fine[0], fine[-1], bins + 1)[1:-1])]
+            for fine, observable, bins in zip(region.edges, region.observables, numbers, strict=True)
         )
         for region, numbers in zip(grid.regions, bins, strict=True)
     )
@@ -220,10 +224,10 @@ def equal_statistics(grid: Grid, bins: Sequence[Sequence[int]]) -> Edges:
     for region, start, numbers in zip(grid.regions, grid.starts, bins, strict=True):
         cells = total[start : start + int(np.prod(region.shape))].reshape(region.shape)
         axes = []
-        for axis, n in enumerate(numbers):
-            others = tuple(i for i in range(cells.ndim) if i != axis)
+        for axis, number in enumerate(numbers):
+            others = tuple(index for index in range(cells.ndim) if index != axis)
             below = np.concatenate([[0.0], np.cumsum(np.maximum(cells.sum(axis=others), 0.0))])
-            wanted = np.linspace(0.0, below[-1], n + 1)[1:-1]
+            wanted = np.linspace(0.0, below[-1], number + 1)[1:-1]
             axes.append(region.edges[axis][_thinned(region, region.observables[axis], below, wanted)])
         result.append(tuple(axes))
     return tuple(result)

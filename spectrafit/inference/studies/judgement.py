@@ -71,9 +71,9 @@ def information_by_bin(bins: Bins, parameter: str = "kappa") -> tuple[Floats, Fl
     is the sum over bins of (a D_b)^2 / v_b, and the priors'. The noise of a D_b is subtracted for the second, and v_b
     guarded. The direction is that without noise, for both.
     """
-    k = bins.parameters.index(parameter)
-    row = information(bins, guarded=True).covariance()[k]
-    direction = np.where(np.isfinite(row), row, 0.0) / row[k]
+    place = bins.parameters.index(parameter)
+    row = information(bins, guarded=True).covariance()[place]
+    direction = np.where(np.isfinite(row), row, 0.0) / row[place]
     slope = np.tensordot(direction, bins.derivative.sum(axis=1), 1)
     noise = (direction**2) @ bins.noise.sum(axis=1)
     shared = bins.shared

@@ -115,7 +115,7 @@ class Block:
     def collected(self) -> Block:
         """Return the block with one covariance for each pair of parameters and cells; merging leaves several."""
         size = int(np.prod(self.shape))
-        first, second = (np.ravel_multi_index(tuple(self.places[:, i].T), self.shape) for i in (0, 1))
+        first, second = (np.ravel_multi_index(tuple(self.places[:, column].T), self.shape) for column in (0, 1))
         _, where, inverse = np.unique(
             (self.pairs * size + first) * size + second, return_index=True, return_inverse=True
         )
@@ -128,8 +128,8 @@ class Block:
         A cell that does not fulfil the rules counts as far as it fulfils them.
         """
         inverse, fulfilled = self.layout.inverse(self.sums)
-        weights, k = inverse * fulfilled, self.layout.parameters
-        noise = self.sums[k : 2 * k].reshape(k, -1) @ weights.ravel()
+        weights, count = inverse * fulfilled, self.layout.parameters
+        noise = self.sums[count : 2 * count].reshape(count, -1) @ weights.ravel()
         return self._slices(self.sums, weights, 0).sum(axis=0), noise
 
     def candidates(self, axis: int) -> Floats:
@@ -152,15 +152,15 @@ class Block:
 
     def _slices(self, sums: Floats, weights: Floats, axis: int) -> Floats:
         """Return the information of each slice along `axis`, (c, K, K), for weights 1 / v of the cells."""
-        k, slices = self.layout.parameters, sums.shape[axis + 1]
+        count, slices = self.layout.parameters, sums.shape[axis + 1]
         weights = np.moveaxis(weights, axis, 0).reshape(slices, 1, -1)
-        rows = np.moveaxis(sums[: k + len(self.layout.pairs)], axis + 1, 0).reshape(slices, -1, weights.shape[2])
-        slopes = rows[:, :k]
+        rows = np.moveaxis(sums[: count + len(self.layout.pairs)], axis + 1, 0).reshape(slices, -1, weights.shape[2])
+        slopes = rows[:, :count]
         result: Floats = (slopes * weights) @ np.swapaxes(slopes, 1, 2)
-        noise = (rows[:, k:] @ np.swapaxes(weights, 1, 2))[..., 0]
+        noise = (rows[:, count:] @ np.swapaxes(weights, 1, 2))[..., 0]
         first, second = self.layout.pairs.T
         result[:, first, second] -= noise
-        result[:, second[k:], first[k:]] -= noise[:, k:]
+        result[:, second[count:], first[count:]] -= noise[:, count:]
         return result
 
 

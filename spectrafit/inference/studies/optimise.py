@@ -180,15 +180,15 @@ class _Search:
             relative_error=rules.relative_error,
         )
         self._round = tuple(
-            tuple(_round(edges, _of(rules.steps, r, a)) for a, edges in enumerate(region.edges))
-            for r, region in enumerate(grid.regions)
+            tuple(_round(edges, _of(rules.steps, place, axis)) for axis, edges in enumerate(region.edges))
+            for place, region in enumerate(grid.regions)
         )
         self._wide = tuple(
             tuple(
-                _wide(edges, places, _of(rules.widths, r, a))
-                for a, (edges, places) in enumerate(zip(region.edges, self._round[r], strict=True))
+                _wide(edges, places, _of(rules.widths, place, axis))
+                for axis, (edges, places) in enumerate(zip(region.edges, self._round[place], strict=True))
             )
-            for r, region in enumerate(grid.regions)
+            for place, region in enumerate(grid.regions)
         )
         # From here on, positions count the round edges of the grid.
         self._fine = tuple(block.merged(places) for block, places in zip(fine, self._round, strict=True))
@@ -202,7 +202,7 @@ class _Search:
 
     def greedy(self) -> Iterator[_Found]:
         """Take away edges one by one until one bin per region is left; yield every binning on the way."""
-        positions = [[np.arange(n + 1) for n in block.shape] for block in self._fine]
+        positions = [[np.arange(bins + 1) for bins in block.shape] for block in self._fine]
         state = list(self._fine)
         while True:
             yield self._evaluated(positions, state)
@@ -210,7 +210,7 @@ class _Search:
             if not tried:
                 return
             region, axis, edge = min(tried, key=lambda one: one[:2])[2]
-            keep = [np.arange(n + 1) for n in state[region].shape]
+            keep = [np.arange(bins + 1) for bins in state[region].shape]
             keep[axis] = np.delete(keep[axis], edge)
             state[region] = state[region].merged(keep)
             positions[region][axis] = np.delete(positions[region][axis], edge)
@@ -222,17 +222,17 @@ class _Search:
         data, noise = self._total(state)
         scale = np.maximum(np.diag(data) + noise, 0.0) + np.diag(self._prior)
         scale = np.where(scale > 0, scale, 1.0)
-        for r, block in enumerate(state):
+        for place, block in enumerate(state):
             for axis, count in enumerate(block.shape):
                 if count == 1:
                     continue
                 matrices = covariance(data + block.candidates(axis), self._prior, scale)
                 errors = np.sqrt(matrices[:, self._k, self._k])
-                places = positions[r][axis]
-                narrow = ~self._wide[r][axis][places[:-1], places[1:]]
+                places = positions[place][axis]
+                narrow = ~self._wide[place][axis][places[:-1], places[1:]]
                 for edge in range(1, count):
                     # Edges of bins that are too narrow go first.
-                    yield not (narrow[edge - 1] or narrow[edge]), float(errors[edge - 1]), (r, axis, edge)
+                    yield not (narrow[edge - 1] or narrow[edge]), float(errors[edge - 1]), (place, axis, edge)
 
     def refined(self, best: _Found, rounds: int) -> _Found:
         """Move, remove and add single edges as long as that pays."""
@@ -250,10 +250,11 @@ class _Search:
         positions = [list(axes) for axes in best.positions]
         state = [block.merged(axes) for block, axes in zip(self._fine, positions, strict=True)]
         across = [
-            np.arange(n + 1) if a == axis else positions[region][a] for a, n in enumerate(self._fine[region].shape)
+            np.arange(bins + 1) if direction == axis else positions[region][direction]
+            for direction, bins in enumerate(self._fine[region].shape)
         ]
         along = self._fine[region].merged(across).collected()
-        whole = [np.arange(n + 1) for n in along.shape]
+        whole = [np.arange(bins + 1) for bins in along.shape]
         for places in self._neighbours(positions[region][axis]):
             if not self._wide[region][axis][places[:-1], places[1:]].all():
                 continue
@@ -294,9 +295,9 @@ class _Search:
         if allowed:
             exempt, failing = self._failing(state, np.where(np.isfinite(matrix[self._k]), matrix[self._k], 0.0))
             allowed = not failing and all(
-                self._wide[r][a][places[:-1], places[1:]].all()
-                for r, axes in enumerate(positions)
-                for a, places in enumerate(axes)
+                self._wide[place][axis][places[:-1], places[1:]].all()
+                for place, axes in enumerate(positions)
+                for axis, places in enumerate(axes)
             )
         return _Found(
             positions=tuple(tuple(axes) for axes in positions),

@@ -82,22 +82,22 @@ def best_partition(
     if parameter not in training.bins.parameters:
         raise ConfigError(f"partition: no parameter {parameter!r}{nearest(parameter, training.bins.parameters)}")
     same_cells(training, judging)
-    k = training.bins.parameters.index(parameter)
+    place = training.bins.parameters.index(parameter)
     fine = blocks(training, entries=entries, background_entries=background_entries, relative_error=np.inf)
     windows = np.concatenate([_windows(block) for block in fine], axis=1)
     cells = np.concatenate([block.sums.reshape(len(block.sums), -1) for block in fine], axis=1)
     layout = fine[0].layout
-    direction = np.eye(len(training.bins.parameters))[k]
+    direction = np.eye(len(training.bins.parameters))[place]
     best, labels = np.inf, np.zeros(0, np.int64)
     for step in range(1, rounds + 1):
         found = _ordered(layout, windows, cells, direction, bins)
         matrix = information(training.bins.merged(found, bins), guarded=True).covariance()
-        error = float(np.sqrt(matrix[k, k]))
+        error = float(np.sqrt(matrix[place, place]))
         if error < best or not labels.size:
             best, labels = error, found
-        if not np.isfinite(matrix[k]).all():
+        if not np.isfinite(matrix[place]).all():
             break
-        direction = direction + (matrix[k] / matrix[k, k] - direction) * 2.0 / (step + 1.0)
+        direction = direction + (matrix[place] / matrix[place, place] - direction) * 2.0 / (step + 1.0)
     return Partition(
         labels=labels,
         training=judge(training.bins.merged(labels, bins), parameter),
@@ -123,9 +123,9 @@ def _windows(block: Block) -> Floats:
 
 def _ordered(layout: Layout, windows: Floats, cells: Floats, direction: Floats, bins: int) -> Integers:
     """Return the bin of every cell for the bins with the most information along `direction`."""
-    k = layout.parameters
-    there = np.flatnonzero((cells[layout.facts] > 0) | (cells[:k] != 0).any(axis=0))
-    score = (direction @ windows[:k, there]) * layout.inverse(windows[:, there])[0]
+    count = layout.parameters
+    there = np.flatnonzero((cells[layout.facts] > 0) | (cells[:count] != 0).any(axis=0))
+    score = (direction @ windows[:count, there]) * layout.inverse(windows[:, there])[0]
     order = there[np.argsort(score, kind="stable")]
     if order.size < bins:
         raise ConfigError(f"partition: {bins} bins of {order.size} cells that expect events; ask for fewer bins")
@@ -140,8 +140,8 @@ def _ordered(layout: Layout, windows: Floats, cells: Floats, direction: Floats, 
     for low in range(groups):
         sums = below[:, low + 1 :] - below[:, low : low + 1]
         inverse, fulfilled = layout.inverse(sums)
-        noise = factor @ sums[k : k + factor.size]
-        value = ((direction @ sums[:k]) ** 2 - noise) * inverse
+        noise = factor @ sums[count : count + factor.size]
+        value = ((direction @ sums[:count]) ** 2 - noise) * inverse
         gain[low, low + 1 :] = np.where(fulfilled >= 1.0 - 1e-9, value, -np.inf)
     cuts = _best_cuts(gain, bins)
     if cuts is None:

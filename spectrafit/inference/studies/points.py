@@ -108,20 +108,31 @@ def scaled(
     if not exposure > 0:
         raise ConfigError(f"sensitivity: exposure {exposure:g}: needs a positive multiple")
     factors = dict(systematics) if isinstance(systematics, Mapping) else {"": float(systematics)}
-    constrained = [p for p in model.parameters if p.constraint == "gaussian"]
-    known = {"", *(name for p in constrained for name in (p.group, p.name, of_systematic(p.name)))}
+    constrained = [parameter for parameter in model.parameters if parameter.constraint == "gaussian"]
+    known = {
+        "",
+        *(
+            name
+            for known_parameter in constrained
+            for name in (known_parameter.group, known_parameter.name, of_systematic(known_parameter.name))
+        ),
+    }
     for name in factors:
         if name not in known:
             raise ConfigError(f"sensitivity: no systematic or group {name!r}{nearest(name, known)}")
     result = model
     if any(factor != 1.0 for factor in factors.values()):
         parameters = []
-        for p in model.parameters:
-            names = {"", p.group, p.name, of_systematic(p.name)}
+        for parameter in model.parameters:
+            names = {"", parameter.group, parameter.name, of_systematic(parameter.name)}
             factor = float(np.prod([value for name, value in factors.items() if name in names]))
-            if p.constraint == "gaussian":
-                p = dataclasses.replace(p, width=p.width * factor) if factor > 0 else dataclasses.replace(p, fixed=True)
-            parameters.append(p)
+            if parameter.constraint == "gaussian":
+                parameter = (
+                    dataclasses.replace(parameter, width=parameter.width * factor)
+                    if factor > 0
+                    else dataclasses.replace(parameter, fixed=True)
+                )
+            parameters.append(parameter)
         result = dataclasses.replace(result, parameters=tuple(parameters))
     if exposure != 1.0:
         result = _exposed(result, exposure, exposure**2 if simulation == "fixed" else exposure)
@@ -137,13 +148,15 @@ def _exposed(model: Model, exposure: float, growth: float) -> Model:
         model,
         components=tuple(
             dataclasses.replace(
-                c,
-                nominal=c.nominal * exposure,
-                morphs=tuple(dataclasses.replace(m, templates=m.templates * exposure) for m in c.morphs),
+                component,
+                nominal=component.nominal * exposure,
+                morphs=tuple(
+                    dataclasses.replace(morph, templates=morph.templates * exposure) for morph in component.morphs
+                ),
             )
-            for c in model.components
+            for component in model.components
         ),
-        variances=tuple(dataclasses.replace(v, values=v.values * growth) for v in model.variances),
+        variances=tuple(dataclasses.replace(variance, values=variance.values * growth) for variance in model.variances),
         # What universes and covariances leave over is a systematic: it scales with the prediction.
         residual=model.residual * exposure**2,
         covariance=None if model.covariance is None else model.covariance * exposure**2,

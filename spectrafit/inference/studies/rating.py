@@ -77,7 +77,7 @@ class Rated:
         """Return what a result file keeps, as plain numbers."""
         return {
             "name": self.name,
-            "edges": None if self.edges is None else [[e.tolist() for e in axes] for axes in self.edges],
+            "edges": None if self.edges is None else [[axis.tolist() for axis in axes] for axes in self.edges],
             "limit": self.limit.summary(),
             "corrected_limit": self.corrected,
             "guarded_limit": self.guarded,
@@ -107,7 +107,8 @@ def grid_of(cells: Cells) -> Grid:
     plain = msgspec.structs.replace(
         analysis,
         systematics=tuple(
-            msgspec.structs.replace(s, smooth=False) if isinstance(s, Shift) else s for s in analysis.systematics
+            msgspec.structs.replace(systematic, smooth=False) if isinstance(systematic, Shift) else systematic
+            for systematic in analysis.systematics
         ),
         prune=Prune(),
         fit=msgspec.structs.replace(analysis.fit, zero_bins="drop"),
@@ -115,8 +116,12 @@ def grid_of(cells: Cells) -> Grid:
     templates = vary(dataclasses.replace(cells, analysis=plain, halves=()))
     model = assemble(plain, templates)
     regions = tuple(
-        GridRegion(name=r.name, observables=r.observables, edges=tuple(np.asarray(axis.edges) for axis in r.axes))
-        for r in templates.regions
+        GridRegion(
+            name=region.name,
+            observables=region.observables,
+            edges=tuple(np.asarray(axis.edges) for axis in region.axes),
+        )
+        for region in templates.regions
     )
     bins = bins_of(model, templates, merging=True)
     # Regions that are shown and not fitted say nothing; their simulated events stay.

@@ -124,7 +124,7 @@ def scan(
         found = expected_limits(points, rule, executor=pool, progress=progress)
     return Expected(
         keys=tuple(axes),
-        values=tuple(tuple(float(v) for v in values) for values in axes.values()),
+        values=tuple(tuple(float(value) for value in values) for values in axes.values()),
         variants=tuple(name for name, _ in variants),
         limits=tuple(None if isinstance(limit, str) else limit for limit in found),
         failures=tuple(limit if isinstance(limit, str) else "" for limit in found),
@@ -153,7 +153,9 @@ class _Case:
 
 
 def _axes(over: Over) -> dict[str, tuple[float, ...]]:
-    said = [_listed(*one) for one in over.items()] if isinstance(over, Mapping) else [parsed_over(t) for t in over]
+    said = (
+        [_listed(*one) for one in over.items()] if isinstance(over, Mapping) else [parsed_over(text) for text in over]
+    )
     axes = dict(said)
     if len(axes) < len(said):
         raise ConfigError(f"scan: {said[0][0]!r} is scanned twice; give all of its values at once")
@@ -186,7 +188,8 @@ def _variants(analysis: config.Analysis, compare: Compare) -> list[tuple[str, co
             result.append((other.strip(), config.varied(analysis, settings)))
     counted = [name for name, _ in result]
     return [
-        (name if counted.count(name) == 1 else f"{name} ({i + 1})", found) for i, (name, found) in enumerate(result)
+        (name if counted.count(name) == 1 else f"{name} ({index + 1})", found)
+        for index, (name, found) in enumerate(result)
     ]
 
 
@@ -257,7 +260,9 @@ def _key(case: _Case) -> str:
     """Return what templates depend on, as text: all but the options of fit and limit, and normalisations."""
     analysis = msgspec.structs.replace(
         case.analysis,
-        systematics=tuple(s for s in case.analysis.systematics if not isinstance(s, config.Norm)),
+        systematics=tuple(
+            systematic for systematic in case.analysis.systematics if not isinstance(systematic, config.Norm)
+        ),
         fit=config.FitOptions(),
         limit=config.LimitOptions(),
     )

@@ -43,7 +43,8 @@ def sensitivity(
         As for `upper_limit`.
     """
     axes = tuple(
-        tuple(float(v) for v in np.asarray(values, dtype=np.float64).reshape(-1)) for values in (exposures, systematics)
+        tuple(float(value) for value in np.asarray(values, dtype=np.float64).reshape(-1))
+        for values in (exposures, systematics)
     )
     options = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys)
     points = [

@@ -102,14 +102,14 @@ def ensemble(
     """
     # The true gamma of each bin and the spread of its measurement: HistFactory's where the model has them, else the
     # profiled Barlow-Beeston factor t / m and the relative error of the simulation.
-    a = Likelihood(model).arrays
+    arrays = Likelihood(model).arrays
     theta = np.array(values, dtype=np.float64)
     seen = Likelihood(model).observed() if measured is None else measured
     at = Likelihood(model).predict(theta, measured=seen)
     mean = np.where(at.mean > 0, at.mean, 1.0)
-    gaussian = a.gamma_kind == 1
-    poissonian = a.gamma_kind == 2
-    spread = np.where(gaussian, a.gamma_width, np.where(at.mean > 0, np.sqrt(at.variance) / mean, 0.0))
+    gaussian = arrays.gamma_kind == 1
+    poissonian = arrays.gamma_kind == 2
+    spread = np.where(gaussian, arrays.gamma_width, np.where(at.mean > 0, np.sqrt(at.variance) / mean, 0.0))
     gamma = np.where(gaussian | poissonian, at.gamma, np.where(at.mean > 0, at.fitted / mean, 1.0))
     truth = Truth(
         theta=theta,
@@ -130,8 +130,10 @@ def _root(model: Model) -> Floats:
 
     The factor is computed in plain arithmetic, element by element. The last bits of a linear algebra library depend on
     its version and on the processor, and toys must be the same everywhere.
+
+    i, j and k are parameters: L_ij = (C_ij - sum over k < j of L_ik L_jk) / L_jj.
     """
-    width = [p.width if p.constraint == "gaussian" else 0.0 for p in model.parameters]
+    width = [parameter.width if parameter.constraint == "gaussian" else 0.0 for parameter in model.parameters]
     covariance = np.diag(np.square(width))
     for first, second, rho in model.correlations:
         i, j = model.index(first), model.index(second)
@@ -179,12 +181,12 @@ def scratch(model: Model) -> Observed:
 def throw_and_fit(task: Task) -> tuple[Floats, Ledger]:
     """Throw and fit one task's toys. Minuit repeats the fits that failed and, as a referee, those of some toys."""
     model, truth = task.ensemble.model, task.ensemble.truth
-    a, d = Likelihood(model).arrays, scratch(model)
-    w, free = workspace(a), ~a.held
+    arrays, measured = Likelihood(model).arrays, scratch(model)
+    work, free = workspace(arrays), ~arrays.held
     rows = np.full((task.count, TESTED + len(task.kappas)), np.nan)
     bad = np.zeros(task.count, dtype=np.int64)
     key = stream_key(task.ensemble.digest, "toys")
-    fits = fit_toys(a, truth, key, task.first, task.kappas, task.ensemble.lower, rows, bad, free, d, w)
+    fits = fit_toys(arrays, truth, key, task.first, task.kappas, task.ensemble.lower, rows, bad, free, measured, work)
     refitted = failed = checked = disagreed = 0
     lost: list[int] = []
     # A toy is thrown again from its number, so only toys that Minuit must look at are ever kept as experiments.
@@ -192,8 +194,8 @@ def throw_and_fit(task: Task) -> tuple[Floats, Ledger]:
         number = task.first + i
         if not bad[i] and (not task.referee or number % _REFEREE):
             continue
-        throw(a, truth, key, number, d, w)
-        row, converged = _again(task, d, rows[i], referee=not bad[i])
+        throw(arrays, truth, key, number, measured, work)
+        row, converged = _again(task, measured, rows[i], referee=not bad[i])
         if bad[i]:
             refitted += int(bad[i])
             if not converged:

@@ -59,14 +59,14 @@ class _Weighing:
 def _weigh(task: _Weighing) -> Floats:
     """Throw one task's toys again and return their log densities, (count, T)."""
     model, source = task.ensemble.model, task.ensemble.truth
-    a, d = Likelihood(model).arrays, scratch(model)
-    w, key = workspace(a), stream_key(task.ensemble.digest, "toys")
-    counts, gammas = np.empty((2, task.count, a.used.size))
-    centres = np.empty((task.count, a.initial.size))
-    throw_rows(a, source, key, task.first, counts, centres, gammas, d, w)
+    arrays, measured = Likelihood(model).arrays, scratch(model)
+    w, key = workspace(arrays), stream_key(task.ensemble.digest, "toys")
+    counts, gammas = np.empty((2, task.count, arrays.used.size))
+    centres = np.empty((task.count, arrays.initial.size))
+    throw_rows(arrays, source, key, task.first, counts, centres, gammas, measured, w)
     result = np.empty((len(task.truths), task.count))
     for truth, values in zip(task.truths, result, strict=True):
-        fill_log_densities(a, source, truth, key, task.first, counts, centres, gammas, values, d, w)
+        fill_log_densities(arrays, source, truth, key, task.first, counts, centres, gammas, values, measured, w)
     return result.T
 
 

@@ -162,13 +162,13 @@ def spread(axis: Any, edges: Floats) -> bool:
 
 
 def _lines(axes: Axes, binning: tuple[Floats, Floats]) -> None:
-    x, y = binning
-    for at in x:
-        axes.plot([at, at], [y[0], y[-1]], color="white", lw=1.6)
-        axes.plot([at, at], [y[0], y[-1]], color=COLOURS["ink"], lw=0.8)
-    for at in y:
-        axes.plot([x[0], x[-1]], [at, at], color="white", lw=1.6)
-        axes.plot([x[0], x[-1]], [at, at], color=COLOURS["ink"], lw=0.8)
+    across, upward = binning
+    for at in across:
+        axes.plot([at, at], [upward[0], upward[-1]], color="white", lw=1.6)
+        axes.plot([at, at], [upward[0], upward[-1]], color=COLOURS["ink"], lw=0.8)
+    for at in upward:
+        axes.plot([across[0], across[-1]], [at, at], color="white", lw=1.6)
+        axes.plot([across[0], across[-1]], [at, at], color=COLOURS["ink"], lw=0.8)
 
 
 def line_of_cells(

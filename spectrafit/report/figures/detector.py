@@ -24,7 +24,7 @@ def response(detector: Response, *, highest: float = 10.0, left: str = "", right
     t = np.geomspace(0.05, highest, POINTS)
     true = np.repeat(t, EVENTS)
     seen, angle, efficiency = apply(detector, true, np.zeros_like(true), key=stream(detector, "report"), first=0)
-    ratio, angle, efficiency = ((a.reshape(POINTS, EVENTS)) for a in (seen / true, angle, efficiency))
+    ratio, angle, efficiency = ((array.reshape(POINTS, EVENTS)) for array in (seen / true, angle, efficiency))
     low, middle, high = np.quantile(ratio, [0.1587, 0.5, 0.8413], axis=1)
     core, tail = 1e3 * np.quantile(angle, [0.683, 0.955], axis=1)
 

@@ -80,26 +80,32 @@ def migration(found: AxisTruth, *, left: str = "", right: str = "") -> Figure:
     inner = found.migration[1:-1, 1:-1]
     whole = found.migration[1:-1].sum(axis=1, keepdims=True)
     share = np.divide(inner, whole, out=np.full(inner.shape, np.nan), where=whole > 0)
-    n = len(inner)
+    size = len(inner)
     figure = Figure(figsize=(5.6, 6.1))
     axes = frame(figure, 0.95, 0.62, 3.7, 3.7)
     above = frame(figure, 0.95, 4.45, 3.7, 1.2, sharex=axes)
-    places = np.arange(n + 1)
+    places = np.arange(size + 1)
     mesh = axes.pcolormesh(
         places, places, np.ma.masked_invalid(share), vmin=0.0, vmax=1.0, cmap="Blues", rasterized=True
     )
     axes.set_facecolor("#F4F4F4")
-    if n <= 14:
-        for i in range(n):
-            for j in range(n):
-                if np.isfinite(share[i, j]) and share[i, j] >= 0.005:
-                    colour = "white" if share[i, j] > 0.55 else COLOURS["ink"]
+    if size <= 14:
+        for row in range(size):
+            for column in range(size):
+                if np.isfinite(share[row, column]) and share[row, column] >= 0.005:
+                    colour = "white" if share[row, column] > 0.55 else COLOURS["ink"]
                     axes.text(
-                        j + 0.5, i + 0.5, f"{100 * share[i, j]:.0f}", ha="center", va="center", size=8, color=colour
+                        column + 0.5,
+                        row + 0.5,
+                        f"{100 * share[row, column]:.0f}",
+                        ha="center",
+                        va="center",
+                        size=8,
+                        color=colour,
                     )
-    step = max(1, int(np.ceil(n / 8)))
-    ticks = list(range(0, n + 1, step))
-    names = [f"{found.edges[i]:g}" for i in ticks]
+    step = max(1, int(np.ceil(size / 8)))
+    ticks = list(range(0, size + 1, step))
+    names = [f"{found.edges[tick]:g}" for tick in ticks]
     axes.set_xticks(ticks, names)
     axes.set_yticks(ticks, names)
     axes.tick_params(which="both", top=False, right=False)
@@ -113,7 +119,7 @@ def migration(found: AxisTruth, *, left: str = "", right: str = "") -> Figure:
     ):
         above.stairs(values, places, baseline=None, color=colour, lw=1.5, label=label)
     above.set_ylim(0.0, 1.0)
-    above.set_xlim(0, n)
+    above.set_xlim(0, size)
     above.tick_params(labelbottom=False)
     above.legend(loc="upper left", bbox_to_anchor=(1.0, 1.05))
     tag(figure, left, right, edges=(0.05, 0.98))

@@ -150,7 +150,7 @@ def nuisances(
     Left: (fitted - prior) / prior width with the fitted error in prior widths. Right: how far kappa moves, in its
     error, when the nuisance is held one fitted error up or down.
     """
-    place = {parameter: i for i, parameter in enumerate(best.names)}
+    place = {parameter: index for index, parameter in enumerate(best.names)}
     singles = [impact for impact in impacts if not impact.group and impact.name not in model.couplings]
     moved = singles[:MOST_ROWS]
     if not moved:
@@ -175,13 +175,13 @@ def nuisances(
         pulls.axvspan(-width, width, color=colour, lw=0)
     pulls.axvline(0.0, color=COLOURS["ink"], lw=0.6, ls=(0, (1, 2)))
     reach = 2.2
-    for y, i in zip(heights, shown, strict=True):
-        if np.isfinite(best.pulls[i]):
-            pulls.errorbar(best.pulls[i], y, xerr=best.constraints[i], fmt="o", ms=4, lw=1.3, color="black")
-            reach = max(reach, abs(best.pulls[i]) + best.constraints[i] + 0.2)
+    for height, at in zip(heights, shown, strict=True):
+        if np.isfinite(best.pulls[at]):
+            pulls.errorbar(best.pulls[at], height, xerr=best.constraints[at], fmt="o", ms=4, lw=1.3, color="black")
+            reach = max(reach, abs(best.pulls[at]) + best.constraints[at] + 0.2)
         else:
-            text = f"{best.values[i]:.3g} ± {best.errors[i]:.2g} (free)"
-            pulls.text(0.0, y, text, ha="center", va="center", fontsize=8.5)
+            text = f"{best.values[at]:.3g} ± {best.errors[at]:.2g} (free)"
+            pulls.text(0.0, height, text, ha="center", va="center", fontsize=8.5)
     pulls.set_xlim(-reach, reach)
     pulls.set_xlabel(r"$(\hat\theta-\theta_0)\,/\,\sigma_0$")
 
@@ -207,7 +207,7 @@ def correlations(model: Model, best: FitResult, *, left: str = "", right: str = 
     None if fewer than two parameters were fitted.
     """
     matrix = best.correlation
-    rows = [i for i in range(len(best.names)) if best.errors[i] > 0]
+    rows = [place for place in range(len(best.names)) if best.errors[place] > 0]
     if len(rows) < 2:
         return None
     if model.poi:
@@ -219,7 +219,9 @@ def correlations(model: Model, best: FitResult, *, left: str = "", right: str = 
     twins = [name for name, kind in model.couplings.items() if kinds.count(kind) > 1]
     side = max(0.26 * len(shown), 2.2)
     # Nine-point letters are about 0.062 inches wide.
-    room = 0.25 + 0.062 * max(len(_short(best.names[i])) + (5 if best.names[i] in twins else 0) for i in shown)
+    room = 0.25 + 0.062 * max(
+        len(_short(best.names[place])) + (5 if best.names[place] in twins else 0) for place in shown
+    )
     figure = Figure(figsize=(max(side + room + 0.75, 4.0), side + room + 0.42))
     axes = frame(figure, room, room, side, side)
     part = matrix[np.ix_(shown, shown)]
@@ -227,7 +229,7 @@ def correlations(model: Model, best: FitResult, *, left: str = "", right: str = 
     bar = figure.colorbar(picture, cax=frame(figure, room + side + 0.07, room, 0.12, side))
     bar.ax.tick_params(labelsize=8.5, direction="in")
     fitted = {name: _symbol(COUPLINGS[key], name if name in twins else "") for name, key in model.couplings.items()}
-    names = [fitted.get(best.names[i]) or _short(best.names[i]) for i in shown]
+    names = [fitted.get(best.names[place]) or _short(best.names[place]) for place in shown]
     axes.set_xticks(range(len(shown)), names, rotation=90, fontsize=8.5)
     axes.set_yticks(range(len(shown)), names, fontsize=8.5)
     axes.tick_params(which="both", length=0, top=False, right=False)
@@ -272,7 +274,7 @@ def reported_edge(axes: Axes, coupling: Coupling, low: float, high: float) -> No
         # The square crowds the ticks near 0.
         if 0 <= value**2 <= high and (not values or value**2 - values[-1] ** 2 > 0.045 * (high - low)):
             values.append(float(value))
-    upper.set_xticks([v * v for v in values], [f"{v:g}" for v in values])
+    upper.set_xticks([value * value for value in values], [f"{value:g}" for value in values])
     upper.xaxis.set_minor_locator(NullLocator())
     power = power_of_ten(float(scale), 0)
     upper.set_xlabel(rf"${latex(coupling.symbol)}\;[{power}\;{latex(coupling.unit)}]$")

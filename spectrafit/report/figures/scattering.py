@@ -79,8 +79,8 @@ def scattering(
             dot: dict[str, Any] = {"marker": "o", "ms": 5, "color": colour, "mec": COLOURS["ink"], "mew": 0.8}
             place, words = equal[mu]
             height = float(np.exp(np.interp(np.log(place), np.log(t), np.log(standard))))
-            for axes, y in ((upper, height), (lower, 1.0)):
-                axes.plot(place, y, zorder=5, **dot)
+            for axes, top in ((upper, height), (lower, 1.0)):
+                axes.plot(place, top, zorder=5, **dot)
             # Right of the dot and above, where no curve is; else left and below.
             share = float(np.log(place / t[0])) / width
             corner: dict[str, Any] = {"xytext": (4, 5), "ha": "left", "va": "bottom"}
@@ -117,5 +117,5 @@ def _along(axes: Axes, x: Floats, y: Floats, words: str, colour: Any, *, share: 
 
 def _paler(colour: str, share: float) -> tuple[float, float, float]:
     """Return a colour mixed with white."""
-    red, green, blue = (c + share * (1.0 - c) for c in to_rgb(colour))
+    red, green, blue = (part + share * (1.0 - part) for part in to_rgb(colour))
     return red, green, blue

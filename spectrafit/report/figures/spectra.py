@@ -63,14 +63,17 @@ def spectrum(
     counts = project @ expected.counts[order].T
     total, extra = counts.sum(axis=1), project @ expected.signal
     noise = project @ expected.variance
-    bands = [np.sqrt(np.einsum("ib,bc,ic->i", project, c, project) + noise) for c in (expected.before, expected.after)]
+    bands = [
+        np.sqrt(np.einsum("ib,bc,ic->i", project, covariance, project) + noise)
+        for covariance in (expected.before, expected.after)
+    ]
     observed = None if data is None else project @ data
     width, per = _widths(edges, _unit(region.labels[axis]))
 
     figure = Figure(figsize=(6.0, 5.4))
     upper = frame(figure, 0.82, 1.80, 5.0, 3.22)
     lower = frame(figure, 0.82, 0.56, 5.0, 1.16, sharex=upper)
-    names = [expected.samples[i] for i in order]
+    names = [expected.samples[sample] for sample in order]
     fills = dict(zip(reversed(names), components([roles[name] for name in reversed(names)]), strict=True))
     base = np.zeros_like(total)
     stacked: list[Any] = []
@@ -135,8 +138,8 @@ def plane(expected: Expectation, region: RegionBins, *, signal: str, left: str =
     """
     # Bins of all sizes drawn equally large, if some would be too small to see.
     edges = [np.asarray(axis.edges) for axis in region.axes]
-    even = [bool(np.ptp(np.diff(e)) > 0.5 * np.diff(e).min()) for e in edges]
-    x, y = (np.arange(float(len(e))) if evened else e for e, evened in zip(edges, even, strict=True))
+    even = [bool(np.ptp(np.diff(edge)) > 0.5 * np.diff(edge).min()) for edge in edges]
+    across, upward = (np.arange(float(len(edge))) if evened else edge for edge, evened in zip(edges, even, strict=True))
     total, extra = expected.total[region.bins], expected.signal[region.bins]
     spread = expected.variance[region.bins] + np.diag(expected.after)[region.bins] + total
     reach = np.divide(extra, np.sqrt(spread), out=np.zeros_like(extra), where=spread > 0)
@@ -159,7 +162,7 @@ def plane(expected: Expectation, region: RegionBins, *, signal: str, left: str =
             shown = np.ma.masked_less_equal(shown, 0.0)
             norm = LogNorm(max(top * 1e-3, float(shown.min())), top) if logarithmic and top > 0 else None
         # Vector cells leave hairlines between them in many viewers and make the files large.
-        mesh = axes.pcolormesh(x, y, shown.T, norm=norm, cmap=colours, rasterized=True)
+        mesh = axes.pcolormesh(across, upward, shown.T, norm=norm, cmap=colours, rasterized=True)
         bar = figure.colorbar(mesh, cax=frame(figure, at + 2.47, 0.58, 0.11, 2.52))
         if isinstance(norm, LogNorm) and norm.vmin is not None:
             bar.set_ticks(_decades(norm.vmin, top))
@@ -170,13 +173,16 @@ def plane(expected: Expectation, region: RegionBins, *, signal: str, left: str =
         axes.set_xlabel(mathtext(region.labels[0]))
         if column == 0:
             axes.set_ylabel(mathtext(region.labels[1]))
-        for line, places, labels, evened in ((axes.xaxis, x, edges[0], even[0]), (axes.yaxis, y, edges[1], even[1])):
+        for line, places, labels, evened in (
+            (axes.xaxis, across, edges[0], even[0]),
+            (axes.yaxis, upward, edges[1], even[1]),
+        ):
             if evened:
                 step = 1 + len(places) // 14
                 line.set_ticks(places[::step], [f"{edge:g}" for edge in labels[::step]], fontsize=9)
             else:
                 line.set_major_locator(MaxNLocator(5))
-        axes.tick_params(axis="x", rotation=45 if even[0] and len(x) > 8 else 0)
+        axes.tick_params(axis="x", rotation=45 if even[0] and len(across) > 8 else 0)
         if column:
             axes.tick_params(labelleft=False)
     tag(figure, left, right, edges=(0.78 / 10.4, 0.985))
@@ -241,7 +247,7 @@ def _decades(low: float, high: float) -> list[float]:
     """Return ticks at 1, 2, 5 of each decade, or at decades alone if there are many."""
     steps = (1.0,) if high > 300 * low else (1.0, 2.0, 5.0) if high > 8 * low else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [tick for d in decades for tick in (s * 10.0**d for s in steps) if low <= tick <= high]
+    return [tick for decade in decades for tick in (step * 10.0**decade for step in steps) if low <= tick <= high]
 
 
 def _points(axes: Axes, edges: Floats, observed: Floats, width: Floats, label: str = "data") -> Any:

@@ -137,7 +137,7 @@ _WORDS = {
 }
 _WORD = re.compile(
     r"(?<![A-Za-z_\\$])("
-    + "|".join(re.escape(w) for w in sorted(_WORDS, key=len, reverse=True))
+    + "|".join(re.escape(word) for word in sorted(_WORDS, key=len, reverse=True))
     + r")(?![A-Za-z_])(\^\d)?"
 )
 _POWER = re.compile(r"(?<=[A-Za-z])\^(-?\d+)")

@@ -80,7 +80,8 @@ def applied(analysis: Analysis, choice: Choice) -> Analysis:
     )
     widths = dict(choice.widths)
     systematics = tuple(
-        msgspec.structs.replace(s, prior_width=widths.get(s.name, s.prior_width)) for s in analysis.systematics
+        msgspec.structs.replace(systematic, prior_width=widths.get(systematic.name, systematic.prior_width))
+        for systematic in analysis.systematics
     )
     changed = msgspec.structs.replace(
         analysis, regions=regions, systematics=systematics, pot=_exposure(analysis, choice.exposure)

@@ -81,17 +81,17 @@ class Spectrum:
 
     def on_edges(self, act: Callable[[list[float]], None]) -> None:
         """Call `act` with the edges when a hand has changed them."""
-        self.handles.on_change("data", lambda _attribute, _old, new: act([float(x) for x in new["x"]]))
+        self.handles.on_change("data", lambda _attribute, _old, new: act([float(edge) for edge in new["x"]]))
 
     def draw(self, templates: Templates, region: RegionBins, counts: Floats, total: Floats) -> None:
         """Draw expected events, (S, B) without the coupling and (B,) in all with it."""
         edges = np.asarray(region.axes[self.axis].edges, dtype=np.float64)
-        others = tuple(i for i in range(len(region.axes)) if i != self.axis)
+        others = tuple(index for index in range(len(region.axes)) if index != self.axis)
         width = np.diff(edges)
 
         def along(values: Floats) -> Floats:
             grid = values[..., region.bins].reshape(*values.shape[:-1], *region.shape)
-            found: Floats = grid.sum(axis=tuple(i + values.ndim - 1 for i in others)) / width
+            found: Floats = grid.sum(axis=tuple(other + values.ndim - 1 for other in others)) / width
             return found
 
         order = sorted(
@@ -100,14 +100,14 @@ class Spectrum:
         heights = along(counts)
         tops = np.cumsum(heights[order], axis=0)
         bars: dict[str, list[Any]] = {name: [] for name in self.bars.data}
-        for i, top in zip(order, tops, strict=True):
+        for sample, top in zip(order, tops, strict=True):
             bars["left"] += edges[:-1].tolist()
             bars["right"] += edges[1:].tolist()
-            bars["bottom"] += (top - heights[i]).tolist()
+            bars["bottom"] += (top - heights[sample]).tolist()
             bars["top"] += top.tolist()
-            bars["events"] += (heights[i] * width).tolist()
-            bars["colour"] += [self.colours[templates.samples[i]]] * len(width)
-            bars["sample"] += [templates.titles[i] or templates.samples[i]] * len(width)
+            bars["events"] += (heights[sample] * width).tolist()
+            bars["colour"] += [self.colours[templates.samples[sample]]] * len(width)
+            bars["sample"] += [templates.titles[sample] or templates.samples[sample]] * len(width)
         self.bars.data = bars
         steps = along(total)
         self.signal.data = {"x": np.repeat(edges, 2)[1:-1].tolist(), "y": np.repeat(steps, 2).tolist()}
@@ -158,15 +158,15 @@ class Plane:
             values = np.divide(extra, np.sqrt(total), out=np.zeros_like(total), where=total > 0)
         else:
             values = templates.entries.sum(axis=0)[region.bins].astype(np.float64)
-        x, y = (np.asarray(axis.edges, dtype=np.float64) for axis in region.axes)
-        grid = np.meshgrid(np.arange(len(x) - 1), np.arange(len(y) - 1), indexing="ij")
+        across, upward = (np.asarray(axis.edges, dtype=np.float64) for axis in region.axes)
+        grid = np.meshgrid(np.arange(len(across) - 1), np.arange(len(upward) - 1), indexing="ij")
         columns, rows = (places.ravel() for places in grid)
         self.mapper.low, self.mapper.high = float(min(values.min(), 0.0)), float(values.max()) or 1.0
         self.cells.data = {
-            "left": x[columns].tolist(),
-            "right": x[columns + 1].tolist(),
-            "bottom": y[rows].tolist(),
-            "top": y[rows + 1].tolist(),
+            "left": across[columns].tolist(),
+            "right": across[columns + 1].tolist(),
+            "bottom": upward[rows].tolist(),
+            "top": upward[rows + 1].tolist(),
             "value": values.tolist(),
         }
 

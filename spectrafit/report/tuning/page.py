@@ -99,7 +99,7 @@ class Page:
         )
         self.region = Select(
             title="region",
-            options=[(str(i), r.name) for i, r in enumerate(analysis.regions)],
+            options=[(str(index), region.name) for index, region in enumerate(analysis.regions)],
             value="0",
             visible=len(analysis.regions) > 1,
             width=200,
@@ -113,7 +113,10 @@ class Page:
         )
         when(self.exposure, "value_throttled", lambda new: self._chose_exposure(new))
         self.parameters = {name: self._slider(name, first) for name in first.model.names}
-        self.rows = {name: self._systematic(name) for name in dict.fromkeys(s.name for s in analysis.systematics)}
+        self.rows = {
+            name: self._systematic(name)
+            for name in dict.fromkeys(systematic.name for systematic in analysis.systematics)
+        }
         self.kept_source, self.kept = kept_table()
         when(self.kept_source.selected, "indices", lambda new: self._restore(new))
         templates = first.templates
@@ -202,7 +205,7 @@ class Page:
 
     def _own_width(self, name: str) -> float | None:
         """Return the prior width of a systematic in the analysis, None for a free normalisation."""
-        said = next(s for s in self.bench.analysis.systematics if s.name == name)
+        said = next(systematic for systematic in self.bench.analysis.systematics if systematic.name == name)
         return None if getattr(said, "free", False) else said.prior_width
 
     def _make_figures(self) -> None:
@@ -252,7 +255,7 @@ class Page:
             self._tell("an axis needs two edges at least")
             self._show()
             return
-        self._choose(self.choice.with_edges(region, axis, [float(f"{fine[i]:.10g}") for i in places]))
+        self._choose(self.choice.with_edges(region, axis, [float(f"{fine[place]:.10g}") for place in places]))
 
     def _typed(self, region: int, axis: int, text: str) -> None:
         if self._setting:
@@ -351,7 +354,11 @@ class Page:
             self.toml.text = snippet(self.bench.analysis, choice)
             self.exposure.value = float(np.log10(choice.exposure))
             pot = self.numbers.analysis.pot
-            written = ", ".join(f"{n}: {p:.4g}" for n, p in pot.items()) if isinstance(pot, dict) else f"{pot:.4g}"
+            written = (
+                ", ".join(f"{name}: {exposure:.4g}" for name, exposure in pot.items())
+                if isinstance(pot, dict)
+                else f"{pot:.4g}"
+            )
             self.exposure.title = f"exposure: {choice.exposure:.4g} x ({written} POT)"
             widths = dict(choice.widths)
             for name, (box, width) in self.rows.items():
@@ -372,7 +379,7 @@ class Page:
         try:
             at = int(self.region.value)
             off = self.numbers.by_sample(
-                {n: v for n, v in self.values.items() if n not in self.numbers.model.couplings}
+                {name: value for name, value in self.values.items() if name not in self.numbers.model.couplings}
             )
             on = self.numbers.by_sample(self.values)
             region = self.numbers.templates.regions[at]

@@ -35,7 +35,9 @@ def legend(numbers: Numbers, colours: Mapping[str, str], signal: str) -> str:
         Colour of each sample, and `signal` that of the line of all events with the coupling.
     """
     templates = numbers.templates
-    entries = [(colours[n], title or n) for n, title in zip(templates.samples, templates.titles, strict=True)]
+    entries = [
+        (colours[sample], title or sample) for sample, title in zip(templates.samples, templates.titles, strict=True)
+    ]
     return " ".join(
         f"<span style='white-space:nowrap;margin-right:12px'><span style='display:inline-block;width:12px;height:12px;"
         f"background:{colour};margin-right:4px'></span>{symbols(title)}</span>"

@@ -1,0 +1,47 @@
+"""The drawn chart names every line, and every limit within the frame."""
+
+import xml.etree.ElementTree as ET
+
+import matplotlib as mpl
+import pytest
+
+import spectrafit as sf
+from spectrafit.report.figures.chart import draw_chart
+
+TABLE = """
+[[limits]]
+experiment = "One"
+year = 2001
+flavour = "numu"
+kind = "measured"
+reference = "r"
+value = 6.8e-10
+level = 0.9
+
+[[limits]]
+experiment = "Two"
+year = 2020
+flavour = "effective"
+kind = "measured"
+reference = "r"
+interval = [1.4e-11, 2.9e-11]
+"""
+
+
+@pytest.fixture
+def drawn(tmp_path):
+    """Draw the table to SVG whose text is kept as text."""
+    table = tmp_path / "own.toml"
+    table.write_text(TABLE, encoding="utf-8")
+    found = sf.chart([table], literature=False, sky=False)
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        draw_chart(tmp_path / "chart.svg", found)
+    return {"".join(element.itertext()).strip() for element in ET.parse(tmp_path / "chart.svg").iter() if element.text}
+
+
+def test_lines_flavours_and_numbers_are_named(drawn):
+    assert {"One 2001", "Two 2020", "muon neutrino", "several flavours (the Sun)"} <= drawn
+    assert {"6.8e-10", "(1.4–2.9)e-11", "90 %"} <= drawn
+    assert "excluded by its experiment" in drawn
+    assert "by others from its data" not in drawn
+    assert "ours, level" not in drawn
