@@ -135,7 +135,7 @@ def _file_names(raw: Any) -> Iterator[tuple[Any, Any]]:
         *((table["files"], range(len(table["files"]))) for table in tables if isinstance(table.get("files"), list)),
         *_of_fluxes(raw.get("flux")),
         *(
-            (table["response"], tuple(k for k in _TABLES if table["response"].get(k) not in ("", "lindhard")))
+            (table["response"], tuple(key for key in _TABLES if table["response"].get(key) not in ("", "lindhard")))
             for table in (raw, *_tables(raw.get("samples")))
             if isinstance(table.get("response"), dict)
         ),
@@ -150,7 +150,7 @@ def _of_fluxes(found: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
     yield found, tuple(flavour for flavour, said in found.items() if isinstance(said, str))
     for said in found.values():
         if isinstance(said, list):
-            yield said, tuple(i for i, one in enumerate(said) if isinstance(one, str))
+            yield said, tuple(index for index, one in enumerate(said) if isinstance(one, str))
         for one in said if isinstance(said, list) else (said,):
             if isinstance(one, dict):
                 yield one, ("file",)

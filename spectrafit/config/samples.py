@@ -73,10 +73,10 @@ class PotSource(Keys, frozen=True, kw_only=True):
         A branch with the POT of each entry; its sum over the entries is the file's POT. Example: ``branch = "pot"``
     tree
         The tree of that branch; without the key, the sample's own tree. Example: ``tree = "meta"``
-    flux : in `unit`
-        Integral of the generator's flux over the energy. Example: ``flux = 118.4842``
+    flux : neutrinos / m^2 / 10^6 POT
+        Integral of the generator's flux over the energy, in this unit or in `unit`. Example: ``flux = 118.4842``
     unit
-        What `flux` is in: 1/AREA/EXPOSURE; without the key NOvA's unit. Example: ``unit = "1/m^2/10^6 POT"``
+        What `flux` is in, 1/AREA/EXPOSURE; without the key NOvA's unit. Example: ``unit = "1/m^2/10^6 POT"``
     cross_section : cm^2 per target
         Flux-averaged cross section of everything the generator made. Example: ``cross_section = 6.4961e-39``
     targets : electrons or nucleons
@@ -283,13 +283,14 @@ class SampleSet(Keys, frozen=True, kw_only=True):
         The target of recipes as a number of electrons.
         Example: ``detector = { electrons = 1.740e31, origin = "52.8 t" }``
     target
-        The target by its material and mass, in place of `detector`; scattering on nuclei needs it.
+        The target by its material and mass, in place of `detector`; scattering on nuclei needs it. Beside `detector` it
+        gives the nuclei and the binding, not the number of electrons.
         Example: ``target = { material = "Xe", mass = 4370 }``
     flux
         The flux table of each flavour: lines of low and high edge (GeV), neutrinos / m^2 / 10^6 POT in the bin, and its
         fractional uncertainty; or `file.root:name` of a histogram of neutrinos / m^2 / 10^6 POT / GeV. In place of a
         table a source, or a list of tables and sources that add up.
-        Example: ``flux = { numu = "flux/numu.dat", nue = { source = "solar" } }``
+        Example: ``flux = { numu = "flux/numu.dat", nue = { kind = "solar" } }``
     flux_unit
         Unit of the numbers in tables that say none: 1/AREA/EXPOSURE per bin, or 1/AREA/EXPOSURE/ENERGY; without the
         key NOvA's, as above. Example: ``flux_unit = "1/cm^2/s/MeV"``
@@ -314,9 +315,7 @@ class SampleSet(Keys, frozen=True, kw_only=True):
     path: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse two targets, and a unit that cannot be read."""
-        if self.detector is not None and self.target is not None:
-            raise ValueError("[detector] and [target] both give the electrons; leave out one of them")
+        """Refuse a unit that cannot be read."""
         if self.flux_unit:
             flux_unit(self.flux_unit)
 

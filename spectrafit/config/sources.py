@@ -97,8 +97,14 @@ def _unknown(text: str, part: str) -> ValueError:
     )
 
 
-class _SourceKeys(Keys, frozen=True, kw_only=True, tag_field="source"):
-    """Base of every source: its kind is the key `source`."""
+class _SourceKeys(Keys, frozen=True, kw_only=True, tag_field="kind"):
+    """Base of every source.
+
+    Attributes
+    ----------
+    kind
+        "table", "lines", "pion decay at rest", "solar" or "reactor". Example: ``kind = "solar"``
+    """
 
 
 class Table(_SourceKeys, frozen=True, kw_only=True, tag="table"):
@@ -139,7 +145,7 @@ class Lines(_SourceKeys, frozen=True, kw_only=True, tag="lines"):
 
     Attributes
     ----------
-    lines : energy and neutrinos in `unit`
+    lines : `energy` and `unit`
         The energy of each line, and its neutrinos. Example: ``lines = [[0.747, 81.6], [0.427, 9.0]]``
     unit
         What the intensities are: 1/AREA/EXPOSURE. Example: ``unit = "10^10/cm^2/s"``
@@ -149,7 +155,7 @@ class Lines(_SourceKeys, frozen=True, kw_only=True, tag="lines"):
         Multiplies all intensities. Example: ``scale = 0.5``
     """
 
-    lines: tuple[tuple[Positive, NotNegative], ...]
+    lines: tuple[tuple[NotNegative, ...], ...]
     unit: str
     energy: EnergyUnit = "MeV"
     scale: Positive = 1.0
@@ -158,8 +164,10 @@ class Lines(_SourceKeys, frozen=True, kw_only=True, tag="lines"):
         """Refuse a unit that cannot be read or that is per energy, and a source without neutrinos."""
         if flux_unit(self.unit).width:
             raise ValueError(f"unit {self.unit!r}: a line has no width; leave out the energy")
-        if not sum(intensity for _, intensity in self.lines) > 0.0:
-            raise ValueError("lines: no neutrinos; give [energy, intensity] of each line")
+        if not all(len(line) == 2 and line[0] > 0.0 for line in self.lines):
+            raise ValueError("lines: give [energy, intensity] of each line, with energies above 0")
+        if not sum(line[1] for line in self.lines) > 0.0:
+            raise ValueError("lines: no neutrinos; an intensity must be above 0")
 
 
 class PionDecay(_SourceKeys, frozen=True, kw_only=True, tag="pion decay at rest"):

@@ -7,11 +7,9 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from spectrafit.config.keys import Keys
-from spectrafit.config.numbers import Positive
+from spectrafit.config.numbers import NotNegative, Positive
 
 __all__ = ["Detector", "Target"]
-
-_Shell = tuple[Annotated[float, Meta(ge=0.0, le=1e6)], Annotated[float, Meta(gt=0.0, le=200.0)]]
 
 
 class Detector(Keys, frozen=True, kw_only=True):
@@ -51,6 +49,13 @@ class Target(Keys, frozen=True, kw_only=True):
 
     material: str | dict[str, Positive]
     mass: Annotated[float, Meta(gt=0.0, le=1e20)]
-    binding: Literal["free", "stepping"] | dict[str, tuple[_Shell, ...]] = "free"
+    binding: Literal["free", "stepping"] | dict[str, tuple[tuple[NotNegative, ...], ...]] = "free"
     form_factor: Literal["helm", "klein-nystrand", "point"] = "helm"
     origin: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse shells that are no pairs."""
+        listed = {} if isinstance(self.binding, str) else self.binding
+        for symbol, shells in listed.items():
+            if not shells or not all(len(shell) == 2 and shell[1] > 0.0 for shell in shells):
+                raise ValueError(f"target: binding of {symbol}: give [keV, electrons] of each shell")

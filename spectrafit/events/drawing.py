@@ -22,7 +22,10 @@ _NESTED = {**KERNEL, "no_cpython_wrapper": True}
 
 @njit(**_NESTED)
 def _expand(e: float, p: Any) -> Any:
-    """Return the coefficients of T^-2 ... T^2 of dsigma/dT over SIGMA_SM, with g_V -> g_V + s/T in note equation 28."""
+    """Return the coefficients of T^-2 ... T^2 of dsigma/dT over SIGMA_SM, with g_V -> g_V + s/T in note equation 28.
+
+    With m for m_e / e^2.
+    """
     if p[7] > 0.0:
         # A nucleus: 1 - T/T_max of the weak cross section, and a quarter of T_max/T for what goes as 1/T.
         top = 2.0 * e * e / (2.0 * e + p[6])
@@ -65,10 +68,10 @@ def _segment(steps: Any, k: int, low: float, high: float) -> Any:
 def _stepped(c: Any, steps: Any, low: float, high: float) -> Any:
     """Return the integral of the polynomial times the share of the electrons."""
     value = 0.0
-    for k in range(len(steps)):
-        begin, end = _segment(steps, k, low, high)
+    for step in range(len(steps)):
+        begin, end = _segment(steps, step, low, high)
         if end > begin:
-            value += steps[k, 1] * _integral(c, begin, end)
+            value += steps[step, 1] * _integral(c, begin, end)
     return value
 
 
@@ -78,25 +81,28 @@ def fill_total(e_nu: Any, p: Any, steps: Any, out: Any) -> None:
 
     `p` is a row of `Spectrum.parameters`, `steps` as there.
     """
-    for i in range(e_nu.size):
-        e = e_nu[i]
-        high = _reach(e, p) if e > 0.0 else 0.0
-        out[i] = _stepped(_expand(e, p), steps, p[4], high) if high > p[4] else 0.0
+    for event in range(e_nu.size):
+        energy = e_nu[event]
+        high = _reach(energy, p) if energy > 0.0 else 0.0
+        out[event] = _stepped(_expand(energy, p), steps, p[4], high) if high > p[4] else 0.0
 
 
 @njit(**_NESTED)
 def _solve_t(e: float, u: float, p: Any, steps: Any) -> Any:
-    """Return the T below which the fraction u of the cross section lies: Newton's method kept inside a bracket."""
+    """Return the T below which the fraction u of the cross section lies: Newton's method kept inside a bracket.
+
+    c are the coefficients of `_expand`.
+    """
     c = _expand(e, p)
     low, high = p[4], _reach(e, p)
     target = u * _stepped(c, steps, low, high)
     # The step in which the target lies, and what is left of the target there.
     begin, end, share = low, high, steps[0, 1]
-    for k in range(len(steps)):
-        first, last = _segment(steps, k, low, high)
+    for step in range(len(steps)):
+        first, last = _segment(steps, step, low, high)
         if not last > first:
             continue
-        begin, end, share = first, last, steps[k, 1]
+        begin, end, share = first, last, steps[step, 1]
         part = share * _integral(c, begin, end)
         if target <= part:
             break
@@ -150,13 +156,14 @@ def draw(
 ) -> None:
     """Draw the events `first`, ... of the stream `key` into `e_nu` and `t` (GeV) and `row`, (N,) each.
 
-    The other arguments are those of `Spectrum`.
+    Uniform u picks a panel and the place x in it, uniform v the recoil. The other arguments are those of `Spectrum`.
     """
-    for i in range(e_nu.size):
-        u, v, _, _ = uniforms(key, first + i, 0)
-        k = np.searchsorted(cumulative, u, side="right") - 1
-        low, width, p0, p1, p2 = panels[k, 0], panels[k, 1], panels[k, 2], panels[k, 3], panels[k, 4]
-        part = (u - cumulative[k]) / (cumulative[k + 1] - cumulative[k])
+    for event in range(e_nu.size):
+        u, v, _, _ = uniforms(key, first + event, 0)
+        panel = np.searchsorted(cumulative, u, side="right") - 1
+        low, width = panels[panel, 0], panels[panel, 1]
+        p0, p1, p2 = panels[panel, 2], panels[panel, 3], panels[panel, 4]
+        part = (u - cumulative[panel]) / (cumulative[panel + 1] - cumulative[panel])
         target = part * (p0 + p1 / 2.0 + p2 / 3.0)
         bottom, top, x = 0.0, 1.0, part
         for _ in range(100):
@@ -172,6 +179,6 @@ def draw(
             x = new
             if done:
                 break
-        e_nu[i] = low + width * x
-        row[i] = rows[k]
-        t[i] = _solve_t(e_nu[i], v, parameters[rows[k]], steps)
+        e_nu[event] = low + width * x
+        row[event] = rows[panel]
+        t[event] = _solve_t(e_nu[event], v, parameters[rows[panel]], steps)

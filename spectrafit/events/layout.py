@@ -71,9 +71,8 @@ class Layout:
     shower : bool
         Whether `t` and `theta` are those of the sample's `shower`.
     nuclear : bool
-        Whether neutrinos scatter on nuclei, which the column `nucleus` names.
+        Whether neutrinos scatter on nuclei.
     branches : frozenset of str
-        Names of the tree's branches.
     ambiguous : dict of name to str
         Names that could mean two branches and are refused, with the reason.
     where : str
@@ -113,11 +112,9 @@ class Layout:
         wanted: set[str] = set()
         for name in self.canonical(canonical):
             wanted.update(self.sources[name].branches)
-        if self.nuclear:
-            wanted.update(self._branches_of("nucleus", 'process = "nucleus"'))
         if self.elastic:
             wanted.update(self.elastic.variables)
-        texts = [self.expression(text) for text in extra]
+        texts = [self.expression(text) for text in (*extra, *(["nucleus"] if self.nuclear else []))]
         for expression in [*texts, *([self.selection] if self.selection else [])]:
             for name in expression.variables:
                 self.refuse_hidden(name, expression.text)
@@ -338,7 +335,6 @@ def solve(
             hint = f"preset {preset.name!r} needs {', '.join(map(repr, missing))}" if missing else "no preset gives it"
             near = nearest(missing[0], available) if missing else nearest(name, available)
             raise DataError(f'{where}: {name} cannot be read: {hint}{near}; set columns.{name} = "<branch>" in {home}')
-    # The first condition that these branches can answer.
     conditions = map(expressions.compile, preset.elastic if sample.role == "signal" else ())
     elastic = next((one for one in conditions if available.issuperset(one.variables)), None)
     if sample.role == "signal" and preset.elastic and elastic is None:

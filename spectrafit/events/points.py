@@ -216,8 +216,8 @@ class Points:
                 if nucleus is None:
                     rows[group] = weigh(fitted, pdg, e_nu, t, sin2_theta_w_generated=sin2_theta_w)
                 else:
-                    z, a = numbers_of(nucleus)
-                    of = (pdg, e_nu, t, z, a - z, masses_of(z, a))
+                    protons, nucleons = numbers_of(nucleus)
+                    of = (pdg, e_nu, t, protons, nucleons - protons, masses_of(protons, nucleons))
                     rows[group] = weigh_nucleus(fitted, *of, sin2_theta_w_generated=sin2_theta_w)
             except ValueError as error:
                 raise ConfigError(f"reweight: {error}") from None

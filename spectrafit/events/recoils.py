@@ -81,7 +81,7 @@ def recoil_weights(
     sin2_theta_w: float,
     couplings: Mapping[str, float],
 ) -> Floats:
-    """Return the weights of events that `recoil_spectrum` drew, (N,).
+    """Return the weights of events that `recoil_spectrum` drew, (N,); for nuclei of Z = z protons and n neutrons.
 
     Parameters
     ----------
@@ -107,10 +107,7 @@ def recoil_weights(
     if fitted:
         terms = weigh_nucleus(fitted, np.full(t.size, pdg), e_nu, t, z, n, mass, sin2_theta_w_generated=sin2_theta_w)
         values = list(couplings.values())
-        factors = [
-            math.prod(v**p for v, p in zip(values, powers, strict=True)) for powers in Monomials.of(fitted).exponents
-        ]
-        weight *= np.array(factors) @ terms
+        weight *= np.prod(np.array(values) ** np.array(Monomials.of(fitted).exponents), axis=1) @ terms
     return weight
 
 

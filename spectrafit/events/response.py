@@ -142,6 +142,8 @@ def resolved(response: Response, folder: Path, where: str) -> Response:
 def visible(response: Response, t: npt.ArrayLike, nucleus: Integers | None) -> Floats:
     """Return the energies that a response smears, (N,) GeV: quenched for nuclei, unchanged for electrons.
 
+    Lindhard's k is for nuclei of Z = z protons and A = a nucleons.
+
     Parameters
     ----------
     response : Response
@@ -202,23 +204,23 @@ def _place(edges: Any, value: float) -> int:
 @njit(**_NESTED)
 def _between(at: Any, values: Any, x: float) -> Any:
     """Return the value at x on straight lines, that of the nearest end outside."""
-    k = _place(at, x)
-    if k < 0:
+    place = _place(at, x)
+    if place < 0:
         return values[0]
-    if k >= at.size - 1:
+    if place >= at.size - 1:
         return values[at.size - 1]
-    return values[k] + (values[k + 1] - values[k]) * (x - at[k]) / (at[k + 1] - at[k])
+    return values[place] + (values[place + 1] - values[place]) * (x - at[place]) / (at[place + 1] - at[place])
 
 
 @njit(**_NESTED)
 def _migrated(true_edges: Any, reco_edges: Any, shares: Any, true: float, u: float) -> Any:
     """Return a reconstructed energy from a matrix of cumulative shares; NaN where it has no column."""
-    k = _place(true_edges, true)
-    if k < 0 or k >= true_edges.size - 1 or not shares[k, reco_edges.size - 1] > 0.0:
+    place = _place(true_edges, true)
+    if place < 0 or place >= true_edges.size - 1 or not shares[place, reco_edges.size - 1] > 0.0:
         return math.nan
-    j = min(int(np.searchsorted(shares[k], u, side="right")) - 1, reco_edges.size - 2)
-    part = (u - shares[k, j]) / (shares[k, j + 1] - shares[k, j])
-    return reco_edges[j] + part * (reco_edges[j + 1] - reco_edges[j])
+    column = min(int(np.searchsorted(shares[place], u, side="right")) - 1, reco_edges.size - 2)
+    part = (u - shares[place, column]) / (shares[place, column + 1] - shares[place, column])
+    return reco_edges[column] + part * (reco_edges[column + 1] - reco_edges[column])
 
 
 @loop(
@@ -286,7 +288,7 @@ def _smear(
         if width > 0.0:
             value /= 1.0 + math.exp(-(true - turn_on) / width)
         if efficiency_at.size > 0:
-            x = seen if of_seen else true
-            inside = efficiency_at[0] <= x <= efficiency_at[efficiency_at.size - 1]
-            value = value * _between(efficiency_at, efficiencies, x) if inside else 0.0
+            at = seen if of_seen else true
+            inside = efficiency_at[0] <= at <= efficiency_at[efficiency_at.size - 1]
+            value = value * _between(efficiency_at, efficiencies, at) if inside else 0.0
         efficiency[index] = value if seen >= threshold else 0.0

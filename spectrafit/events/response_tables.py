@@ -111,7 +111,7 @@ def _matrix(name: str, _stamp: int) -> tuple[Floats, Floats, Floats]:
     contents = np.asarray(found.values(), np.float64)
     if not (np.all(np.isfinite(contents)) and np.all(contents >= 0.0) and contents.sum() > 0.0):
         raise DataError(f"{name}: contents must be finite and not negative, not all 0")
-    true_edges, reco_edges = (np.ascontiguousarray(found.axis(i).edges(), np.float64) for i in (0, 1))
+    true_edges, reco_edges = (np.ascontiguousarray(found.axis(side).edges(), np.float64) for side in (0, 1))
     sums = np.concatenate([np.zeros((len(contents), 1)), np.cumsum(contents, axis=1)], axis=1)
     with np.errstate(all="ignore"):
         shares = np.where(sums[:, -1:] > 0.0, sums / sums[:, -1:], 0.0)

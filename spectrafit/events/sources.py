@@ -218,7 +218,7 @@ def _solar(flavour: str, source: Solar, where: str) -> Beam:
     for component in listed:
         total = fluxes[component] * _PER_CM2
         if component in SOLAR_LINES:
-            lines += [(e, total * part * float(share(e, component))) for e, part in SOLAR_LINES[component]]
+            lines += [(at, total * part * float(share(at, component))) for at, part in SOLAR_LINES[component]]
             continue
         edges.add(solar_end_point(component))
         if component == "8B":

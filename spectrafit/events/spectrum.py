@@ -180,7 +180,7 @@ def _panels(flux: Flux | Beam, parameters: Floats, steps: Floats) -> tuple[Float
         # to the panel, though the flux may step there.
         with np.errstate(all="ignore"):
             ends = low + _INSIDE * width, low + (1.0 - _INSIDE) * width
-            curve, first, last = (np.where(height > 0.0, (flux.density(e).T / height), 0.0).T for e in (nodes, *ends))
+            curve, first, last = (np.where(height > 0.0, (flux.density(at).T / height), 0.0).T for at in (nodes, *ends))
         inside = (_total(nodes, parameters, steps) * curve) @ (0.5 * _WEIGHTS)
         begin, end = _total(low, parameters, steps) * first, _total(edges[1:], parameters, steps) * last
         contents.append(height * width * inside)

@@ -37,7 +37,7 @@ _FREE = np.array([[0.0, 1.0]])
 
 @dataclass(frozen=True, slots=True)
 class Nucleus:
-    """A nucleus of a target: protons, nucleons, mass (GeV), and how many there are."""
+    """A nucleus of a target: `z` protons, `a` nucleons, mass (GeV), and how many there are."""
 
     z: int
     a: int
@@ -88,21 +88,20 @@ def atoms_of(sample_set: SampleSet) -> dict[str, float]:
 
 
 def electrons_of(sample_set: SampleSet) -> float:
-    """Return the electrons of a sample set's [detector] or [target].
+    """Return the electrons of a sample set's [detector], or else of its [target].
 
     Raises
     ------
     ConfigError
         It has neither, or `atoms_of` raises one.
     """
-    if sample_set.target is not None:
-        return sum(number * ELEMENTS[symbol][0] for symbol, number in atoms_of(sample_set).items())
-    if sample_set.detector is None or not sample_set.detector.electrons > 0.0:
+    if sample_set.detector is not None:
+        return sample_set.detector.electrons
+    if sample_set.target is None:
         raise ConfigError(
-            f"{sample_set.path}: needs [detector] with electrons > 0 and their origin, or [target] with material and"
-            " mass"
+            f"{sample_set.path}: needs [target] with material and mass, or [detector] with electrons and their origin"
         )
-    return sample_set.detector.electrons
+    return sum(number * ELEMENTS[symbol][0] for symbol, number in atoms_of(sample_set).items())
 
 
 def steps_of(sample_set: SampleSet) -> Floats:

@@ -15,7 +15,7 @@ __all__ = ["allowed_spectrum"]
 def allowed_spectrum(energy: Any, end: Any, z: Any) -> Any:
     """Return E^2 W p F(Z, W), arbitrary units: E of the neutrino, W and p of the positron or electron.
 
-    F is the Coulomb factor 2 pi eta/(exp(2 pi eta) - 1) with eta = alpha Z W/p.
+    m is the electron's mass. F is the Coulomb factor 2 pi eta/(exp(2 pi eta) - 1) with eta = alpha Z W/p.
 
     Parameters
     ----------

@@ -46,13 +46,13 @@ REACTOR_KNOTS: Final[tuple[float, ...]] = tuple(
 @functools.cache
 def _areas() -> tuple[tuple[int, float, float], ...]:
     """Return charge, end point and share over integral of every branch."""
-    x, weights = np.polynomial.legendre.leggauss(64)
+    points, weights = np.polynomial.legendre.leggauss(64)
     found = []
     for charge, listed in _BRANCHES:
         for end, share in listed:
-            # E = end (1 - s^2), smooth where the electron's momentum is 0.
-            s = 0.5 * (1.0 + x)
-            values = allowed_spectrum(end * (1.0 - s * s), end, -charge) * 2.0 * end * s
+            # E = end (1 - root^2), smooth where the electron's momentum is 0.
+            root = 0.5 * (1.0 + points)
+            values = allowed_spectrum(end * (1.0 - root * root), end, -charge) * 2.0 * end * root
             found.append((charge, end, share / float(np.sum(0.5 * weights * values))))
     return tuple(found)
 

@@ -41,7 +41,7 @@ def weigh_nucleus(
     couplings : the fitted and held couplings.
     pdg : shape (N,). PDG code of the neutrino; 0 marks an entry that is no such event.
     e_nu, t : shape (N,). Neutrino energy and recoil energy of the nucleus, GeV.
-    z, n, mass : shape (N,). Protons, neutrons and mass (GeV) of the nucleus.
+    z, n, mass : shape (N,). Protons, neutrons and mass m (GeV) of the nucleus.
     sin2_theta_w, sin2_theta_w_generated : as `weighing.weigh`.
 
     Returns
@@ -51,27 +51,29 @@ def weigh_nucleus(
         all others.
     """
     codes = np.asarray(pdg)
-    e, k, z, n, m = (np.asarray(values, np.float64) for values in (e_nu, t, z, n, mass))
-    fitted = [c for c in couplings if c.carriers]
+    energy, recoil, z, n, m = (np.asarray(values, np.float64) for values in (e_nu, t, z, n, mass))
+    fitted = [one for one in couplings if one.carriers]
     exponents = Monomials.of(couplings).exponents
     out = np.zeros((len(exponents), codes.size))
     out[0] = 1.0
     with np.errstate(all="ignore"):
-        rest = 1.0 - k * (m + 2.0 * e) / (2.0 * e * e)
+        rest = 1.0 - recoil * (m + 2.0 * energy) / (2.0 * energy * energy)
     for code in FLAVOURS.values():
-        at = np.flatnonzero((codes == code) & (k > 0.0) & (rest > 0.0))
+        at = np.flatnonzero((codes == code) & (recoil > 0.0) & (rest > 0.0))
         if not at.size:
             continue
-        held = [(c.coupling, c.coupling.kappa(dict(c.fixed)[code])) for c in couplings if code in dict(c.fixed)]
-        acting = [c.coupling for c in couplings if code in c.carriers] + [coupling for coupling, _ in held]
+        held = [
+            (one.coupling, one.coupling.kappa(dict(one.fixed)[code])) for one in couplings if code in dict(one.fixed)
+        ]
+        acting = [one.coupling for one in couplings if code in one.carriers] + [coupling for coupling, _ in held]
         angle = next((coupling.reference for coupling in acting if coupling.moves_angle), sin2_theta_w)
         wanted = sin2_theta_w_generated if angle is None else angle
         # Shifts of the weak charge per unit of kappa, and dipoles over the weak cross section.
-        unit, per_t = 2.0 * z[at], M_E / (m[at] * k[at])
+        unit, per_t = 2.0 * z[at], M_E / (m[at] * recoil[at])
         generated = weak_charge(z[at], n[at], sin2_theta_w_generated)
         charge = weak_charge(z[at], n[at], wanted)
-        turn = 1.0 - 0.5 * k[at] / e[at]
-        dipole = SIGMA_MAGNETIC * (z[at] * turn) ** 2 / (k[at] * WEAK * m[at] * generated**2 * rest[at])
+        turn = 1.0 - 0.5 * recoil[at] / energy[at]
+        dipole = SIGMA_MAGNETIC * (z[at] * turn) ** 2 / (recoil[at] * WEAK * m[at] * generated**2 * rest[at])
         moments = np.zeros(at.size)
         for coupling, kappa in held:
             if coupling.family == "dipole":
@@ -80,13 +82,13 @@ def weigh_nucleus(
                 charge = charge + kappa * unit * (coupling.constant + coupling.inverse_t * per_t)
         out[0, at] = (charge / generated) ** 2 + moments
         for row, powers in enumerate(exponents):
-            parts = [c for c, power in zip(fitted, powers, strict=True) for _ in range(power)]
+            parts = [one for one, power in zip(fitted, powers, strict=True) for _ in range(power)]
             if not parts or not all(code in part.carriers for part in parts):
                 continue
             if parts[0].coupling.family == "dipole":
                 out[row, at] = parts[0].coupling.scale * dipole
                 continue
-            shifts = [unit * (p.coupling.constant + p.coupling.inverse_t * per_t) / generated for p in parts]
+            shifts = [unit * (part.coupling.constant + part.coupling.inverse_t * per_t) / generated for part in parts]
             if len(shifts) == 1:
                 out[row, at] = 2.0 * (charge / generated) * shifts[0]
             else:

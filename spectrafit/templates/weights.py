@@ -69,15 +69,15 @@ class Weigher:
                     raise ValueError(
                         f'sm_xsec = "{analysis.sm_xsec}" is for electrons; scattering on nuclei has "tree" alone'
                     )
-                z, a = numbers_of(np.asarray(events.stored("nucleus"), np.int64))
+                protons, nucleons = numbers_of(np.asarray(events.stored("nucleus"), np.int64))
                 return weigh_nucleus(
                     analysis.fitted_couplings,
                     pdg,
                     e_nu,
                     t,
-                    z,
-                    a - z,
-                    masses_of(z, a),
+                    protons,
+                    nucleons - protons,
+                    masses_of(protons, nucleons),
                     sin2_theta_w=analysis.sin2_theta_w,
                     sin2_theta_w_generated=generated,
                 )

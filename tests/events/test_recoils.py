@@ -10,7 +10,9 @@ from spectrafit.config import Recipe, Sample, SampleSet, Target, load
 from spectrafit.config.sources import PionDecay
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events.generate import generate
+from spectrafit.events.recoils import recoil_spectrum, recoil_theta
 from spectrafit.events.reweight_files import reweight_files
+from spectrafit.events.sources import Beam
 from spectrafit.events.targets import nuclei_of
 from spectrafit.physics import form_factors, nucleus
 from spectrafit.physics.constants import M_MU, SIN2_THETA_W
@@ -151,7 +153,7 @@ def test_a_sample_made_with_couplings_is_the_reweighted_one(made, tmp_path):
 def test_the_fit_reads_them_quenches_them_and_makes_the_templates(made, tmp_path):
     (made / "set.toml").write_text(
         """
-flux = { numubar = { source = "pion decay at rest", distance = 20.0 } }
+flux = { numubar = { kind = "pion decay at rest", distance = 20.0 } }
 [target]
 material = "CsI"
 mass = 14.6
@@ -197,13 +199,25 @@ def test_reweighting_a_file_of_recoils_takes_their_cross_section(made, tmp_path)
     (made / "friends.toml").write_text(
         '[[samples]]\nname = "a"\nrole = "signal"\nprocess = "nucleus"\nfiles = "a.root"\n'
     )
-    (path,) = reweight_files(made / "friends.toml", tmp_path, value=1e-9)
+    (friend,) = reweight_files(made / "friends.toml", tmp_path, value=1e-9).friends
     events, _ = columns(made / "a.root")
-    with uproot.open(path) as file:
+    with uproot.open(friend.target) as file:
         weights = file["spectrafit"]["weight"].array(library="np", entry_stop=100)
     z, a = (events["nucleus"][:100] // n % 1000 for n in (10_000, 10))
     arguments = [x[:100] for x in (events["e_nu"], events["t"])] + [z, a - z, masses(events)[:100]]
     np.testing.assert_allclose(weights, 1.0 + moment(*arguments, None) / weak(*arguments, None), rtol=1e-9)
+
+
+def test_a_single_line_and_a_single_nucleus():
+    (argon,) = (one for one in nuclei_of(SampleSet(samples=(), target=Target(material="Ar", mass=1.0))) if one.a == 40)
+    line = Beam(edges=np.empty(0), parts=(), lines=np.array([[0.03, 1e10]]))
+    found = recoil_spectrum(line, "numu", [argon], sin2_theta_w=SIN2_THETA_W, t_min=1e-6)
+    # What is drawn from: the weak cross section on a point, and a quarter of T_max/T.
+    top = 2 * 0.03**2 / (argon.mass + 0.06)
+    charge = nucleus.weak_charge(18, 22, SIN2_THETA_W)
+    rate = nucleus.WEAK * argon.mass * charge**2 * ((top - 1e-6) ** 2 / (2 * top) + 0.25 * top * np.log(top / 1e-6))
+    assert found.rate == pytest.approx(rate, rel=1e-12)
+    assert recoil_theta(np.array([0.03]), np.array([top]), np.array([argon.mass])) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_what_cannot_be_is_refused(made, tmp_path):

@@ -4,7 +4,7 @@ import uproot
 from scipy import integrate
 
 from spectrafit.config import SampleSet
-from spectrafit.config.sources import Lines, PionDecay, Reactor, Solar, Table, flux_unit
+from spectrafit.config.sources import Lines, PionDecay, Reactor, Solar, Table
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events.sources import beam_of, exposure_of, files_of, table_of
 from spectrafit.events.spectrum import spectrum
@@ -25,32 +25,6 @@ def continuum(beam):
     edges = np.unique(np.concatenate([beam.edges, np.linspace(beam.edges[0], beam.edges[-1], 40)]))
     half = 0.5 * np.diff(edges)[:, None]
     return float(np.sum(beam.density(edges[:-1, None] + half * (1 + nodes)) * half * weights))
-
-
-@pytest.mark.parametrize(
-    ("text", "factor", "width", "exposure"),
-    [
-        ("1/m^2/10^6 POT", 1.0, 0.0, "POT"),
-        ("1/cm^2/POT/GeV", 1e10, 1.0, "POT"),
-        ("1/m2/1e6POT/50 MeV", 1.0, 0.05, "POT"),
-        ("10^10/cm^2/s/MeV", 1e20, 1e-3, "s"),
-        ("1/cm^2/d", 1e10 / 86400.0, 0.0, "s"),
-        ("3/m^2/150 fb^-1", 3e6 / 150.0, 0.0, "fb^-1"),
-        ("1/cm^2/10^21 POT", 1e10 / 1e21, 0.0, "POT"),
-    ],
-)
-def test_units_of_a_flux(text, factor, width, exposure):
-    found = flux_unit(text)
-    assert found.factor == pytest.approx(factor, rel=1e-12)
-    assert (found.width, found.exposure) == (pytest.approx(width), exposure)
-
-
-@pytest.mark.parametrize(
-    "text", ["", "1/m^2", "1/POT", "1/m^2/POT/POT", "1/inch^2/s", "1/m^2/s/1e400 GeV", "1/m^2/-3 s"]
-)
-def test_units_that_mean_nothing_are_refused(text):
-    with pytest.raises(ValueError, match="is not understood; write 1/AREA/EXPOSURE"):
-        flux_unit(text)
 
 
 def test_pions_at_rest_give_three_flavours_of_the_same_number():

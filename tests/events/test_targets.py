@@ -87,12 +87,14 @@ def test_targets_that_mean_nothing_are_refused(target, message):
         steps_of(sample_set(**{"mass": 1.0, "binding": "stepping"} | target))
 
 
-def test_one_target_at_most_and_not_none():
-    with pytest.raises(ConfigError, match=r"needs \[detector\] with electrons"):
+def test_a_target_is_needed():
+    with pytest.raises(ConfigError, match=r"needs \[target\] with material"):
         electrons_of(SampleSet(samples=(), path="set.toml"))
     with pytest.raises(ConfigError, match=r"needs \[target\] with material"):
         atoms_of(SampleSet(samples=(), path="set.toml"))
-    with pytest.raises(ValueError, match="both give the electrons"):
-        SampleSet(
-            samples=(), target=Target(material="C", mass=1.0), detector=Detector(electrons=1.0, origin="somewhere")
-        )
+    # Both: the electrons are those that are counted, the nuclei those of the material.
+    both = SampleSet(
+        samples=(), target=Target(material="C", mass=1.0), detector=Detector(electrons=5.0, origin="somewhere")
+    )
+    assert electrons_of(both) == 5.0
+    assert nuclei_of(both)[0].z == 6
