@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from spectrafit.interop.export import write_workspace as export
     from spectrafit.interop.injection import inject
     from spectrafit.report.chart import chart
-    from spectrafit.report.tables import inventory_table as check
+    from spectrafit.report.inventories import inventory_table as check
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
     from spectrafit.templates.refine import fine_cells
@@ -82,7 +82,7 @@ _HOME = {
     "breakdown": "inference.studies.breakdown",
     "build": "templates.build",
     "chart": "report.chart",
-    "check": "report.tables:inventory_table",
+    "check": "report.inventories:inventory_table",
     "compare_binnings": "inference.studies.choosing",
     "constraints": "inference.fitting.constraints",
     "contour": "inference.fitting.contours",

@@ -60,7 +60,13 @@ def test_flags_and_the_verb_agree(name: str) -> None:
         steps = [sf.reweight_files]
     known = {*verb, *(p for step in steps for p in inspect.signature(step).parameters)}
     renamed = {"set_": "overrides", "samples": "sample_set", "files": "path", "output": None, "json": None}
-    renamed |= {"asimov": "values", "toy": "seed", "throw_nuisances": "thrown", "data_from": "samples"}
+    renamed |= {
+        "asimov": "values",
+        "toy": "seed",
+        "throw_nuisances": "thrown",
+        "data_from": "samples",
+        "paths": "results",
+    }
     for flag in inspect.signature(VERBS[name]).parameters:
         target = renamed.get(flag, flag)
         # A flag that may be repeated has the singular's name.

@@ -1,4 +1,4 @@
-"""Commands about an analysis: check, build, fit, limit, export."""
+"""Commands about an analysis: check, build, fit, limit."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import spectrafit as sf
 from spectrafit.cli import fake
+from spectrafit.cli.answers import Answer, Json, Tables, about, checked_files, give
 from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
     AnalysisFile,
@@ -31,6 +32,7 @@ from spectrafit.cli.options import (
 )
 from spectrafit.compiling import announce
 from spectrafit.errors import ConfigError
+from spectrafit.output import refuse_inputs
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis, LimitOptions
@@ -43,7 +45,6 @@ __all__ = [
     "build",
     "check",
     "crew",
-    "export",
     "fit",
     "limit",
     "limit_options",
@@ -52,15 +53,28 @@ __all__ = [
 ]
 
 
-def check(analysis: AnalysisFile, set_: Set = None, without: Without = None, skip_bad_files: SkipBad = False) -> None:
+def check(
+    analysis: AnalysisFile,
+    set_: Set = None,
+    without: Without = None,
+    skip_bad_files: SkipBad = False,
+    output: Tables = None,
+    json: Json = False,
+) -> None:
     """Read an analysis, open every file it names, and say what a build would do; no event is read."""
-    from rich.console import Console
+    from spectrafit.report.inventories import inventory_rows, inventory_table
 
-    from spectrafit.report.tables import inventory_table
-
-    Console().print(
-        inventory_table(sf.load(analysis, overrides=set_ or (), without=without or ()), skip_bad_files=skip_bad_files)
+    targets = checked_files(output)
+    for target in targets:
+        refuse_output(target, analysis, set_, None, without)
+    loaded = sf.load(analysis, overrides=set_ or (), without=without or ())
+    rows = inventory_rows(loaded, skip_bad_files=skip_bad_files)
+    answer = Answer(
+        text=lambda: inventory_table(loaded, rows=rows),
+        summary=lambda: about(loaded) | {"inputs": rows},
+        rows=lambda: rows,
     )
+    give(answer, json=json, files=targets)
 
 
 def build(
@@ -76,7 +90,6 @@ def build(
 ) -> None:
     """Fill the templates from the ntuples and save them."""
     from spectrafit.config import inputs_of
-    from spectrafit.output import refuse_inputs
     from spectrafit.templates.archive import check_name
 
     check_name(output)
@@ -136,7 +149,6 @@ def fit(
 
     from spectrafit.config import inputs_of
     from spectrafit.inference.fitting.validation import validation
-    from spectrafit.output import refuse_inputs
     from spectrafit.report.alarms import alarms
     from spectrafit.report.tables import constraints_table, result_table
     from spectrafit.report.validation import validation_table
@@ -183,6 +195,8 @@ def limit(
         list[Path] | None, typer.Option(help="toys to use; all, new ones too, are saved to the first; may be repeated")
     ] = None,
     first_toy: Annotated[int, typer.Option(help="number of the first toy thrown here, to merge banks")] = 0,
+    output: Tables = None,
+    json: Json = False,
     asimov: AsimovAt = None,
     toy: ToySeed = None,
     throw_nuisances: ThrowNuisances = False,
@@ -197,20 +211,25 @@ def limit(
 
         spectrafit limit fits/nova_nd_fhc.toml --data-from samples/nova_nd_nuwro.toml
     """
-    from rich.console import Console
-
     from spectrafit.inference.intervals.limits import METHODS, methods, named
+    from spectrafit.report.limits import limit_rows, limits_summary
     from spectrafit.report.tables import limits_table
 
+    targets = checked_files(output)
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if _is_workspace(analysis):
         fake.refuse(analysis, data)
+        for target in targets:
+            refuse_inputs(target, [analysis])
         said, model = _of_workspace(analysis, set_, templates, cache, without)
+        what: dict[str, Any] = {"workspace": str(analysis)}
     else:
+        for target in targets:
+            refuse_output(target, analysis, set_, templates, without)
         loaded, model = assembled(
             analysis, set_, interest, unblind, templates, cache, skip_bad_files, without, data=data
         )
-        said = loaded.limit
+        said, what = loaded.limit, about(loaded)
     for name in method or ():
         if name != "all":
             named(name, model=model)
@@ -222,35 +241,13 @@ def limit(
             toys = replace(options["toys"], bank=tuple(bank or ()), first_toy=first_toy)
             sides = options["sides"] if options["sides"] in METHODS[name].sides else None
             found.append(sf.upper_limit(model, **{**options, "method": name, "sides": sides, "toys": toys}))
-    console = Console()
-    console.print(limits_table(found))
-    for each in found:
-        for note in each.notes:
-            console.print(f"note: {each.method}: {note}", markup=False, highlight=False, soft_wrap=True)
-
-
-def export(
-    analysis: AnalysisFile,
-    output: Annotated[Path, typer.Option("-o", "--output", help="the workspace: *.json or *.json.gz")],
-    kappa: Annotated[
-        float | None, typer.Option(help="where the signal is taken, in kappa's unit; default: as large as its error")
-    ] = None,
-    form: Annotated[Literal["pyhf", "hs3"], typer.Option(help="whose JSON")] = "pyhf",
-    set_: Set = None,
-    without: Without = None,
-    interest: Interest = None,
-    unblind: Unblind = False,
-    templates: Saved = None,
-    cache: Cache = None,
-    skip_bad_files: SkipBad = False,
-) -> None:
-    """Write the analysis as a HistFactory workspace, which pyhf and others fit to the same answer."""
-    from spectrafit.interop.export import check_name, write_workspace
-
-    check_name(output)
-    refuse_output(output, analysis, set_, templates, without)
-    _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files, without)
-    typer.echo(write_workspace(model, output, kappa=kappa, form=form))
+    answer = Answer(
+        text=lambda: limits_table(found),
+        summary=lambda: what | {"data": model.called} | limits_summary(found),
+        rows=lambda: limit_rows(found),
+        notes=[f"{each.method}: {note}" for each in found for note in each.notes],
+    )
+    give(answer, json=json, files=targets)
 
 
 def refuse_output(
@@ -262,7 +259,6 @@ def refuse_output(
 ) -> None:
     """Refuse an output that is an input, before anything is read."""
     from spectrafit.config import inputs_of
-    from spectrafit.output import refuse_inputs
 
     loaded = sf.load(analysis, overrides=overrides or (), without=without or ())
     refuse_inputs(output, (*inputs_of(loaded), *([saved] if saved else [])))

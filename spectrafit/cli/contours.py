@@ -10,6 +10,7 @@ import typer
 import spectrafit as sf
 from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, refuse_output
+from spectrafit.cli.answers import Answer, Drawn, Json, about, checked_files, give
 from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
 from spectrafit.cli.options import AnalysisFile, Cache, Saved, Set, SkipBad, Unblind, Without
 from spectrafit.errors import ConfigError
@@ -28,8 +29,8 @@ def contour(
     ] = None,
     y: Annotated[str | None, typer.Option(metavar="PARAMETER", help="default: the other coupling")] = None,
     points: Annotated[int, typer.Option(help="fits on a side, before steps become finer where needed")] = 31,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="draw the figure there: *.png, *.pdf")] = None,
-    json: Annotated[bool, typer.Option("--json", help="print grids and regions as JSON")] = False,
+    output: Drawn = None,
+    json: Json = False,
     set_: Set = None,
     without: Without = None,
     unblind: Unblind = False,
@@ -44,32 +45,25 @@ def contour(
 ) -> None:
     """Find the joint confidence regions of two parameters, couplings or nuisances, all others refitted."""
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
-    if output is not None:
-        from spectrafit.report.figures.saving import check_name
-
-        check_name(output)
-        refuse_output(output, analysis, set_, templates, without)
+    targets = checked_files(output, draws=True)
+    for target in targets:
+        refuse_output(target, analysis, set_, templates, without)
     loaded, model = assembled(analysis, set_, None, unblind, templates, cache, skip_bad_files, without, data=data)
     first, second = _axes(analysis, model, x, y)
     best = sf.fit(model)
     found = sf.contour(model, first, second, points=points)
 
-    from spectrafit.report.contours import draw_contour, summary
+    from spectrafit.report.contours import contour_rows, draw_contour, summary
 
-    if output is not None:
-        drawn = draw_contour(
-            output, found, couplings=model.couplings, title=loaded.title or "", data="" if data is None else "fake data"
-        )
-    if json:
-        import json as writer
-
-        typer.echo(writer.dumps(summary(found) | {"valid": best.valid, "message": best.message, "data": model.called}))
-    else:
-        from rich.console import Console
-
-        Console().print(_table(summary(found), model))
-        if output is not None:
-            typer.echo(drawn)
+    title, called = loaded.title or "", "" if data is None else "fake data"
+    said = summary(found) | {"valid": best.valid, "message": best.message, "data": model.called}
+    answer = Answer(
+        text=lambda: _table(said, model),
+        summary=lambda: about(loaded) | said,
+        rows=lambda: contour_rows(found),
+        draw=lambda target: draw_contour(target, found, couplings=model.couplings, title=title, data=called),
+    )
+    give(answer, json=json, files=targets)
     bad = int((~found.valid).sum())
     if bad:
         typer.echo(f"note: {bad} of {found.valid.size} fits did not converge; the figure marks them", err=True)

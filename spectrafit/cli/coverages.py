@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, crew, refuse_output
+from spectrafit.cli.answers import Answer, Drawn, Json, about, checked_files, give
 from spectrafit.cli.fake import AsimovAt, DataFrom, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
     AnalysisFile,
@@ -35,7 +35,8 @@ def coverage(
     experiments: Annotated[int, typer.Option(help="at each true kappa")] = 1000,
     toys: Annotated[int, typer.Option(help="of the toy methods, in each experiment")] = 199,
     seed: Annotated[int | None, typer.Option(help="of the experiments; --toy says the same")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="draw the figure there: *.png, *.pdf")] = None,
+    output: Drawn = None,
+    json: Json = False,
     set_: Set = None,
     without: Without = None,
     interest: Interest = None,
@@ -65,8 +66,9 @@ def coverage(
             "--data-from: the experiments are thrown from another simulation; say its true kappa with one --kappa, and"
             " leave out --asimov and --throw-nuisances"
         )
-    if output is not None:
-        refuse_output(output, analysis, set_, templates, without)
+    targets = checked_files(output, draws=True)
+    for target in targets:
+        refuse_output(target, analysis, set_, templates, without)
     data = fake.choice(None, None, False, "stay", data_from)
     loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files, without, data=data)
     true, shifts = fake.truth(model, asimov, kappa, thrown=throw_nuisances)
@@ -82,8 +84,12 @@ def coverage(
             experiments=experiments,
             toys=ToyOptions(toys=toys, seed=number, executor=pool, workers=workers or os.cpu_count()),
         )
-    typer.echo(found)
-    if output is not None:
-        from spectrafit.report.coverage import draw_coverage
+    from spectrafit.report.coverage import draw_coverage
 
-        typer.echo(draw_coverage(output, found, coupling=model.coupling, title=loaded.title or ""))
+    answer = Answer(
+        text=lambda: str(found),
+        summary=lambda: about(loaded) | found.summary(),
+        rows=found.rows,
+        draw=lambda target: draw_coverage(target, found, coupling=model.coupling, title=loaded.title or ""),
+    )
+    give(answer, json=json, files=targets)

@@ -8,8 +8,10 @@ from typing import Annotated
 import typer
 
 import spectrafit as sf
+from spectrafit.cli.answers import Answer, Json, Tables, checked_files, give
 from spectrafit.cli.options import Executor, Workers, interactive
 from spectrafit.errors import SpectrafitError
+from spectrafit.output import refuse_inputs
 
 __all__ = ["generate", "inspect"]
 
@@ -29,17 +31,27 @@ def generate(
         typer.echo(path)
 
 
-def inspect(files: Annotated[list[str], typer.Argument(metavar="FILE...", help="ROOT files or URLs")]) -> None:
+def inspect(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="ROOT files or URLs")],
+    output: Tables = None,
+    json: Json = False,
+) -> None:
     """Show what a ROOT file holds: trees, branches, which preset reads it, nu-e events, ranges, POT."""
-    from rich.console import Console
+    from spectrafit.report.inventories import inspection_rows, inspections_summary
 
-    console = Console()
-    refused = False
+    targets = checked_files(output)
+    for target in targets:
+        refuse_inputs(target, [Path(file) for file in files])
+    found, refused = [], {}
     for file in files:
         try:
-            console.print(sf.inspect(file), soft_wrap=True)
+            found.append(sf.inspect(file))
+            if not json:
+                typer.echo(str(found[-1]))
         except SpectrafitError as error:
-            refused = True
-            console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            refused[file] = str(error)
+            typer.echo(f"error: {error}", err=True)
+    answer = Answer(text=str, summary=lambda: inspections_summary(found, refused), rows=lambda: inspection_rows(found))
+    give(answer, json=json, files=targets)
     if refused:
         raise typer.Exit(2)

@@ -11,6 +11,7 @@ import typer
 import spectrafit as sf
 from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, crew, limit_options, refuse_output
+from spectrafit.cli.answers import Answer, Drawn, Json, about, checked_files, give
 from spectrafit.cli.fake import AsimovAt, Auxiliary, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
     AnalysisFile,
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
     from spectrafit.inference.studies.expected import Expected
 
 __all__ = ["breakdown", "scan", "sensitivity"]
-
-Output = Annotated[
-    list[Path] | None,
-    typer.Option("-o", "--output", help="write there: *.csv, *.json, or a figure *.png, *.pdf; may be repeated"),
-]
 
 
 def scan(
@@ -59,7 +55,8 @@ def scan(
     toy: ToySeed = None,
     throw_nuisances: ThrowNuisances = False,
     auxiliary: Auxiliary = "stay",
-    output: Output = None,
+    output: Drawn = None,
+    json: Json = False,
     set_: Set = None,
     without: Without = None,
     interest: Interest = None,
@@ -77,6 +74,7 @@ def scan(
     _scan(
         analysis,
         output,
+        json,
         templates,
         set_=set_,
         without=without,
@@ -102,7 +100,8 @@ def sensitivity(
     simulation: Annotated[
         Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with the exposure")
     ] = "fixed",
-    output: Output = None,
+    output: Drawn = None,
+    json: Json = False,
     set_: Set = None,
     without: Without = None,
     interest: Interest = None,
@@ -117,6 +116,7 @@ def sensitivity(
     _scan(
         analysis,
         output,
+        json,
         templates,
         set_=set_,
         without=without,
@@ -142,7 +142,8 @@ def breakdown(
         ),
     ] = None,
     factor: Annotated[float, typer.Option(help="how much more simulation of each sample is tried")] = 2.0,
-    output: Output = None,
+    output: Drawn = None,
+    json: Json = False,
     set_: Set = None,
     without: Without = None,
     interest: Interest = None,
@@ -154,7 +155,7 @@ def breakdown(
     skip_bad_files: SkipBad = False,
 ) -> None:
     """Print the expected limit with each group of uncertainties frozen, with each alone, and with more simulation."""
-    _check_outputs(output, analysis, set_, templates, without)
+    targets = _targets(output, analysis, set_, templates, without)
     loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files, without)
     with crew(executor, workers, scheduler) as pool:
         found = sf.breakdown(
@@ -166,11 +167,15 @@ def breakdown(
             progress=interactive(),
             **limit_options(loaded.limit, pool, workers or os.cpu_count()),
         )
-    typer.echo(found)
-    for target in output or ():
-        from spectrafit.report.breakdown import write_breakdown
+    from spectrafit.report.breakdown import draw_breakdown
 
-        typer.echo(write_breakdown(target, found, title=loaded.title or ""))
+    answer = Answer(
+        text=lambda: str(found),
+        summary=lambda: about(loaded) | found.summary(),
+        rows=found.rows,
+        draw=lambda target: draw_breakdown(target, found, title=loaded.title or ""),
+    )
+    give(answer, json=json, files=targets)
 
 
 def _groups(said: list[str] | None) -> Any:
@@ -188,20 +193,20 @@ def _groups(said: list[str] | None) -> Any:
     return found
 
 
-def _check_outputs(
+def _targets(
     output: list[Path] | None, path: Path, set_: list[str] | None, saved: Path | None, without: list[str] | None
-) -> None:
-    """Refuse outputs of no known format, and those that are inputs, before anything is read."""
-    for target in output or ():
-        from spectrafit.report.saved_tables import check_study_name
-
-        check_study_name(target)
+) -> tuple[Path, ...]:
+    """Return the files of the answer; refuse those of no known format, and inputs, before anything is read."""
+    targets = checked_files(output, draws=True)
+    for target in targets:
         refuse_output(target, path, set_, saved, without)
+    return targets
 
 
 def _scan(
     path: Path,
     output: list[Path] | None,
+    json: bool,
     saved: Path | None,
     *,
     set_: list[str] | None,
@@ -212,7 +217,7 @@ def _scan(
     **options: Any,
 ) -> None:
     """Scan, print the table, and write the files asked for."""
-    _check_outputs(output, path, set_, saved, without)
+    targets = _targets(output, path, set_, saved, without)
     loaded = sf.load(path, overrides=set_ or (), without=without or (), interest=interest)
     found = sf.scan(
         loaded,
@@ -222,15 +227,18 @@ def _scan(
         progress=interactive(),
         **options,
     )
-    _show(found)
-    for target in output or ():
-        from spectrafit.report.scans import write_scan
+    from spectrafit.report.scans import draw_scan
 
-        typer.echo(write_scan(target, found, title=loaded.title or ""))
+    answer = Answer(
+        text=lambda: _text(found),
+        summary=lambda: about(loaded) | found.summary(),
+        rows=found.rows,
+        draw=lambda target: draw_scan(target, found, title=loaded.title or ""),
+    )
+    give(answer, json=json, files=targets)
 
 
-def _show(found: Expected) -> None:
-    typer.echo(found)
+def _text(found: Expected) -> str:
     count = len(found.limits)
     passes = "no pass" if found.fills == 0 else "1 pass" if found.fills == 1 else f"{found.fills} passes"
-    typer.echo(f"{count} limits from {passes} over the events, {found.seconds:.1f} s")
+    return f"{found}\n{count} limits from {passes} over the events, {found.seconds:.1f} s"

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
 from spectrafit.config.keys import Keys
 from spectrafit.config.numbers import NotNegative, Positive
+from spectrafit.config.quantities import quantity
+from spectrafit.errors import ConfigError
 
 __all__ = ["FluxUnit", "Lines", "PionDecay", "Reactor", "Solar", "Source", "Table", "flux_unit"]
 
 EnergyUnit = Literal["GeV", "MeV", "keV", "eV"]
 ENERGIES = {"GeV": 1.0, "MeV": 1e-3, "keV": 1e-6, "eV": 1e-9}
 """What one of each unit of energy is in GeV."""
-
-_AREAS = {"m^2": 1.0, "m2": 1.0, "cm^2": 1e4, "cm2": 1e4}
-_EXPOSURES = {
-    "POT": ("POT", 1.0),
-    "s": ("s", 1.0),
-    "d": ("s", 86400.0),
-    "yr": ("s", 365.25 * 86400.0),
-    "fb^-1": ("fb^-1", 1.0),
-}
-_FACTOR = re.compile(r"(?P<number>\d[\d.]*(?:e[+-]?\d+|\^-?\d+)?)?\s*(?P<unit>\D.*)?$")
 
 
 class FluxUnit(Struct, frozen=True, kw_only=True):
@@ -35,7 +26,7 @@ class FluxUnit(Struct, frozen=True, kw_only=True):
     factor : float
         Neutrinos per m^2 and 10^6 units of exposure that a number of 1 stands for, in its bin or energy width.
     width : float
-        The energy, GeV, that a density is for; 0 for numbers per bin.
+        The energy, GeV, that a density is for: 1, or 0 for numbers per bin.
     exposure : "POT", "s" or "fb^-1"
         What the flux is per unit of.
     """
@@ -46,54 +37,31 @@ class FluxUnit(Struct, frozen=True, kw_only=True):
 
 
 def flux_unit(text: str) -> FluxUnit:
-    """Read a unit such as "1/m^2/10^6 POT", "1/cm^2/s" or "10^10/cm^2/s/MeV".
+    """Read a unit such as "/ m^2 / 10^6 POT", "1/cm^2/s/MeV" or "3/m^2/150 fb^-1".
 
     Raises
     ------
     ValueError
-        The text names no area or no exposure, one of them twice, or something else.
+        The text is no unit, or not one over an area and an exposure, perhaps over an energy.
     """
-    known: dict[str, tuple[float, str]] = {}
-    top, *below = (part.strip() for part in text.split("/"))
-    factor = _number(top, text) if top else 1.0
-    for part in below:
-        match = _FACTOR.match(part)
-        unit = ((match and match["unit"]) or "").strip()
-        number = _number(match["number"], text) if match and match["number"] else 1.0
-        for kind, units in (("area", _AREAS), ("energy", ENERGIES), ("exposure", _EXPOSURES)):
-            if unit in units and kind not in known:
-                known[kind] = (number, unit)
-                break
-        else:
-            raise _unknown(text, part)
-    for kind in ("area", "exposure"):
-        if kind not in known:
-            raise _unknown(text, f"no {kind}")
-    number, area = known["area"]
-    amount, exposure = known["exposure"]
-    kind, base = _EXPOSURES[exposure]
-    energy, unit = known.get("energy", (0.0, "GeV"))
-    return FluxUnit(
-        factor=factor * _AREAS[area] / number * 1e6 / (amount * base), width=energy * ENERGIES[unit], exposure=kind
-    )
-
-
-def _number(text: str, whole: str) -> float:
-    base, power, exponent = text.partition("^")
+    # An inverse femtobarn counts collisions here; it is no inverse area of the flux.
+    plain = text.replace("fb^-1", "POT")
     try:
-        number = float(base) ** float(exponent) if power else float(base)
-    except (ValueError, OverflowError):
-        raise _unknown(whole, text) from None
-    if not 0.0 < number < 1e60:
-        raise _unknown(whole, text)
-    return number
-
-
-def _unknown(text: str, part: str) -> ValueError:
-    return ValueError(
-        f"unit {text!r}: {part!r} is not understood; write 1/AREA/EXPOSURE for numbers per bin, or"
-        f" 1/AREA/EXPOSURE/ENERGY, of {', '.join(_AREAS)}; {', '.join(_EXPOSURES)}; {', '.join(ENERGIES)}, with"
-        ' numbers as in "1/m^2/10^6 POT" or "10^10/cm^2/s/MeV"'
+        found = quantity(plain, "unit")
+    except ConfigError as error:
+        raise ValueError(f"{error}") from None
+    powers = dict(zip(("GeV", "kg", "s", "m", "POT", "rad"), found.powers, strict=True))
+    exposures = [base for base in ("POT", "s") if powers[base]]
+    others = powers["kg"] or powers["rad"] or powers["m"] != -2 or powers["GeV"] not in (0, -1)
+    if others or len(exposures) != 1 or powers[exposures[0]] != -1 or not found.value > 0.0:
+        raise ValueError(
+            f"unit {text!r}: is no unit of a flux; write 1/AREA/EXPOSURE for numbers per bin, or"
+            ' 1/AREA/EXPOSURE/ENERGY, as in "1/m^2/10^6 POT", "1/cm^2/s/MeV" or "1/m^2/150 fb^-1"'
+        )
+    return FluxUnit(
+        factor=found.value * found.size * 1e6,
+        width=1.0 if powers["GeV"] else 0.0,
+        exposure="fb^-1" if plain != text else exposures[0],
     )
 
 

@@ -8,6 +8,8 @@ from msgspec import Meta
 
 from spectrafit.config.keys import Keys
 from spectrafit.config.numbers import NotNegative, Positive
+from spectrafit.config.quantities import converted
+from spectrafit.errors import ConfigError
 
 __all__ = ["Detector", "Target"]
 
@@ -36,7 +38,7 @@ class Target(Keys, frozen=True, kw_only=True):
         A formula, "Xe" or "C9H12"; or a mixture, formulas with their fractions by mass. Isotopes are the natural ones.
         Example: ``material = { C9H12 = 0.9985, C15H11NO = 0.0015 }``
     mass : kg
-        Fiducial mass. Example: ``mass = 4370``
+        Fiducial mass, or a text with a unit of its own. Example: ``mass = "4.37 t"``
     binding : keV and electrons
         "free": every electron scatters. "stepping": the electrons of a shell scatter once T reaches their binding
         energy; there are shells of H, C, O, Na, Cl, Ar, Ge, I, Xe and Cs. A table gives an element's shells instead.
@@ -48,13 +50,24 @@ class Target(Keys, frozen=True, kw_only=True):
     """
 
     material: str | dict[str, Positive]
-    mass: Annotated[float, Meta(gt=0.0, le=1e20)]
+    mass: Annotated[float, Meta(gt=0.0, le=1e20)] | str
     binding: Literal["free", "stepping"] | dict[str, tuple[tuple[NotNegative, ...], ...]] = "free"
     form_factor: Literal["helm", "klein-nystrand", "point"] = "helm"
     origin: str = ""
 
+    @property
+    def kilograms(self) -> float:
+        """The fiducial mass, kg."""
+        return converted(self.mass, "kg", "target: mass")
+
     def __post_init__(self) -> None:
-        """Refuse shells that are no pairs."""
+        """Refuse a mass that is none, and shells that are no pairs."""
+        try:
+            good = 0.0 < self.kilograms <= 1e20
+        except ConfigError as error:
+            raise ValueError(f"{error}") from None
+        if not good:
+            raise ValueError(f"target: mass = {self.mass!r}; give a mass above 0")
         listed = {} if isinstance(self.binding, str) else self.binding
         for symbol, shells in listed.items():
             if not shells or not all(len(shell) == 2 and shell[1] > 0.0 for shell in shells):

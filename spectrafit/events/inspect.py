@@ -116,6 +116,11 @@ class Inspection:
             lines += ["", *self._branches(), "", *self._skeleton()]
         return "\n".join(lines)
 
+    @property
+    def start(self) -> str:
+        """The `[[samples]]` table to start a sample set from, "" for a file without trees."""
+        return "\n".join(self._snippet() if self.preset else self._skeleton() if self.trees else [])
+
     def __rich__(self) -> RenderableType:
         """Give rich the plain text, so that brackets are not taken for markup."""
         from rich.text import Text

@@ -83,7 +83,7 @@ def atoms_of(sample_set: SampleSet) -> dict[str, float]:
         except ValueError as error:
             raise ConfigError(f"{where}: {error}") from None
         for symbol, number in listed.items():
-            atoms[symbol] += 1e3 * target.mass * fraction * number
+            atoms[symbol] += 1e3 * target.kilograms * fraction * number
     return dict(atoms)
 
 

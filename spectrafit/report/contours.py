@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from spectrafit.physics.couplings import COUPLINGS
 if TYPE_CHECKING:
     from spectrafit.inference.results import Contour
 
-__all__ = ["LEVELS", "draw_contour", "rise", "summary"]
+__all__ = ["LEVELS", "contour_rows", "draw_contour", "rise", "summary"]
 
 
 LEVELS = (0.6827, 0.90, 0.95)
@@ -51,6 +52,18 @@ def summary(found: Contour) -> dict[str, Any]:
         "points_not_valid": int(np.sum(~found.valid)),
         "regions": regions,
     }
+
+
+def contour_rows(found: Contour) -> Iterator[dict[str, Any]]:
+    """Yield every point of the grid as a row of a table."""
+    first, second = found.parameters
+    for at in itertools.product(range(len(found.x)), range(len(found.y))):
+        yield {
+            first: float(found.x[at[0]]),
+            second: float(found.y[at[1]]),
+            "delta_2nll": float(found.delta_2nll[at]),
+            "valid": bool(found.valid[at]),
+        }
 
 
 def _extent(grid: Floats, least: Floats, best: float, height: float) -> list[float | None]:

@@ -1,41 +1,34 @@
-"""Makes the tables and the figure of the commands `spectrafit xsec` and `spectrafit moment`."""
+"""Makes the numbers, the table and the figure of the command `spectrafit xsec`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from spectrafit import physics as ph
 from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.physics.compiled import interpreted
 from spectrafit.physics.constants import SIN2_THETA_W
-from spectrafit.physics.mixing import Mixing
 from spectrafit.report.tables import Table
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["cross_section_table", "draw_cross_sections", "moment_table"]
+__all__ = ["cross_section_numbers", "cross_section_table", "draw_cross_sections"]
 
 Option = Literal["tree", "effective", "bks"]
 
 _NAMES = {12: "nu_e", 14: "nu_mu", 16: "nu_tau"}
 _OPTIONS = {"tree": "tree level", "effective": "effective couplings", "bks": "one loop (BKS)"}
-# Where solar neutrinos of these energies (GeV) are made: electron density, N_A per cm^3.
-_SOLAR = {"pp, 0.3 MeV": (0.3e-3, 62.0), "7Be, 0.86 MeV": (0.861e-3, 66.0), "8B, 8 MeV": (8e-3, 92.0)}
 _STEPS = (1.0, 2.0, 5.0)
 # cm^2 and cm^2/GeV: the size of a neutrino-electron cross section.
 _SIZE = 1e-42
 
 
 @interpreted()
-def cross_section_table(
+def cross_section_numbers(
     *,
     flavour: str = "numu",
     e_nu: float = 2.0,
@@ -43,7 +36,7 @@ def cross_section_table(
     t: Sequence[float] = (),
     sm: Option = "tree",
     sin2_theta_w: float = SIN2_THETA_W,
-) -> Table:
+) -> dict[str, Any]:
     """Return dsigma/dT of the Standard Model and of a magnetic moment, where they are equal, and their integrals.
 
     Parameters
@@ -54,6 +47,13 @@ def cross_section_table(
     t : electron kinetic energies, GeV; a few round ones by default. The integrals start at the lowest.
     sm : Standard Model cross section: tree level, effective couplings or one loop.
     sin2_theta_w : sin^2 theta_W in MSbar at Q^2 = 0.
+
+    Returns
+    -------
+    dict
+        The arguments; `points` and `equal` (None if there is no such energy) with t, theta, t_theta2 in GeV, rad and
+        GeV rad^2, and the cross sections and their ratio in cm^2/GeV; `low_t_limit` of the equal energy and `t_max`,
+        GeV; `integral` from `above` on, cm^2.
 
     Raises
     ------
@@ -67,24 +67,41 @@ def cross_section_table(
         raise ConfigError(f"t: {energies.tolist()} GeV; needed energies above 0 and up to T_max = {top:.6g} GeV")
     standard = ph.dsigma_dt_expected(pdg, e_nu, energies, sm, sin2_theta_w)
     magnetic = ph.dsigma_dt_magnetic(e_nu, energies, mu)
-    rows = [_row("", e_nu, *numbers) for numbers in zip(energies, standard, magnetic, strict=True)]
-    rules = [len(rows)]
     equal = _crossing(pdg, e_nu, mu, sm, sin2_theta_w)
-    if equal is not None:
-        both = float(ph.dsigma_dt_magnetic(e_nu, equal, mu))
-        rows.append(_row("equal", e_nu, equal, both, both))
-    low = float(ph.t_equal_low(pdg, mu, sin2_theta_w))
-    rows.append(("low-T limit", _energy(low), "", "", "", "", ""))
-    rows.append(("T_max", _energy(top, 5), "0", "0", "", "", ""))
-    rules.append(len(rows))
+    both = 0.0 if equal is None else float(ph.dsigma_dt_magnetic(e_nu, equal, mu))
     start = float(energies[0])
     below = _integral(pdg, e_nu, start, sm, sin2_theta_w)
     extra = float(ph.sigma_magnetic(e_nu, start, np.inf, mu))
-    cells = (f"{below / _SIZE:.4g}", f"{extra / _SIZE:.4g}", f"{extra / below:.4g}" if below > 0.0 else "")
-    rows.append((f"{_SIZE:g} cm^2", f"> {_energy(start)}", "", "", *cells))
-    beam = f"{_pretty(pdg)} e, E_nu = {_energy(e_nu)}, mu = {mu:g} mu_B, Standard Model: {_OPTIONS[sm]}"
+    return {
+        "flavour": _pretty(pdg),
+        "e_nu": e_nu,
+        "mu": mu,
+        "sm": sm,
+        "sin2_theta_w": sin2_theta_w,
+        "points": [_point(e_nu, *map(float, numbers)) for numbers in zip(energies, standard, magnetic, strict=True)],
+        "equal": None if equal is None else _point(e_nu, equal, both, both),
+        "low_t_limit": float(ph.t_equal_low(pdg, mu, sin2_theta_w)),
+        "t_max": top,
+        "integral": {"above": start, "standard_model": below, "magnetic": extra, "ratio": _ratio(extra, below)},
+    }
+
+
+def cross_section_table(found: Mapping[str, Any]) -> Table:
+    """Return what `cross_section_numbers` found as a table."""
+    rows = [_row("", point) for point in found["points"]]
+    rules = [len(rows)]
+    if found["equal"] is not None:
+        rows.append(_row("equal", found["equal"]))
+    rows.append(("low-T limit", _energy(found["low_t_limit"]), "", "", "", "", ""))
+    rows.append(("T_max", _energy(found["t_max"], 5), "0", "0", "", "", ""))
+    rules.append(len(rows))
+    whole = found["integral"]
+    cells = (f"{whole['standard_model'] / _SIZE:.4g}", f"{whole['magnetic'] / _SIZE:.4g}", _four(whole["ratio"]))
+    rows.append((f"{_SIZE:g} cm^2", f"> {_energy(whole['above'])}", "", "", *cells))
+    beam = f"{found['flavour']} e, E_nu = {_energy(found['e_nu'])}, mu = {found['mu']:g} mu_B"
     return Table(
-        title=f"{beam}\ntheta in mrad, T theta^2 in MeV rad^2, dsigma/dT in {_SIZE:g} cm^2/GeV",
+        title=f"{beam}, Standard Model: {_OPTIONS[found['sm']]}\n"
+        f"theta in mrad, T theta^2 in MeV rad^2, dsigma/dT in {_SIZE:g} cm^2/GeV",
         columns=("", ">T", ">theta", ">T theta^2", ">SM", ">magnetic", ">ratio"),
         rows=tuple(rows),
         rules=tuple(rules),
@@ -108,7 +125,7 @@ def draw_cross_sections(
     Parameters
     ----------
     path : file to write; its suffix says the format.
-    flavour, e_nu, sm, sin2_theta_w : as `cross_section_table`.
+    flavour, e_nu, sm, sin2_theta_w : as `cross_section_numbers`.
     mu : effective magnetic moment or several, mu_B.
     lowest : left edge of the figure, GeV; a three-hundredth of T_max by default.
     threshold : detection threshold to show, GeV, if any.
@@ -121,7 +138,7 @@ def draw_cross_sections(
     Raises
     ------
     ConfigError
-        As `cross_section_table`, and for a suffix that is no format of a figure.
+        As `cross_section_numbers`, and for a suffix that is no format of a figure.
     DataError
         If the file cannot be written.
     """
@@ -160,86 +177,6 @@ def draw_cross_sections(
     return target
 
 
-def moment_table(
-    mu: Sequence[float] | npt.ArrayLike,
-    eps: npt.ArrayLike | None = None,
-    *,
-    nature: Literal["dirac", "majorana"] = "dirac",
-    ordering: Literal["normal", "inverted"] = "normal",
-    mixing: Mixing | None = None,
-    baseline: float = 810.0,
-    e_nu: float = 2.0,
-    lightest: float = 0.01,
-    scale: float = 1.0,
-) -> Table:
-    """Return the effective moments that moments of the mass states give, beside predictions and naturalness bounds.
-
-    Parameters
-    ----------
-    mu : shape (3,) or (3, 3), mu_B. Magnetic moments of the mass states: the matrix, or three real numbers, which are
-        mu_11, mu_22, mu_33 for Dirac and mu_23, mu_31, mu_12 (times i) for Majorana neutrinos.
-    eps : shape (3, 3), mu_B. Electric moments, if any.
-    nature : what neutrinos are.
-    ordering : takes angles and splittings of `ORDERINGS`, unless `mixing` is given.
-    mixing : angles, phases and splittings of one's own.
-    baseline, e_nu : distance, km, and energy, GeV, of the oscillated rows.
-    lightest : mass of the lightest neutrino, eV, for the predictions; the heaviest goes into the naturalness bounds.
-    scale : scale of new physics, TeV, of the naturalness bounds.
-
-    Raises
-    ------
-    ConfigError
-        A matrix is not Hermitian (for Majorana neutrinos also not antisymmetric), or a word is unknown.
-    """
-    if mixing is None and ordering not in ph.ORDERINGS:
-        raise ConfigError(f"ordering: {ordering!r}{nearest(ordering, ph.ORDERINGS)}; needed 'normal' or 'inverted'")
-    if nature not in ("dirac", "majorana"):
-        raise ConfigError(f"nature: {nature!r}; needed 'dirac' or 'majorana'")
-    if not (baseline >= 0.0 and e_nu > 0.0 and scale > 0.0):
-        raise ConfigError(f"baseline {baseline} km, e_nu {e_nu} GeV, scale {scale} TeV: needed positive numbers")
-    used = ph.ORDERINGS[ordering] if mixing is None else mixing
-    given = np.asarray(mu, dtype=np.complex128)
-    if given.shape == (3,):
-        given = np.diag(given) if nature == "dirac" else ph.majorana_vector(*(float(number) for number in given.real))
-    try:
-        moments = ph.check_moments(given, np.zeros((3, 3)) if eps is None else eps, nature)
-        masses = ph.masses(used, lightest)
-    except ValueError as error:
-        raise ConfigError(f"moments in the mass basis: {error}") from error
-
-    def effective(label: str, values: Sequence[Any]) -> tuple[str, ...]:
-        return label, *(f"{np.sqrt(max(float(value), 0.0)):.4g}" for value in values)
-
-    def short(matrices: tuple[Any, Any]) -> list[float]:
-        return [ph.effective_moment2_short(pdg, *matrices, used) for pdg in _NAMES]
-
-    rows = [effective("short baseline", short(moments))]
-    for sign, what in ((1, "neutrinos"), (-1, "antineutrinos")):
-        far = [ph.effective_moment2(sign * pdg, *moments, used, baseline, e_nu) for pdg in _NAMES]
-        rows.append(effective(f"{what}, {baseline:g} km, {e_nu:g} GeV", far))
-    for source, (energy, density) in _SOLAR.items():
-        value = ph.effective_moment2_solar(*moments, used, energy, density)
-        rows.append((*effective(f"solar {source}", [value]), "", ""))
-    rules = [len(rows)]
-    rows.append(effective("minimal Dirac model", short(ph.dirac_moments(masses, used))))
-    rows.append(effective("minimal Majorana model", short(ph.majorana_moments(masses, used))))
-    rules.append(len(rows))
-    heaviest = float(masses.max())
-    natural = f"{ph.natural_dirac_moment(heaviest, scale):.1e}"
-    rows.append(("natural, Dirac", natural, natural, natural))
-    for pair, name, flags in (("mue", "e-mu", "110"), ("taumu", "mu-tau", "011"), ("taue", "e-tau", "101")):
-        bound = f"{ph.natural_majorana_moment(pair, heaviest, scale):.1e}"
-        rows.append((f"natural, Majorana {name}", *(bound if flag == "1" else "" for flag in flags)))
-    words = f"{ordering} ordering" if mixing is None else "given mixing"
-    bounds = f"heaviest {heaviest:.3g} eV, Lambda = {scale:g} TeV"
-    return Table(
-        title=f"Effective magnetic moments [mu_B]: {nature.capitalize()}, {words}, lightest {lightest:g} eV, {bounds}",
-        columns=("", *(f">{name}" for name in _NAMES.values())),
-        rows=tuple(rows),
-        rules=tuple(rules),
-    )
-
-
 def _checked(name: str | int, e_nu: float, moments: Sequence[float], sm: str) -> int:
     """Return the PDG code, once everything else makes sense too."""
     if sm not in _OPTIONS:
@@ -267,15 +204,35 @@ def _round_energies(top: float) -> Floats:
     return np.array([float(f"{energy:.0e}") for energy in energies if energy < top])
 
 
-def _row(label: str, e_nu: float, t: float, standard: float, magnetic: float) -> tuple[str, ...]:
+def _point(e_nu: float, t: float, standard: float, magnetic: float) -> dict[str, float | None]:
+    """Return the numbers of one energy of the electron."""
+    return {
+        "t": t,
+        "theta": float(ph.theta(e_nu, t)),
+        "t_theta2": float(ph.t_theta2(e_nu, t)),
+        "standard_model": standard,
+        "magnetic": magnetic,
+        "ratio": _ratio(magnetic, standard),
+    }
+
+
+def _ratio(magnetic: float, standard: float) -> float | None:
+    return magnetic / standard if standard > 0.0 else None
+
+
+def _four(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _row(label: str, point: dict[str, Any]) -> tuple[str, ...]:
     return (
         label,
-        _energy(t),
-        f"{1e3 * float(ph.theta(e_nu, t)):.4g}",
-        f"{1e3 * float(ph.t_theta2(e_nu, t)):.4f}",
-        f"{standard / _SIZE:.4g}",
-        f"{magnetic / _SIZE:.4g}",
-        f"{magnetic / standard:.4g}" if standard > 0.0 else "",
+        _energy(point["t"]),
+        f"{1e3 * point['theta']:.4g}",
+        f"{1e3 * point['t_theta2']:.4f}",
+        f"{point['standard_model'] / _SIZE:.4g}",
+        f"{point['magnetic'] / _SIZE:.4g}",
+        _four(point["ratio"]),
     )
 
 

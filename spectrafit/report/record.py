@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from spectrafit.config import digest
 from spectrafit.inference.fitting.sources import sources
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.alarms import alarms
 from spectrafit.report.couplings import coupling_rows, monomial_sums
+from spectrafit.report.plain import plain
 from spectrafit.report.tables import nuisance_rows
 
 if TYPE_CHECKING:
@@ -126,8 +124,8 @@ def record(
         "samples": names,
         "provenance": _provenance(analysis, templates),
     }
-    plain: dict[str, Any] = _plain(content)
-    return plain
+    result: dict[str, Any] = plain(content)
+    return result
 
 
 def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
@@ -153,22 +151,3 @@ def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
         "build": templates.provenance,
         "configuration": msgspec.to_builtins(analysis),
     }
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON knows it: arrays as lists, nouns as objects, numbers that are not finite as None."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value is None or isinstance(value, str | int | bool):
-        return value
-    return str(value)

@@ -1,8 +1,9 @@
-"""Writes a study to a file: CSV and JSON as its rows are, any format of a figure as it is drawn."""
+"""Writes an answer in numbers to a file: CSV and JSON as its rows are, any format of a figure as it is drawn."""
 
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import Any
 
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.output import replacing
+from spectrafit.report.plain import plain
 
 __all__ = ["check_study_name", "save_study"]
 
 
-def check_study_name(target: Path) -> str:
-    """Return the format that a file's suffix names: csv, json, or one of a figure.
+def check_study_name(target: Path, *, draws: bool = True) -> str:
+    """Return the format that a file's suffix names: csv, json, or one of a figure if there is one (`draws`).
 
     Raises
     ------
@@ -25,6 +27,9 @@ def check_study_name(target: Path) -> str:
     kind = target.suffix.removeprefix(".").lower()
     if kind in ("csv", "json"):
         return kind
+    if not draws:
+        near = nearest(kind, ("csv", "json"))
+        raise ConfigError(f"{target}: {kind or 'no suffix'!r} is no format of this answer{near}; needed is csv or json")
     # matplotlib takes half a second to import: only drawing pays for it.
     from spectrafit.report.figures import saving
 
@@ -42,16 +47,16 @@ def save_study(
     *,
     rows: Callable[[], Iterable[Mapping[str, Any]]],
     summary: Callable[[], Mapping[str, Any]],
-    draw: Callable[[Path], Path],
+    draw: Callable[[Path], Path] | None = None,
 ) -> Path:
     """Write a study to one file, whole or not at all, and return the file.
 
     Parameters
     ----------
     path : file to write; its suffix says the format.
-    rows : of the CSV, each with the same keys.
+    rows : of the CSV; a row that lacks a key of another one has an empty cell there.
     summary : of the JSON.
-    draw : what draws the figure to a file.
+    draw : what draws the figure to a file, if there is one.
 
     Raises
     ------
@@ -61,15 +66,15 @@ def save_study(
         If the file cannot be written.
     """
     target = Path(path)
-    kind = check_study_name(target)
-    if kind not in ("csv", "json"):
+    kind = check_study_name(target, draws=draw is not None)
+    if draw is not None and kind not in ("csv", "json"):
         return draw(target)
     with replacing(target, remedy="choose another place") as part, part.open("w", encoding="utf-8", newline="") as out:
         if kind == "json":
-            out.write(json.dumps(summary(), indent=1) + "\n")
+            out.write(json.dumps(plain(summary()), indent=1, allow_nan=False) + "\n")
         else:
-            table = list(rows())
-            writer = csv.DictWriter(out, fieldnames=list(table[0]), lineterminator="\n")
+            table = [plain(row) for row in rows()]
+            writer = csv.DictWriter(out, fieldnames=list(dict.fromkeys(itertools.chain(*table))), lineterminator="\n")
             writer.writeheader()
             writer.writerows(table)
     return target

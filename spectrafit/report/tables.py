@@ -14,7 +14,6 @@ from spectrafit.physics.couplings import COUPLINGS
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-    from spectrafit.config import Analysis
     from spectrafit.inference.fitting.constraints import Constraints
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Impact, Limit
@@ -25,7 +24,6 @@ __all__ = [
     "Table",
     "budget_table",
     "constraints_table",
-    "inventory_table",
     "kappa_unit",
     "limits_table",
     "nuisance_rows",
@@ -352,36 +350,3 @@ def sources_table(templates: Templates) -> Table:
         ),
         rows=tuple(rows),
     )
-
-
-def inventory_table(analysis: Analysis, *, skip_bad_files: bool = False) -> Table:
-    """Open every file that an analysis names and return its contents as a table; no event is read.
-
-    Raises
-    ------
-    ConfigError, DataError
-        A build would fail. With `skip_bad_files` simulation that cannot be read is left out instead.
-    """
-    from spectrafit.templates.plan import survey
-
-    rows = []
-    several = len(analysis.sample_sets) > 1
-    for source in survey(analysis, {} if skip_bad_files else None):
-        found, plan = source.inventory, source.plan
-        name = plan.sample.name
-        if name != plan.stands_for:
-            name = f"{name} (for {plan.stands_for})"
-        data = plan.sample.role == "data"
-        rows.append(
-            (
-                f"{plan.sample_set.name}/{name}" if several else name,
-                plan.sample.role,
-                str(len(found.identities)),
-                str(found.entries),
-                "" if found.pot is None else f"{found.pot:.4g}",
-                "" if data else f"{source.scale:.4g}",
-                str(len(found.skipped)),
-            )
-        )
-    columns = ("sample", "role", ">files", ">entries", ">POT", ">scale", ">left out")
-    return Table(title=analysis.title or "Input", columns=columns, rows=tuple(rows))

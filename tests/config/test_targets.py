@@ -17,3 +17,11 @@ def test_tables_take_no_positions_and_do_not_change():
 def test_shells_are_pairs(shells):
     with pytest.raises(ValueError, match=r"binding of C: give \[keV, electrons\] of each shell"):
         Target(material="C", mass=1.0, binding={"C": shells})
+
+
+def test_a_mass_may_have_a_unit():
+    assert Target(material="Xe", mass="4.37 t").kilograms == 4370.0
+    assert Target(material="Xe", mass=2.0).kilograms == 2.0
+    for wrong in ("4 s", "0 kg", "much"):
+        with pytest.raises(ValueError, match="target: mass"):
+            Target(material="Xe", mass=wrong)

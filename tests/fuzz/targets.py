@@ -276,7 +276,7 @@ def configuration(folder: Path, draw: Random) -> None:
     tree = tomllib.loads((folder / name).read_text())
     (folder / name).write_text(toml(broken_tree(tree, draw)), encoding="utf-8")
     analysis = sf.load(folder / "fit.toml")
-    from spectrafit.report.tables import inventory_table
+    from spectrafit.report.inventories import inventory_table
 
     inventory_table(analysis)
     if draw.random() < 0.25:

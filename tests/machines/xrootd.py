@@ -21,7 +21,7 @@ from pathlib import Path
 from tests.machines.daemons import Absent, Failed, daemon, end, free_port, listens, main, need, told, until
 from tests.machines.trials import run, same_bits, write
 
-# By default the client waits for minutes for a server that has gone, in the hope that somebody starts it again.
+# By default the client waits eight minutes for a server that has gone, in the hope that somebody starts it again.
 IMPATIENT = {
     "XRD_CONNECTIONWINDOW": "1",
     "XRD_CONNECTIONRETRY": "1",

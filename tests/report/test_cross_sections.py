@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from spectrafit import physics as ph
-from spectrafit.errors import ConfigError, DataError, SpectrafitError
-from spectrafit.report.cross_sections import cross_section_table, draw_cross_sections, moment_table
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.report.cross_sections import cross_section_numbers, cross_section_table, draw_cross_sections
 from spectrafit.report.figures.scattering import scattering
 
 
@@ -18,12 +18,16 @@ def shown(table):
     return capture.get()
 
 
+def made(**options):
+    return cross_section_table(cross_section_numbers(**options))
+
+
 def row(table, label, energy=None):
     return next(r for r in table.rows if r[0] == label and (energy is None or r[1] == energy))
 
 
 def test_the_core_table_of_the_specification():
-    table = cross_section_table(e_nu=2.0, mu=1e-9, t=[0.1, 0.3, 0.5, 0.9, 1.5], sin2_theta_w=0.23863)
+    table = made(e_nu=2.0, mu=1e-9, t=[0.1, 0.3, 0.5, 0.9, 1.5], sin2_theta_w=0.23863)
     published = {
         "100 MeV": (98.19185794836, 0.9641640967351, 2.062874856086, 2.369938413668, 1.1488522),
         "300 MeV": (53.74518380295, 0.866563434604, 1.88626807748, 0.7068237374096, 0.37472072),
@@ -44,7 +48,7 @@ def test_the_core_table_of_the_specification():
 @pytest.mark.parametrize("sm", ["tree", "effective", "bks"])
 @pytest.mark.parametrize("flavour", ["nue", "numubar"])
 def test_the_crossing_is_where_both_are_equal(flavour, sm):
-    table = cross_section_table(flavour=flavour, e_nu=1.0, mu=5e-10, sm=sm)
+    table = made(flavour=flavour, e_nu=1.0, mu=5e-10, sm=sm)
     t, standard, magnetic, ratio = (row(table, "equal")[k] for k in (1, 4, 5, 6))
     assert standard == magnetic
     assert ratio == "1"
@@ -53,12 +57,23 @@ def test_the_crossing_is_where_both_are_equal(flavour, sm):
 
 
 def test_a_moment_that_never_wins_or_always_does_has_no_crossing():
-    assert not [r for r in cross_section_table(e_nu=1e-3, mu=1e-6).rows if r[0] == "equal"]
-    assert row(cross_section_table(e_nu=1e-3, mu=1e-6), "low-T limit")
+    assert not [r for r in made(e_nu=1e-3, mu=1e-6).rows if r[0] == "equal"]
+    assert row(made(e_nu=1e-3, mu=1e-6), "low-T limit")
+
+
+def test_numbers_are_in_gev_rad_and_cm2():
+    found = cross_section_numbers(e_nu=2.0, mu=1e-9, t=[0.5])
+    (point,) = found["points"]
+    assert point["theta"] == pytest.approx(np.arccos((1 + 0.51099895e-3 / 2.0) / np.sqrt(1 + 2 * 0.51099895e-3 / 0.5)))
+    assert point["t_theta2"] == pytest.approx(0.5 * point["theta"] ** 2)
+    assert point["standard_model"] == pytest.approx(float(ph.dsigma_dt_expected(14, 2.0, 0.5, "tree", 0.23863)))
+    assert point["ratio"] == pytest.approx(point["magnetic"] / point["standard_model"])
+    assert found["equal"]["ratio"] == 1.0
+    assert found["integral"]["standard_model"] == pytest.approx(float(ph.sigma_sm(14, 2.0, 0.5, np.inf, 0.23863)))
 
 
 def test_energies_are_in_a_unit_that_suits_them():
-    table = cross_section_table(flavour="nuebar", e_nu=0.003, mu=5e-11, t=[1e-6, 1e-3])
+    table = made(flavour="nuebar", e_nu=0.003, mu=5e-11, t=[1e-6, 1e-3])
     assert [r[1] for r in table.rows[:2]] == ["1 keV", "1 MeV"]
     assert "E_nu = 3 MeV" in table.title
 
@@ -73,7 +88,7 @@ def test_nonsense_is_refused():
         ({"sm": "three"}, "needed one of tree"),
     ):
         with pytest.raises(ConfigError, match=words):
-            cross_section_table(**wrong)
+            cross_section_numbers(**wrong)
 
 
 @pytest.mark.parametrize("kind", ["png", "pdf", "svg"])
@@ -108,50 +123,3 @@ def test_the_curves_are_the_numbers_given():
     assert any(np.array_equal(magnetic / standard, line.get_ydata()) for line in lower.lines)
     assert "100 MeV" in [text.get_text() for text in lower.texts]
     assert any("0.3 GeV" in text.get_text() for text in upper.texts)
-
-
-def test_moments_of_flavours_from_those_of_masses():
-    mixing = ph.ORDERINGS["normal"]
-    table = moment_table([1e-10, 2e-10, 3e-10])
-    weights = np.abs(ph.pmns(mixing)) ** 2
-    expected = np.sqrt(weights @ np.array([1.0, 4.0, 9.0])) * 1e-10
-    assert [float(c) for c in row(table, "short baseline")[1:]] == pytest.approx(expected, rel=1e-3)
-    # Diagonal moments do not notice oscillations.
-    assert row(table, "neutrinos, 810 km, 2 GeV")[1:] == row(table, "short baseline")[1:]
-    assert row(table, "natural, Majorana e-mu")[3] == ""
-    # |M^dagger M|_kk of a Majorana neutrino lacks its own component of the vector.
-    table = moment_table([1e-11, 0.0, 0.0], nature="majorana", ordering="inverted")
-    weights = np.abs(ph.pmns(ph.ORDERINGS["inverted"])) ** 2
-    expected = np.sqrt(weights[:, 1] + weights[:, 2]) * 1e-11
-    assert [float(c) for c in row(table, "short baseline")[1:]] == pytest.approx(expected, rel=1e-3)
-    assert "inverted ordering" in shown(table)
-
-
-def test_predictions_beside_them():
-    table = moment_table([1e-10, 2e-10, 3e-10], lightest=0.05, scale=10.0)
-    heaviest = ph.masses(ph.ORDERINGS["normal"], 0.05).max()
-    assert float(row(table, "natural, Dirac")[1]) == pytest.approx(3e-15 * heaviest / 100, rel=0.05)
-    assert 1e-20 < float(row(table, "minimal Dirac model")[2]) < 3e-20
-    own = ph.Mixing(sin2_12=0.0, sin2_13=0.0, sin2_23=0.0, delta=0.0, dm21=7.5e-5, dm31=2.5e-3)
-    assert row(moment_table([1e-10, 2e-10, 3e-10], mixing=own), "short baseline")[1:] == (
-        "1e-10", "2e-10", "3e-10"
-    )  # fmt: skip
-
-
-def test_moments_that_cannot_be():
-    for arguments, words in (
-        (([1.0, 2.0],), "shape"),
-        ((np.triu(np.ones((3, 3))),), "not Hermitian"),
-    ):
-        with pytest.raises(SpectrafitError, match=words):
-            moment_table(*arguments)
-    for wrong, words in (
-        ({"ordering": "reverse"}, "needed 'normal' or 'inverted'"),
-        ({"nature": "weyl"}, "needed 'dirac' or 'majorana'"),
-        ({"e_nu": 0.0}, "needed positive numbers"),
-        ({"lightest": -1.0}, "not negative"),
-    ):
-        with pytest.raises(ConfigError, match=words):
-            moment_table([1e-10, 0.0, 0.0], **wrong)
-    with pytest.raises(ConfigError, match="transition moments only"):
-        moment_table(np.eye(3), nature="majorana")

@@ -8,9 +8,10 @@ experiment, from the experiment's own fit.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -82,6 +83,33 @@ class Coverage:
         low = np.where(covered > 0, betaincinv(np.maximum(covered, 1), thrown - covered + 1, 0.1587), 0.0)
         high = np.where(covered < thrown, betaincinv(covered + 1, np.maximum(thrown - covered, 1), 0.8413), 1.0)
         return low, high
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield what was counted of each true kappa and method as a row of a table."""
+        low, high = self.band
+        for at in itertools.product(range(len(self.kappas)), range(len(self.methods))):
+            name, _, sides = self.methods[at[1]].partition(" (")
+            yield {
+                "kappa": float(self.kappas[at[0]]),
+                "method": name,
+                "sides": sides.rstrip(")"),
+                "coverage": float(self.fraction[at]),
+                "low": float(low[at]),
+                "high": float(high[at]),
+                "accepted": int(self.accepted[at]),
+                "experiments": int(self.experiments[at]),
+            }
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a file keeps, as plain numbers; `low` and `high` are a 68 % interval."""
+        return {
+            "level": self.level,
+            "truth": self.truth,
+            "simulation": self.simulation,
+            "failed": self.failed,
+            "toy_fits": dataclasses.asdict(self.ledger),
+            "points": list(self.rows()),
+        }
 
     def __str__(self) -> str:
         low, high = self.band

@@ -1,0 +1,37 @@
+"""The command `export`: an analysis as other programs read it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from spectrafit.cli.analyses import assembled, refuse_output
+from spectrafit.cli.options import AnalysisFile, Cache, Interest, Saved, Set, SkipBad, Unblind, Without
+
+__all__ = ["export"]
+
+
+def export(
+    analysis: AnalysisFile,
+    output: Annotated[Path, typer.Option("-o", "--output", help="the workspace: *.json or *.json.gz")],
+    kappa: Annotated[
+        float | None, typer.Option(help="where the signal is taken, in kappa's unit; default: as large as its error")
+    ] = None,
+    form: Annotated[Literal["pyhf", "hs3"], typer.Option(help="whose JSON")] = "pyhf",
+    set_: Set = None,
+    without: Without = None,
+    interest: Interest = None,
+    unblind: Unblind = False,
+    templates: Saved = None,
+    cache: Cache = None,
+    skip_bad_files: SkipBad = False,
+) -> None:
+    """Write the analysis as a HistFactory workspace, which pyhf and others fit to the same answer."""
+    from spectrafit.interop.export import check_name, write_workspace
+
+    check_name(output)
+    refuse_output(output, analysis, set_, templates, without)
+    _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files, without)
+    typer.echo(write_workspace(model, output, kappa=kappa, form=form))
