@@ -1,6 +1,7 @@
 import msgspec
 import pytest
 
+from spectrafit.config import PotSource
 from spectrafit.config.sources import Lines, PionDecay, Source, Table, flux_unit
 
 
@@ -60,3 +61,11 @@ def test_a_source_is_told_by_its_kind():
 def test_sources_without_meaning_are_refused(kind, keys, message):
     with pytest.raises(ValueError, match=message):
         kind(**keys)
+
+
+def test_the_flux_of_a_generator_has_a_unit():
+    nova = PotSource(flux=118.0, cross_section=1e-41, targets=1e31)
+    same = PotSource(flux=118e-10, unit="1/cm^2/POT", cross_section=1e-41, targets=1e31)
+    assert same.neutrinos == pytest.approx(nova.neutrinos, rel=1e-12) == 118.0
+    with pytest.raises(ValueError, match="the flux is an integral; leave out the energy"):
+        PotSource(flux=118.0, unit="1/m^2/POT/GeV", cross_section=1e-41, targets=1e31)
