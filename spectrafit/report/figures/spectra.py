@@ -81,7 +81,7 @@ def spectrum(
     figure = Figure(figsize=(6.0, 5.4))
     upper = frame(figure, 0.82, 1.80, 5.0, 3.22)
     lower = frame(figure, 0.82, 0.56, 5.0, 1.16, sharex=upper)
-    names = [expected.samples[i] for i in order]
+    names = [expected.samples[sample] for sample in order]
     fills = dict(
         zip(
             names,
