@@ -41,9 +41,8 @@ def components(names: Sequence[str], roles: Sequence[str], titles: Sequence[str]
     for name in sorted(wanted):
         hue, pale = wanted[name]
         tints = dict.fromkeys((_PALE if pale else 0.0, *_TINTS))
-        colour = next(
-            (paler for tint in tints if (paler := _lighter(hue, tint)) not in taken), _lighter(hue, _TINTS[-1])
-        )
+        free = (shade for tint in tints if (shade := _lighter(hue, tint)) not in taken)
+        colour = next(free, _lighter(hue, _TINTS[-1]))
         taken.add(colour)
         found[name] = colour
     return [found[name] for name in names]

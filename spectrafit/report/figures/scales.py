@@ -125,7 +125,7 @@ def _apart(ticks: list[float], place: Callable[[float], float], room: float, poi
     for tick in ticks:
         label = edge_text(tick)
         letters = 3.2 + 2.2 * ("times" in label) if "$" in label else len(label)
-        half = (0.5 * letters + 0.5) * 0.0075 * points
+        half = (0.5 * letters + 0.9) * 0.0075 * points
         middle = room * place(tick)
         if all(abs(middle - other) > half + wide for _, other, wide in kept):
             kept.append((tick, middle, half))
@@ -150,11 +150,8 @@ def _ticks(edges: Floats, scale: Scale) -> list[float]:
     if scale == "even":
         return [float(edges[0]), float(edges[-1]), *(float(edge) for edge in edges[1:-1])]
     narrow = _narrowed(edges)
-    fixed = [
-        float(edges[place])
-        for place in range(len(edges))
-        if (place < len(narrow) and narrow[place]) or (place and narrow[place - 1])
-    ]
+    beside = np.append(narrow, False) | np.append(False, narrow)
+    fixed = [float(edge) for edge in edges[beside]]
     low, high = float(edges[:-1][~narrow].min()), float(edges[1:][~narrow].max())
     inside = [float(tick) for tick in MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)]
     return [*fixed[::-1], *(tick for tick in inside if low <= tick <= high)]
