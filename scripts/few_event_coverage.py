@@ -5,8 +5,8 @@
 
 EVENTS background events (60) are simulated SIMULATIONS times (100), for 150 that are expected in 12 bins of two
 exponential observables. The signal has many events. Each simulation analyses EXPERIMENTS experiments (20) per true
-kappa, thrown from the exact expectation. The table has a row per treatment of the simulation's error, of two-sided
-intervals and of upper limits by the profile likelihood, with the binomial error of their coverage.
+kappa, thrown from the exact expectation. The table has a row per treatment of the simulation's error, for two-sided
+intervals and upper limits by the profile likelihood. The error of a coverage is that of the mean over simulations.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def main(events: int = 60, simulations: int = 100, experiments: int = 20) -> Non
     edges = quantiles(SCALES[0], 6), quantiles(SCALES[1], 2)
     shares = [np.diff(-np.exp(-np.asarray(one) / scale)) for one, scale in zip(edges, SCALES, strict=True)]
     background = EXPECTED * np.outer(*shares).ravel()
-    held = {(name, sides): np.zeros(len(KAPPAS)) for name in TREATMENTS for sides in ("two", "one")}
+    held = {(name, sides): np.zeros((len(KAPPAS), simulations)) for name in TREATMENTS for sides in ("two", "one")}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "samples.toml").write_text(SAMPLES)
@@ -121,17 +121,17 @@ def main(events: int = 60, simulations: int = 100, experiments: int = 20) -> Non
                             experiments=experiments,
                             toys=ToyOptions(toys=199, seed=seed, executor="serial"),
                         )
-                        held[treatment, sides][place] += found.accepted[0, 0]
-    count = simulations * experiments
-    print(f"{events} simulated background events, {count} experiments at each kappa; 90 % intervals that hold it")
+                        held[treatment, sides][place, seed] = found.accepted[0, 0] / experiments
+    print(f"{events} simulated background events, {simulations} times; 90 % intervals that hold the true kappa")
     heads = [f"{f'two-sided, kappa {kappa:g}':>22}{f'upper limit, {kappa:g}':>20}" for kappa in KAPPAS]
     print(f"{'':25}  {''.join(heads)}")
     for treatment in TREATMENTS:
         cells = []
         for place in range(len(KAPPAS)):
             for sides, width in (("two", 22), ("one", 20)):
-                share = held[treatment, sides][place] / count
-                cells.append(f"{f'{share:.3f} ± {np.sqrt(share * (1.0 - share) / count):.3f}':>{width}}")
+                shares = held[treatment, sides][place]
+                error = np.std(shares, ddof=1) / np.sqrt(simulations)
+                cells.append(f"{f'{shares.mean():.3f} ± {error:.3f}':>{width}}")
         print(f"{treatment:25}  " + "".join(cells), flush=True)
 
 
