@@ -1,4 +1,4 @@
-"""The command `schema`: the JSON Schema of the TOML files, for editors."""
+"""The command `schema`: the JSON Schema of the TOML files, for editors, and of `result.json`, for programs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ __all__ = ["schema"]
 
 
 def schema(
-    kind: Annotated[Literal["analysis", "samples"], typer.Argument(help="fits/*.toml or samples/*.toml")],
+    kind: Annotated[
+        Literal["analysis", "samples", "result"],
+        typer.Argument(help="fits/*.toml, samples/*.toml, or result.json of a result"),
+    ],
 ) -> None:
     """Print the JSON Schema of an analysis or a sample set: an editor with it completes, explains and checks keys.
 
@@ -24,5 +27,10 @@ def schema(
     from spectrafit.config import Analysis, SampleSet
     from spectrafit.config import schema as schema_of
 
-    found = schema_of(Analysis) if kind == "analysis" else schema_of(SampleSet)
+    if kind == "result":
+        from spectrafit.report.layout import result_schema
+
+        found = result_schema()
+    else:
+        found = schema_of(Analysis if kind == "analysis" else SampleSet)
     typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
