@@ -31,7 +31,7 @@ from spectrafit.cli import (
     results,
     reweighting,
     scans,
-    schemas,
+    starting,
     theory,
     tuning,
 )
@@ -68,6 +68,8 @@ def _top(
 
 
 for _command in (
+    starting.demo,
+    starting.new,
     ntuples.generate,
     ntuples.inspect,
     analyses.check,
@@ -88,7 +90,7 @@ for _command in (
     theory.xsec,
     theory.moment,
     charts.chart,
-    schemas.schema,
+    starting.schema,
 ):
     app.command()(checked(_command))
 app.command(name="compile")(compile_)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import UNSET, UnsetType, field
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 from spectrafit.config.couplings import Coupling, settle, table_of_interest
 from spectrafit.config.numbers import Events, Finite, Natural, Positive, Pot, Share
 from spectrafit.config.options import FitOptions, LimitOptions, Prune
+from spectrafit.config.patterns import chosen
 from spectrafit.config.samples import Keys, Sample, SampleSet
 from spectrafit.config.systematics import ShiftedSample, Systematic
 from spectrafit.errors import ConfigError, nearest
@@ -25,16 +25,7 @@ __all__ = [
     "CountsSample",
     "Normalise",
     "Region",
-    "chosen",
 ]
-
-
-def chosen(patterns: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the `names` that match any of the `patterns` (shell globs), in the order of `names`.
-
-    A name matches itself, whatever characters are in it.
-    """
-    return tuple(name for name in names if any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns))
 
 
 class Axis(Keys, frozen=True, kw_only=True):
@@ -57,6 +48,9 @@ class Axis(Keys, frozen=True, kw_only=True):
         `true`: bins of equal ratio in place of equal width. Example: ``log = true``
     label
         What figures show. Example: ``label = "shower energy (GeV)"``
+    scale
+        How figures draw the axis; the fit does not know it. `log`; `broken`, in which wide bins are drawn narrower;
+        `even`, in which all bins are equally wide; or `linear`. Empty: what the edges need. Example: ``scale = "log"``
     """
 
     observable: str
@@ -65,6 +59,7 @@ class Axis(Keys, frozen=True, kw_only=True):
     range: tuple[Finite, ...] = ()
     log: bool = False
     label: str = ""
+    scale: Literal["", "linear", "log", "broken", "even"] = ""
 
     def __post_init__(self) -> None:
         """Refuse edges that do not increase and axes given twice or not at all."""
@@ -78,6 +73,8 @@ class Axis(Keys, frozen=True, kw_only=True):
         for low, high in itertools.pairwise(values):
             if not low < high:
                 raise ValueError(f"axis {self.observable!r}: edges must increase, found {low} before {high}")
+        if self.scale == "log" and values[0] <= 0:
+            raise ValueError(f'axis {self.observable!r}: scale = "log" needs a lower edge > 0, found {values[0]}')
         if self.log and values[0] <= 0:
             raise ValueError(f"axis {self.observable!r}: a logarithmic axis needs a lower edge > 0, found {values[0]}")
 
@@ -160,7 +157,8 @@ class Analysis(Keys, frozen=True, kw_only=True):
     Attributes
     ----------
     samples
-        The sample set, or a list of sets whose events add up, relative to this file.
+        The sample set, or a list of sets whose events add up, relative to this file. If two sets have a sample of one
+        name, all samples are called set/sample, and a name or glob without a slash means those of every set.
         Example: ``samples = ["beam.toml", "cosmic.toml"]``
     regions
         The histograms, `[[regions]]`.

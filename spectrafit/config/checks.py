@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from spectrafit.config.analysis import Analysis, chosen
+from spectrafit.config.analysis import Analysis
 from spectrafit.config.couplings import settle
 from spectrafit.config.numbers import MOST_CELLS
 from spectrafit.config.paths import is_url, local, substituted
+from spectrafit.config.patterns import chosen
 from spectrafit.config.samples import SampleSet
 from spectrafit.config.systematics import ShiftedSample
 from spectrafit.errors import ConfigError, nearest

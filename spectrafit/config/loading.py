@@ -14,6 +14,7 @@ from spectrafit.config.checks import check, check_samples
 from spectrafit.config.explain import explain
 from spectrafit.config.including import Written, read
 from spectrafit.config.injected import counts_of
+from spectrafit.config.joining import apart, qualified
 from spectrafit.config.numbers import refuse_wild
 from spectrafit.config.options import LimitOptions
 from spectrafit.config.paths import local
@@ -52,10 +53,12 @@ def load(
     settings = by_set(theirs, [file.stem for file in files])
     loaded = tuple(_samples(file, own) for file, own in zip(files, settings, strict=True))
     analysis = msgspec.structs.replace(analysis, sample_sets=loaded)
+    analysis = qualified(analysis)
     try:
         check(analysis, path)
     except ConfigError as error:
         raise ConfigError(written.told(str(error))) from None
+    analysis = apart(analysis)
     analysis = left_out(left_out(analysis, analysis.without, f"{path}: $.without:"), without, "--without")
     return analysis if interest is None else analysis.with_interest(interest)
 
@@ -126,7 +129,7 @@ def _file_names(raw: Any) -> Iterator[tuple[Any, Any]]:
     tables = [table for key in ("samples", "systematics", "regions") for table in _tables(raw.get(key))]
     tables += [friend for table in tables for friend in _tables(table.get("friends"))]
     for holder, keys in (
-        *([(raw, ("samples",))] if isinstance(found, str) else []),
+        (raw, [key for key in ("samples", "data") if isinstance(raw.get(key), str)]),
         *([(found, range(len(found)))] if isinstance(found, list) else []),
         *((table, ("file", "covariance", "knobs", "files", "partition")) for table in tables),
         *((table["files"], range(len(table["files"]))) for table in tables if isinstance(table.get("files"), list)),

@@ -16,7 +16,8 @@ import numpy as np
 
 from spectrafit.output import publishing, replacing, slugs
 from spectrafit.physics.couplings import COUPLINGS
-from spectrafit.report.page import Picture, Section, page, symbols
+from spectrafit.report.page import Picture, Section, page
+from spectrafit.report.symbols import symbols
 from spectrafit.report.tables import Table, quantity
 
 if TYPE_CHECKING:
@@ -64,8 +65,8 @@ def binnings_table(found: Binnings) -> Table:
     size = f"{f'1e{power} ' if power else ''}{unit}".strip()
     return Table(
         title=(
-            f"Expected limit{f' [{size}]' if size else ''}, fewest simulated events of a bin, share kept of the\nfine"
-            f" grid's information, error of {found.parameter} on the half not chosen with"
+            f"Expected limit{f' [{size}]' if size else ''}, fewest simulated events of a bin, share kept of the\nmost"
+            f" information known of, error of {found.parameter} on the half not chosen with"
         ),
         columns=("", ">bins", ">limit", ">no noise", ">events", ">bkg.", ">kept %", ">other half"),
         rows=tuple(rows),

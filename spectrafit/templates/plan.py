@@ -244,6 +244,12 @@ def _foresee(analysis: Analysis, plan: Plan, inventory: Inventory) -> None:
                 f"{analysis.path}: {where}: no column or branch {column!r}{near}{wanted} (sample {plan.sample.name!r}"
                 f" of {plan.sample_set.path or 'samples'}{remedy})"
             )
+    for effect in plan.effects.values():
+        try:
+            layout.needed(effect.reads(plan.sample))
+        except (ConfigError, DataError) as error:
+            only = "" if len(analysis.sample_sets) == 1 else f", which acts on sample {plan.sample.name!r}"
+            raise type(error)(f"{effect.where}{only}: {error}") from None
     layout.needed(plan.columns)
 
 
