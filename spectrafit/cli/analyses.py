@@ -163,7 +163,9 @@ def fit(
         fake.refuse(analysis, data)
         if without:
             raise ConfigError(f"{analysis}: --without is for an analysis; take the systematic out with --patch")
-        fit_workspace_file(analysis, measurement, patch, json)
+        fit_workspace_file(
+            analysis, measurement, patch, json, output=output, overrides=set_, interest=interest, figures=figures
+        )
         return
     if json or measurement or patch:
         raise ConfigError(f"{analysis}: --json, --measurement and --patch are for HistFactory workspaces (*.json[.gz])")
