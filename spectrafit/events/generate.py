@@ -31,6 +31,7 @@ from spectrafit.events.spectrum import Spectrum, spectrum
 from spectrafit.output import replacing
 from spectrafit.physics import kinematics
 from spectrafit.random import stream_key
+from spectrafit.stages import stage
 
 __all__ = ["expected", "generate"]
 
@@ -89,6 +90,7 @@ class _Job:
             )
 
 
+@stage("generated the ntuples")
 def generate(
     sample_set: SampleSet,
     *,

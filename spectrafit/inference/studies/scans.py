@@ -29,6 +29,7 @@ from spectrafit.inference.intervals.limits import Method
 from spectrafit.inference.studies.expected import Expected
 from spectrafit.inference.studies.points import LimitRule, Point, expected_limits
 from spectrafit.inference.toys.options import ToyOptions
+from spectrafit.stages import stage
 from spectrafit.templates.build import fill_cells
 from spectrafit.templates.cells import Cells
 from spectrafit.templates.regions import lay_out
@@ -44,6 +45,7 @@ Compare = Sequence[str | Path | config.Analysis]
 _SPECIAL = ("exposure", "priors", "simulated")
 
 
+@stage("scanned")
 def scan(
     analysis: config.Analysis,
     over: Over = (),
