@@ -4,14 +4,18 @@ The recipes of the copy make few events, and toys are few, so that the lines are
 elsewhere.
 """
 
+import itertools
 import re
+import runpy
 import shlex
 import shutil
 import tomllib
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
+import spectrafit as sf
 from spectrafit import cli
 
 PROJECT = Path(__file__).parents[1]
@@ -64,6 +68,7 @@ def project(tmp_path_factory):
     assert 'coupling = "magnetic_moment"\n' in fit
     (folder / "fits/NAME.toml").write_text(fit.replace('coupling = "magnetic_moment"\n', "") + couplings)
     assert len(tomllib.loads((folder / "fits/NAME.toml").read_text())["couplings"]) == 2
+    sf.generate(sf.load_samples(folder / "samples/nova_nd_fhc.toml"))
     return folder
 
 
@@ -71,11 +76,6 @@ def project(tmp_path_factory):
 def test_every_line_runs(project, monkeypatch, capsys, page):
     monkeypatch.chdir(project)
     monkeypatch.setenv("COLUMNS", "200")
-    if page != "README.md" and not Path("generated/nova_nd_fhc").exists():
-        cli.app(["generate", "samples/nova_nd_fhc.toml"], standalone_mode=False)
-    if page == "README.md":
-        # The first lines stand in the folder that the demo made.
-        cli.app(["generate", "samples/nova_nd_fhc.toml"], standalone_mode=False)
     for line in lines(page):
         words = shlex.split(line, comments=True)
         assert words[0] == "spectrafit" or words[0] in OTHERS, f"{page}: who runs {line!r}?"
@@ -86,8 +86,21 @@ def test_every_line_runs(project, monkeypatch, capsys, page):
             cli.main([*words[1:], *([] if workspace else CHEAP.get(words[1], []))])
         said = capsys.readouterr()
         assert not left.value.code, f"{page}: {line}\n{said.err}"
-        for name in re.findall(r"(?:^| )-o (\S+)", line):
+        for name in [after for word, after in itertools.pairwise(words) if word == "-o"]:
             assert Path(name).exists(), f"{page}: {line}"
+
+
+@pytest.mark.parametrize("name", ["first_analysis", "sensitivity_and_binning"])
+def test_the_notebooks_run_as_scripts(project, monkeypatch, capsys, name):
+    text = (PROJECT / f"fits/{name}.py").read_text(encoding="utf-8")
+    assert text.startswith("# %% [markdown]\n# # ")
+    monkeypatch.chdir(project)
+    made = runpy.run_path(f"fits/{name}.py")
+    try:
+        assert made["figure"].axes[0].lines
+        assert "NOT VALID" not in capsys.readouterr().out
+    finally:
+        plt.close("all")
 
 
 def test_the_package_to_install_is_the_project():
