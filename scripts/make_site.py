@@ -10,6 +10,7 @@ output and figures become part of the page.
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shutil
@@ -63,22 +64,27 @@ def notebook(name: str, folder: Path, work: Path) -> None:
 
 
 def reference(folder: Path) -> None:
-    """Write a page of the verbs, and one for each room with the docstrings of its modules."""
-    verbs = []
+    """Write a table of the verbs, and a page for each room with the docstrings of its modules."""
+    lines = [
+        "# The verbs of Python",
+        "",
+        "`import spectrafit as sf`, then `sf.NAME`.",
+        "",
+        "| name | what it is |",
+        "|---|---|",
+    ]
     for name in sf.__all__:
         made = getattr(sf, name)
-        if not name.startswith("_") and hasattr(made, "__module__") and made.__module__.startswith("spectrafit"):
-            verbs.append(
-                f"## {name}\n\n::: {made.__module__}.{made.__qualname__}\n    options:\n      heading_level: 3\n"
-            )
-    (folder / "verbs.md").write_text(
-        "# The verbs of Python\n\n`import spectrafit as sf`, then `sf.NAME`.\n\n" + "\n".join(verbs)
-    )
+        place = f"{getattr(made, '__module__', '')}.{getattr(made, '__qualname__', '')}"
+        if place.split(".")[:1] == ["spectrafit"] and place.split(".")[1] in ROOMS:
+            first = " ".join((inspect.getdoc(made) or "").split("\n\n")[0].split())
+            lines.append(f"| [`{name}`][{place}] | {first.replace('|', chr(92) + '|')} |")
+    (folder / "verbs.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     for room in ROOMS:
-        modules = sorted((PROJECT / "spectrafit" / room).glob("*.py"))
+        modules = sorted((PROJECT / "spectrafit" / room).rglob("*.py"))
         parts = [f"# spectrafit.{room}\n"]
         parts += [
-            f"::: spectrafit.{room}.{path.stem}\n    options:\n      heading_level: 2\n"
+            f"::: {'.'.join(path.relative_to(PROJECT).with_suffix('').parts)}\n    options:\n      heading_level: 2\n"
             for path in modules
             if not path.stem.startswith("__")
         ]
