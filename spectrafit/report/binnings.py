@@ -65,8 +65,8 @@ def binnings_table(found: Binnings) -> Table:
     size = f"{f'1e{power} ' if power else ''}{unit}".strip()
     return Table(
         title=(
-            f"Expected limit{f' [{size}]' if size else ''}, fewest simulated events of a bin, share kept of the\nfine"
-            f" grid's information, error of {found.parameter} on the half not chosen with"
+            f"Expected limit{f' [{size}]' if size else ''}, fewest simulated events of a bin, share kept of the\nmost"
+            f" information known of, error of {found.parameter} on the half not chosen with"
         ),
         columns=("", ">bins", ">limit", ">no noise", ">events", ">bkg.", ">kept %", ">other half"),
         rows=tuple(rows),
@@ -310,7 +310,7 @@ def write_binnings(
             ),
         ]
         if best is not None:
-            sections.insert(1, Section(title="Optimum, to paste", text=best.toml()))
+            sections.insert(1, Section(title="Optimum, to paste", texts=(("axes", best.toml()),)))
         (staged / "index.html").write_text(_page(analysis, found, sections, truths), encoding="utf-8")
     return target
 
