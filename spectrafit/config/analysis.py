@@ -14,6 +14,7 @@ from spectrafit.config.couplings import Coupling, settle, table_of_interest
 from spectrafit.config.numbers import Events, Finite, Natural, Positive, Pot, Share
 from spectrafit.config.options import FitOptions, LimitOptions, Prune
 from spectrafit.config.patterns import chosen
+from spectrafit.config.quantities import quantity
 from spectrafit.config.samples import Keys, Sample, SampleSet
 from spectrafit.config.systematics import ShiftedSample, Systematic
 from spectrafit.errors import ConfigError, nearest
@@ -160,6 +161,9 @@ class Analysis(Keys, frozen=True, kw_only=True):
     pot : POT
         Exposure to expect events at: one number, or a table with one for each sample set, by the name of its file.
         Example: ``pot = { beam = 3.62e20, cosmic = 1e20 }``
+    exposure
+        In place of `pot`: the same number with a unit, where protons are not what is counted. The exposure of the
+        samples is in this unit, too. Example: ``exposure = "1.16 t yr"``
     title
         What results and figures show. Example: ``title = "My detector, neutrino mode"``
     experiment
@@ -207,6 +211,7 @@ class Analysis(Keys, frozen=True, kw_only=True):
     samples: str | tuple[str, ...]
     regions: tuple[Region, ...]
     pot: Pot | dict[str, Pot]
+    exposure: str | dict[str, str] = ""
     title: str = ""
     experiment: str = ""
     coupling: str | Coupling | UnsetType = UNSET
@@ -296,22 +301,33 @@ class Analysis(Keys, frozen=True, kw_only=True):
                     return sample_set, sample
         raise KeyError(name)
 
-    def exposure(self, sample_set: SampleSet) -> float:
-        """Return the analysis POT for the samples of one set."""
+    def exposure_of(self, sample_set: SampleSet) -> float:
+        """Return the exposure of the analysis for the samples of one set: POT, or the number before `exposure_unit`."""
         return self.pot[sample_set.name] if isinstance(self.pot, dict) else self.pot
+
+    def exposure_unit(self, sample_set: str = "") -> str:
+        """Return the unit of the exposure, for one set by its name or for all: "POT", or what `exposure` says."""
+        said = self.exposure.get(sample_set, "") if isinstance(self.exposure, dict) else self.exposure
+        return (quantity(said, "exposure").unit if said else "") or "POT"
+
+    @property
+    def exposures(self) -> dict[str, tuple[float, str]]:
+        """The exposure and its unit by the name of the sample set, or under "" where one is for all."""
+        pots = self.pot if isinstance(self.pot, dict) else {"": self.pot}
+        return {name: (pot, self.exposure_unit(name)) for name, pot in pots.items()}
 
     def __repr__(self) -> str:
         """Return a few lines: coupling, exposure, samples, regions and systematics."""
         listed = [table.name for table in self.couplings] or ["magnetic_moment"]
         short = self.coupling.name if isinstance(self.coupling, Coupling) else self.coupling
         couplings = [short] if isinstance(short, str) else listed
-        pots = self.pot if isinstance(self.pot, dict) else {"": self.pot}
+        exposures = [f"{name} {pot:.6g} {unit}".strip() for name, (pot, unit) in self.exposures.items()]
         samples = [sample.name for _, sample in self.nominal] + [sample.name for sample in self.counts]
         regions = [f"{region.name} ({' x '.join(axis.observable for axis in region.axes)})" for region in self.regions]
         lines = (
             f"Analysis {self.path}{': ' if self.title else ''}{self.title}",
             f"  coupling: {', '.join(couplings)}; statistic {self.fit.statistic}, limit by {self.limit.method}",
-            f"  exposure: {', '.join(f'{name} {pot:.6g} POT'.strip() for name, pot in pots.items())}",
+            f"  exposure: {', '.join(exposures)}",
             f"  samples: {', '.join(samples)}",
             f"  regions: {', '.join(regions)}",
             f"  systematics: {', '.join(systematic.name for systematic in self.systematics) or 'none'}",

@@ -77,9 +77,9 @@ def _refuse_other_exposure(analysis: Analysis, templates: Templates) -> None:
         alone = all(sample.role == "data" for sample in sample_set.samples)
         if alone or not exposures or None in exposures:
             continue
-        found, wanted = sum(exposures), analysis.exposure(sample_set)
+        found, wanted = sum(exposures), analysis.exposure_of(sample_set)
         if not np.isclose(found, wanted, rtol=0.01):
             raise ConfigError(
-                f"{analysis.path}: $.pot: the expectation is at {wanted:.6g} POT, the data of {sample_set.name!r} are"
-                f" of {found:.6g}; correct pot, here or in the data sample if its files count otherwise"
+                f"{analysis.path}: $.pot: the expectation is at {wanted:.6g} {analysis.exposure_unit(sample_set.name)},"
+                f" the data of {sample_set.name!r} are of {found:.6g}; correct pot or exposure, here or in the data sample if its files count otherwise"
             )

@@ -167,7 +167,7 @@ def _inputs(analysis: Analysis, left_out: Mapping[str, str] | None) -> Iterator[
             inventories[sample.name] = _scan(plan, left_out)
         inventory = inventories[sample.name]
         _foresee(analysis, plan, inventory)
-        scale = 1.0 if sample.role == "data" else inventory.scale(analysis.exposure(sample_set))
+        scale = 1.0 if sample.role == "data" else inventory.scale(analysis.exposure_of(sample_set))
         yield Input(plan=plan, inventory=inventory, scale=scale)
 
 

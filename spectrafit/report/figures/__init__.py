@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.couplings import title
 from spectrafit.report.figures import binnings, detector, likelihood, spectra
-from spectrafit.report.figures.style import latex, look, mathtext, power_of_ten
+from spectrafit.report.figures.style import exposure_label, latex, look, mathtext, power_of_ten
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -51,8 +51,7 @@ def draw(
     called = title(model.couplings, model.poi)
     signal = f"{coupling.title}, {at}" + (f"\n({name}, others refitted)" if name else "")
     level = f"{100 * limit.level:g} % CL limit ({limit.method}, {limit.sides}-sided)"
-    exposures = analysis.pot.values() if isinstance(analysis.pot, dict) else (analysis.pot,)
-    exposure = " + ".join(f"${power_of_ten(pot)}$" for pot in exposures) + " POT"
+    exposure = exposure_label(analysis)
     kind = ", Asimov" if model.asimov else "" if model.fake is None else ", fake data"
     right = f"{exposure}{kind}"
     about = {"left": analysis.title or "", "right": right}

@@ -359,7 +359,8 @@ class Page:
                 if isinstance(pot, dict)
                 else f"{pot:.4g}"
             )
-            self.exposure.title = f"exposure: {choice.exposure:.4g} x ({written} POT)"
+            units = ", ".join(dict.fromkeys(unit for _, unit in self.numbers.analysis.exposures.values()))
+            self.exposure.title = f"exposure: {choice.exposure:.4g} x ({written} {units})"
             widths = dict(choice.widths)
             for name, (box, width) in self.rows.items():
                 box.active = name not in choice.without
