@@ -82,5 +82,6 @@ def _refuse_other_exposure(analysis: Analysis, templates: Templates) -> None:
             unit = analysis.exposure_unit(sample_set.name)
             raise ConfigError(
                 f"{analysis.path}: $.pot: the expectation is at {wanted:.6g} {unit}, the data of"
-                f" {sample_set.name!r} are of {found:.6g}; correct pot, here or in the data sample if its files count otherwise"
+                f" {sample_set.name!r} are of {found:.6g}; correct pot, here or in the data sample if its files count"
+                " otherwise"
             )
