@@ -17,6 +17,7 @@ from spectrafit.config.samples import (
     Response,
     Sample,
     SampleSet,
+    Target,
 )
 from spectrafit.config.systematics import (
     Covariance,
@@ -56,6 +57,7 @@ __all__ = [
     "Shift",
     "ShiftedSample",
     "Systematic",
+    "Target",
     "Universes",
     "Weight",
     "chosen",

@@ -42,8 +42,13 @@ def check_samples(sample_set: SampleSet, path: str | Path) -> None:
                 raise ConfigError(
                     f"{where}.generate.flavour: no flux for {sample.generate.flavour!r}; [flux] has {known}"
                 )
-            if sample_set.detector is None:
-                raise ConfigError(f"{path}: generating {sample.name!r} needs [detector] with electrons and origin")
+            if sample_set.detector is None and sample_set.target is None:
+                raise ConfigError(
+                    f"{path}: generating {sample.name!r} needs [target] with material and mass, or [detector] with"
+                    " electrons and origin"
+                )
+            if sample.process == "nucleus" and sample_set.target is None:
+                raise ConfigError(f"{path}: generating {sample.name!r} on nuclei needs [target] with material and mass")
     _check_recipes(sample_set, path)
 
 

@@ -145,19 +145,40 @@ def _exposure(text: Any, where: str) -> float:
     return found.value
 
 
+_TABLES = ("quenching", "energy_resolution", "energy_matrix", "efficiency_table")
+
+
 def _file_names(raw: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the holder and the key of every name of a file in an analysis or a sample set."""
     found = raw.get("samples")
     tables = [table for key in ("samples", "systematics", "regions") for table in _tables(raw.get(key))]
     tables += [friend for table in tables for friend in _tables(table.get("friends"))]
     for holder, keys in (
-        *([(raw, ("samples",))] if isinstance(found, str) else []),
+        (raw, [key for key in ("samples", "data") if isinstance(raw.get(key), str)]),
         *([(found, range(len(found)))] if isinstance(found, list) else []),
         *((table, ("file", "covariance", "knobs", "files", "partition")) for table in tables),
         *((table["files"], range(len(table["files"]))) for table in tables if isinstance(table.get("files"), list)),
-        *([(raw["flux"], tuple(raw["flux"]))] if isinstance(raw.get("flux"), dict) else []),
+        *_of_fluxes(raw.get("flux")),
+        *(
+            (table["response"], tuple(key for key in _TABLES if table["response"].get(key) not in ("", "lindhard")))
+            for table in (raw, *_tables(raw.get("samples")))
+            if isinstance(table.get("response"), dict)
+        ),
     ):
         yield from ((holder, key) for key in keys if isinstance(holder, list) or key in holder)
+
+
+def _of_fluxes(found: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """Yield the holders of names of flux tables, and their keys."""
+    if not isinstance(found, dict):
+        return
+    yield found, tuple(flavour for flavour, said in found.items() if isinstance(said, str))
+    for said in found.values():
+        if isinstance(said, list):
+            yield said, tuple(index for index, one in enumerate(said) if isinstance(one, str))
+        for one in said if isinstance(said, list) else (said,):
+            if isinstance(one, dict):
+                yield one, ("file",)
 
 
 def _tables(found: Any) -> list[dict[str, Any]]:

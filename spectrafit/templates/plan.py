@@ -76,7 +76,9 @@ class Plan:
         if draws > 1:
             filling[OVERLAP] = OverlapEffect()
         grid = Grid.of(analysis.regions, stands_for)
-        weighed = ("pdg", "e_nu", "t", "weight") if sample.role == "signal" else ("weight",)
+        weighed: tuple[str, ...] = ("pdg", "e_nu", "t", "weight") if sample.role == "signal" else ("weight",)
+        if sample.role == "signal" and sample.process == "nucleus":
+            weighed += ("nucleus",)
         names = [*weighed, *grid.needs, *(name for effect in filling.values() for name in effect.reads(sample))]
         return cls(
             sample_set=sample_set,
