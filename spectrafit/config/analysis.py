@@ -17,6 +17,7 @@ from spectrafit.config.patterns import chosen
 from spectrafit.config.quantities import quantity
 from spectrafit.config.samples import Keys, Sample, SampleSet
 from spectrafit.config.systematics import ShiftedSample, Systematic
+from spectrafit.config.tables import DataFile, TableSample
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.physics.couplings import FittedCoupling
 
@@ -194,11 +195,16 @@ class Analysis(Keys, frozen=True, kw_only=True):
     counts
         Samples known as numbers per bin, `[[counts]]`.
         Example: ``counts = [{ name = "rock", counts = { nd = [2.4] } }]``
+    tables
+        Samples known as spectra in files or as numbers, `[[tables]]`.
+        Example: ``tables = [{ name = "xe", file = "b.csv", columns = { x = 1, value = 2 }, per = "t yr keV" }]``
     normalise
         Expectations that are known, `[[normalise]]`.
         Example: ``normalise = [{ samples = ["numu"], region = "nd", expected = 23.78 }]``
     data : events
-        Observed counts by region, a number per bin in C order; or the name of a file that `spectrafit inject` wrote.
+        Observed counts by region: a number per bin in C order, or a table that names a file of bins or of events, as in
+        `{ file = "events.txt", columns = { event = 1 }, unit = "keV" }`. Or the name of a file that `spectrafit inject`
+        wrote.
         Samples of role "data" are added. Fitted with `--unblind` alone.
         Example: ``data = { nd = [25] }``
     injected
@@ -214,7 +220,7 @@ class Analysis(Keys, frozen=True, kw_only=True):
         Example: ``without = ["flux*"]``
     """
 
-    samples: str | tuple[str, ...]
+    samples: str | tuple[str, ...] = ()
     regions: tuple[Region, ...]
     pot: Pot | dict[str, Pot]
     exposure: str | dict[str, str] = ""
@@ -227,8 +233,9 @@ class Analysis(Keys, frozen=True, kw_only=True):
     systematics: tuple[Systematic, ...] = ()
     prune: Prune = field(default_factory=Prune)
     counts: tuple[CountsSample, ...] = ()
+    tables: tuple[TableSample, ...] = ()
     normalise: tuple[Normalise, ...] = ()
-    data: dict[str, tuple[Events, ...]] = field(default_factory=dict)
+    data: dict[str, tuple[Events, ...] | DataFile] = field(default_factory=dict)
     injected: str = ""
     fit: FitOptions = field(default_factory=FitOptions)
     limit: LimitOptions = field(default_factory=LimitOptions)
@@ -329,6 +336,7 @@ class Analysis(Keys, frozen=True, kw_only=True):
         couplings = [short] if isinstance(short, str) else listed
         exposures = [f"{name} {pot:.6g} {unit}".strip() for name, (pot, unit) in self.exposures.items()]
         samples = [sample.name for _, sample in self.nominal] + [sample.name for sample in self.counts]
+        samples += dict.fromkeys(table.name for table in self.tables)
         regions = [f"{region.name} ({' x '.join(axis.observable for axis in region.axes)})" for region in self.regions]
         lines = (
             f"Analysis {self.path}{': ' if self.title else ''}{self.title}",

@@ -151,7 +151,8 @@ _TABLES = ("quenching", "energy_resolution", "energy_matrix", "efficiency_table"
 def _file_names(raw: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the holder and the key of every name of a file in an analysis or a sample set."""
     found = raw.get("samples")
-    tables = [table for key in ("samples", "systematics", "regions") for table in _tables(raw.get(key))]
+    tables = [table for key in ("samples", "systematics", "regions", "tables") for table in _tables(raw.get(key))]
+    tables += _tables(list(raw["data"].values())) if isinstance(raw.get("data"), dict) else []
     tables += [friend for table in tables for friend in _tables(table.get("friends"))]
     for holder, keys in (
         (raw, [key for key in ("samples", "data") if isinstance(raw.get(key), str)]),
