@@ -48,6 +48,8 @@ class Axis(Keys, frozen=True, kw_only=True):
         Lowest and highest edge. Example: ``range = [0.0, 0.003]``
     log
         `true`: bins of equal ratio in place of equal width. Example: ``log = true``
+    unit
+        The unit of edges and range, where it is not GeV, rad or GeV rad^2. Example: ``unit = "keV"``
     label
         What figures show. Example: ``label = "shower energy (GeV)"``
     scale
@@ -60,6 +62,7 @@ class Axis(Keys, frozen=True, kw_only=True):
     bins: Natural = 0
     range: tuple[Finite, ...] = ()
     log: bool = False
+    unit: str = ""
     label: str = ""
     scale: Literal["", "linear", "log", "broken", "even"] = ""
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from spectrafit.config.analysis import Analysis
+from spectrafit.config.axes import in_own_units
 from spectrafit.config.checks import check, check_samples
 from spectrafit.config.explain import explain
 from spectrafit.config.including import Written, read
@@ -118,6 +119,8 @@ def _read(path: Path, kind: type[Configured], overrides: Sequence[str]) -> tuple
         raw |= counts_of(local(raw["data"], path.parent, f"{path}: $.data"))
     if kind is Analysis and "exposure" in raw:
         raw["pot"] = _pot(raw, f"{path}: $.exposure")
+    if kind is Analysis:
+        in_own_units(raw, str(path))
     refuse_wild(raw, str(path))
     for internal in ("path", "sample_sets"):
         if internal in raw:

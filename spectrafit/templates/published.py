@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 
 import boost_histogram as bh
@@ -11,12 +10,12 @@ import numpy as np
 
 from spectrafit.arraytypes import Floats
 from spectrafit.config import Analysis, DataFile, TableSample
+from spectrafit.config.axes import UNITS_OF
 from spectrafit.config.quantities import factor, quantity
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.physics.couplings import Monomials
 from spectrafit.templates import spectra
 from spectrafit.templates.cells import Cells, SampleCells
-from spectrafit.templates.observables import OBSERVABLES
 from spectrafit.templates.regions import RegionBins
 from spectrafit.templates.spectra import Spectrum
 
@@ -169,19 +168,14 @@ def _size(unit: str, axis: str, where: str) -> float:
     if not unit:
         return 1.0
     if not axis:
-        raise ConfigError(f"{where}: unit = {unit!r}, and the region's axis says no unit; give the axis one")
+        raise ConfigError(f"{where}: unit = {unit!r}, and the unit of the region's axis is not known; leave it out")
     return factor(unit, axis, where)
 
 
 def _units(analysis: Analysis, region: RegionBins) -> tuple[str, ...]:
     """Return the unit of each axis of a region, "" where none is known."""
     said = next((one.axes for one in analysis.regions if one.name == region.name), ())
-    found = []
-    for axis in said:
-        label = OBSERVABLES[axis.observable].label if axis.observable in OBSERVABLES else ""
-        bracket = re.search(r"\[(.*)\]$", label.replace("$^2$", "^2"))
-        found.append(bracket[1] if bracket else "")
-    return tuple(found)
+    return tuple(UNITS_OF.get(axis.observable, "") for axis in said)
 
 
 def _per(analysis: Analysis, per: str, of_set: str, units: Sequence[str], where: str) -> tuple[float, bool]:

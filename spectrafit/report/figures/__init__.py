@@ -23,6 +23,7 @@ from spectrafit.report.figures import (
 )
 from spectrafit.report.figures.style import exposure_label, latex, look, mathtext, power_of_ten
 from spectrafit.report.shifts import shifts
+from spectrafit.report.units import readable
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -81,7 +82,7 @@ def draw(
     scales = {region.name: tuple(axis.scale for axis in region.axes) for region in analysis.regions}
 
     fitted = {span.name: span.fitted for span in model.regions}
-    for region in templates.regions:
+    for region in map(readable, templates.regions):
         about["right"] = right if fitted[region.name] else f"{right}, not fitted"
         # Bins of a partition have no axis of the analysis.
         wanted = scales.get(region.name, ()) if region.partition is None else ()
