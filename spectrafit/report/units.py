@@ -8,10 +8,10 @@ import math
 import boost_histogram as bh
 import numpy as np
 
-from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.physics.couplings import COUPLINGS, Coupling
 from spectrafit.templates.regions import RegionBins
 
-__all__ = ["kappa_scaled", "kappa_unit", "readable"]
+__all__ = ["kappa_scaled", "kappa_unit", "powers_of", "readable"]
 
 # Energies of axes, in GeV, below which the next smaller unit is shown.
 _ENERGIES = (("GeV", 1.0), ("MeV", 1e-3), ("keV", 1e-6), ("eV", 1e-9))
@@ -37,11 +37,17 @@ def kappa_scaled(coupling: str, error: float) -> tuple[float, str]:
     The unit stays as it is, (1e-9 mu_B)² for a magnetic moment, unless the error would be a row of zeros or huge. It
     then is the power of ten that leaves at most two digits before the point.
     """
-    if not coupling or not math.isfinite(error) or not error > 0 or _SMALL <= error < _LARGE:
-        return 1.0, kappa_unit(coupling)
-    root = COUPLINGS[coupling].root
-    powers = math.floor(math.log10(error) / root)
-    return 10.0 ** (-root * powers), kappa_unit(coupling, powers)
+    if not coupling:
+        return 1.0, ""
+    powers = powers_of(COUPLINGS[coupling], error)
+    return 10.0 ** (-COUPLINGS[coupling].root * powers), kappa_unit(coupling, powers)
+
+
+def powers_of(coupling: Coupling, error: float) -> int:
+    """Return the powers of ten that the unit of a coupling takes for kappas with an error; 0 for usual errors."""
+    if not math.isfinite(error) or not error > 0 or _SMALL <= error < _LARGE:
+        return 0
+    return math.floor(math.log10(error) / coupling.root)
 
 
 def readable(region: RegionBins) -> RegionBins:

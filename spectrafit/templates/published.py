@@ -15,38 +15,39 @@ from spectrafit.config.quantities import factor, quantity
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.physics.couplings import Monomials
 from spectrafit.templates import spectra
-from spectrafit.templates.cells import Cells, SampleCells
-from spectrafit.templates.regions import RegionBins
+from spectrafit.templates.cells import SampleCells
+from spectrafit.templates.regions import CellLayout, RegionBins
 from spectrafit.templates.spectra import Spectrum
 
 __all__ = ["counts_of", "samples_of_tables"]
 
 
-def samples_of_tables(analysis: Analysis, cells: Cells) -> list[SampleCells]:
-    """Return the samples of the analysis' `[[tables]]` in the regions of `cells`.
+def samples_of_tables(analysis: Analysis, regions: Sequence[RegionBins], monomials: Monomials) -> list[SampleCells]:
+    """Return the samples of the analysis' `[[tables]]` in its regions, in cells that are numbered as by `CellLayout`.
 
     Raises
     ------
     ConfigError, DataError
         A table that is not understood, cannot be read, or does not fit the bins of its region.
     """
+    layout = CellLayout.of(regions)
     sums: dict[str, Floats] = {}
     squares: dict[str, Floats] = {}
     filled: set[tuple[str, str, int]] = set()
     for index, table in enumerate(analysis.tables):
         where = f"{analysis.path}: $.tables[{index}] ({table.name!r})"
-        region = _region(cells.regions, table.region, where)
-        monomial, unity = _monomial(analysis, cells.monomials, table, where)
+        region = _region(regions, table.region, where)
+        monomial, unity = _monomial(analysis, monomials, table, where)
         key = (table.name, region.name, monomial)
         if key in filled:
             raise ConfigError(f"{where}: a table of the same name, region and power is there already; add them up")
         filled.add(key)
         values, variances = _bins(analysis, table, region, where)
-        mine = cells.layout.inner[region.bins]
-        sums.setdefault(table.name, np.zeros((len(cells.monomials), cells.layout.size)))
-        squares.setdefault(table.name, np.zeros((len(cells.monomials.products), cells.layout.size)))
+        mine = layout.inner[region.bins]
+        sums.setdefault(table.name, np.zeros((len(monomials), layout.size)))
+        squares.setdefault(table.name, np.zeros((len(monomials.products), layout.size)))
         sums[table.name][monomial, mine] = values / unity
-        squares[table.name][cells.monomials.places[monomial][monomial], mine] = variances / unity**2
+        squares[table.name][monomials.places[monomial][monomial], mine] = variances / unity**2
     return [
         SampleCells(
             name=name,
@@ -55,7 +56,7 @@ def samples_of_tables(analysis: Analysis, cells: Cells) -> list[SampleCells]:
             stands_for=name,
             sums=found,
             squares=squares[name],
-            entries=np.zeros(cells.layout.size, np.int64),
+            entries=np.zeros(layout.size, np.int64),
             tabulated=True,
         )
         for name, found in sums.items()

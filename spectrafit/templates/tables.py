@@ -53,7 +53,7 @@ def tabulate(analysis: Analysis, cells: Cells) -> Cells:
                 tabulated=True,
             )
         )
-    found += samples_of_tables(analysis, cells)
+    found += samples_of_tables(analysis, cells.regions, cells.monomials)
     return replace(cells, samples=(*(sample for sample in cells.samples if not sample.tabulated), *found))
 
 

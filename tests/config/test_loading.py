@@ -210,31 +210,3 @@ def test_an_exposure_is_a_number_with_its_unit(write, said, pot, unit, line) -> 
 def test_an_exposure_that_is_none_is_refused(write, said, message) -> None:
     with pytest.raises(ConfigError, match=message):
         load(write(FIT.replace("pot = 3.62e20", said)))
-
-
-def test_edges_are_brought_to_the_unit_of_the_observable(write) -> None:
-    axes = "edges = [0.3, 0.6, 0.9]"
-    analysis = load(write(FIT.replace(axes, 'unit = "keV", edges = [3, 7, 30.1]')))
-    assert analysis.regions[0].axes[0].edges == (3e-6, 7e-6, 3.01e-5)
-    assert analysis.regions[0].axes[0].unit == ""
-    analysis = load(write(FIT.replace(axes, 'unit = "MeV", bins = 2, range = [300, 900]')))
-    assert analysis.regions[0].axes[0].range == (0.3, 0.9)
-    again = load(
-        write(FIT.replace(axes, 'unit = "keV", bins = 2, range = [1, 2]')), overrides=["regions.nd.axes.t_reco.high=3"]
-    )
-    assert again.regions[0].axes[0].edges == (1e-6, 1.5e-6, 2e-6, 3e-6)
-
-
-@pytest.mark.parametrize(
-    ("said", "message"),
-    [
-        (
-            'observable = "t_reco", unit = "deg"',
-            r"axes\[0\].unit: '1 deg' is in rad, and a number in GeV \(GeV\) is needed",
-        ),
-        ('observable = "score", unit = "keV"', r"the unit of 'score' is not known"),
-    ],
-)
-def test_a_unit_that_an_axis_cannot_have_is_refused(write, said, message) -> None:
-    with pytest.raises(ConfigError, match=message):
-        load(write(FIT.replace('observable = "t_reco"', said)))

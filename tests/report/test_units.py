@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.report.figures.likelihood import kappa_axis, kappa_label, reported_edge
 from spectrafit.report.tables import quantity
 from spectrafit.report.units import kappa_scaled, kappa_unit, readable
 from spectrafit.templates.regions import RegionBins
@@ -60,3 +62,23 @@ def test_small_energies_are_shown_in_their_unit():
     for same in (region([0.0, 5.0], "E [GeV]"), region([0.0, 0.003], "T theta^2 [GeV rad$^2$]")):
         shown = readable(same)
         assert (shown.labels, shown.axes) == (same.labels, same.axes)
+
+
+def test_the_axis_of_kappa_has_numbers_of_order_one():
+    figure = Figure()
+    axes = figure.add_subplot()
+    axes.set_xlim(-1e-3, 9e-3)
+    coupling = COUPLINGS["magnetic_moment"]
+    kappa_axis(axes, coupling)
+    reported_edge(axes, coupling, -1e-3, 9e-3)
+    figure.draw_without_rendering()
+    assert axes.get_xlabel().endswith(r"$[10^{-22}\;\mu_\mathrm{B}^2]$")
+    (upper,) = axes.child_axes
+    assert upper.get_xlabel().endswith(r"[10^{-11}\;\mu_\mathrm{B}]$")
+    for lower, label in zip(axes.get_xticks(), axes.get_xticklabels(), strict=True):
+        assert float(label.get_text().replace("\N{MINUS SIGN}", "-")) == pytest.approx(1e4 * lower)
+    for above, label in zip(upper.get_xticks(), upper.get_xticklabels(), strict=True):
+        assert float(label.get_text()) ** 2 == pytest.approx(1e4 * above)
+    axes.set_xlim(-1.0, 5.0)
+    kappa_axis(axes, coupling)
+    assert axes.get_xlabel() == kappa_label(coupling)

@@ -1,6 +1,5 @@
 """Analyses made of tables alone: sums by hand, the ON/OFF likelihood by scipy, and HistFactory's by pyhf."""
 
-import json
 import re
 from pathlib import Path
 
@@ -12,6 +11,9 @@ from scipy.optimize import minimize_scalar
 import spectrafit as sf
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.likelihood import Likelihood
+from spectrafit.report.inventories import inventory_table
+from spectrafit.templates.published import counts_of, samples_of_tables
+from spectrafit.templates.regions import lay_out
 
 FIT = """
 exposure = "2 t yr"
@@ -187,6 +189,17 @@ def test_data_are_read_from_bins_and_from_events(load, tmp_path):
         assert model.data.tolist() == expected, said
 
 
+def test_a_check_reads_tables_and_data_and_names_them(load, tmp_path):
+    text = FIT + SIGNAL + BACKGROUND
+    found = inventory_table(load(text))
+    assert [row[:2] for row in found.rows] == [("pp", "signal"), ("pp", "signal"), ("kr", "background")]
+    assert found.columns[4] == ">t yr"
+    with pytest.raises(DataError, match=r"\$.data.er: .*gone.txt: cannot be read"):
+        inventory_table(load(text + '[data]\ner = { file = "gone.txt", columns = { event = 1 } }\n'))
+    with pytest.raises(ConfigError, match=r"values for region 'er', which has 3 bins"):
+        inventory_table(load(text.replace("values = [30.0, 20.0, 10.0]\nerrors = [3.0, 2.0, 1.0]", "values = [1.0]")))
+
+
 def test_tables_stand_beside_events_and_follow_norms(tmp_path, load):
     from tests.events.ntuples import native
     from tests.test_bad_input import write_tree
@@ -256,12 +269,6 @@ def test_an_analysis_of_nothing_is_refused(load):
         load(FIT)
 
 
-def test_the_schema_knows_tables():
-    text = json.dumps(sf.config.schema(sf.config.Analysis))
-    assert "DataFile" in text
-    assert '"TableSample"' in text
-
-
 def test_the_example_of_the_page_gives_a_limit(load):
     page = (Path(__file__).parents[2] / "fits/README.md").read_text(encoding="utf-8")
     (text,) = re.findall(r"## Tables in place of events.*?```toml\n(.*?)```", page, re.DOTALL)
@@ -273,3 +280,22 @@ def test_the_example_of_the_page_gives_a_limit(load):
     model = sf.assemble(analysis, templates, unblind=True)
     assert sf.fit(model).valid
     assert 1e-11 < sf.upper_limit(model, level=0.90).value < 1e-9
+
+
+def test_samples_are_made_for_any_regions(load):
+    analysis = load(FIT + SIGNAL + BACKGROUND)
+    templates = sf.build(analysis)
+    pp, kr = samples_of_tables(analysis, templates.regions, templates.monomials)
+    inner = templates.cells.layout.inner
+    np.testing.assert_array_equal(pp.sums[:, inner], templates.counts[0, 0])
+    np.testing.assert_array_equal(kr.sums[:, inner], templates.counts[1, 0])
+    assert pp.tabulated
+
+
+def test_events_of_a_region_with_two_axes_are_refused(load):
+    second = '{ observable = "theta_reco", edges = [0.0, 0.1] }'
+    text = FIT.replace("8e-6] }]", f"8e-6] }}, {second}]") + BACKGROUND
+    analysis = load(text + '[data]\ner = { file = "a.txt", columns = { event = 1 } }\n')
+    (region,) = lay_out(analysis.regions)
+    with pytest.raises(ConfigError, match=r"here: a list of events has one column, event, and a region with one axis"):
+        counts_of(analysis, analysis.data["er"], region, "here")

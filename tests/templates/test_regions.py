@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spectrafit import config
-from spectrafit.config.axes import UNITS_OF
 from spectrafit.errors import ConfigError
 from spectrafit.physics.constants import M_E
 from spectrafit.templates.observables import OBSERVABLES, Quantities, needs, observable
@@ -153,9 +152,3 @@ def test_values_on_decimal_edges_are_in_the_bin_above(bins: int, low: int, width
 def test_an_axis_of_ends_with_too_many_digits_stays_regular() -> None:
     made = axis(config.Axis(observable="t", bins=3, range=(1 / 3, 2 / 3)))
     assert isinstance(made, bh.axis.Regular)
-
-
-def test_the_units_of_a_file_are_those_of_the_labels():
-    assert UNITS_OF.keys() == OBSERVABLES.keys()
-    for name, found in OBSERVABLES.items():
-        assert found.label.replace("$^2$", "^2").endswith(f"[{UNITS_OF[name]}]")
