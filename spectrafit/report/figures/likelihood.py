@@ -215,7 +215,9 @@ def kappa_axis(axes: Axes, coupling: Coupling, name: str = "") -> None:
     axes.set_xlabel(kappa_label(coupling, name, powers))
     if powers:
         size = 10.0 ** (-coupling.root * powers)
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * size:.4g}"))
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: f"{value * size:.4g}".replace("-", "\N{MINUS SIGN}"))
+        )
 
 
 def _powers(coupling: Coupling, low: float, high: float) -> int:
