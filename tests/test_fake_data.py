@@ -12,8 +12,8 @@ from spectrafit.cli import fake, main
 from spectrafit.errors import ConfigError
 from spectrafit.report.expectation import expectation
 from spectrafit.report.figures import draw, look
-from spectrafit.report.page import symbols
 from spectrafit.report.scans import write_scan
+from spectrafit.report.symbols import symbols
 from spectrafit.report.tables import yields_table
 from tests.events.ntuples import native
 

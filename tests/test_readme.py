@@ -161,6 +161,15 @@ def test_our_generator_and_nuwro_give_the_limits_said(generated):
     assert values[0] == pytest.approx(values[1], rel=0.10)
 
 
+def test_both_beam_modes_together_give_the_limit_said(generated):
+    sf.generate(sf.load_samples(generated / "samples/nova_nd_rhc.toml"))
+    (said,) = re.findall(r"in one fit: (\S+) mu_B", TEXT)
+    analysis = sf.load(generated / "fits/nova_nd_joint.toml")
+    assert sf.upper_limit(sf.assemble(analysis, sf.build(analysis)), level=0.90).value == pytest.approx(
+        float(said), rel=0.005
+    )
+
+
 def test_the_scans_shown_run(generated, monkeypatch, capsys):
     section = TEXT[TEXT.index("## What could we see if") : TEXT.index("`spectrafit binning`")]
     monkeypatch.chdir(generated)

@@ -30,7 +30,7 @@ from spectrafit.cli import (
     ntuples,
     reweighting,
     scans,
-    schemas,
+    starting,
     theory,
     tuning,
 )
@@ -67,6 +67,8 @@ def _top(
 
 
 for _command in (
+    starting.demo,
+    starting.new,
     ntuples.generate,
     ntuples.inspect,
     analyses.check,
@@ -86,7 +88,7 @@ for _command in (
     theory.xsec,
     theory.moment,
     charts.chart,
-    schemas.schema,
+    starting.schema,
 ):
     app.command()(checked(_command))
 app.command(name="compile")(compile_)

@@ -212,6 +212,7 @@ def limit(
         spectrafit limit fits/nova_nd_fhc.toml --data-from samples/nova_nd_nuwro.toml
     """
     from spectrafit.inference.intervals.limits import METHODS, methods, named
+    from spectrafit.report.headline import beside
     from spectrafit.report.limits import limit_rows, limits_summary
     from spectrafit.report.tables import limits_table
 
@@ -245,7 +246,7 @@ def limit(
         text=lambda: limits_table(found),
         summary=lambda: what | {"data": model.called} | limits_summary(found),
         rows=lambda: limit_rows(found),
-        notes=[f"{each.method}: {note}" for each in found for note in each.notes],
+        notes=[f"{each.method}: {note}" for each in found for note in (*beside(each, model.coupling), *each.notes)],
     )
     give(answer, json=json, files=targets)
 

@@ -1,11 +1,12 @@
 """The TOML files as frozen `Analysis` and `SampleSet`: the field names of the structs are the keys of the files."""
 
-from spectrafit.config.analysis import Analysis, Axis, CountsSample, Normalise, Region, chosen
+from spectrafit.config.analysis import Analysis, Axis, CountsSample, Normalise, Region
 from spectrafit.config.couplings import Coupling
 from spectrafit.config.describing import schema
 from spectrafit.config.inputs import inputs_of, inputs_of_samples
 from spectrafit.config.loading import digest, limit_options, load, load_samples
 from spectrafit.config.options import Correlation, FitOptions, LimitOptions, Prune
+from spectrafit.config.patterns import chosen
 from spectrafit.config.samples import (
     Column,
     Detector,
@@ -16,6 +17,7 @@ from spectrafit.config.samples import (
     Response,
     Sample,
     SampleSet,
+    Target,
 )
 from spectrafit.config.systematics import (
     Covariance,
@@ -55,6 +57,7 @@ __all__ = [
     "Shift",
     "ShiftedSample",
     "Systematic",
+    "Target",
     "Universes",
     "Weight",
     "chosen",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import UNSET, UnsetType, field
@@ -14,6 +13,7 @@ from msgspec.structs import replace
 from spectrafit.config.couplings import Coupling, settle, table_of_interest
 from spectrafit.config.numbers import Events, Finite, Natural, Positive, Pot, Share
 from spectrafit.config.options import FitOptions, LimitOptions, Prune
+from spectrafit.config.patterns import chosen
 from spectrafit.config.samples import Keys, Sample, SampleSet
 from spectrafit.config.systematics import ShiftedSample, Systematic
 from spectrafit.errors import ConfigError, nearest
@@ -25,16 +25,7 @@ __all__ = [
     "CountsSample",
     "Normalise",
     "Region",
-    "chosen",
 ]
-
-
-def chosen(patterns: tuple[str, ...], names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the `names` that match any of the `patterns` (shell globs), in the order of `names`.
-
-    A name matches itself, whatever characters are in it.
-    """
-    return tuple(name for name in names if any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns))
 
 
 class Axis(Keys, frozen=True, kw_only=True):
@@ -160,7 +151,8 @@ class Analysis(Keys, frozen=True, kw_only=True):
     Attributes
     ----------
     samples
-        The sample set, or a list of sets whose events add up, relative to this file.
+        The sample set, or a list of sets whose events add up, relative to this file. If two sets have a sample of one
+        name, all samples are called set/sample, and a name or glob without a slash means those of every set.
         Example: ``samples = ["beam.toml", "cosmic.toml"]``
     regions
         The histograms, `[[regions]]`.

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from spectrafit.config.analysis import Analysis, chosen
+from spectrafit.config.analysis import Analysis
 from spectrafit.config.couplings import settle
 from spectrafit.config.numbers import MOST_CELLS
 from spectrafit.config.paths import is_url, local, substituted
+from spectrafit.config.patterns import chosen
 from spectrafit.config.samples import SampleSet
 from spectrafit.config.systematics import ShiftedSample
 from spectrafit.errors import ConfigError, nearest
@@ -41,8 +42,13 @@ def check_samples(sample_set: SampleSet, path: str | Path) -> None:
                 raise ConfigError(
                     f"{where}.generate.flavour: no flux for {sample.generate.flavour!r}; [flux] has {known}"
                 )
-            if sample_set.detector is None:
-                raise ConfigError(f"{path}: generating {sample.name!r} needs [detector] with electrons and origin")
+            if sample_set.detector is None and sample_set.target is None:
+                raise ConfigError(
+                    f"{path}: generating {sample.name!r} needs [target] with material and mass, or [detector] with"
+                    " electrons and origin"
+                )
+            if sample.process == "nucleus" and sample_set.target is None:
+                raise ConfigError(f"{path}: generating {sample.name!r} on nuclei needs [target] with material and mass")
     _check_recipes(sample_set, path)
 
 

@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from spectrafit.config.analysis import Analysis
-from spectrafit.config.samples import SampleSet
+from spectrafit.config.samples import Response, SampleSet
+from spectrafit.config.sources import Table
 
 __all__ = ["inputs_of", "inputs_of_samples"]
 
@@ -18,7 +19,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 def inputs_of(analysis: Analysis) -> tuple[Path, ...]:
-    """Return the TOML files, ntuples, friends, flux tables, matrices and partitions an analysis names, but no URLs.
+    """Return the TOML files, ntuples, friends, tables, matrices and partitions an analysis names, but no URLs.
 
     A file that does not exist yet is returned under its name in the TOML.
     """
@@ -38,8 +39,15 @@ def inputs_of(analysis: Analysis) -> tuple[Path, ...]:
 def inputs_of_samples(sample_set: SampleSet) -> tuple[Path, ...]:
     """Return the TOML file of a sample set and the files it names."""
     found = [Path(sample_set.path)] if sample_set.path else []
-    names = list(sample_set.flux.values())
+    names = [
+        one if isinstance(one, str) else one.file
+        for said in sample_set.flux.values()
+        for one in (said if isinstance(said, tuple) else (said,))
+        if isinstance(one, str | Table)
+    ]
+    names += sample_set.response.tables if sample_set.response else ()
     for sample in sample_set.samples:
+        names += sample.response.tables if isinstance(sample.response, Response) else ()
         for files in (sample.files, *(friend.files for friend in sample.friends)):
             names += (files,) if isinstance(files, str) else files
     for name in names:

@@ -14,6 +14,7 @@ from spectrafit.config.checks import check, check_samples
 from spectrafit.config.explain import explain
 from spectrafit.config.including import Written, read
 from spectrafit.config.injected import counts_of
+from spectrafit.config.joining import apart, qualified
 from spectrafit.config.numbers import refuse_wild
 from spectrafit.config.options import LimitOptions
 from spectrafit.config.paths import local
@@ -52,10 +53,12 @@ def load(
     settings = by_set(theirs, [file.stem for file in files])
     loaded = tuple(_samples(file, own) for file, own in zip(files, settings, strict=True))
     analysis = msgspec.structs.replace(analysis, sample_sets=loaded)
+    analysis = qualified(analysis)
     try:
         check(analysis, path)
     except ConfigError as error:
         raise ConfigError(written.told(str(error))) from None
+    analysis = apart(analysis)
     analysis = left_out(left_out(analysis, analysis.without, f"{path}: $.without:"), without, "--without")
     return analysis if interest is None else analysis.with_interest(interest)
 
@@ -120,6 +123,9 @@ def _read(path: Path, kind: type[Configured], overrides: Sequence[str]) -> tuple
     return msgspec.structs.replace(value, path=str(path.resolve())), written
 
 
+_TABLES = ("quenching", "energy_resolution", "energy_matrix", "efficiency_table")
+
+
 def _file_names(raw: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the holder and the key of every name of a file in an analysis or a sample set."""
     found = raw.get("samples")
@@ -130,9 +136,27 @@ def _file_names(raw: Any) -> Iterator[tuple[Any, Any]]:
         *([(found, range(len(found)))] if isinstance(found, list) else []),
         *((table, ("file", "covariance", "knobs", "files", "partition")) for table in tables),
         *((table["files"], range(len(table["files"]))) for table in tables if isinstance(table.get("files"), list)),
-        *([(raw["flux"], tuple(raw["flux"]))] if isinstance(raw.get("flux"), dict) else []),
+        *_of_fluxes(raw.get("flux")),
+        *(
+            (table["response"], tuple(key for key in _TABLES if table["response"].get(key) not in ("", "lindhard")))
+            for table in (raw, *_tables(raw.get("samples")))
+            if isinstance(table.get("response"), dict)
+        ),
     ):
         yield from ((holder, key) for key in keys if isinstance(holder, list) or key in holder)
+
+
+def _of_fluxes(found: Any) -> Iterator[tuple[Any, tuple[Any, ...]]]:
+    """Yield the holders of names of flux tables, and their keys."""
+    if not isinstance(found, dict):
+        return
+    yield found, tuple(flavour for flavour, said in found.items() if isinstance(said, str))
+    for said in found.values():
+        if isinstance(said, list):
+            yield said, tuple(index for index, one in enumerate(said) if isinstance(one, str))
+        for one in said if isinstance(said, list) else (said,):
+            if isinstance(one, dict):
+                yield one, ("file",)
 
 
 def _tables(found: Any) -> list[dict[str, Any]]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import Meta, field
 
-from spectrafit.config.numbers import Finite, Natural, NotNegative, Pot, Relative, Seed, Share, ShareKept
+from spectrafit.config.keys import Keys
+from spectrafit.config.numbers import Finite, Natural, NotNegative, Positive, Pot, Seed, Share
+from spectrafit.config.responses import Response
+from spectrafit.config.sources import ENERGIES, EnergyUnit, Source, flux_unit
+from spectrafit.config.targets import Detector, Target
 
 __all__ = [
     "Column",
     "Detector",
     "Flavour",
+    "Flux",
     "Friend",
     "Keys",
     "PotSource",
@@ -21,16 +27,15 @@ __all__ = [
     "Role",
     "Sample",
     "SampleSet",
+    "Target",
     "Unit",
 ]
 
 Unit = Literal["GeV", "MeV", "keV", "rad", "mrad", "deg", "cos", "1"]
 Role = Literal["signal", "background", "data"]
 Flavour = Literal["nue", "nuebar", "numu", "numubar", "nutau", "nutaubar"]
-
-
-class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every table of a TOML file: immutable, with named keys only; unknown keys are refused."""
+Flux = str | Source | tuple[str | Source, ...]
+"""The flux of one flavour: the name of a table, a source, or several of them that add up."""
 
 
 class Column(Keys, frozen=True, kw_only=True):
@@ -69,7 +74,9 @@ class PotSource(Keys, frozen=True, kw_only=True):
     tree
         The tree of that branch; without the key, the sample's own tree. Example: ``tree = "meta"``
     flux : neutrinos / m^2 / 10^6 POT
-        Integral of the generator's flux over the energy. Example: ``flux = 118.4842``
+        Integral of the generator's flux over the energy, in this unit or in `unit`. Example: ``flux = 118.4842``
+    unit
+        What `flux` is in, 1/AREA/EXPOSURE; without the key NOvA's unit. Example: ``unit = "1/m^2/10^6 POT"``
     cross_section : cm^2 per target
         Flux-averaged cross section of everything the generator made. Example: ``cross_section = 6.4961e-39``
     targets : electrons or nucleons
@@ -83,6 +90,7 @@ class PotSource(Keys, frozen=True, kw_only=True):
     branch: str = ""
     tree: str = ""
     flux: NotNegative = 0.0
+    unit: str = "1/m^2/10^6 POT"
     cross_section: NotNegative = 0.0
     targets: Annotated[float, Meta(ge=0.0, le=1e60)] = 0.0
     entries: Natural = 0
@@ -93,67 +101,22 @@ class PotSource(Keys, frozen=True, kw_only=True):
         ways = [bool(self.histogram), bool(self.branch), any(generated)]
         if sum(ways) != 1 or (any(generated) and not all(generated)):
             raise ValueError("pot: give one of histogram, branch, or flux with cross_section and targets")
-        rate = self.flux * self.cross_section * 1e-4 * self.targets
+        if flux_unit(self.unit).width:
+            raise ValueError(f"pot: unit {self.unit!r}: the flux is an integral; leave out the energy")
+        rate = self.neutrinos * self.cross_section * 1e-4 * self.targets
         if any(generated) and not 1e-60 < rate < 1e60:
             raise ValueError(
                 f"pot: flux x cross_section x targets makes {rate:.3g} events in 10^6 POT; look at their units"
             )
 
-
-class Response(Keys, frozen=True, kw_only=True):
-    """Parametric detector response, applied to true T and theta; `spectrafit.events.response` has the formulas.
-
-    Attributes
-    ----------
-    energy_stochastic : GeV^(1/2)
-        The a of sigma(T)/T = a / sqrt(T / GeV) + b. Example: ``energy_stochastic = 0.07``
-    energy_constant : fraction
-        The b of sigma(T)/T = a / sqrt(T / GeV) + b. Example: ``energy_constant = 0.03``
-    energy_scale : fraction
-        Mean of reconstructed over true energy. Example: ``energy_scale = 1.02``
-    angle_constant : rad
-        The c0 of the width c0 + c1 / (T / GeV) of the angle's core, in each of two projections.
-        Example: ``angle_constant = 0.004``
-    angle_stochastic : rad GeV
-        The c1 of that width. Example: ``angle_stochastic = 0.009``
-    angle_tail_fraction : fraction of the events
-        Share of the events that lie in the tail of the angle, outside the Gaussian core.
-        Example: ``angle_tail_fraction = 0.08``
-    angle_tail_scale : core widths
-        How much wider than the core the tail is. Example: ``angle_tail_scale = 3.0``
-    threshold : GeV
-        Lowest reconstructed T; events below it are left out. Example: ``threshold = 0.10``
-    efficiency : fraction
-        Plateau of the selection efficiency. Example: ``efficiency = 0.30``
-    efficiency_turn_on : GeV
-        True T at which the efficiency is half its plateau: plateau / (1 + exp(-(T - turn_on) / width)).
-        Example: ``efficiency_turn_on = 0.25``
-    efficiency_width : GeV
-        Width of the turn-on; 0 is an efficiency that does not depend on T. Example: ``efficiency_width = 0.05``
-    seed : no unit
-        Key of the random numbers: entry i of a sample is smeared the same way on every machine. Example: ``seed = 7``
-    draws : draws per event
-        How often each entry of a truth-only ntuple is smeared while it is read, with that part of its weight each time.
-        Takes the noise of migration out of few events. Generated files are smeared once. Example: ``draws = 20``
-    """
-
-    energy_stochastic: Relative = 0.0
-    energy_constant: Relative = 0.0
-    energy_scale: Annotated[float, Meta(gt=0.0, le=1000.0)] = 1.0
-    angle_constant: Relative = 0.0
-    angle_stochastic: Relative = 0.0
-    angle_tail_fraction: Share = 0.0
-    angle_tail_scale: Relative = 1.0
-    threshold: NotNegative = 0.0
-    efficiency: ShareKept = 1.0
-    efficiency_turn_on: Finite = 0.0
-    efficiency_width: NotNegative = 0.0
-    seed: Seed = 0
-    draws: Annotated[int, Meta(ge=1, le=1000)] = 1
+    @property
+    def neutrinos(self) -> float:
+        """The integral of the generator's flux, neutrinos / m^2 / 10^6 POT (or 10^6 s)."""
+        return self.flux * flux_unit(self.unit).factor
 
 
 class Recipe(Keys, frozen=True, kw_only=True):
-    """How `spectrafit generate` makes a sample: nu-e elastic events of one flavour, on the set's flux and detector.
+    """How `spectrafit generate` makes a sample: scattering of one flavour, on the set's flux and detector or target.
 
     Attributes
     ----------
@@ -168,8 +131,13 @@ class Recipe(Keys, frozen=True, kw_only=True):
     couplings : units of kappa
         Several couplings and their values, in place of the two keys above; they act together, as in a fit of several.
         Example: ``couplings = { magnetic_moment = 3.0, charge_radius = 5.0 }``
-    t_min : GeV
-        Smallest true T made; needed by a coupling whose cross section diverges at T = 0. Example: ``t_min = 0.1``
+    t_min : GeV, or `unit`
+        Smallest true T made; needed by a coupling whose cross section diverges at T = 0, and by scattering on nuclei.
+        Example: ``t_min = 0.1``
+    t_max : GeV, or `unit`
+        Largest true T made; without the key, no limit. Example: ``t_max = 2.0``
+    unit
+        Unit of the two: "GeV", "MeV", "keV" or "eV". Example: ``unit = "keV"``
     """
 
     flavour: Flavour
@@ -178,9 +146,19 @@ class Recipe(Keys, frozen=True, kw_only=True):
     kappa: Finite = 0.0
     couplings: dict[str, Finite] = field(default_factory=dict)
     t_min: NotNegative = 0.0
+    t_max: Positive | None = None
+    unit: EnergyUnit = "GeV"
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Smallest and largest true T, GeV; the largest may be infinite."""
+        gev = ENERGIES[self.unit]
+        return self.t_min * gev, math.inf if self.t_max is None else self.t_max * gev
 
     def __post_init__(self) -> None:
-        """Refuse one coupling beside several."""
+        """Refuse one coupling beside several, and an empty range."""
+        if self.t_max is not None and not self.t_min < self.t_max:
+            raise ValueError(f"generate: t_min = {self.t_min:g} is not below t_max = {self.t_max:g}")
         if self.couplings and (self.coupling or self.kappa):
             raise ValueError("generate: coupling and kappa are for one coupling; list all of them in couplings")
 
@@ -236,6 +214,9 @@ class Sample(Keys, frozen=True, kw_only=True):
         The particle of the final state that is taken for the electron, where that is not the electron: "pi0", "photon",
         "electron", "electromagnetic", or a condition on the particles. Of those that fit, the particle of highest
         energy gives `t` and `theta`. Example: ``shower = "pi0"``
+    process
+        What neutrinos scatter on: "electron", or "nucleus" for coherent scattering on whole nuclei, with T the energy
+        of the recoil and a column `nucleus`, its PDG code. Example: ``process = "nucleus"``
     columns : GeV, rad, or the column's own unit
         Where `pdg`, `e_nu`, `t`, `theta`, `t_reco`, `theta_reco`, `weight` and columns of any name come from: a branch,
         a number, or a table. They are laid over the preset's.
@@ -272,6 +253,7 @@ class Sample(Keys, frozen=True, kw_only=True):
     tree: str = ""
     preset: str = "native"
     shower: str = ""
+    process: Literal["electron", "nucleus"] = "electron"
     columns: dict[str, str | Finite | Column] = field(default_factory=dict)
     friends: tuple[Friend, ...] = ()
     selection: str = ""
@@ -281,21 +263,6 @@ class Sample(Keys, frozen=True, kw_only=True):
     on_bad: Literal["error", "drop"] = "error"
     generate: Recipe | None = None
     injected: str = ""
-
-
-class Detector(Keys, frozen=True, kw_only=True):
-    """The target of recipes: electrons in the fiducial volume, and where that number comes from.
-
-    Attributes
-    ----------
-    electrons : electrons
-        Electrons in the fiducial volume. Example: ``electrons = 1.740e31``
-    origin
-        A few words on where the number comes from. Example: ``origin = "52.8 t of the 2017 composition"``
-    """
-
-    electrons: Annotated[float, Meta(gt=0.0, le=1e60)]
-    origin: str
 
 
 class SampleSet(Keys, frozen=True, kw_only=True):
@@ -313,11 +280,20 @@ class SampleSet(Keys, frozen=True, kw_only=True):
     seed : no unit
         Of `spectrafit generate`: the same seed gives the same events. Example: ``seed = 20240122``
     detector
-        The target of recipes. Example: ``detector = { electrons = 1.740e31, origin = "52.8 t" }``
+        The target of recipes as a number of electrons.
+        Example: ``detector = { electrons = 1.740e31, origin = "52.8 t" }``
+    target
+        The target by its material and mass, in place of `detector`; scattering on nuclei needs it. Beside `detector` it
+        gives the nuclei and the binding, not the number of electrons.
+        Example: ``target = { material = "Xe", mass = 4370 }``
     flux
         The flux table of each flavour: lines of low and high edge (GeV), neutrinos / m^2 / 10^6 POT in the bin, and its
-        fractional uncertainty; or `file.root:name` of a histogram of neutrinos / m^2 / 10^6 POT / GeV.
-        Example: ``flux = { numu = "flux/numu.dat", nue = "flux/nue.dat" }``
+        fractional uncertainty; or `file.root:name` of a histogram of neutrinos / m^2 / 10^6 POT / GeV. In place of a
+        table a source, or a list of tables and sources that add up.
+        Example: ``flux = { numu = "flux/numu.dat", nue = { kind = "solar" } }``
+    flux_unit
+        Unit of the numbers in tables that say none: 1/AREA/EXPOSURE per bin, or 1/AREA/EXPOSURE/ENERGY; without the
+        key NOvA's, as above. Example: ``flux_unit = "1/cm^2/s/MeV"``
     response
         The response of samples with `response = true`, and of recipes.
         Example: ``response = { energy_constant = 0.1 }``
@@ -330,11 +306,18 @@ class SampleSet(Keys, frozen=True, kw_only=True):
     sin2_theta_w: Share = 0.23863
     seed: Seed = 1
     detector: Detector | None = None
-    flux: dict[Flavour, str] = field(default_factory=dict)
+    target: Target | None = None
+    flux: dict[Flavour, Flux] = field(default_factory=dict)
+    flux_unit: str = ""
     response: Response | None = None
     include: str | tuple[str, ...] = ()
     # Filled by `load_samples`, never by the file.
     path: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a unit that cannot be read."""
+        if self.flux_unit:
+            flux_unit(self.flux_unit)
 
     @property
     def name(self) -> str:

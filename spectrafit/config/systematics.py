@@ -6,13 +6,13 @@ The effect of each kind on the templates is in `spectrafit.templates.systematics
 from __future__ import annotations
 
 import math
-from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import field
 from msgspec.structs import force_setattr
 
 from spectrafit.config.numbers import Correlation1, Finite, PriorWidth, Relative, Share, ShareKept, ShiftScale, Sigma
+from spectrafit.config.patterns import matches
 from spectrafit.config.samples import Keys
 
 __all__ = [
@@ -54,6 +54,9 @@ class _Effect(Keys, frozen=True, kw_only=True):
         A group for impacts and breakdowns. Example: ``group = "flux"``
     prior_width : standard deviations of the systematic
         Width of the parameter's prior. Example: ``prior_width = 2.0``
+    per_set
+        `true`: each sample set has a parameter of its own, called set/name; without the key one parameter moves the
+        samples of all sets. Example: ``per_set = true``
     """
 
     name: str
@@ -63,6 +66,7 @@ class _Effect(Keys, frozen=True, kw_only=True):
     shape: Part | dict[str, Part] = "both"
     group: str = ""
     prior_width: PriorWidth = 1.0
+    per_set: bool = False
 
     def part_of(self, sample: str) -> Part:
         """Return which part of the change of a sample is kept; of several globs that match it the first counts."""
@@ -70,7 +74,7 @@ class _Effect(Keys, frozen=True, kw_only=True):
             return self.shape
         if sample in self.shape:
             return self.shape[sample]
-        return next((part for glob, part in self.shape.items() if fnmatchcase(sample, glob)), "both")
+        return next((part for glob, part in self.shape.items() if matches(sample, glob)), "both")
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
-from spectrafit.config.analysis import Analysis, chosen
+from spectrafit.config.analysis import Analysis
 from spectrafit.config.checks import check, check_samples
 from spectrafit.config.explain import explain
+from spectrafit.config.joining import apart, qualified
 from spectrafit.config.numbers import refuse_wild
+from spectrafit.config.patterns import chosen
 from spectrafit.config.settings import by_set, lay, of_the_samples
 from spectrafit.config.systematics import ShiftedSample
 from spectrafit.errors import ConfigError, nearest
@@ -50,8 +52,9 @@ def varied(analysis: Analysis, settings: Mapping[str, Any]) -> Analysis:
         raise ConfigError(f"{analysis.path}: {explain(str(error), raw, Analysis)}") from None
     for sample_set in result.sample_sets:
         check_samples(sample_set, sample_set.path)
+    result = qualified(result)
     check(result, analysis.path)
-    return result
+    return apart(result)
 
 
 def left_out(analysis: Analysis, patterns: Sequence[str], where: str) -> Analysis:

@@ -16,6 +16,7 @@ from spectrafit.events.schema import ANGLES, Heaviest
 from spectrafit.physics.compiled import plain
 from spectrafit.physics.constants import M_E
 from spectrafit.physics.kinematics import end_point, inside, t_max
+from spectrafit.physics.nucleus import t_max_nucleus
 
 __all__ = ["ROUNDING", "bad_entries", "classify", "heaviest"]
 
@@ -44,8 +45,10 @@ _WRONG = {
 }
 
 
-def classify(pdg: PdgCodes, e_nu: Reals, t: Reals, theta: Reals | None) -> tuple[Bytes, Reals]:
-    """Judge the true kinematics of nu-e elastic events.
+def classify(
+    pdg: PdgCodes, e_nu: Reals, t: Reals, theta: Reals | None, *, mass: Reals | None = None
+) -> tuple[Bytes, Reals]:
+    """Judge the true kinematics of nu-e elastic events, or of coherent scattering on nuclei.
 
     Parameters
     ----------
@@ -53,6 +56,8 @@ def classify(pdg: PdgCodes, e_nu: Reals, t: Reals, theta: Reals | None) -> tuple
         Entries with 0 are not nu-e events and are not judged.
     e_nu, t, theta : (N,) float32 or float64 arrays, GeV and rad
         `theta` may be missing.
+    mass : (N,) array, optional
+        Mass of the nucleus, GeV; without it neutrinos scatter on electrons.
 
     Returns
     -------
@@ -63,24 +68,34 @@ def classify(pdg: PdgCodes, e_nu: Reals, t: Reals, theta: Reals | None) -> tuple
     """
     codes = np.zeros(len(pdg), dtype=np.uint8)
     # Beyond doubt, whatever the precision: t_max is above e_nu - m/2. The few that are left are looked at exactly.
-    sound = (t > 0.0) & (t < e_nu * (1.0 - 1e-6) - 0.5 * M_E) & (e_nu < _USUAL)
+    if mass is None:
+        sound = (t > 0.0) & (t < e_nu * (1.0 - 1e-6) - 0.5 * M_E) & (e_nu < _USUAL)
+    else:
+        sound = (t > 0.0) & (e_nu > 0.0) & (e_nu < _USUAL) & (t * (mass + 2.0 * e_nu) < 2.0 * e_nu * e_nu)
     if theta is not None:
         sound &= (theta >= 0.0) & (theta < 3.14)
     at = np.flatnonzero(~(sound | (pdg == 0)))
     if not at.size:
         return codes, t
     e, kinetic = e_nu[at].astype(np.float64), t[at].astype(np.float64)
-    # Python's functions take arrays as well as numbers.
-    allowed, limit = cast(Any, plain(inside)), cast(Any, plain(end_point))
     with np.errstate(all="ignore"):
-        wrong = {2: ~np.isfinite(e), 3: ~np.isfinite(kinetic), 4: e <= 0.0, 5: kinetic <= 0.0, 0: allowed(e, kinetic)}
-        wrong[ROUNDED] = kinetic <= limit(e) + ROUNDING * e
+        if mass is None:
+            # Python's functions take arrays as well as numbers.
+            good, limit = cast(Any, plain(inside))(e, kinetic), cast(Any, plain(end_point))(e)
+        else:
+            limit = 2.0 * e * e / (np.asarray(mass, dtype=np.float64)[at] + 2.0 * e)
+            good = (kinetic > 0.0) & (kinetic <= limit)
+        wrong = {2: ~np.isfinite(e), 3: ~np.isfinite(kinetic), 4: e <= 0.0, 5: kinetic <= 0.0, 0: good}
+        wrong[ROUNDED] = kinetic <= limit + (ROUNDING * e if mass is None else ROUNDING * limit)
     found: Integers = np.select(list(wrong.values()), list(wrong), 6)
     if theta is not None:
         angle = theta[at].astype(np.float64)
         found[(found <= ROUNDED) & ~((angle >= 0.0) & (angle <= math.pi))] = 7
     codes[at] = found
-    return codes, np.where(codes == ROUNDED, t_max(np.abs(e_nu)), t) if (found == ROUNDED).any() else t
+    if not (found == ROUNDED).any():
+        return codes, t
+    largest = t_max(np.abs(e_nu)) if mass is None else t_max_nucleus(np.abs(e_nu), mass)
+    return codes, np.where(codes == ROUNDED, largest, t)
 
 
 def bad_entries(codes: Bytes, columns: Mapping[str, Reals]) -> Iterator[tuple[str, Flags, str, str]]:

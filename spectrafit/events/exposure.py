@@ -68,7 +68,7 @@ def pot_of(
     elif isinstance(said, PotSource) and said.branch:
         pot = math.fsum(_branch(path, said.tree or sample.tree, said.branch, where) for path in files)
     elif isinstance(said, PotSource):
-        events_per_pot = said.flux * said.cross_section * said.targets * _PER_CM2_AND_POT
+        events_per_pot = said.neutrinos * said.cross_section * said.targets * _PER_CM2_AND_POT
         pot = (said.entries * _share(sample_set, sample, files, skipped, where) or entries) / events_per_pot
     else:
         pot = said * _share(sample_set, sample, files, skipped, where)

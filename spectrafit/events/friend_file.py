@@ -129,10 +129,17 @@ def write(task: FriendTask) -> Weighed:
                 raise _Stopped(task.source)
             columns = {name: np.full(chunk.entries, value) for name, value in points.branches.items()}
             if signal:
-                events, found = read.read(chunk, task.sample_set, task.sample, columns=(), extra=[ENTRY])
+                nuclear = ["nucleus"] if task.sample.process == "nucleus" else []
+                events, found = read.read(chunk, task.sample_set, task.sample, columns=(), extra=[ENTRY, *nuclear])
                 report += found
                 pdg = events["pdg"].to_numpy()
-                made = points(pdg, events["e_nu"].to_numpy(), events["t"].to_numpy(), sin2_theta_w=task.sin2_theta_w)
+                made = points(
+                    pdg,
+                    events["e_nu"].to_numpy(),
+                    events["t"].to_numpy(),
+                    sin2_theta_w=task.sin2_theta_w,
+                    nucleus=events["nucleus"].to_numpy().astype(np.int64) if nuclear else None,
+                )
                 at = events[ENTRY].to_numpy() - chunk.first
                 for name, values in made.items():
                     columns[name][at] = values

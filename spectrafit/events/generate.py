@@ -1,9 +1,11 @@
-"""Making the ROOT files of a sample set's recipes: nu-e elastic events on a real flux, with a stated response.
+"""Making the ROOT files of a sample set's recipes: scattering of a real flux, with a stated response.
 
 Entry i of a sample is made from the random numbers at index i of the sample's own stream. A file therefore holds the
 same arrays, bit for bit, whatever the number of workers or the size of chunks (its bytes differ: ROOT files carry a
-date and a UUID). Every event has weight 1 before the response. `weight` is the efficiency of the response, and events
-that the response puts below its threshold are not written. The exposure, `TotalPOT`, is that of all generated events.
+date and a UUID). Every event on an electron has weight 1 before the response; coherent events on nuclei have the
+weights of `recoils`. The efficiency of the response multiplies `weight`, and events that the response puts below its
+threshold are not written. The exposure, `TotalPOT`, is that of all generated events: POT, or seconds of a source that
+is given per second.
 
 A file names the recipe that made it. A file that names another recipe, or none, is never overwritten.
 """
@@ -26,8 +28,11 @@ from spectrafit.arraytypes import Values
 from spectrafit.config import Recipe, Response, Sample, SampleSet
 from spectrafit.config.paths import is_url, local
 from spectrafit.errors import ConfigError, DataError
-from spectrafit.events import flux, response
+from spectrafit.events import response
+from spectrafit.events.recoils import recoil_spectrum, recoil_theta, recoil_weights
+from spectrafit.events.sources import beam_of
 from spectrafit.events.spectrum import Spectrum, spectrum
+from spectrafit.events.targets import Nucleus, electrons_of, nuclei_of, steps_of
 from spectrafit.output import replacing
 from spectrafit.physics import kinematics
 from spectrafit.random import stream_key
@@ -39,6 +44,7 @@ Branches = dict[str, Values]
 # True columns are in double precision: single precision may round T above the kinematic limit.
 _BRANCHES: dict[str, np.dtype[Any]] = {
     "pdg": np.dtype(np.int32),
+    "nucleus": np.dtype(np.int32),
     "e_nu": np.dtype(np.float64),
     "t": np.dtype(np.float64),
     "theta": np.dtype(np.float64),
@@ -54,6 +60,10 @@ class _Piece:
 
     sample: str
     spectrum: Spectrum
+    nuclei: tuple[Nucleus, ...]
+    form_factor: str
+    sin2_theta_w: float
+    couplings: dict[str, float]
     response: Response | None
     seed: int
     first: int
@@ -70,6 +80,9 @@ class _Job:
 
     sample: Sample
     spectrum: Spectrum
+    nuclei: tuple[Nucleus, ...]
+    form_factor: str
+    sin2_theta_w: float
     response: Response | None
     events: int
     pot: float
@@ -82,6 +95,10 @@ class _Job:
             yield _Piece(
                 sample=self.sample.name,
                 spectrum=self.spectrum,
+                nuclei=self.nuclei,
+                form_factor=self.form_factor,
+                sin2_theta_w=self.sin2_theta_w,
+                couplings=self.sample.generate.values if self.sample.generate else {},
                 response=self.response,
                 seed=seed,
                 first=first,
@@ -104,8 +121,9 @@ def generate(
     Parameters
     ----------
     sample_set : SampleSet
-        With `flux` and `detector`. For a sample without a `response` of its own, the set's response is applied here. A
-        sample with its own is written as truth only, because its response is applied when the file is read.
+        With `flux`, and `detector` or `target`. For a sample without a `response` of its own, the set's response is
+        applied here. A sample with its own is written as truth only, because its response is applied when the file is
+        read.
     seed : int, optional
         Instead of the set's.
     folder : path, optional
@@ -121,8 +139,9 @@ def generate(
     Returns
     -------
     list of Path
-        One file per sample with a recipe, each with a tree ``events`` (pdg, e_nu, t, theta, t_reco, theta_reco, weight;
-        GeV, rad), ``TotalPOT`` (POT the events stand for) and ``TotalEvents`` (events made).
+        One file per sample with a recipe, each with a tree ``events`` (pdg, e_nu, t, theta, t_reco, theta_reco, weight,
+        and nucleus for coherent scattering; GeV, rad), ``TotalPOT`` (exposure the events stand for: POT, or seconds)
+        and ``TotalEvents`` (events made).
 
     Raises
     ------
@@ -162,40 +181,35 @@ def expected(
     coupling: str = "",
     kappa: float = 0.0,
 ) -> dict[str, float]:
-    """Return the true events of each flavour of a set's flux on its detector, at efficiency 1.
+    """Return the true nu-e events of each flavour of a set's flux on its detector or target, at efficiency 1.
 
     Parameters
     ----------
     sample_set : SampleSet
-        With `flux` and `detector`.
+        With `flux`, and `detector` or `target`.
     pot : float
-        Protons on target.
+        Protons on target, or seconds for sources that are given per second.
     t_min, t_max : float
         Range of true electron kinetic energy, GeV.
     coupling, kappa : str, float
         A coupling every flavour is given, and its value in the fit's units; "" for the Standard Model alone.
     """
-    electrons = _electrons(sample_set)
+    electrons, steps = electrons_of(sample_set), steps_of(sample_set)
     return {
         name: spectrum(
-            flux.load(flux.path_of(sample_set, name)),
+            beam_of(sample_set, name),
             name,
             sin2_theta_w=sample_set.sin2_theta_w,
             t_min=t_min,
             t_max=t_max,
             coupling=coupling,
             kappa=kappa,
+            steps=steps,
         ).rate
         * electrons
         * pot
         for name in sample_set.flux
     }
-
-
-def _electrons(sample_set: SampleSet) -> float:
-    if sample_set.detector is None or not sample_set.detector.electrons > 0.0:
-        raise ConfigError(f"{sample_set.path}: needs [detector] with electrons > 0 and their origin")
-    return sample_set.detector.electrons
 
 
 def _target(sample_set: SampleSet, sample: Sample, folder: str | Path | None) -> Path:
@@ -263,28 +277,40 @@ def _recipe(set_name: str, sample: str) -> str:
 
 def _job(sample_set: SampleSet, sample: Sample, recipe: Recipe, folder: str | Path | None) -> _Job:
     where = f"{sample_set.path}: sample {sample.name!r}"
-    electrons = _electrons(sample_set)
     if recipe.events < 1:
         raise ConfigError(f"{where}: events = {recipe.events}; at least one is needed")
     if recipe.flavour not in sample_set.flux:
         raise ConfigError(f"{where}: no flux of {recipe.flavour}; [flux] has {', '.join(sample_set.flux) or 'none'}")
-    table = flux.load(flux.path_of(sample_set, recipe.flavour))
+    angle = sample_set.sin2_theta_w if sample.sin2_theta_w is None else sample.sin2_theta_w
+    t_min, t_max = recipe.range
+    nuclei = nuclei_of(sample_set) if sample.process == "nucleus" else ()
+    targets = sum(nucleus.number for nucleus in nuclei) if nuclei else electrons_of(sample_set)
+    beam = beam_of(sample_set, recipe.flavour)
     try:
-        found = spectrum(
-            table,
-            recipe.flavour,
-            sin2_theta_w=sample_set.sin2_theta_w if sample.sin2_theta_w is None else sample.sin2_theta_w,
-            t_min=recipe.t_min,
-            couplings=recipe.values,
-        )
+        if nuclei:
+            found = recoil_spectrum(beam, recipe.flavour, nuclei, sin2_theta_w=angle, t_min=t_min, t_max=t_max)
+        else:
+            found = spectrum(
+                beam,
+                recipe.flavour,
+                sin2_theta_w=angle,
+                t_min=t_min,
+                t_max=t_max,
+                couplings=recipe.values,
+                steps=steps_of(sample_set),
+            )
     except ConfigError as problem:
         raise ConfigError(f"{where}: {problem}") from None
+    own = sample_set.response if sample.response is None else None
     return _Job(
         sample=sample,
         spectrum=found,
-        response=sample_set.response if sample.response is None else None,
+        nuclei=nuclei,
+        form_factor=sample_set.target.form_factor if sample_set.target else "point",
+        sin2_theta_w=angle,
+        response=own and response.resolved(own, sample_set.folder, f"{sample_set.path}: $.response"),
         events=recipe.events,
-        pot=recipe.events / (found.rate * electrons),
+        pot=recipe.events / (found.rate * targets),
         target=_target(sample_set, sample, folder),
     )
 
@@ -292,14 +318,34 @@ def _job(sample_set: SampleSet, sample: Sample, recipe: Recipe, folder: str | Pa
 def _make(piece: _Piece) -> tuple[int, Branches]:
     """Return how many events were made, and the columns of those above the threshold."""
     name, seed = piece.sample, piece.seed
-    e_nu, t = piece.spectrum.draw(stream_key(seed, "events", name), piece.first, piece.count)
-    theta = np.asarray(kinematics.theta(e_nu, t))
+    e_nu, t, row = piece.spectrum.draw_with_rows(stream_key(seed, "events", name), piece.first, piece.count)
     pdg = np.full(piece.count, piece.spectrum.pdg)
-    columns: Branches = {"pdg": pdg, "e_nu": e_nu, "t": t, "theta": theta}
+    columns: Branches = {"pdg": pdg, "e_nu": e_nu, "t": t}
+    if piece.nuclei:
+        columns["theta"] = recoil_theta(e_nu, t, np.array([one.mass for one in piece.nuclei])[row])
+        columns["nucleus"] = np.array([one.code for one in piece.nuclei])[row]
+        columns["weight"] = recoil_weights(
+            piece.spectrum.pdg,
+            e_nu,
+            t,
+            row,
+            piece.nuclei,
+            form_factor=piece.form_factor,
+            sin2_theta_w=piece.sin2_theta_w,
+            couplings=piece.couplings,
+        )
+    else:
+        columns["theta"] = np.asarray(kinematics.theta(e_nu, t))
     if piece.response is not None:
         key = stream_key(seed, "response", name)
-        t_reco, theta_reco, weight = response.apply(piece.response, t, theta, key=key, first=piece.first)
-        columns |= {"t_reco": t_reco, "theta_reco": theta_reco, "weight": weight}
+        t_reco, theta_reco, weight = response.apply(
+            piece.response,
+            response.visible(piece.response, t, columns.get("nucleus")),
+            columns["theta"],
+            key=key,
+            first=piece.first,
+        )
+        columns |= {"t_reco": t_reco, "theta_reco": theta_reco, "weight": weight * columns.get("weight", 1.0)}
         columns = {branch: column[weight > 0.0] for branch, column in columns.items()}
     return piece.count, {branch: column.astype(_BRANCHES[branch]) for branch, column in columns.items()}
 

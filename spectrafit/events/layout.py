@@ -12,12 +12,14 @@ import numpy as np
 from spectrafit.config import Column, Response, Sample, SampleSet
 from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.events import expressions, presets
+from spectrafit.events import response as responses
 from spectrafit.events.expressions import Expression
 from spectrafit.events.functions import is_text, passes
 from spectrafit.events.schema import CANONICAL, CANONICAL_UNITS, DRAW, EFFICIENCY, ENTRY, convert
 from spectrafit.events.shower import Quantity
+from spectrafit.events.targets import refuse_nuclei
 
-__all__ = ["Columns", "Layout", "Source", "elastic_of", "response_of", "solve"]
+__all__ = ["Columns", "Layout", "Source", "response_of", "solve"]
 
 _NEEDED = {"signal": ("pdg", "e_nu", "t"), "background": (), "data": ()}
 _READ = {"signal": CANONICAL, "background": CANONICAL[1:], "data": ("t_reco", "theta_reco", "weight")}
@@ -68,8 +70,9 @@ class Layout:
         Makes `t_reco` and `theta_reco` where the files hold truth only.
     shower : bool
         Whether `t` and `theta` are those of the sample's `shower`.
+    nuclear : bool
+        Whether neutrinos scatter on nuclei.
     branches : frozenset of str
-        Names of the tree's branches.
     ambiguous : dict of name to str
         Names that could mean two branches and are refused, with the reason.
     where : str
@@ -85,6 +88,7 @@ class Layout:
     branches: frozenset[str]
     where: str
     shower: bool = False
+    nuclear: bool = False
     ambiguous: Mapping[str, str] = field(default_factory=dict)
 
     def canonical(self, wanted: Collection[str] = CANONICAL) -> tuple[str, ...]:
@@ -110,7 +114,7 @@ class Layout:
             wanted.update(self.sources[name].branches)
         if self.elastic:
             wanted.update(self.elastic.variables)
-        texts = [self.expression(text) for text in extra]
+        texts = [self.expression(text) for text in (*extra, *(["nucleus"] if self.nuclear else []))]
         for expression in [*texts, *([self.selection] if self.selection else [])]:
             for name in expression.variables:
                 self.refuse_hidden(name, expression.text)
@@ -259,17 +263,10 @@ class Columns(Mapping[str, Any]):
         return values
 
 
-def elastic_of(preset: presets.Preset, branches: Collection[str]) -> Expression | None:
-    """Return the first of the preset's conditions for nu-e elastic events that these branches can answer."""
-    ways = map(expressions.compile, preset.elastic)
-    return next((way for way in ways if set(branches).issuperset(way.variables)), None)
-
-
 def response_of(sample_set: SampleSet, sample: Sample) -> Response | None:
     """Return the response that makes the sample's reconstructed columns: its own, the set's (`true`), or none."""
-    if sample.response is True:
-        return sample_set.response
-    return sample.response or None
+    found = sample_set.response if sample.response is True else sample.response or None
+    return found and responses.resolved(found, sample_set.folder, f"{sample_set.path or 'samples'}: response")
 
 
 def solve(
@@ -302,6 +299,7 @@ def solve(
     preset = presets.find(sample.preset, f"{home}.preset")
     available = frozenset(branches)
     response = response_of(sample_set, sample)
+    refuse_nuclei(sample, available, where)
     if response and sample.role == "data":
         raise ConfigError(f"{home}.response: data have no true columns that a response could smear; leave it out")
     sources = _shower(sample, preset, available, home, where) if sample.shower else {}
@@ -337,7 +335,8 @@ def solve(
             hint = f"preset {preset.name!r} needs {', '.join(map(repr, missing))}" if missing else "no preset gives it"
             near = nearest(missing[0], available) if missing else nearest(name, available)
             raise DataError(f'{where}: {name} cannot be read: {hint}{near}; set columns.{name} = "<branch>" in {home}')
-    elastic = elastic_of(preset, available) if sample.role == "signal" else None
+    conditions = map(expressions.compile, preset.elastic if sample.role == "signal" else ())
+    elastic = next((one for one in conditions if available.issuperset(one.variables)), None)
     if sample.role == "signal" and preset.elastic and elastic is None:
         missing = sorted(
             {variable for expression in map(expressions.compile, preset.elastic) for variable in expression.variables}
@@ -357,6 +356,7 @@ def solve(
         branches=available,
         where=home,
         shower=bool(sample.shower),
+        nuclear=sample.process == "nucleus" and sample.role != "data",
         ambiguous=ambiguous,
     )
 

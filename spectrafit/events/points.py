@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spectrafit.arraytypes import Floats
+from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError, nearest
+from spectrafit.events.targets import masses_of, numbers_of
 from spectrafit.physics.couplings import COUPLINGS, Coupling, FittedCoupling, Monomials
 from spectrafit.physics.weighing import weigh
+from spectrafit.physics.weighing_nucleus import weigh_nucleus
 
 __all__ = ["Points", "Value", "coupling_of", "unit_of"]
 
@@ -190,9 +192,17 @@ class Points:
         return named
 
     def __call__(
-        self, pdg: npt.ArrayLike, e_nu: npt.ArrayLike, t: npt.ArrayLike, *, sin2_theta_w: float
+        self,
+        pdg: npt.ArrayLike,
+        e_nu: npt.ArrayLike,
+        t: npt.ArrayLike,
+        *,
+        sin2_theta_w: float,
+        nucleus: Integers | None = None,
     ) -> dict[str, Floats]:
         """Return all branches of N events; see `spectrafit.physics.weighing.weigh` for the arguments.
+
+        With `nucleus`, the (N,) PDG codes of nuclei, the events are coherent scattering on these.
 
         Raises
         ------
@@ -202,7 +212,13 @@ class Points:
         rows: dict[tuple[str, ...], Any] = {}
         for group in self._groups:
             try:
-                rows[group] = weigh(self._fitted(group), pdg, e_nu, t, sin2_theta_w_generated=sin2_theta_w)
+                fitted = self._fitted(group)
+                if nucleus is None:
+                    rows[group] = weigh(fitted, pdg, e_nu, t, sin2_theta_w_generated=sin2_theta_w)
+                else:
+                    protons, nucleons = numbers_of(nucleus)
+                    of = (pdg, e_nu, t, protons, nucleons - protons, masses_of(protons, nucleons))
+                    rows[group] = weigh_nucleus(fitted, *of, sin2_theta_w_generated=sin2_theta_w)
             except ValueError as error:
                 raise ConfigError(f"reweight: {error}") from None
         found: dict[str, Floats] = {}

@@ -23,7 +23,9 @@ from spectrafit.events.layout import Columns, Layout, solve
 from spectrafit.events.linked import link
 from spectrafit.events.scan import label, scan
 from spectrafit.events.schema import CANONICAL, DRAW, EFFICIENCY, ENTRY, Chunk, DropReport
+from spectrafit.events.targets import masses_of, numbers_of
 from spectrafit.physics.kinematics import t_max
+from spectrafit.physics.nucleus import t_max_nucleus
 
 __all__ = ["DRAW", "EFFICIENCY", "ENTRY", "read", "read_columns", "scan"]
 
@@ -123,7 +125,7 @@ def read_columns(
     bad = _refuse_absent(kept, absent, chunk, where, layout, drop=layout.shower or sample.on_bad == "drop")
     without = bad.pop("no shower", (0, ""))[0]
     rounded = _entries(kept & (codes == ROUNDED), draws) if codes.any() else 0
-    bad |= _refuse(fields, codes, kept, chunk, where, layout, drop=sample.on_bad == "drop")
+    bad |= _refuse(source, fields, codes, kept, chunk, where, layout, drop=sample.on_bad == "drop")
     everything: dict[str, Any] = dict(fields)
     for text in extra:
         if text not in everything:
@@ -178,11 +180,17 @@ def _canonical(columns: Columns, layout: Layout, entries: int, wanted: Collectio
         fields["weight"] = np.ones(entries)
     codes = np.zeros(entries, dtype=np.uint8)
     if signal:
-        codes, fields["t"] = classify(pdg, fields["e_nu"], fields["t"], fields.get("theta"))
+        mass = _masses(columns) if layout.nuclear else None
+        codes, fields["t"] = classify(pdg, fields["e_nu"], fields["t"], fields.get("theta"), mass=mass)
     for name in ("pdg", "t", "weight"):
         if name in fields:
             columns[name] = fields[name]
     return fields, codes
+
+
+def _masses(columns: Columns) -> Any:
+    """Return the mass of each entry's nucleus, GeV, (N,)."""
+    return masses_of(*numbers_of(np.asarray(columns["nucleus"], dtype=np.int64)))
 
 
 def _absent(fields: dict[str, Any], layout: Layout, entries: int) -> Any:
@@ -228,9 +236,10 @@ def _respond(columns: Columns, fields: dict[str, Any], layout: Layout, chunk: Ch
     """Make the reconstructed columns if the sample has a response; return which entries pass its threshold."""
     if not layout.response:
         return np.ones(chunk.entries, dtype=bool)
+    nucleus = np.asarray(columns["nucleus"], dtype=np.int64) if layout.nuclear else None
     fields["t_reco"], fields["theta_reco"], efficiency = responses.apply(
         layout.response,
-        fields["t"],
+        responses.visible(layout.response, fields["t"], nucleus),
         fields["theta"],
         key=responses.stream(layout.response, chunk.sample),
         first=chunk.first,
@@ -245,12 +254,21 @@ def _respond(columns: Columns, fields: dict[str, Any], layout: Layout, chunk: Ch
 
 
 def _refuse(
-    fields: dict[str, Any], codes: Any, kept: Any, chunk: Chunk, where: str, layout: Layout, *, drop: bool
+    columns: Columns,
+    fields: dict[str, Any],
+    codes: Any,
+    kept: Any,
+    chunk: Chunk,
+    where: str,
+    layout: Layout,
+    *,
+    drop: bool,
 ) -> dict[str, tuple[int, str]]:
     """Remove bad entries from `kept`, or raise an error about the first of them."""
     found: dict[str, tuple[int, str]] = {}
     always: dict[str, Any] = {name: fields[name] for name in ("t_reco", "theta_reco", "weight") if name in fields}
     worst: tuple[int, str] | None = None
+    masses = _masses(columns) if layout.nuclear else None
     for kind, mask, sentence, column in bad_entries(codes, always):
         bad = mask & kept
         if not bad.any():
@@ -258,7 +276,8 @@ def _refuse(
         entry = int(np.argmax(bad))
         values = {name: float(array[entry]) for name, array in fields.items()}
         if "e_nu" in values:
-            values["limit"] = float(t_max(abs(values["e_nu"])))
+            e_nu = abs(values["e_nu"])
+            values["limit"] = float(t_max(e_nu) if masses is None else t_max_nucleus(e_nu, masses[entry]))
         remedy = f"check the unit of columns.{column} in {layout.where}"
         if column not in layout.sources:
             remedy = f"check columns.t and the response in {layout.where}"

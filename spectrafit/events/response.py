@@ -1,14 +1,18 @@
 """A parametric detector response: reconstructed t and theta, and the efficiency, from true t and theta.
 
 The same function smears the events of `spectrafit.events.generate` and, while reading, those of truth-only ntuples.
-For a true kinetic energy T in GeV and a true angle theta:
+For a true kinetic energy T in the response's unit (GeV) and a true angle theta:
 
-* energy: T_reco = s T (1 + (a / sqrt(T) + b) n), n standard normal, not below 0;
+* energy: T_reco = s T (1 + (a / sqrt(T) + b + c / T) n), n standard normal, not below 0. A table of sigma(T)/T takes
+  the place of the bracket, or a matrix that of the whole: T_reco is then uniform within the matrix's bins;
 * angle: the direction is tilted by a Gaussian offset in each of the two projections perpendicular to it, of width
   c0 + c1 / T, in a fraction f of the events multiplied by the tail's scale (the two share that choice). The composition
   is exact geometry, not the small-angle sum: theta_reco is the angle between the beam and n + dx e1 + dy e2, where n
   is the true direction and (n, e1, e2) are orthonormal;
-* efficiency: plateau / (1 + exp(-(T - T0) / w)) in the true T, and 0 where T_reco is below the threshold.
+* efficiency: plateau / (1 + exp(-(T - T0) / w)) in the true T, times a table's value at T or T_reco, and 0 where T_reco
+  is below the threshold.
+
+Of a nucleus, T is what an electron would need for the same signal: quenching comes first.
 
 With `draws` above 1 the same entry is smeared so many times while it is read. Its first draw is that of `draws` = 1.
 """
@@ -16,20 +20,27 @@ With `draws` above 1 the same entry is smeared so many times while it is read. I
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
-from numba import types
+from numba import njit, types
 
-from spectrafit.arraytypes import Floats, StreamKey
+from spectrafit.arraytypes import Floats, Integers, StreamKey
 from spectrafit.config import Response
+from spectrafit.config.paths import local
+from spectrafit.config.sources import ENERGIES
 from spectrafit.contiguous import Contiguous
 from spectrafit.errors import ConfigError
-from spectrafit.jit import loop
-from spectrafit.random import normals, stream_key, uniform
+from spectrafit.events.response_tables import TABLES, curve, load
+from spectrafit.events.targets import numbers_of
+from spectrafit.jit import KERNEL, loop
+from spectrafit.physics.quenching import lindhard_electron_energy, lindhard_k
+from spectrafit.random import normals, stream_key, uniform, uniforms
 
-__all__ = ["apply", "check", "stream"]
+__all__ = ["apply", "check", "resolved", "stream", "visible"]
 
 
 def check(response: Response, *, where: str = "[response]") -> None:
@@ -43,6 +54,7 @@ def check(response: Response, *, where: str = "[response]") -> None:
     for name in (
         "energy_stochastic",
         "energy_constant",
+        "energy_noise",
         "energy_scale",
         "angle_constant",
         "angle_stochastic",
@@ -97,17 +109,63 @@ def apply(
         As `check` does.
     """
     check(response)
+    tables = load(response)
     t, theta = np.ascontiguousarray(t, dtype=np.float64), np.ascontiguousarray(theta, dtype=np.float64)
     if t.ndim != 1 or t.shape != theta.shape:
         raise ValueError(f"t and theta must be arrays of one length, got shapes {t.shape} and {theta.shape}")
     t_reco, theta_reco, efficiency = np.empty(t.size), np.empty(t.size), np.empty(t.size)
-    _smear(t, theta, _pack(response), key, first, draws, t_reco, theta_reco, efficiency)
+    _smear(t, theta, _pack(response), *tables, key, first, draws, t_reco, theta_reco, efficiency)
     return t_reco, theta_reco, efficiency
 
 
 def stream(response: Response, sample: str) -> StreamKey:
     """Return the key under which the entries of `sample` are smeared."""
     return stream_key(response.seed, "response", sample)
+
+
+def resolved(response: Response, folder: Path, where: str) -> Response:
+    """Return a response whose tables are named by whole paths.
+
+    Raises
+    ------
+    ConfigError
+        An environment variable in a name is not set.
+    """
+    named = {key: getattr(response, key) for key in TABLES if getattr(response, key) not in ("", "lindhard")}
+    if not named:
+        return response
+    return msgspec.structs.replace(
+        response, **{key: str(local(name, folder, f"{where}.{key}")) for key, name in named.items()}
+    )
+
+
+def visible(response: Response, t: npt.ArrayLike, nucleus: Integers | None) -> Floats:
+    """Return the energies that a response smears, (N,) GeV: quenched for nuclei, unchanged for electrons.
+
+    Lindhard's k is for nuclei of Z = z protons and A = a nucleons.
+
+    Parameters
+    ----------
+    response : Response
+    t : (N,) array_like
+        True recoil energy, GeV.
+    nucleus : (N,) array of int, or None
+        PDG codes of the nuclei; None for electrons.
+
+    Raises
+    ------
+    DataError
+        A table of quenching factors cannot be read.
+    """
+    energies = np.asarray(t, dtype=np.float64)
+    if nucleus is None or not response.quenching:
+        return energies
+    if response.quenching == "lindhard":
+        z, a = numbers_of(nucleus)
+        k = response.lindhard_k or lindhard_k(z, a)
+        return np.asarray(lindhard_electron_energy(energies, np.asarray(z, np.float64), k))
+    at, factors = curve(response.quenching, ENERGIES[response.unit])
+    return np.asarray(energies * np.interp(energies, at, factors))
 
 
 def _pack(response: Response) -> Floats:
@@ -125,22 +183,81 @@ def _pack(response: Response) -> Floats:
             response.efficiency,
             response.efficiency_turn_on,
             response.efficiency_width,
+            response.energy_noise,
+            ENERGIES[response.unit],
+            float(response.efficiency_of == "reconstructed"),
         ]
     )
 
 
-_COLUMN = Contiguous(types.float64)
+_COLUMN, _CURVE = Contiguous(types.float64), types.float64[::1]
+# For the loop below; nobody calls them from Python.
+_NESTED = {**KERNEL, "no_cpython_wrapper": True}
 
 
-@loop(types.void(*[_COLUMN] * 3, Contiguous(types.uint64), types.int64, types.int64, *[_COLUMN] * 3))
+@njit(**_NESTED)
+def _place(edges: Any, value: float) -> int:
+    """Return the number of the step of increasing `edges` that holds a value, -1 below and the last beyond."""
+    return int(np.searchsorted(edges, value, side="right")) - 1
+
+
+@njit(**_NESTED)
+def _between(at: Any, values: Any, x: float) -> Any:
+    """Return the value at x on straight lines, that of the nearest end outside."""
+    place = _place(at, x)
+    if place < 0:
+        return values[0]
+    if place >= at.size - 1:
+        return values[at.size - 1]
+    return values[place] + (values[place + 1] - values[place]) * (x - at[place]) / (at[place + 1] - at[place])
+
+
+@njit(**_NESTED)
+def _migrated(true_edges: Any, reco_edges: Any, shares: Any, true: float, u: float) -> Any:
+    """Return a reconstructed energy from a matrix of cumulative shares; NaN where it has no column."""
+    place = _place(true_edges, true)
+    if place < 0 or place >= true_edges.size - 1 or not shares[place, reco_edges.size - 1] > 0.0:
+        return math.nan
+    column = min(int(np.searchsorted(shares[place], u, side="right")) - 1, reco_edges.size - 2)
+    part = (u - shares[place, column]) / (shares[place, column + 1] - shares[place, column])
+    return reco_edges[column] + part * (reco_edges[column + 1] - reco_edges[column])
+
+
+@loop(
+    types.void(
+        *[_COLUMN] * 3,
+        *[_CURVE] * 6,
+        types.float64[:, ::1],
+        Contiguous(types.uint64),
+        types.int64,
+        types.int64,
+        *[_COLUMN] * 3,
+    )
+)
 def _smear(
-    t: Any, theta: Any, p: Any, key: Any, first: int, draws: int, t_reco: Any, theta_reco: Any, efficiency: Any
+    t: Any,
+    theta: Any,
+    p: Any,
+    width_at: Any,
+    widths: Any,
+    efficiency_at: Any,
+    efficiencies: Any,
+    true_edges: Any,
+    reco_edges: Any,
+    shares: Any,
+    key: Any,
+    first: int,
+    draws: int,
+    t_reco: Any,
+    theta_reco: Any,
+    efficiency: Any,
 ) -> None:
     scale, stochastic, constant = p[0], p[1], p[2]
     c0, c1, tail_fraction, tail_scale = p[3], p[4], p[5], p[6]
     threshold, plateau, turn_on, width = p[7], p[8], p[9], p[10]
+    noise, unit, of_seen = p[11], p[12], p[13] > 0.0
     for index in range(t.size):
-        true = t[index]
+        true = t[index] / unit
         if not true > 0.0:
             t_reco[index] = 0.0 if true <= 0.0 else math.nan
             theta_reco[index] = theta[index]
@@ -148,8 +265,16 @@ def _smear(
             continue
         entry, draw = first + index // draws, 2 * (index % draws)
         along, across, energy, _ = normals(key, entry, draw)
-        seen = max(0.0, scale * true * (1.0 + (stochastic / math.sqrt(true) + constant) * energy))
-        t_reco[index] = seen
+        if true_edges.size > 0:
+            seen = scale * _migrated(true_edges, reco_edges, shares, true, uniforms(key, entry, draw + 1)[1])
+        elif width_at.size > 0:
+            seen = max(0.0, scale * true * (1.0 + _between(width_at, widths, true) * energy))
+        else:
+            relative = stochastic / math.sqrt(true) + constant
+            if noise > 0.0:
+                relative += noise / true
+            seen = max(0.0, scale * true * (1.0 + relative * energy))
+        t_reco[index] = seen * unit if seen == seen else 0.0
         tilt = c0 + c1 / true
         if tail_fraction > 0.0 and uniform(key, entry, draw + 1) < tail_fraction:
             tilt *= tail_scale
@@ -162,4 +287,8 @@ def _smear(
         value = plateau
         if width > 0.0:
             value /= 1.0 + math.exp(-(true - turn_on) / width)
+        if efficiency_at.size > 0:
+            at = seen if of_seen else true
+            inside = efficiency_at[0] <= at <= efficiency_at[efficiency_at.size - 1]
+            value = value * _between(efficiency_at, efficiencies, at) if inside else 0.0
         efficiency[index] = value if seen >= threshold else 0.0

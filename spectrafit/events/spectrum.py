@@ -1,11 +1,13 @@
-"""Expected rates of a flux, a flavour and a coupling, and exact draws of neutrino and electron energy.
+"""Expected rates of a flux, a flavour and a coupling, and exact draws of neutrino and recoil energy.
 
 Whatever the coupling, dsigma/dT at a given neutrino energy is a polynomial in T with powers from -2 (millicharge
-squared) to 2: its cumulative is closed and is inverted to machine precision. The total cross section is a smooth,
+squared) to 2: its cumulative is closed and is inverted to machine precision. Electrons that are bound count from their
+binding energy on, which makes the polynomial one of steps. The total cross section is a smooth,
 almost straight function of the energy. It is tabulated in panels of 0.5 % in energy, as the parabola with the panel's
 own integral and end values, whose cubic cumulative is inverted to machine precision too. The parabola is within 1e-12
 of the Standard Model cross section above 20 MeV; just above a threshold `t_min`, where the density rises from zero, it
 is within 3e-4 in the first panel and 1e-6 once the energy is 10 % higher. No event is rejected, and each has weight 1.
+A line is a panel without width.
 """
 
 from __future__ import annotations
@@ -13,28 +15,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numba import njit, types
 
-from spectrafit.arraytypes import Floats, StreamKey
-from spectrafit.contiguous import Contiguous
+from spectrafit.arraytypes import Floats, Integers, StreamKey
 from spectrafit.errors import ConfigError
+from spectrafit.events.drawing import draw, fill_total
 from spectrafit.events.flux import Flux
-from spectrafit.jit import KERNEL, loop
+from spectrafit.events.sources import Beam
 from spectrafit.physics.constants import M_E, SIGMA_MAGNETIC, SIGMA_SM, SIN2_THETA_W
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.physics.cross_sections import g_a, g_v
 from spectrafit.physics.flavours import flavour
 from spectrafit.physics.kinematics import e_nu_min
-from spectrafit.random import uniforms
 
-__all__ = ["Spectrum", "spectrum"]
+__all__ = ["Spectrum", "spectrum", "tabulated"]
 
 
 # Panels: geometric steps in energy from _FIRST up, cut at the edges of the flux and where the cross section begins.
 _FIRST, _STEP = 1e-5, 1.005
+_INSIDE = 1e-6
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(10)
 # 1 / m^2 of flux and 10^6 POT, to 1 / cm^2 and POT.
 _PER_CM2_POT = 1e-4 * 1e-6
@@ -51,11 +51,16 @@ class Spectrum:
         True electron kinetic energies covered, GeV; `t_max` may be infinite.
     rate : float
         Events per electron and POT.
-    parameters : (6,) array
-        For the kernels: g_V + g_A, g_V - g_A, the part of g_V that goes as 1/T (GeV), the dipole's strength over
-        that of the weak cross section (GeV), t_min, t_max.
+    parameters : (r, 8) array
+        For the kernels, one row for each kind of target: g_V + g_A, g_V - g_A, the part of g_V that goes as 1/T (GeV),
+        the dipole's strength over that of the weak cross section (GeV), t_min, t_max, the target's mass (GeV), and 0.
+        For a nucleus the first four are 0 and the last is the strength of its cross section; see `recoils`.
+    steps : (s, 2) array
+        Energies T (GeV), increasing, from which on a share of the electrons scatters, and that share.
     panels : (n, 5) array
         Lower edge (GeV), width, and the density over the panel as p0 + p1 x + p2 x^2, x from 0 to 1.
+    rows : (n,) array
+        The row of `parameters` that each panel is of.
     cumulative : (n+1,) array
         Fraction of the events below each panel.
     """
@@ -65,18 +70,24 @@ class Spectrum:
     t_max: float
     rate: float
     parameters: Floats
+    steps: Floats
     panels: Floats
+    rows: Integers
     cumulative: Floats
 
     def draw(self, key: StreamKey, first: int, count: int) -> tuple[Floats, Floats]:
-        """Return neutrino and electron energies (GeV, (`count`,) each) of events `first`, ... of a stream."""
-        e_nu, t = np.empty(count), np.empty(count)
-        _draw(key, first, self.cumulative, self.panels, self.parameters, e_nu, t)
-        return e_nu, t
+        """Return neutrino and recoil energies (GeV, (`count`,) each) of events `first`, ... of a stream."""
+        return self.draw_with_rows(key, first, count)[:2]
+
+    def draw_with_rows(self, key: StreamKey, first: int, count: int) -> tuple[Floats, Floats, Integers]:
+        """Return the same, and the row of `parameters` that each event is of."""
+        e_nu, t, row = np.empty(count), np.empty(count), np.empty(count, np.int64)
+        draw(key, first, self.cumulative, self.panels, self.rows, self.parameters, self.steps, e_nu, t, row)
+        return e_nu, t, row
 
 
 def spectrum(
-    flux: Flux,
+    flux: Flux | Beam,
     pdg: int | str,
     *,
     sin2_theta_w: float = SIN2_THETA_W,
@@ -85,12 +96,13 @@ def spectrum(
     coupling: str = "",
     kappa: float = 0.0,
     couplings: Mapping[str, float] | None = None,
+    steps: Floats | None = None,
 ) -> Spectrum:
-    """Integrate flux times cross section of one flavour.
+    """Integrate flux times cross section of one flavour on electrons.
 
     Parameters
     ----------
-    flux : Flux
+    flux : Flux or Beam
     pdg : int or str
         Flavour, by PDG code or name.
     sin2_theta_w : float
@@ -101,6 +113,8 @@ def spectrum(
         A coupling of `spectrafit.physics.couplings` this flavour has, and its value there; "" for the Standard Model.
     couplings : mapping of str to float, optional
         Several couplings and the kappa of each, besides `coupling`. Shifts of g_V add up before they are squared.
+    steps : (s, 2) array, optional
+        From which T (GeV) on which share of the electrons scatters; without it, all of them at any T.
 
     Raises
     ------
@@ -114,27 +128,82 @@ def spectrum(
             f"t_min = {t_min}, t_max = {t_max}, kappa = {kappa}: needed 0 <= t_min < t_max and a finite kappa"
         )
     switched = {**(couplings or {}), **({coupling: kappa} if coupling else {})}
-    parameters = _parameters(code, sin2_theta_w, t_min, t_max, switched)
-    edges = _panel_edges(flux, t_min, t_max)
-    low, width = edges[:-1], np.diff(edges)
-    height = flux.density(0.5 * (edges[:-1] + edges[1:]))
-    inside = _total(low[:, None] + width[:, None] * 0.5 * (1.0 + _NODES), parameters) @ (0.5 * _WEIGHTS)
-    begin, end = _total(low, parameters), _total(edges[1:], parameters)
-    content = height * width * inside
-    total = float(content.sum())
+    shares = np.array([[0.0, 1.0]]) if steps is None else np.ascontiguousarray(steps, np.float64)
+    low = max(t_min, float(shares[0, 0]))
+    parameters = _parameters(code, sin2_theta_w, low, t_max, switched)
+    return tabulated(flux, code, parameters[np.newaxis], shares, f"{pdg} has T between {t_min:g} and {t_max:g} GeV")
+
+
+def tabulated(flux: Flux | Beam, code: int, parameters: Floats, steps: Floats, what: str) -> Spectrum:
+    """Tabulate flux times cross section over the neutrino's energy, for every row of `parameters` as `Spectrum` has it.
+
+    Parameters
+    ----------
+    what : str
+        What there would be no event of, for the message.
+
+    Raises
+    ------
+    ConfigError
+        There is no event.
+    """
+    found = [_panels(flux, row, steps) for row in parameters]
+    contents = np.concatenate([content for content, _ in found])
+    total = float(contents.sum())
     if not total > 0.0:
-        raise ConfigError(f"no event of {pdg} has T between {t_min:g} and {t_max:g} GeV on this flux; widen the range")
-    keep = content > 0.0
-    panels = np.stack([low, width, begin, 6 * inside - 4 * begin - 2 * end, 3 * (begin + end) - 6 * inside], axis=1)
-    cumulative = np.concatenate([[0.0], np.cumsum(content[keep])])
+        raise ConfigError(f"no event of {what} on this flux; widen the range")
+    keep = contents > 0.0
+    cumulative = np.concatenate([[0.0], np.cumsum(contents[keep])])
+    t_min, t_max = parameters[0, 4:6]
     return Spectrum(
         pdg=code,
-        t_min=t_min,
-        t_max=t_max,
+        t_min=float(t_min),
+        t_max=float(t_max),
         rate=total * _PER_CM2_POT,
-        parameters=parameters,
-        panels=np.ascontiguousarray(panels[keep]),
+        parameters=np.ascontiguousarray(parameters),
+        steps=steps,
+        panels=np.ascontiguousarray(np.concatenate([panels for _, panels in found])[keep]),
+        rows=np.repeat(np.arange(len(found)), [content.size for content, _ in found])[keep],
         cumulative=cumulative / cumulative[-1],
+    )
+
+
+def _panels(flux: Flux | Beam, parameters: Floats, steps: Floats) -> tuple[Floats, Floats]:
+    """Return the contents of the panels of one kind of target, and the panels; those of lines come last."""
+    contents, tables = [], []
+    edges = _panel_edges(flux, parameters, steps)
+    if edges.size > 1:
+        low, width = edges[:-1], np.diff(edges)
+        height = flux.density(0.5 * (edges[:-1] + edges[1:]))
+        nodes = low[:, None] + width[:, None] * 0.5 * (1.0 + _NODES)
+        # Relative to the height in the middle: exactly 1 for a table, whose bins are flat. The ends of a panel belong
+        # to the panel, though the flux may step there.
+        with np.errstate(all="ignore"):
+            ends = low + _INSIDE * width, low + (1.0 - _INSIDE) * width
+            curve, first, last = (np.where(height > 0.0, (flux.density(at).T / height), 0.0).T for at in (nodes, *ends))
+        inside = (_total(nodes, parameters, steps) * curve) @ (0.5 * _WEIGHTS)
+        begin, end = _total(low, parameters, steps) * first, _total(edges[1:], parameters, steps) * last
+        contents.append(height * width * inside)
+        tables.append(_parabolas(low, width, begin, inside, end))
+    energies, intensities = flux.lines.T
+    if energies.size:
+        contents.append(intensities * _total(energies, parameters, steps))
+        one, none = np.ones(energies.size), np.zeros(energies.size)
+        tables.append(np.stack([energies, none, one, none, none], axis=1))
+    if not contents:
+        return np.empty(0), np.empty((0, 5))
+    return np.concatenate(contents), np.concatenate(tables)
+
+
+def _parabolas(low: Floats, width: Floats, begin: Floats, inside: Floats, end: Floats) -> Floats:
+    """Return panels with the given ends and mean; flat where a parabola of these would fall below 0."""
+    bend = 3 * (begin + end) - 6 * inside
+    slope = 6 * inside - 4 * begin - 2 * end
+    with np.errstate(all="ignore"):
+        at = -slope / (2 * bend)
+        sinks = (bend > 0.0) & (at > 0.0) & (at < 1.0) & (begin - slope * slope / (4 * bend) < -1e-9 * inside)
+    return np.stack(
+        [low, width, np.where(sinks, inside, begin), np.where(sinks, 0.0, slope), np.where(sinks, 0.0, bend)], axis=1
     )
 
 
@@ -160,125 +229,31 @@ def _parameters(code: int, sin2_theta_w: float, t_min: float, t_max: float, coup
             " analysed T"
         )
     gv, ga = float(g_v(code, sin2_theta_w)) + constant, float(g_a(code))
-    return np.array([gv + ga, gv - ga, inverse_t, dipole, t_min, t_max])
+    return np.array([gv + ga, gv - ga, inverse_t, dipole, t_min, t_max, M_E, 0.0])
 
 
-def _panel_edges(flux: Flux, t_min: float, t_max: float) -> Floats:
+def _panel_edges(flux: Flux | Beam, parameters: Floats, steps: Floats) -> Floats:
+    if not flux.edges.size:
+        return flux.edges
+    t_min, t_max, mass = parameters[4:7]
     top = flux.edges[-1]
-    steps = _FIRST * _STEP ** np.arange(math.ceil(math.log(top / _FIRST) / math.log(_STEP)))
-    # The cross section has kinks where t_min comes into reach and where t_max does.
-    kinks = [float(e_nu_min(t)) for t in (t_min, t_max) if 0.0 < t < math.inf]
-    edges = np.unique(np.concatenate([[flux.edges[0]], steps, kinks, flux.edges]))
-    low = max(flux.edges[0], float(e_nu_min(t_min)))
+    grid = _FIRST * _STEP ** np.arange(max(0, math.ceil(math.log(top / _FIRST) / math.log(_STEP))))
+    # The cross section has kinks where t_min comes into reach and where t_max does, and every binding energy.
+    ends = [t_min, t_max, *(t for t in steps[:, 0] if t_min < t < t_max)]
+    kinks = [_least(t, mass) for t in ends if 0.0 < t < math.inf]
+    edges = np.unique(np.concatenate([[flux.edges[0]], grid, kinks, flux.edges]))
+    low = max(flux.edges[0], _least(t_min, mass))
     return np.asarray(edges[(edges >= low) & (edges <= top)])
 
 
-def _total(e_nu: Floats, parameters: Floats) -> Floats:
+def _least(t: float, mass: float) -> float:
+    """Return the smallest neutrino energy that can give a recoil `t`, GeV."""
+    if mass == M_E:
+        return float(e_nu_min(t))
+    return 0.5 * (t + math.sqrt(t * (t + 2.0 * mass)))
+
+
+def _total(e_nu: Floats, parameters: Floats, steps: Floats) -> Floats:
     out = np.empty(e_nu.size)
-    _fill_total(np.ascontiguousarray(e_nu).ravel(), parameters, out)
+    fill_total(np.ascontiguousarray(e_nu).ravel(), parameters, steps, out)
     return SIGMA_SM * out.reshape(e_nu.shape)
-
-
-# For the loops below; nobody calls them from Python.
-_NESTED = {**KERNEL, "no_cpython_wrapper": True}
-
-
-@njit(**_NESTED)
-def _expand(e: float, p: Any) -> Any:
-    """Return the coefficients of T^-2 ... T^2 of dsigma/dT over SIGMA_SM, with g_V -> g_V + s/T in note equation 28.
-
-    With m for m_e / e^2.
-    """
-    left, right, s, dipole = p[0], p[1], p[2], p[3]
-    m = M_E / (e * e)
-    return (
-        2.0 * s * s,
-        2.0 * s * (left + right) - s * s * (2.0 / e + m) + dipole,
-        left * left + right * right - 4.0 * right * s / e + s * s / (e * e) - s * (left + right) * m - dipole / e,
-        -2.0 * right * right / e + 2.0 * right * s / (e * e) - left * right * m,
-        right * right / (e * e),
-    )
-
-
-@njit(**_NESTED)
-def _integral(c: Any, low: float, t: float) -> Any:
-    value = (t - low) * (c[2] + 0.5 * c[3] * (t + low) + c[4] / 3.0 * (t * t + t * low + low * low))
-    if c[0] != 0.0:
-        value += c[0] * (t - low) / (t * low)
-    if c[1] != 0.0:
-        value += c[1] * math.log1p((t - low) / low)
-    return value
-
-
-@njit(**_NESTED)
-def _reach(e: float, t_max: float) -> Any:
-    return min(t_max, 2.0 * e * e / (2.0 * e + M_E))
-
-
-@loop(types.void(*[types.float64[::1]] * 3))
-def _fill_total(e_nu: Any, p: Any, out: Any) -> None:
-    for event in range(e_nu.size):
-        energy = e_nu[event]
-        high = _reach(energy, p[5]) if energy > 0.0 else 0.0
-        out[event] = _integral(_expand(energy, p), p[4], high) if high > p[4] else 0.0
-
-
-@njit(**_NESTED)
-def _solve_t(e: float, u: float, p: Any) -> Any:
-    """Return the T below which the fraction u of the cross section lies: Newton's method kept inside a bracket.
-
-    c are the coefficients of `_expand`.
-    """
-    c = _expand(e, p)
-    low, high = p[4], _reach(e, p[5])
-    start = low
-    target = u * _integral(c, start, high)
-    t = low + u * (high - low)
-    for _ in range(200):
-        excess = _integral(c, start, t) - target
-        if excess > 0.0:
-            high = t
-        else:
-            low = t
-        slope = c[2] + t * (c[3] + t * c[4])
-        if start > 0.0:
-            slope += (c[1] + c[0] / t) / t
-        new = t - excess / slope
-        if not low <= new <= high:
-            new = 0.5 * (low + high)
-        if abs(new - t) <= 2.0**-50 * t:
-            return new
-        t = new
-    return t
-
-
-@loop(
-    types.void(
-        Contiguous(types.uint64), types.int64, types.float64[::1], types.float64[:, ::1], *[types.float64[::1]] * 3
-    )
-)
-def _draw(key: Any, first: int, cumulative: Any, panels: Any, p: Any, e_nu: Any, t: Any) -> None:
-    """Fill energies and recoils: uniform u picks a panel and the place x in it, uniform v the recoil."""
-    for event in range(e_nu.size):
-        u, v, _, _ = uniforms(key, first + event, 0)
-        panel = np.searchsorted(cumulative, u, side="right") - 1
-        low, width = panels[panel, 0], panels[panel, 1]
-        p0, p1, p2 = panels[panel, 2], panels[panel, 3], panels[panel, 4]
-        part = (u - cumulative[panel]) / (cumulative[panel + 1] - cumulative[panel])
-        target = part * (p0 + p1 / 2.0 + p2 / 3.0)
-        bottom, top, x = 0.0, 1.0, part
-        for _ in range(100):
-            excess = x * (p0 + x * (p1 / 2.0 + x * p2 / 3.0)) - target
-            if excess > 0.0:
-                top = x
-            else:
-                bottom = x
-            new = x - excess / (p0 + x * (p1 + x * p2))
-            if not bottom <= new <= top:
-                new = 0.5 * (bottom + top)
-            done = abs(new - x) <= 2.0**-48
-            x = new
-            if done:
-                break
-        e_nu[event] = low + width * x
-        t[event] = _solve_t(e_nu[event], v, p)

@@ -10,6 +10,7 @@ import numpy as np
 
 from spectrafit.arraytypes import Flags, Floats
 from spectrafit.inference.fake import Fake, called
+from spectrafit.inference.standing import Standing
 
 __all__ = ["Bands", "Contour", "FitResult", "Goodness", "Impact", "Ledger", "Limit", "Profile"]
 
@@ -42,18 +43,9 @@ class Goodness:
 class Ledger:
     """Counts what became of the toy fits.
 
-    Attributes
-    ----------
-    fits : int
-        Newton fits made.
-    refitted : int
-        Fits that did not converge and went to Minuit.
-    failed : int
-        Fits in which Minuit failed too; their toys are left out.
-    checked, disagreed : int
-        Converged fits that Minuit repeated as a referee, and how many of them differed by more than 1e-3 in 2NLL.
-    toys : tuple of int
-        Numbers of the first toys that failed, for repeating them.
+    `fits` are Newton fits, `refitted` those that did not converge and went to Minuit, `failed` those in which Minuit
+    failed too (their toys are left out). Minuit repeated `checked` converged fits as a referee; `disagreed` of them
+    differed by more than 1e-3 in 2NLL. `toys` are the numbers of the first toys that failed, for repeating them.
     """
 
     fits: int = 0
@@ -343,6 +335,8 @@ class Limit(_Shown):
     beside : dict of str to float
         Where a deficit in the data made the limit small or empty: limits by the methods to use instead, in `unit`.
         "feldman-cousins" is its asymptotic form, without toys.
+    standing : Standing or None
+        The significance of the data's excess or deficit, with the two-sided interval of an excess.
     """
 
     value: float
@@ -368,6 +362,7 @@ class Limit(_Shown):
     notes: tuple[str, ...] = ()
     empty: bool = False
     beside: dict[str, float] = dataclasses.field(default_factory=dict)
+    standing: Standing | None = None
 
     def summary(self) -> dict[str, Any]:
         """Return what `result.json` keeps: every field but the scan, as plain numbers and strings; None for no end."""
@@ -393,6 +388,8 @@ class Limit(_Shown):
         ]
         if self.expected is not None:
             lines.append(f"  expected: {self.expected}")
+        if self.standing is not None and not self.asimov:
+            lines.append(f"  data: {self.standing}")
         if self.ledger is not None:
             lines.append(f"  toys: {self.ledger}")
         lines += [f"  note: {note}" for note in self.notes]

@@ -5,9 +5,10 @@ No files and no events here. Energies are in GeV, angles in rad, cross sections 
 charge radii in cm^2, charges in units of the proton's. A flavour is a PDG code (12, 14, 16, negative for
 antineutrinos). Modules: `constants`, `flavours`, `kinematics`, `cross_sections`, `angular`, `electromagnetic` (charge
 radius, millicharge), `radiative`, `couplings` (the couplings that can be fitted), `weighing` (events to weights),
-`mixing`, `moments`, `naturalness`, `atoms`; for nuclei `nucleus`, `nucleus_totals`, `form_factors`, `isotopes`,
-`quenching`; for sources `pion_decay`, `solar`, `reactor`, `radioactive`; for the sky `astrophysics`, `spin_precession`,
-`bounds`. All their public names are found here too.
+`mixing`, `moments`, `naturalness`, `atoms`; for nuclei `nucleus`, `nucleus_totals`, `weighing_nucleus`,
+`form_factors`, `isotopes`, `quenching`; for sources `pion_decay`, `solar`, `reactor`, `reactor_low_energy`,
+`radioactive`, `beta_decay`; for the sky `astrophysics`, `spin_precession`, `bounds`. All their public names are found
+here too.
 
 >>> from spectrafit import physics as ph
 >>> numu, e, t, s2w = ph.flavour("numu"), 2.0, 0.3, ph.SIN2_THETA_W
@@ -150,7 +151,9 @@ _MODULES = (
     "isotopes",
     "pion_decay",
     "solar",
+    "beta_decay",
     "reactor",
+    "reactor_low_energy",
     "radioactive",
     "astrophysics",
     "bounds",
@@ -165,6 +168,7 @@ _MODULES = (
     "form_factors",
     "nucleus",
     "nucleus_totals",
+    "weighing_nucleus",
     "quenching",
     "spin_precession",
 )

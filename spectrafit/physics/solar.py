@@ -14,13 +14,12 @@ Energies in GeV; `solar_spectrum` takes scalars, numpy and awkward arrays.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 
-from spectrafit.physics.constants import ALPHA, M_E
+from spectrafit.physics.beta_decay import allowed_spectrum
 from spectrafit.physics.mixing import Mixing, solar_survival
 
 __all__ = [
@@ -85,21 +84,6 @@ _BORON = (
 _BORON_END = 16.5
 
 
-def _allowed(energy: Any, end: float, z: int) -> Any:
-    """Return E^2 W p F(Z, W), arbitrary units, for energies (MeV) between 0 and the end point.
-
-    m is the positron's mass, MeV.
-    """
-    m = M_E * 1e3
-    kinetic = end - energy
-    total = kinetic + m
-    momentum = np.sqrt(kinetic * (kinetic + 2.0 * m))
-    # The Coulomb factor of a positron, 2 pi eta/(1 - exp(-2 pi eta)) with eta = -alpha Z W/p, times p.
-    repulsion = 2.0 * math.pi * ALPHA * z * total
-    with np.errstate(divide="ignore", over="ignore"):
-        return energy * energy * total * repulsion / np.expm1(repulsion / momentum)
-
-
 def _boron(energy: Any) -> Any:
     """Return the spectrum of boron 8: cubic splines in u, the distance from a knot in units of 0.5 MeV."""
     total = 0.0 * energy
@@ -116,7 +100,7 @@ def _continuum(component: str) -> tuple[Callable[[Any], Any], float, float]:
         end, shape = _BORON_END, _boron
     else:
         end, charge = _ALLOWED[component]
-        shape = functools.partial(_allowed, end=end, z=charge)
+        shape = functools.partial(allowed_spectrum, end=end, z=charge)
     points, weights = np.polynomial.legendre.leggauss(16)
     # E = end (1 - s^2): smooth at the end point, where the positron's momentum goes as s.
     edges = np.linspace(0.0, 1.0, 41)

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 __all__ = ["alarms"]
 
 # A fit describes the data badly if the probability of a worse goodness of fit is below this.
-_BAD = 1e-4
+_BAD = 0.01
+# A nuisance parameter that the fit moves by more prior widths than this is named.
+_PULL = 2.5
 # How many times as many events of a sample, or how much fewer, one standard deviation may make.
 _VIOLENT = 20.0
 
@@ -35,8 +37,15 @@ def alarms(
     found += [] if best.valid else [f"The fit is not valid: {best.message}"]
     if best.goodness.p_value < _BAD:
         found.append(
-            f"The fit describes the data badly ({best.goodness}): do not trust a limit from such a fit; "
-            "look at the spectra and the pulls"
+            f"The fit describes the data badly ({best.goodness}, below {_BAD:g}): do not trust a limit from such a "
+            "fit; look at the spectra and the pulls"
+        )
+    pulled = [(name, float(pull)) for name, pull in zip(best.names, best.pulls, strict=True) if abs(pull) > _PULL]
+    if pulled:
+        listed = ", ".join(f"{name} {pull:+.1f}" for name, pull in sorted(pulled, key=lambda one: -abs(one[1])))
+        found.append(
+            f"The fit pulls {listed} prior widths away, more than {_PULL:g}: the data and this prior do not agree; "
+            "look for what the model lacks before the limit is used"
         )
     if limit is not None:
         found += [f"The limit: {note}" for note in limit.notes]

@@ -16,7 +16,8 @@ import numpy as np
 
 from spectrafit.output import publishing, replacing, slugs
 from spectrafit.physics.couplings import COUPLINGS
-from spectrafit.report.page import Picture, Section, page, symbols
+from spectrafit.report.page import Picture, Section, page
+from spectrafit.report.symbols import symbols
 from spectrafit.report.tables import Table, quantity
 
 if TYPE_CHECKING:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import dataclasses
 import html
-import re
 from collections.abc import Sequence
 
+from spectrafit.report.symbols import symbols
 from spectrafit.report.tables import Table
 
-__all__ = ["Picture", "Section", "page", "symbols"]
+__all__ = ["Picture", "Section", "page"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,7 @@ h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
 h2 { font-size: 1.2rem; margin: 2.4rem 0 .8rem; padding-bottom: .2rem; border-bottom: 1px solid var(--rule); }
 .byline { color: var(--faint); margin: 0; font-size: .92rem; }
 .headline { font-size: 1.45rem; margin: 1.2rem 0 .2rem; }
+.beside { margin: .2rem 0 .4rem; padding: .3rem .7rem; border-left: 4px solid var(--alarm); background: #fdf3ec; }
 .meaning { margin: 0; color: var(--faint); }
 .alarm { border-left: 4px solid var(--alarm); padding: .5rem .9rem; margin: 1.2rem 0 0; background: #fdf3ec; }
 .pictures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1.6rem 1.4rem; align-items: start; }
@@ -78,7 +79,14 @@ pre { font: .8rem/1.45 ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monosp
 
 
 def page(
-    title: str, byline: str, headline: str, meaning: str, sections: Sequence[Section], *, alarms: Sequence[str] = ()
+    title: str,
+    byline: str,
+    headline: str,
+    meaning: str,
+    sections: Sequence[Section],
+    *,
+    beside: Sequence[str] = (),
+    alarms: Sequence[str] = (),
 ) -> str:
     """Return the page: nothing in it refers to anything outside it.
 
@@ -88,8 +96,10 @@ def page(
     headline : the result, as HTML.
     meaning : what the result means, in one line.
     sections : what follows, in order.
+    beside : sentences that belong beside the number: what a deficit or an excess makes of it.
     alarms : what a reader must not miss (a fit that is not valid, files left out).
     """
+    next_to = "".join(f'<p class="beside">{symbols(sentence)}</p>' for sentence in beside)
     warnings = "".join(f'<p class="alarm">{symbols(alarm)}</p>' for alarm in alarms)
     body = "\n".join(_section(section) for section in sections)
     return f"""<!DOCTYPE html>
@@ -104,7 +114,7 @@ def page(
 <header>
 <h1>{symbols(title)}</h1>
 <p class="byline">{html.escape(byline)}</p>
-<p class="headline">{headline}</p>
+<p class="headline">{headline}</p>{next_to}
 <p class="meaning">{symbols(meaning)}</p>
 </header>
 {warnings}
@@ -149,30 +159,3 @@ def _picture(picture: Picture) -> str:
     alternative = html.escape(picture.caption)
     image = f'<img style="max-width: {picture.width:.2f}in" alt="{alternative}" src="data:image/png;base64,{data}">'
     return f"<figure{kind}>{image}<figcaption>{caption}</figcaption></figure>"
-
-
-_SYMBOLS = {
-    "mu_B": "<i>μ</i><sub>B</sub>",
-    "mu_nu": "<i>μ</i><sub>ν</sub>",
-    "q_nu": "<i>q</i><sub>ν</sub>",
-    "sin^2": "sin²",
-    "theta_W": "<i>θ</i><sub>W</sub>",
-    "kappa": "<i>κ</i>",
-    "pi0": "<i>π</i>⁰",
-    "chi2": "<i>χ</i>²",
-    "cm^2": "cm²",
-    "&lt;r^2&gt;": "⟨<i>r</i>²⟩",
-    "&gt;=": "≥",
-} | {
-    f"{anti}nu_{name}": f"<i>{'ν̄' if anti else 'ν'}</i><sub>{letter}</sub>"
-    for anti in ("", "anti-")
-    for name, letter in (("e", "e"), ("mu", "μ"), ("tau", "τ"))
-}
-_SYMBOL = re.compile(
-    r"(?<![\w-])(" + "|".join(re.escape(word) for word in sorted(_SYMBOLS, key=len, reverse=True)) + r")(?!\w)"
-)
-
-
-def symbols(text: str) -> str:
-    """Return plain text as HTML, with the names of quantities (`mu_nu`, `kappa`, `nu_mu`) as their symbols."""
-    return _SYMBOL.sub(lambda found: _SYMBOLS[found[1]], html.escape(text, quote=False))

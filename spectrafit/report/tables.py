@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.report.headline import beside
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -115,6 +116,7 @@ def result_table(best: FitResult, limit: Limit) -> Table:
     value = f"none: empty interval, boundary {value}" if limit.empty else value
     rows = [
         ("limit", f"{value} at {100 * limit.level:g} % CL"),
+        *(("  beside it", sentence) for sentence in beside(limit, best.coupling)),
         ("method", f"{limit.method}, {limit.sides}-sided"),
         ("statistic", limit.statistic),
         ("boundary", limit.boundary),
@@ -124,6 +126,8 @@ def result_table(best: FitResult, limit: Limit) -> Table:
         rows.append(("expected at kappa = 0", f"{median:.4g}{unit} ({limit.expected.how})"))
         rows.append(("68 %, 95 % of experiments", f"{low1:.3g} to {high1:.3g}, {low2:.3g} to {high2:.3g}{unit}"))
     rows += [("note", note) for note in limit.notes]
+    if limit.standing is not None and not limit.asimov:
+        rows.append(("data against no signal", str(limit.standing)))
     if limit.ledger is not None:
         rows.append(("toys", str(limit.ledger)))
     second = len(rows)
@@ -176,7 +180,9 @@ def limits_table(limits: Sequence[Limit]) -> Table:
                 f"{limit.kappa:.3g}" if limit.lower_kappa <= 0 else f"{limit.lower_kappa:.3g} to {limit.kappa:.3g}",
                 "empty"
                 if limit.empty
-                else show(limit.value, 3) + (f" ± {show(limit.error, 3)}" if limit.error > 5e-4 * scale else ""),
+                else show(limit.value, 3)
+                + (f" ± {show(limit.error, 3)}" if limit.error > 5e-4 * scale else "")
+                + (" !" if limit.beside else ""),
                 show(bands[1]),
                 f"{show(bands[0])} to {show(bands[2])}" if math.isfinite(bands[1]) else "",
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -26,12 +25,13 @@ from spectrafit.inference.fitting.validation import Validation, validation
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.interop import root
 from spectrafit.output import publishing, refuse_inputs, slug
-from spectrafit.physics.couplings import COUPLINGS, Coupling
+from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.alarms import alarms
 from spectrafit.report.couplings import couplings_table, monomials_table, profiled, title
 from spectrafit.report.expectation import Expectation, expectation
+from spectrafit.report.headline import beside, headline
 from spectrafit.report.origins import origins_table
-from spectrafit.report.page import Picture, Section, page, symbols
+from spectrafit.report.page import Picture, Section, page
 from spectrafit.report.record import record
 from spectrafit.report.tables import (
     Table,
@@ -256,9 +256,10 @@ def _page(
     return page(
         analysis.title or Path(analysis.path).stem,
         f"spectrafit {version('spectrafit-numm')}, {provenance['made'][:16].replace('T', ' ')} UTC",
-        _headline(coupling, limit, model.poi if len(model.couplings) > 1 else ""),
+        headline(coupling, limit, model.poi if len(model.couplings) > 1 else ""),
         "; ".join(word for word in (how, profiled(model.couplings, model.poi), data) if word),
         sections,
+        beside=beside(limit, model.coupling),
         alarms=alarms(best, model, templates, limit, constraints),
     )
 
@@ -287,22 +288,3 @@ def _input_tables(templates: Templates) -> list[Table]:
         rows = tuple(tuple(str(value) for value in record.values()) for record in templates.pruned)
         tables.append(Table(title="Pruned", columns=tuple(templates.pruned[0]), rows=rows))
     return tables
-
-
-def _headline(coupling: Coupling, limit: Limit, parameter: str) -> str:
-    """Return the limit as the page's headline, with the parameter's name where there are several couplings."""
-    symbol, unit = symbols(coupling.symbol), symbols(coupling.unit)
-    symbol += f" ({parameter})" if parameter else ""
-    upper = f"{_scientific(limit.value)} {unit}"
-    if limit.empty:
-        return f"no {symbol} ≥ {upper} is allowed: empty interval"
-    if limit.lower_kappa > 0 or (coupling.lower is None and limit.sides == "two"):
-        return f"{_scientific(coupling.reported(limit.lower_kappa))} &lt; {symbol} &lt; {upper}"
-    return f"{symbol} &lt; {upper}"
-
-
-def _scientific(value: float) -> str:
-    if value == 0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e4:
-        return f"{value:.3g}"
-    exponent = math.floor(math.log10(abs(value)))
-    return f"{value / 10.0**exponent:.2f} × 10<sup>{exponent}</sup>".replace("-", "−")

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import boost_histogram as bh
+import msgspec
 import numpy as np
 
 from spectrafit.arraytypes import Floats
-from spectrafit.config import Analysis, Covariance, FluxUncertainty, SampleSet
+from spectrafit.config import Analysis, Covariance, FluxUncertainty, Response, SampleSet
 from spectrafit.config.paths import local
 from spectrafit.errors import ConfigError, DataError, nearest
-from spectrafit.events import flux
+from spectrafit.events import sources
 from spectrafit.events.files import open_file, refusing, stored
 from spectrafit.physics.flavours import FLAVOURS
 from spectrafit.templates.fill import AxisIndex, axis_index
@@ -109,7 +110,7 @@ def _split(name: str, beside: str) -> tuple[Path, str]:
 
 
 def tables_of(analysis: Analysis) -> dict[str, str]:
-    """Return the SHA-256 of every file with a matrix, a flux table or a partition that templates are made with.
+    """Return the SHA-256 of every file that templates are made with beside ntuples: matrices, tables, partitions.
 
     Raises
     ------
@@ -125,8 +126,14 @@ def tables_of(analysis: Analysis) -> dict[str, str]:
             files[name] = _split(name, analysis.path)[0]
         if isinstance(systematic, FluxUncertainty):
             for sample_set in analysis.sample_sets:
-                for flavour, name in sample_set.flux.items():
-                    files[f"{sample_set.name}: {flavour}"] = _split(name, sample_set.path)[0]
+                for flavour in sample_set.flux:
+                    for name in sources.files_of(sample_set, flavour):
+                        files[f"{sample_set.name}: {flavour}"] = _split(name, sample_set.path)[0]
+    for sample_set in analysis.sample_sets:
+        own = (sample.response for sample in sample_set.samples if isinstance(sample.response, Response))
+        for response in (sample_set.response, *own):
+            for name in response.tables if response else ():
+                files[f"{sample_set.name}: {name}"] = _split(name, sample_set.path)[0]
     try:
         return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
     except OSError as error:
@@ -168,19 +175,28 @@ def fluxes(sample_set: SampleSet, where: str) -> tuple[FluxBins, ...]:
     """
     if not sample_set.flux:
         raise ConfigError(f"{where}: sample set {sample_set.name!r} has no [flux]; name its flux tables there")
-    tables = [(FLAVOURS[flavour], flux.path_of(sample_set, flavour)) for flavour in sample_set.flux]
     # Every block of events asks for the flux bins, so they are kept as long as the files do not change.
-    return _fluxes(tuple((pdg, str(path), path.stat().st_mtime_ns if path.exists() else 0) for pdg, path in tables))
+    said = SampleSet(samples=(), flux=sample_set.flux, flux_unit=sample_set.flux_unit, path=sample_set.path)
+    paths = [
+        _split(name, sample_set.path)[0]
+        for flavour in sample_set.flux
+        for name in sources.files_of(sample_set, flavour)
+    ]
+    stamps = tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
+    return _fluxes(msgspec.json.encode(said), stamps)
 
 
 @functools.lru_cache(maxsize=64)
-def _fluxes(tables: tuple[tuple[int, str, int], ...]) -> tuple[FluxBins, ...]:
+def _fluxes(said: bytes, stamps: tuple[int, ...]) -> tuple[FluxBins, ...]:
+    sample_set = msgspec.json.decode(said, type=SampleSet)
     result: list[FluxBins] = []
     first = 0
-    for pdg, path, _ in tables:
-        table = flux.load(path)
+    for flavour in sample_set.flux:
+        table = sources.table_of(sample_set, flavour)
         axis = axis_index(bh.axis.Variable(table.edges))
-        result.append(FluxBins(pdg=pdg, axis=axis, first=first, uncertainty=table.uncertainty, edges=table.edges))
+        result.append(
+            FluxBins(pdg=FLAVOURS[flavour], axis=axis, first=first, uncertainty=table.uncertainty, edges=table.edges)
+        )
         first += axis.bins
     return tuple(result)
 

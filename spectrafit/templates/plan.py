@@ -76,7 +76,9 @@ class Plan:
         if draws > 1:
             filling[OVERLAP] = OverlapEffect()
         grid = Grid.of(analysis.regions, stands_for)
-        weighed = ("pdg", "e_nu", "t", "weight") if sample.role == "signal" else ("weight",)
+        weighed: tuple[str, ...] = ("pdg", "e_nu", "t", "weight") if sample.role == "signal" else ("weight",)
+        if sample.role == "signal" and sample.process == "nucleus":
+            weighed += ("nucleus",)
         names = [*weighed, *grid.needs, *(name for effect in filling.values() for name in effect.reads(sample))]
         return cls(
             sample_set=sample_set,
@@ -244,6 +246,12 @@ def _foresee(analysis: Analysis, plan: Plan, inventory: Inventory) -> None:
                 f"{analysis.path}: {where}: no column or branch {column!r}{near}{wanted} (sample {plan.sample.name!r}"
                 f" of {plan.sample_set.path or 'samples'}{remedy})"
             )
+    for effect in plan.effects.values():
+        try:
+            layout.needed(effect.reads(plan.sample))
+        except (ConfigError, DataError) as error:
+            only = "" if len(analysis.sample_sets) == 1 else f", which acts on sample {plan.sample.name!r}"
+            raise type(error)(f"{effect.where}{only}: {error}") from None
     layout.needed(plan.columns)
 
 

@@ -9,8 +9,10 @@ import numpy as np
 from spectrafit.arraytypes import Floats
 from spectrafit.config import Analysis, Sample, SampleSet
 from spectrafit.errors import ConfigError
+from spectrafit.events.targets import masses_of, numbers_of
 from spectrafit.physics.couplings import Monomials
 from spectrafit.physics.weighing import weigh
+from spectrafit.physics.weighing_nucleus import weigh_nucleus
 from spectrafit.templates.observables import Quantities
 
 __all__ = ["Weigher", "monomials_of"]
@@ -59,15 +61,34 @@ class Weigher:
             return np.ones((1, count))
         analysis = self.analysis
         own = self.sample.sin2_theta_w
+        generated = self.sample_set.sin2_theta_w if own is None else own
+        pdg, e_nu, t = (events.stored(name) for name in ("pdg", "e_nu", "t"))
         try:
+            if self.sample.process == "nucleus":
+                if analysis.sm_xsec != "tree":
+                    raise ValueError(
+                        f'sm_xsec = "{analysis.sm_xsec}" is for electrons; scattering on nuclei has "tree" alone'
+                    )
+                protons, nucleons = numbers_of(np.asarray(events.stored("nucleus"), np.int64))
+                return weigh_nucleus(
+                    analysis.fitted_couplings,
+                    pdg,
+                    e_nu,
+                    t,
+                    protons,
+                    nucleons - protons,
+                    masses_of(protons, nucleons),
+                    sin2_theta_w=analysis.sin2_theta_w,
+                    sin2_theta_w_generated=generated,
+                )
             return weigh(
                 analysis.fitted_couplings,
-                events.stored("pdg"),
-                events.stored("e_nu"),
-                events.stored("t"),
+                pdg,
+                e_nu,
+                t,
                 sm=analysis.sm_xsec,
                 sin2_theta_w=analysis.sin2_theta_w,
-                sin2_theta_w_generated=self.sample_set.sin2_theta_w if own is None else own,
+                sin2_theta_w_generated=generated,
             )
         except ValueError as error:
             raise ConfigError(f"{analysis.path}: sample {self.sample.name!r}: {error}") from error

@@ -21,8 +21,21 @@ seed = 3
 electrons = 1e31
 origin = "a sum"
 [flux]
-numu = "flux.dat"
+numu = [
+    "flux.dat",
+    { kind = "table", file = "more.dat", scale = 2.0 },
+    { kind = "lines", unit = "1/cm^2/POT", lines = [[30.0, 1e-7]], scale = 1.0 },
+    { kind = "pion decay at rest", distance = 30.0, per_proton = 0.09 },
+    { kind = "solar", fluxes = { 7Be = 4.8e9 } },
+    { kind = "reactor", power = 3.0, distance = 14.0, fractions = { U235 = 1.0 }, captures = 0.6 },
+]
+[target]
+material = { Xe = 1.0 }
+mass = 1000.0
+binding = { Xe = [[1.0, 54.0]] }
 [response]
+lindhard_k = 0.16
+energy_noise = 0.1
 energy_stochastic = 0.05
 energy_constant = 0.01
 energy_scale = 1.0
@@ -48,6 +61,7 @@ flavour = "numu"
 events = 100
 kappa = 1.0
 t_min = 0.1
+t_max = 5.0
 [[samples]]
 name = "up"
 role = "signal"

@@ -186,7 +186,7 @@ def test_expected_events_are_flux_times_cross_section_times_electrons(tmp_path):
     [
         (Recipe(flavour="numu", events=0), {}, "events = 0"),
         (Recipe(flavour="nutau", events=1), {}, "no flux of nutau"),
-        (Recipe(flavour="numu", events=1), {"detector": None}, r"needs \[detector\]"),
+        (Recipe(flavour="numu", events=1), {"detector": None}, r"or \[detector\]"),
         (
             Recipe(flavour="numu", events=1, coupling="magnetic_moment", kappa=1.0),
             {},

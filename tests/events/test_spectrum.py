@@ -117,7 +117,7 @@ def test_standard_model_draws_are_the_inverse_of_the_closed_cumulative():
 def test_the_table_of_energies_is_the_exact_cumulative():
     # In closed form: sigma_SM is integrated over E with x = 2E + m; see the terms of physics' total cross section.
     found = spectrum(NUMU, "numu")
-    left, right = found.parameters[:2]
+    left, right = found.parameters[0, :2]
 
     def primitive(e):
         m, x = M_E, 2 * e + M_E

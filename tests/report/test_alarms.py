@@ -73,3 +73,20 @@ def test_a_systematic_that_takes_a_sample_away_is_said(case):
     (said,) = alarms(case.best, case.model, dataclasses.replace(case.templates, inventories=inventories, **made))
     assert said.startswith("scale at +1 sigma makes ")
     assert f"events of {case.templates.samples[0]}: check its size and its unit" in said
+
+
+def test_pulls_beyond_two_and_a_half_and_a_goodness_below_one_percent_are_alarms(case):
+    inventories = tuple({**record, "dropped": {"bad": {}}} for record in case.templates.inventories)
+    templates = dataclasses.replace(case.templates, inventories=inventories)
+
+    def said(pulls, p_value):
+        goodness = Goodness(chi2=140.0, ndof=105, p_value=p_value)
+        best = dataclasses.replace(case.best, pulls=np.array([np.nan, *pulls]), goodness=goodness)
+        return alarms(best, case.model, templates)
+
+    assert said([2.4, -2.4, 0.0, 0.0], 0.011) == []
+    (bad,) = said([0.0, 0.0, 0.0, 0.0], 0.009)
+    assert "describes the data badly (chi2/ndof = 140.00/105, p = 0.009 (asymptotic), below 0.01)" in bad
+    (pulled,) = said([2.6, 0.0, -3.1, 0.0], 0.5)
+    first, second = case.best.names[3], case.best.names[1]
+    assert pulled.startswith(f"The fit pulls {first} -3.1, {second} +2.6 prior widths away, more than 2.5")

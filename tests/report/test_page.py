@@ -5,7 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from spectrafit.report.page import Picture, Section, page, symbols
+from spectrafit.report.page import Picture, Section, page
+from spectrafit.report.symbols import symbols
 from spectrafit.report.tables import Table
 
 PIXEL = base64.b64decode(

@@ -33,6 +33,7 @@ from spectrafit.config.options import Method
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.intervals import acceptance
 from spectrafit.inference.intervals.bayes import credible
+from spectrafit.inference.intervals.deficits import lowered, standing
 from spectrafit.inference.intervals.neyman import belt
 from spectrafit.inference.intervals.notes import unphysical_partners
 from spectrafit.inference.intervals.profile_limit import profiled
@@ -258,6 +259,11 @@ def _reported(
     def convert(kappa: float) -> float:
         return coupling.reported(kappa) if coupling else kappa
 
+    def show(kappa: float) -> str:
+        return f"{convert(kappa):.4g} {unit}".strip()
+
+    found = standing(scan, level, convert)
+    beside, told = lowered(scan, outcome, level, method, found, show)
     value = convert(outcome.kappa)
     bands = None
     if outcome.bands:
@@ -287,7 +293,8 @@ def _reported(
         best_error=scan.error,
         points=outcome.points,
         ledger=outcome.ledger,
-        notes=(*outcome.notes, *unphysical_partners(scan, outcome.kappa)),
+        notes=(*told, *outcome.notes, *unphysical_partners(scan, outcome.kappa)),
         empty=outcome.empty,
-        beside={method: convert(kappa) for method, kappa in outcome.beside.items()},
+        beside={method: convert(kappa) for method, kappa in {**outcome.beside, **beside}.items()},
+        standing=found,
     )

@@ -31,7 +31,7 @@ from bokeh.models import (
 
 from spectrafit.errors import SpectrafitError
 from spectrafit.report.figures.style import SIGNAL, components
-from spectrafit.report.page import symbols
+from spectrafit.report.symbols import symbols
 from spectrafit.report.tables import kappa_unit
 from spectrafit.report.tuning.choice import Choice, chosen_first, snippet
 from spectrafit.report.tuning.drawings import Plane, Spectrum

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Mapping
 
-from spectrafit.report.page import symbols
+from spectrafit.report.symbols import symbols
 from spectrafit.report.tuning.numbers import Numbers
 
 __all__ = ["constraint_rows", "headline", "kept_row", "legend", "plain"]
