@@ -213,7 +213,8 @@ def _dask(stack: ExitStack, workers: int | None, scheduler: str | None) -> Pool:
             key: value for key, value in config.get(_DASK_ENVIRONMENT, {}).items() if key != "MALLOC_TRIM_THRESHOLD_"
         }
         with config.set({_DASK_ENVIRONMENT: told}):
-            # dask needs a dashboard. It gets any free port, since another cluster may run here, and is local only.
+            # dask needs a dashboard. It gets any free port, since another cluster may run here; the address is this
+            # machine's own.
             cluster = LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0")
             scheduler = stack.enter_context(cluster)
     try:

@@ -98,8 +98,9 @@ def test_the_saved_grid_needs_no_ntuples(folder, tmp_path, capsys):
     # Edges that the grid does not have are another matter.
     ends([*words, "--edges", "t_reco=0.2,0.77,4"], 2)
     assert "no edge at 0.77 in the fine grid; the nearest is 0.8" in capsys.readouterr().err
-    ends([*words, "--fine", "2"], 2)
-    assert "a grid already" in capsys.readouterr().err
+    for option in (["--fine", "2"], ["--range", "t_reco=0.1:4"]):
+        ends([*words, *option], 2)
+        assert "a grid already" in capsys.readouterr().err
 
 
 def test_mistakes_are_told_before_the_work(folder, capsys):
@@ -111,6 +112,8 @@ def test_mistakes_are_told_before_the_work(folder, capsys):
         (["--edges", "t_reco=0.2,one"], "'one' is no finite number"),
         (["--edges", "0.2,1"], "needs OBSERVABLE=..."),
         (["--round-to", "t_reco=0"], "needs a positive number"),
+        (["--range", "t_reco=0.1"], "needs OBSERVABLE=LOW:HIGH"),
+        (["--range", "t_reco=0.3:9"], "needs to hold the analysis' own, 0.2 to 4"),
         (["--figure", "x.pngg"], "did you mean 'png'"),
         (["--save", "x.zip"], "templates are kept as .npz"),
         (["--optimise", "-o", str(folder / "fit.toml")], "fit.toml"),

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import uproot
@@ -188,8 +189,44 @@ def test_a_scan_makes_fake_data_at_every_point(folder, saved, tmp_path, capfd):
     assert "toy 3 at the nominal parameters" in beside.words
     assert [head for head in beside.table()[0] if head] == ["limit"]
     write_scan(tmp_path / "beside.pdf", beside)
-    with pytest.raises(ConfigError, match="made from the expectation of each point"):
-        sf.scan(analysis, data=sf.Simulated("x.toml"))
+
+
+def test_a_scan_fits_another_simulation_at_every_point(folder, saved, tmp_path, capfd):
+    (folder / "plain.toml").write_text(FIT.partition("[[counts]]")[0])
+    fit, other = str(folder / "plain.toml"), str(folder / "other.toml")
+    flags = ("--executor", "serial", "--data-from", other, "-o", str(tmp_path / "scan.json"))
+    words = said(capfd, "scan", fit, *flags, "--over", "regions.nd.axes.t_reco.low=0.3,0.6", "--over", "pot=1e20,2e20")
+    # The finest edges of each of the two simulations answer for all points.
+    assert "4 limits from 2 passes over the events" in words
+    assert "FAKE DATA, not measured: the simulation of" in words
+    for point in json.loads((tmp_path / "scan.json").read_text())["points"]:
+        analysis = sf.load(
+            fit, overrides=[f"pot={point['pot']}", f"regions.nd.axes.t_reco.low={point['regions.nd.axes.t_reco.low']}"]
+        )
+        model = sf.assemble(analysis, sf.build(analysis), data=sf.Simulated(other))
+        assert point["limit"] == pytest.approx(sf.upper_limit(model, expected=False).value, rel=1e-6)
+
+
+def test_a_scan_exposes_the_other_simulation_as_the_expectation(folder, saved):
+    analysis, data = sf.load(folder / "fit.toml"), sf.Simulated(str(folder / "set.toml"))
+    templates = sf.Templates.load(saved, analysis=analysis)
+    # The events of the analysis itself: the data are the expectation, and what is filled answers for them.
+    for options in ({}, {"simulation": "grows"}):
+        found = sf.scan(analysis, {"exposure": [1.0, 4.0]}, templates=templates, data=data, **options)
+        plain = sf.scan(
+            analysis, {"exposure": [1.0, 4.0]}, templates=templates, data=sf.Asimov({"kappa": 0.0}), **options
+        )
+        assert found.fills == 0
+        assert [limit.value for limit in found.limits] == pytest.approx(
+            [limit.value for limit in plain.limits], rel=1e-6
+        )
+    toy = sf.scan(analysis, templates=templates, data=sf.Toy(3, data))
+    model = sf.assemble(analysis, templates, data=sf.Toy(3, data))
+    assert toy.limits[0].value == pytest.approx(sf.upper_limit(model, expected=False).value, rel=1e-6)
+    summed = msgspec.structs.replace(analysis, fit=msgspec.structs.replace(analysis.fit, terms="norm"))
+    found = sf.scan(summed, templates=templates, data=data)
+    model = sf.assemble(summed, templates, data=data)
+    assert found.limits[0].value == pytest.approx(sf.upper_limit(model, expected=False).value, rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -216,8 +253,15 @@ def test_mistakes_are_one_line(folder, saved, capfd, flags, message):
 
 def test_an_output_is_no_input_of_the_other_simulation(folder, saved, tmp_path, capfd):
     (tmp_path / "templates.root").hardlink_to(folder / "other.root")
-    flags = ("--templates", saved, "-o", str(tmp_path), "--data-from", str(folder / "other.toml"))
-    assert "is read here, and would be overwritten" in said(capfd, "fit", str(folder / "fit.toml"), *flags, code=2)
+    flags = ("--templates", saved, "--data-from", str(folder / "other.toml"), "-o")
+    assert "is read here, and would be overwritten" in said(
+        capfd, "fit", str(folder / "fit.toml"), *flags, str(tmp_path), code=2
+    )
+    (tmp_path / "scan.csv").hardlink_to(folder / "other.root")
+    target = str(tmp_path / "scan.csv")
+    assert "is read here, and would be overwritten" in said(
+        capfd, "scan", str(folder / "fit.toml"), *flags, target, code=2
+    )
 
 
 def test_names_may_hold_commas():

@@ -55,6 +55,14 @@ def binning(
     round_to: Annotated[
         list[str] | None, typer.Option(metavar="AXIS=STEP", help="edges are multiples of the step; may be repeated")
     ] = None,
+    range_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range",
+            metavar="AXIS=LOW:HIGH",
+            help="let edges lie outside the analysis' own range, t_reco=0.10:6; may be repeated",
+        ),
+    ] = None,
     fine: Annotated[
         int | None, typer.Option(help="cut every bin into so many cells along each axis; default: 60 cells an axis")
     ] = None,
@@ -83,12 +91,15 @@ def binning(
     wanted = {f"edges {index}": _edges(text, regions) for index, text in enumerate(edges or (), start=1)}
     steps = _numbers("--round-to", round_to, regions)
     widths = _numbers("--least-width", least_width, regions)
+    ranges = _ranges(range_, regions)
     crew: dict[str, Any] = {
         "executor": executor,
         "workers": workers or (None if scheduler else os.cpu_count()),
         "scheduler": scheduler,
     }
-    cells = cells_of(loaded, templates, list(wanted.values()), steps, fine, {**crew, "cache": cache}, skip_bad_files)
+    cells = cells_of(
+        loaded, templates, list(wanted.values()), steps, fine, {**crew, "cache": cache}, skip_bad_files, ranges=ranges
+    )
     if save is not None:
         from spectrafit.templates.archive import save as keep
 
@@ -202,6 +213,18 @@ def _numbers(option: str, texts: Sequence[str] | None, regions: dict[str, tuple[
     return result
 
 
+def _ranges(texts: Sequence[str] | None, regions: dict[str, tuple[str, ...]]) -> dict[str, tuple[float, float]]:
+    result: dict[str, tuple[float, float]] = {}
+    for text in texts or ():
+        places, rest = _named("--range", text, regions)
+        first, colon, last = rest.partition(":")
+        if not colon:
+            raise ConfigError(f"--range {text!r}: needs OBSERVABLE=LOW:HIGH, such as t_reco=0.10:6")
+        low, high = _number("--range", text, first), _number("--range", text, last)
+        result |= {observable: (low, high) for _, observable in places}
+    return result
+
+
 def _number(option: str, text: str, value: str) -> float:
     try:
         number = float(value)
@@ -220,6 +243,8 @@ def cells_of(
     fine: int | None,
     options: dict[str, Any],
     skip_bad_files: bool,
+    *,
+    ranges: dict[str, tuple[float, float]] | None = None,
 ) -> Cells:
     """Return the cells of a fine grid: the saved ones, or filled once."""
     from spectrafit.templates.refine import is_fine, load_fine, refined
@@ -228,15 +253,23 @@ def cells_of(
     if saved is not None:
         cells = load_fine(saved, analysis)
         if is_fine(cells, analysis):
-            if fine is not None:
-                raise ConfigError(f"--fine {fine}: {saved} is a grid already; leave out one of the two")
+            if fine is not None or ranges:
+                option = "--range" if ranges else f"--fine {fine}"
+                raise ConfigError(f"{option}: {saved} is a grid already; leave out one of the two")
             return cells
         typer.echo(f"note: {saved} holds no finer bins than the analysis, or no halves of the simulation", err=True)
-    planned = lay_out(refined(analysis, fine=fine, edges=edges, steps=steps).regions)
+    planned = lay_out(refined(analysis, fine=fine, edges=edges, steps=steps, ranges=ranges).regions)
     grid = ", ".join(f"{region.name} {' x '.join(map(str, region.shape))}" for region in planned)
     typer.echo(f"note: a finer grid is filled from the ntuples, once: {grid} cells; --save keeps it", err=True)
     return sf.fine_cells(
-        analysis, fine=fine, edges=edges, steps=steps, skip_bad_files=skip_bad_files, progress=interactive(), **options
+        analysis,
+        fine=fine,
+        edges=edges,
+        steps=steps,
+        ranges=ranges,
+        skip_bad_files=skip_bad_files,
+        progress=interactive(),
+        **options,
     )
 
 

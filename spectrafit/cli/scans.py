@@ -12,7 +12,7 @@ import spectrafit as sf
 from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, crew, limit_options, refuse_output
 from spectrafit.cli.answers import Answer, Drawn, Json, about, checked_files, give
-from spectrafit.cli.fake import AsimovAt, Auxiliary, ThrowNuisances, ToySeed
+from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
     AnalysisFile,
     Cache,
@@ -55,6 +55,7 @@ def scan(
     toy: ToySeed = None,
     throw_nuisances: ThrowNuisances = False,
     auxiliary: Auxiliary = "stay",
+    data_from: DataFrom = None,
     output: Drawn = None,
     json: Json = False,
     set_: Set = None,
@@ -69,7 +70,8 @@ def scan(
 ) -> None:
     """Print the expected limit, with its bands, over values of one or two keys and for several analyses.
 
-    With --asimov or --toy: the limit from fake data, made anew from the expectation at each point.
+    With --asimov or --toy: the limit from fake data, made anew from the expectation at each point. With --data-from:
+    from the events of another simulation, in the bins and at the exposure of each point.
     """
     _scan(
         analysis,
@@ -84,7 +86,8 @@ def scan(
         simulation=simulation,
         method=method,
         level=level,
-        data=fake.choice(asimov, toy, throw_nuisances, auxiliary, None),
+        data=fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from),
+        others=fake.inputs(data_from),
         executor=executor,
         workers=workers,
         scheduler=scheduler,
@@ -194,12 +197,20 @@ def _groups(said: list[str] | None) -> Any:
 
 
 def _targets(
-    output: list[Path] | None, path: Path, set_: list[str] | None, saved: Path | None, without: list[str] | None
+    output: list[Path] | None,
+    path: Path,
+    set_: list[str] | None,
+    saved: Path | None,
+    without: list[str] | None,
+    others: tuple[Path, ...] = (),
 ) -> tuple[Path, ...]:
     """Return the files of the answer; refuse those of no known format, and inputs, before anything is read."""
+    from spectrafit.output import refuse_inputs
+
     targets = checked_files(output, draws=True)
     for target in targets:
         refuse_output(target, path, set_, saved, without)
+        refuse_inputs(target, others)
     return targets
 
 
@@ -214,10 +225,11 @@ def _scan(
     interest: str | None,
     workers: int | None,
     scheduler: str | None,
+    others: tuple[Path, ...] = (),
     **options: Any,
 ) -> None:
     """Scan, print the table, and write the files asked for."""
-    targets = _targets(output, path, set_, saved, without)
+    targets = _targets(output, path, set_, saved, without, others)
     loaded = sf.load(path, overrides=set_ or (), without=without or (), interest=interest)
     found = sf.scan(
         loaded,

@@ -48,6 +48,9 @@ class Axis(Keys, frozen=True, kw_only=True):
         `true`: bins of equal ratio in place of equal width. Example: ``log = true``
     label
         What figures show. Example: ``label = "shower energy (GeV)"``
+    scale
+        How figures draw the axis; the fit does not know it. `log`; `broken`, in which wide bins are drawn narrower;
+        `even`, in which all bins are equally wide; or `linear`. Empty: what the edges need. Example: ``scale = "log"``
     """
 
     observable: str
@@ -56,6 +59,7 @@ class Axis(Keys, frozen=True, kw_only=True):
     range: tuple[Finite, ...] = ()
     log: bool = False
     label: str = ""
+    scale: Literal["", "linear", "log", "broken", "even"] = ""
 
     def __post_init__(self) -> None:
         """Refuse edges that do not increase and axes given twice or not at all."""
@@ -69,6 +73,8 @@ class Axis(Keys, frozen=True, kw_only=True):
         for low, high in itertools.pairwise(values):
             if not low < high:
                 raise ValueError(f"axis {self.observable!r}: edges must increase, found {low} before {high}")
+        if self.scale == "log" and values[0] <= 0:
+            raise ValueError(f'axis {self.observable!r}: scale = "log" needs a lower edge > 0, found {values[0]}')
         if self.log and values[0] <= 0:
             raise ValueError(f"axis {self.observable!r}: a logarithmic axis needs a lower edge > 0, found {values[0]}")
 

@@ -132,7 +132,7 @@ def _file_names(raw: Any) -> Iterator[tuple[Any, Any]]:
     tables = [table for key in ("samples", "systematics", "regions") for table in _tables(raw.get(key))]
     tables += [friend for table in tables for friend in _tables(table.get("friends"))]
     for holder, keys in (
-        *([(raw, ("samples",))] if isinstance(found, str) else []),
+        (raw, [key for key in ("samples", "data") if isinstance(raw.get(key), str)]),
         *([(found, range(len(found)))] if isinstance(found, list) else []),
         *((table, ("file", "covariance", "knobs", "files", "partition")) for table in tables),
         *((table["files"], range(len(table["files"]))) for table in tables if isinstance(table.get("files"), list)),

@@ -152,8 +152,8 @@ def _inside(items: _Items, raw: dict[str, Any], vector: str) -> _Items:
     """Go one level down: all elements of `vector` inside the items."""
     starts = _take(raw[f"{vector}..idx"], items).astype(np.int64)
     counts = _take(raw[f"{vector}..length"], items).astype(np.int64)
-    local = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return _Items(np.repeat(items.entry, counts), np.repeat(starts, counts) + local, (*items.counts, counts))
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return _Items(np.repeat(items.entry, counts), np.repeat(starts, counts) + within, (*items.counts, counts))
 
 
 def _nest(flat: Values, items: _Items, entries: int) -> Any:

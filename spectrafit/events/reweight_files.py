@@ -279,8 +279,8 @@ def _targets(kept: Sequence[_One], destination: str | os.PathLike[str] | None) -
         raise ConfigError(f"reweight: {target}: name a folder for friends, or NAME.root for the friend of one file")
     # Without links and "..", no name leads out of the folder.
     places = [Path(Path(one.path).name if is_url(one.path) else os.path.realpath(one.path)) for one in kept]
-    local = [place.parent for place in places if place.is_absolute()]
-    common = Path(os.path.commonpath(local)) if local else Path()
+    folders = [place.parent for place in places if place.is_absolute()]
+    common = Path(os.path.commonpath(folders)) if folders else Path()
     return [target / (place.relative_to(common) if place.is_absolute() else place) for place in places]
 
 

@@ -24,7 +24,7 @@ from spectrafit.inference.pairing import follows_in, pair_of
 from spectrafit.templates.templates import Templates
 from spectrafit.templates.variations import Variation
 
-__all__ = ["as_fitted", "assemble", "fake_data", "resolved"]
+__all__ = ["as_fitted", "assemble", "fake_data", "resolved", "simulated"]
 
 _FLOOR = "floor of empty bins"
 
@@ -135,10 +135,15 @@ def resolved(analysis: Analysis, templates: Templates, choice: Fake, **options: 
     of = choice.of if isinstance(choice, Toy) else choice
     if not isinstance(of, Simulated):
         return choice
+    of = simulated(analysis, templates, of, **options)
+    return dataclasses.replace(choice, of=of) if isinstance(choice, Toy) else of
+
+
+def simulated(analysis: Analysis, templates: Templates, choice: Simulated, **options: Any) -> Simulated:
+    """Return another simulation with its counts; `options` are those of `simulate`, and parameters as in `resolved`."""
     counted = templates.with_counts(analysis)
     scales = dict(zip(counted.samples, _scales(analysis, counted).tolist(), strict=True))
-    of = simulate(of, analysis, as_fitted(analysis, templates), scales=scales, **options)
-    return dataclasses.replace(choice, of=of) if isinstance(choice, Toy) else of
+    return simulate(choice, analysis, as_fitted(analysis, templates), scales=scales, **options)
 
 
 def fake_data(analysis: Analysis, templates: Templates, choice: Fake) -> tuple[Model, Made]:

@@ -65,8 +65,8 @@ def binnings_table(found: Binnings) -> Table:
     size = f"{f'1e{power} ' if power else ''}{unit}".strip()
     return Table(
         title=(
-            f"Expected limit{f' [{size}]' if size else ''}, fewest simulated events of a bin, share kept of the\nfine"
-            f" grid's information, error of {found.parameter} on the half not chosen with"
+            f"Expected limit{f' [{size}]' if size else ''}, fewest simulated events of a bin, share kept of the\nmost"
+            f" information known of, error of {found.parameter} on the half not chosen with"
         ),
         columns=("", ">bins", ">limit", ">no noise", ">events", ">bkg.", ">kept %", ">other half"),
         rows=tuple(rows),

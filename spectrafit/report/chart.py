@@ -120,7 +120,8 @@ class Chart:
 
     def summary(self) -> dict[str, Any]:
         """Return the chart as plain values."""
-        return {"unit": "mu_B", "limits": [{k: v for k, v in row.items() if v != ""} for row in self.rows()]}
+        rows = [{key: value for key, value in row.items() if value != ""} for row in self.rows()]
+        return {"unit": "mu_B", "limits": rows}
 
     def table(self) -> Table:
         """Return a row per line: the leading published limit, its level and year, and ours with level and method."""
@@ -225,8 +226,8 @@ def chart(
         Line(
             flavour=flavour,
             name=name,
-            published=tuple(p for p in published if (p.flavour, p.experiment) == (flavour, name)),
-            ours=tuple(o for o in ours if (o.flavour, o.name) == (flavour, name)),
+            published=tuple(limit for limit in published if (limit.flavour, limit.experiment) == (flavour, name)),
+            ours=tuple(limit for limit in ours if (limit.flavour, limit.name) == (flavour, name)),
         )
         for flavour, name in keys
     ]
@@ -339,7 +340,9 @@ def _our_cells(limit: OurLimit | None) -> tuple[str, str]:
     return value, f"{100 * limit.level:g} % {limit.method}{', expected' if limit.kind == 'projected' else ''}"
 
 
-_SPECIAL = str.maketrans({c: rf"\{c}" for c in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"})
+_SPECIAL = str.maketrans(
+    {sign: rf"\{sign}" for sign in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"}
+)
 
 
 def _escaped(text: str) -> str:

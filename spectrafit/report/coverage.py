@@ -48,8 +48,11 @@ def draw_coverage(path: str | os.PathLike[str], found: Coverage, *, coupling: st
         axes.axhline(found.level, color=COLOURS["grey"], linewidth=0.9, linestyle=(0, (4, 2)))
         # Series side by side, so that bands at one kappa do not hide each other.
         span = float(np.ptp(found.kappas)) or 1.0
+        # All series of one kappa share less than half of the way to the next.
+        gap = float(np.diff(np.unique(found.kappas)).min(initial=span))
+        step = min(0.45 * gap / max(len(found.methods), 1), 0.03 * span)
         for index, method in enumerate(found.methods):
-            places = found.kappas + 0.012 * span * (index - 0.5 * (len(found.methods) - 1))
+            places = found.kappas + step * (index - 0.5 * (len(found.methods) - 1))
             heights = found.fraction[:, index]
             bands = np.maximum([heights - low[:, index], high[:, index] - heights], 0.0)
             style: dict[str, Any] = {

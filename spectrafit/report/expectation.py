@@ -31,8 +31,10 @@ class Expectation:
         The profiled couplings, refitted with the one of interest at `kappa`. Empty if there are none.
     variance : (B,) array
         Variance of the simulation at kappa = 0, events^2.
+    prior : (B,) array
+        Events of all samples without the coupling before the fit, where the nuisance parameters are at their priors.
     before, after : (B, B) arrays
-        Covariance of the sum from the nuisance parameters, events^2: by their priors, and by the fit.
+        Covariance of the sum from the nuisance parameters, events^2: of their priors around `prior`, and of the fit.
     """
 
     samples: tuple[str, ...]
@@ -41,6 +43,7 @@ class Expectation:
     kappa: float
     others: dict[str, float]
     variance: Floats
+    prior: Floats
     before: Floats
     after: Floats
 
@@ -66,7 +69,12 @@ def expectation(model: Model, best: FitResult, *, kappa: float) -> Expectation:
     for name, value in {model.poi: kappa, **others}.items() if model.poi else ():
         off[model.index(name)], on[model.index(name)] = 0.0, value
     counts = _by_sample(model, off)
-    before, after = spread(model, best, off)
+    centre = off.copy()
+    for i, parameter in enumerate(model.parameters):
+        if parameter.constraint != "free" and parameter.name not in {model.poi, *model.couplings}:
+            centre[i] = parameter.centre if parameter.constraint == "gaussian" else parameter.initial
+    after = spread(model, best, off)[1]
+    before = spread(model, best, centre)[0]
     return Expectation(
         samples=tuple(counts),
         counts=np.array(list(counts.values())),
@@ -74,6 +82,7 @@ def expectation(model: Model, best: FitResult, *, kappa: float) -> Expectation:
         kappa=kappa,
         others=others,
         variance=Likelihood(model).predict(off).variance,
+        prior=Likelihood(model).predict(centre).mean,
         before=before,
         after=after,
     )

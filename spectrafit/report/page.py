@@ -15,11 +15,17 @@ __all__ = ["Picture", "Section", "page"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A figure as PNG with its caption, drawn for a `width` in inches."""
+    """A figure as PNG with its caption, drawn for a `width` in inches.
+
+    `seen` are the words for those who cannot see the picture; the caption if empty. `name` is that of the files
+    `figures/NAME.png` and `figures/NAME.pdf` beside the page; empty if there are none.
+    """
 
     png: bytes
     caption: str
     width: float
+    seen: str = ""
+    name: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

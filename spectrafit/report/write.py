@@ -97,7 +97,7 @@ def write(
     model = _fitted(analysis, templates, best) if model is None else model
     curve = profile or _profile(model, best, limit)
     impacts = all_impacts(model, best)
-    expected = expectation(_as_shown(analysis, templates, model), best, kappa=limit.kappa)
+    expected = expectation(_as_shown(analysis, templates, model), best, kappa=_visible(limit))
     constraints = None if templates.cells is None else all_constraints(model, templates)
     validations = validation(model, best)
     result = record(analysis, templates, model, best, limit, curve, impacts, constraints, validations)
@@ -135,6 +135,15 @@ def _profile(model: Model, best: FitResult, limit: Limit) -> Profile:
     low = min(best.kappa, 0.0) - 2.0 * best.kappa_error
     high = limit.kappa + max(0.7 * (limit.kappa - low), best.kappa_error)
     return scan_profile(model, grid=np.linspace(low, high, 81))
+
+
+def _visible(limit: Limit) -> float:
+    """Return the kappa at which the coupling is drawn: the limit, or the expected one where the limit is no size."""
+    if limit.kappa > 0 and not limit.empty:
+        return limit.kappa
+    if limit.expected is not None and limit.expected.kappas[2] > 0:
+        return limit.expected.kappas[2]
+    return limit.kappa or limit.best_error
 
 
 def _as_shown(analysis: Analysis, templates: Templates, model: Model) -> Model:
@@ -183,7 +192,9 @@ def _draw(
                 # Without a date the same figure is the same file.
                 figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
             width = float(drawing.figure.get_figwidth())
-            pictures[name] = Picture(png=image.read_bytes(), caption=drawing.caption, width=width)
+            pictures[name] = Picture(
+                png=image.read_bytes(), caption=drawing.caption, seen=drawing.seen, width=width, name=name
+            )
     return pictures
 
 

@@ -64,7 +64,7 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     for region in plain["regions"]:
         del region["fit"]
         for axis in region["axes"]:
-            del axis["label"]
+            del axis["label"], axis["scale"]
         if not region["partition"]:
             del region["partition"]
     plain["tables"] = tables_of(analysis)

@@ -38,6 +38,7 @@ def fine_cells(
     fine: int | None = None,
     edges: Sequence[Edges] = (),
     steps: Mapping[str, float] | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
     **options: Any,
 ) -> Cells:
     """Fill a finer grid than the analysis has, with two halves of the simulation; data are left alone.
@@ -51,6 +52,8 @@ def fine_cells(
         Binnings that shall be made of the grid: their edges are in it, those outside the analysis' own too.
     steps : mapping of observable to float, optional
         Multiples of the step are in the grid too.
+    ranges : mapping of observable to (low, high), optional
+        Ends of the grid outside the analysis' own: the cells go on, as wide as those at the analysis' ends.
     **options
         As for `spectrafit.build`: executor, workers, scheduler, cache, skip_bad_files, progress.
 
@@ -59,7 +62,7 @@ def fine_cells(
     ConfigError, DataError
         As `spectrafit.build`; counts by bins, which no grid can be filled with.
     """
-    fine_analysis = refined(analysis, fine=fine, edges=edges, steps=steps)
+    fine_analysis = refined(analysis, fine=fine, edges=edges, steps=steps, ranges=ranges)
     matrices = tuple(systematic for systematic in fine_analysis.systematics if not isinstance(systematic, Covariance))
     return _attached(fill_cells(changed(fine_analysis, systematics=matrices), halves=True, **options), analysis)
 
@@ -70,6 +73,7 @@ def refined(
     fine: int | None = None,
     edges: Sequence[Edges] = (),
     steps: Mapping[str, float] | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
 ) -> Analysis:
     """Return the analysis with finer edges and without data; parameters as for `fine_cells`.
 
@@ -87,7 +91,7 @@ def refined(
         raise ConfigError(f"a fine grid: {fine} cells per bin; needs 1 or more")
     regions = lay_out(analysis.regions)
     observables = sorted({name for region in regions for name in region.observables})
-    for name in steps or ():
+    for name in (*(steps or ()), *(ranges or ())):
         if name not in observables:
             raise ConfigError(f"no axis {name!r}{nearest(name, observables)} (there are: {', '.join(observables)})")
     wanted = [_by_axis(regions, one) for one in edges]
@@ -98,7 +102,13 @@ def refined(
             own = np.asarray(laid_axis(options).edges)
             extra = [one[place][direction] for one in wanted if one[place][direction] is not None]
             step = (steps or {}).get(options.observable)
-            cut = _cut(own, fine, np.concatenate([np.zeros(0), *extra]), step)
+            ends = (ranges or {}).get(options.observable, (own[0], own[-1]))
+            if not (ends[0] <= own[0] and own[-1] <= ends[1]):
+                raise ConfigError(
+                    f"a range of {options.observable} from {ends[0]:g} to {ends[1]:g}: needs to hold the analysis' own,"
+                    f" {own[0]:g} to {own[-1]:g}, which is compared with"
+                )
+            cut = _cut(own, fine, np.concatenate([np.zeros(0), *extra]), step, ends)
             axes.append(changed(options, edges=tuple(map(float, cut)), bins=0, range=(), log=False))
         result.append(changed(region, axes=tuple(axes), partition=""))
     return changed(analysis, regions=tuple(result), data={})
@@ -117,21 +127,31 @@ def _by_axis(regions: Sequence[Any], edges: Edges) -> list[list[Any]]:
     return result
 
 
-def _cut(own: Floats, fine: int | None, extra: Floats, step: float | None) -> Floats:
-    """Return an axis's edges with every bin cut into equal cells, and with further edges inside its range."""
+def _cut(own: Floats, fine: int | None, extra: Floats, step: float | None, ends: tuple[float, float]) -> Floats:
+    """Return an axis's edges with every bin cut into equal cells, such cells on to its ends, and further edges."""
     count = fine or max(1, _CELLS // (own.size - 1))
     shares = np.arange(count) / count
     cells = np.append((own[:-1, None] + np.diff(own)[:, None] * shares).ravel(), own[-1])
+    below = _onward(own[0], ends[0], (own[1] - own[0]) / count)
+    above = _onward(own[-1], ends[1], (own[-1] - own[-2]) / count)
+    cells = np.concatenate([below, cells, above])
     if step is not None:
         if not step > 0:
             raise ConfigError(f"a step of {step:g} between edges; needs a positive number")
-        multiples = np.arange(np.ceil(own[0] / step), np.floor(own[-1] / step) + 1.0) * step
+        multiples = np.arange(np.ceil(ends[0] / step), np.floor(ends[1] / step) + 1.0) * step
         # A grid of round numbers: edges that are none of them could never be chosen.
-        cells = np.concatenate([own, multiples])
+        cells = np.concatenate([own, ends, multiples])
     # Edges as a person would write them, and each once.
     every = np.array(sorted({float(f"{edge:.10g}") for edge in np.concatenate([cells, extra])} - set(own.tolist())))
     apart = np.abs(every[:, None] - own).min(axis=1, initial=np.inf) > 1e-9 * (own[-1] - own[0])
     found: Floats = np.sort(np.concatenate([own, every[apart]]))
+    return found
+
+
+def _onward(start: float, end: float, width: float) -> Floats:
+    """Return the edges of cells about as wide as said from one value to another, without the first edge."""
+    count = int(np.ceil(abs(end - start) / width - 1e-9))
+    found: Floats = start + (end - start) * np.arange(1, count + 1) / max(count, 1)
     return found
 
 

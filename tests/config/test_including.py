@@ -8,6 +8,7 @@ import pytest
 
 from spectrafit.config import digest, inputs_of, load
 from spectrafit.config.including import Written
+from spectrafit.config.injected import toml
 from spectrafit.errors import ConfigError
 from tests.config.test_loading import FIT, SAMPLES
 
@@ -73,6 +74,17 @@ def test_names_of_files_are_relative_to_the_file_that_says_them(folder: Path) ->
     assert {folder / "m.csv", folder / "numu.root", folder / "flux.csv"} <= resolved
     # And the sample set of the base itself, where the inner file names none.
     assert load(written(folder, 'include = "../base.toml"', "inner/fit.toml")).samples == "../set.toml"
+
+
+def test_the_counts_that_data_names_are_relative_to_the_file_that_says_them(folder: Path) -> None:
+    (folder / "counts.toml").write_text(toml({"nd": [3.0, 4.0]}, injected="toy 1"), encoding="utf-8")
+    written(folder, 'include = "base.toml"\ndata = "counts.toml"', "with_data.toml")
+    inner = written(folder, 'include = "../with_data.toml"', "inner/fit.toml")
+    assert load(inner).data == {"nd": (3.0, 4.0)}
+    assert load(inner).injected == "toy 1"
+    # A setting on the command line is relative to the file that it is laid over.
+    with pytest.raises(ConfigError, match=r"inner/counts\.toml: no such file, named by data"):
+        load(inner, overrides=["data=counts.toml"])
 
 
 def test_several_files_are_laid_over_each_other_in_order(folder: Path) -> None:

@@ -38,6 +38,8 @@ def test_the_folder_is_complete(folder):
         "shower_t_reco",
         "shower_t_theta2_reco",
         "shower_plane",
+        "shower_t_reco_systematics",
+        "shower_t_theta2_reco_systematics",
         "profile",
         "nuisances",
         "correlations",
@@ -77,7 +79,7 @@ def test_the_record_has_the_result_and_where_it_comes_from(case, folder):
 def test_the_page_shows_the_limit_and_carries_every_figure(case, folder):
     text = (folder / "index.html").read_text(encoding="utf-8")
     assert "<i>μ</i><sub>ν</sub> &lt; 7.46 × 10<sup>−10</sup> <i>μ</i><sub>B</sub>" in text
-    assert text.count("data:image/png;base64,") == 7
+    assert text.count("data:image/png;base64,") == 9
     # One for the bad entries of every sample.
     assert text.count('class="alarm"') == len(case.templates.inventories)
 

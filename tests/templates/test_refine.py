@@ -108,6 +108,24 @@ def test_round_numbers_are_the_grid_where_they_are_asked_for(analysis):
     assert about == [60, 60, 60]
 
 
+def test_a_range_goes_on_with_the_cells_at_the_ends(analysis):
+    plain = refined(analysis, fine=2)
+    wide = refined(analysis, fine=2, ranges={"t_reco": (0.05, 4.6)})
+    own, edges = (np.array(one.regions[0].axes[0].edges) for one in (plain, wide))
+    assert (edges[0], edges[-1]) == (0.05, 4.6)
+    np.testing.assert_array_equal(edges[(edges >= own[0]) & (edges <= own[-1])], own)
+    # About as wide as the cells at the ends of the analysis' own range, and none wider.
+    below, above = np.diff(edges[edges <= own[0]]), np.diff(edges[edges >= own[-1]])
+    assert below.max() <= own[1] - own[0] + 1e-9
+    assert above.max() <= own[-1] - own[-2] + 1e-9
+    assert np.ptp(below) < 1e-9
+    assert wide.regions[0].axes[1] == plain.regions[0].axes[1]
+    with pytest.raises(ConfigError, match="needs to hold the analysis' own"):
+        refined(analysis, ranges={"t_reco": (0.5, 9.0)})
+    with pytest.raises(ConfigError, match="no axis 't_rec'; did you mean"):
+        refined(analysis, ranges={"t_rec": (0.0, 9.0)})
+
+
 def test_counts_without_events_are_refused(ntuples):
     counts = '[[counts]]\nname = "rock"\ncounts = { side = [1.0, 2.0, 3.0] }\n'
     with pytest.raises(ConfigError, match="'rock' is known by its counts per bin only"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,17 @@ from spectrafit.inference.fake import Simulated
 from spectrafit.templates.build import build
 from spectrafit.templates.templates import Templates
 
-__all__ = ["simulate"]
+__all__ = ["simulate", "standing_in"]
 
 
 def simulate(
-    choice: Simulated, analysis: Analysis, templates: Templates, *, scales: Mapping[str, float], **options: Any
+    choice: Simulated,
+    analysis: Analysis,
+    templates: Templates,
+    *,
+    scales: Mapping[str, float],
+    make: Callable[[Analysis], Templates] | None = None,
+    **options: Any,
 ) -> Simulated:
     """Return the choice with its counts: those of its sample sets, at the exposure of the analysis.
 
@@ -37,6 +43,8 @@ def simulate(
         Of the analysis, as they are fitted.
     scales : mapping of sample to float
         What `[[normalise]]` multiplies each sample of the analysis by.
+    make : callable, optional
+        Returns the templates of the other simulation, as `build` does; for studies that fill it once for many points.
     **options
         Of `spectrafit.templates.build.build`: executor, workers, scheduler, cache, progress.
 
@@ -48,34 +56,9 @@ def simulate(
     """
     if choice.counts is not None:
         return choice
-    sets = tuple(_simulation(load_samples(path), analysis) for path in choice.paths)
-    _refuse_twins(sets)
     regions = analysis.regions if templates.cells is None else templates.cells.analysis.regions
-    names = tuple(sample.name for one in sets for sample in one.samples)
-    for region in regions:
-        if not chosen(region.samples, names):
-            raise ConfigError(
-                f"{choice.paths[0]}: region {region.name!r} takes samples called {', '.join(region.samples)}, and this"
-                f" set has {', '.join(names)}; give its samples such names"
-            )
-    for rule in analysis.normalise:
-        if not chosen(rule.samples, names):
-            raise ConfigError(
-                f"{choice.paths[0]}: normalise scales {', '.join(rule.samples)}, and no sample here has such a name"
-                f" (there are: {', '.join(names)}); name the samples so, or leave normalise out"
-            )
-    other = msgspec.structs.replace(
-        analysis,
-        regions=regions,
-        samples=choice.paths,
-        sample_sets=sets,
-        pot={one.name: _exposure(analysis, one) for one in sets},
-        systematics=(),
-        counts=(),
-        normalise=(),
-        data={},
-    )
-    found = build(other, **options)
+    other = standing_in(choice, msgspec.structs.replace(analysis, regions=regions))
+    found = build(other, **options) if make is None else make(other)
     if templates.cells is not None and not all(
         mine.same(theirs) for mine, theirs in zip(templates.regions, found.regions, strict=True)
     ):
@@ -93,6 +76,41 @@ def simulate(
         counts=tuple(np.maximum(counts, 0.0).tolist()),
         error=squares**0.5 / total if total > 0 else 0.0,
         events=int(found.entries.sum()),
+    )
+
+
+def standing_in(choice: Simulated, analysis: Analysis) -> Analysis:
+    """Return the analysis of another simulation: the regions and the exposure of an analysis, the choice's samples.
+
+    Raises
+    ------
+    ConfigError
+        As `simulate`.
+    """
+    sets = tuple(_simulation(load_samples(path), analysis) for path in choice.paths)
+    _refuse_twins(sets)
+    names = tuple(sample.name for one in sets for sample in one.samples)
+    for region in analysis.regions:
+        if not chosen(region.samples, names):
+            raise ConfigError(
+                f"{choice.paths[0]}: region {region.name!r} takes samples called {', '.join(region.samples)}, and this"
+                f" set has {', '.join(names)}; give its samples such names"
+            )
+    for rule in analysis.normalise:
+        if not chosen(rule.samples, names):
+            raise ConfigError(
+                f"{choice.paths[0]}: normalise scales {', '.join(rule.samples)}, and no sample here has such a name"
+                f" (there are: {', '.join(names)}); name the samples so, or leave normalise out"
+            )
+    return msgspec.structs.replace(
+        analysis,
+        samples=choice.paths,
+        sample_sets=sets,
+        pot={one.name: _exposure(analysis, one) for one in sets},
+        systematics=(),
+        counts=(),
+        normalise=(),
+        data={},
     )
 
 

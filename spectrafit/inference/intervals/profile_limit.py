@@ -17,6 +17,8 @@ __all__ = ["profiled"]
 
 
 _POINTS = 41
+# What the p-values of data without a signal are called, at -2, -1, 0, 1 and 2 sigma of their best kappa.
+_EXPECTED = ("p_expected_minus_2", "p_expected_minus_1", "p_expected", "p_expected_plus_1", "p_expected_plus_2")
 
 
 def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool, points: bool = True) -> Outcome:
@@ -62,6 +64,10 @@ def profiled(scan: Scan, level: float, sides: str, *, cls: bool, expected: bool,
             "kappa": grid,
             "statistic": np.array([scan.statistic(float(kappa), sides) for kappa in grid]),
             "p_value": np.array([math.exp(tested.logarithm(float(kappa))) for kappa in grid]),
+            **{
+                name: np.array([math.exp(tested.expected(float(kappa), sigma)) for kappa in grid])
+                for name, sigma in (zip(_EXPECTED, SIGMAS, strict=True) if expected else ())
+            },
         },
         notes=(*told, *few_events(scan, kappa), *beyond_bound(scan, kappa)),
         empty=start is None,

@@ -183,6 +183,11 @@ class Binnings:
             return
         yield self._verdict(self.best)
         bound = self.best.partition
+        if bound is not None:
+            yield (
+                f"{BOUND}: a bound for {bound.judging.bins} bins with any edges of this grid, within the simulation's"
+                " noise and if the search found the best; more bins, or a finer or wider grid, may know more"
+            )
         vague = bound is not None and bound.judging.uncertainty > _VAGUE * bound.judging.guarded
         if bound is not None and (vague or bound.judging.guarded > self.best.found.judging.guarded):
             yield (

@@ -17,7 +17,7 @@ from spectrafit.inference.studies.grid import Grid, equal_statistics, equal_widt
 from spectrafit.inference.studies.optimise import Rules
 from spectrafit.inference.studies.optimise import optimise as search
 from spectrafit.inference.studies.partition import Partition, best_partition
-from spectrafit.inference.studies.rating import Rated, Rater
+from spectrafit.inference.studies.rating import Rated, Rater, side_by_side
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.templates.cells import Cells
 from spectrafit.templates.merging import Edges as NamedEdges
@@ -73,12 +73,13 @@ def compare_binnings(
             rater.edges(name, tuple(tuple(np.asarray(axis.edges) for axis in region.axes) for region in regions))
         )
     best = _optimise(rater, rules, starts, None) if search_best else None
+    others = () if best is None else (best.rated,) if best.bound is None else (best.rated, best.bound)
+    together = side_by_side((*rows, *others))
     if best is not None:
-        rows.append(best.rated)
-        if best.bound is not None:
-            rows.append(best.bound)
+        rated, *bound = together[len(rows) :]
+        best = dataclasses.replace(best, rated=rated, bound=bound[0] if bound else None)
     return Binnings(
-        rows=tuple(rows),
+        rows=together,
         best=best,
         parameter=rater.parameter,
         coupling=cells.analysis.coupling_options.name,
@@ -154,11 +155,15 @@ def _optimise(rater: Rater, rules: Rules | None, starts: int, partition: int | N
     found = search(training, judging, rules=halved, parameter=rater.parameter, starts=starts)
     wanted = found.training.bins if partition is None else partition
     best = _partition(rater, training, judging, wanted, halved)
+    rows = [rater.edges(OPTIMUM, found.edges)]
+    if best is not None:
+        rows.append(rater.partition(BOUND, best.labels))
+    rated, *bound = side_by_side(rows)
     return BestBinning(
         found=found,
-        rated=rater.edges(OPTIMUM, found.edges),
+        rated=rated,
         partition=best,
-        bound=None if best is None else rater.partition(BOUND, best.labels),
+        bound=bound[0] if bound else None,
         regions=rater.whole.regions,
         shown=tuple(region.name for region in rater.cells.analysis.regions if not region.fit),
     )

@@ -103,7 +103,7 @@ def scaled(
     Raises
     ------
     ConfigError
-        An exposure that is not positive, a name that nothing has, a model with local gammas.
+        An exposure that is not positive, a name that nothing has, a model with gammas of single bins.
     """
     if not exposure > 0:
         raise ConfigError(f"sensitivity: exposure {exposure:g}: needs a positive multiple")

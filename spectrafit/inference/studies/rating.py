@@ -6,6 +6,7 @@ A binning is made by merging saved cells, so its limit takes a fraction of a sec
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -31,7 +32,7 @@ from spectrafit.templates.merging import Merge, merged_regions
 from spectrafit.templates.regions import CellLayout
 from spectrafit.templates.templates import Templates, vary
 
-__all__ = ["Rated", "Rater", "grid_of"]
+__all__ = ["Rated", "Rater", "grid_of", "side_by_side"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,8 +54,12 @@ class Rated:
     halves : tuple of Judgement
         On each half of the simulation, changes not smoothed; empty where the cells have no halves. The first half is
         the one an optimum was chosen with, the second is independent of the choice.
+    error : float
+        The expected error of the parameter of interest, noise kept from profit, no change smoothed.
     kept : float
-        Share of the fine grid's information about the parameter of interest, noise kept from profit in both.
+        Share of the most information about the parameter of interest that is known of, that of the fine grid or of a
+        binning beside this one, noise kept from profit in all. The fine grid may hold less than its merged cells: what
+        keeps noise from profit costs information in cells with next to no events.
     notes : tuple of str
     """
 
@@ -65,6 +70,7 @@ class Rated:
     guarded: float
     judgement: Judgement
     halves: tuple[Judgement, ...]
+    error: float
     kept: float
     notes: tuple[str, ...] = ()
 
@@ -217,7 +223,8 @@ class Rater:
             guarded=guarded,
             judgement=judgement,
             halves=halves,
-            kept=float((self.finest.guarded / plain.guarded) ** 2),
+            error=plain.guarded,
+            kept=_kept(plain.guarded, min(self.finest.guarded, plain.guarded)),
             notes=notes,
         )
 
@@ -237,6 +244,18 @@ class Rater:
         missing = np.asarray(bins.predicted)
         predicted = [known.get(name, row) for name, row in zip(bins.samples, missing, strict=True)]
         return dataclasses.replace(bins, predicted=np.array(predicted))
+
+
+def side_by_side(rows: Sequence[Rated]) -> tuple[Rated, ...]:
+    """Return binnings of one grid whose shares of information are of the most that one of them has."""
+    # Each row knows how much more the fine grid has than itself, if it has more.
+    least = min((row.error * row.kept**0.5 for row in rows if np.isfinite(row.error)), default=np.inf)
+    return tuple(dataclasses.replace(row, kept=_kept(row.error, least)) for row in rows)
+
+
+def _kept(error: float, least: float) -> float:
+    """Return the share of information of an error, of that of the least error; 0 where nothing is known."""
+    return min(float((least / error) ** 2), 1.0) if np.isfinite(error) else 0.0
 
 
 def _scaled(model: Model, kappa: float, factor: float) -> float:

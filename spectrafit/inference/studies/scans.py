@@ -10,7 +10,7 @@ import dataclasses
 import itertools
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,9 @@ from spectrafit import config, execution
 from spectrafit.config.ranges import over as parsed_over
 from spectrafit.config.settings import parsed
 from spectrafit.errors import ConfigError, nearest
+from spectrafit.inference.assemble import simulated
 from spectrafit.inference.fake import Asimov, Simulated, Toy
+from spectrafit.inference.faking.simulated import standing_in
 from spectrafit.inference.intervals.limits import Method
 from spectrafit.inference.studies.expected import Expected
 from spectrafit.inference.studies.points import LimitRule, Point, expected_limits
@@ -55,7 +57,7 @@ def scan(
     method: Method | None = None,
     sides: Literal["one", "two"] | None = None,
     toys: int | ToyOptions | None = None,
-    data: Asimov | Toy | None = None,
+    data: Asimov | Toy | Simulated | None = None,
     executor: str | Executor | execution.Pool = "threads",
     workers: int | None = None,
     scheduler: str | None = None,
@@ -82,8 +84,9 @@ def scan(
         Whether there is more simulation at a larger `exposure`.
     level, method, sides, toys
         As for `upper_limit`; by default what the analysis says.
-    data : Asimov or Toy, optional
-        Fake data, made anew from the expectation of every point; then their limits are shown in place of the medians.
+    data : Asimov, Toy or Simulated, optional
+        Fake data, made anew for every point: from its expectation, or from the events of another simulation in its
+        bins and at its exposure. Their limits are shown in place of the medians.
     executor, workers, scheduler, cache, skip_bad_files, progress
         As for `spectrafit.build`. The executor fills, and finds limits at once.
 
@@ -100,15 +103,15 @@ def scan(
     grid = list(itertools.product(*axes.values()))
     if len(axes) == 2 and len(variants) > 1:
         raise ConfigError("scan: compare goes with one key at most; scan two keys of one analysis at a time")
-    if isinstance(getattr(data, "of", data), Simulated):
-        raise ConfigError("scan: fake data are made from the expectation of each point; --data-from goes with limit")
     rule = _rule(analysis, level, method, sides, toys, executor, workers)
     cases = [
         _case(name, variant, dict(zip(axes, values, strict=True))) for name, variant in variants for values in grid
     ]
     with execution.executor(executor, workers, scheduler=scheduler, preload=("spectrafit.templates.warm",)) as pool:
         fill = partial(fill_cells, executor=pool, cache=cache, skip_bad_files=skip_bad_files, progress=progress)
-        sources, fills = _sources(cases, [] if templates is None else [_cells(templates)], fill)
+        filled = _Filled(fill, [] if templates is None else [_cells(templates)])
+        sources = _sources(cases, filled)
+        fakes = _fakes(data, cases, sources, filled, simulation)
         points = [
             Point(
                 source=source,
@@ -116,9 +119,9 @@ def scan(
                 priors=case.of("priors"),
                 simulation=simulation,
                 name=case.name,
-                data=data,
+                data=fake,
             )
-            for case, source in zip(cases, sources, strict=True)
+            for case, source, fake in zip(cases, sources, fakes, strict=True)
         ]
         rule = dataclasses.replace(rule, toys=dataclasses.replace(rule.toys, executor=pool))
         found = expected_limits(points, rule, executor=pool, progress=progress)
@@ -130,7 +133,7 @@ def scan(
         failures=tuple(limit if isinstance(limit, str) else "" for limit in found),
         coupling=analysis.coupling_options.name,
         simulation=simulation,
-        fills=fills,
+        fills=filled.fills,
         seconds=time.perf_counter() - begun,
     )
 
@@ -228,28 +231,62 @@ def _cells(templates: Templates) -> Cells:
     return templates.cells
 
 
-def _sources(
-    cases: Sequence[_Case], filled: list[Cells], fill: Callable[[config.Analysis], Cells]
-) -> tuple[list[tuple[config.Analysis, Templates]], int]:
-    """Return analysis and templates of every case, from as few fills as there can be, and the number of fills."""
-    fills = 0
+class _Filled:
+    """Filled cells, each of which answers for all analyses that differ in what acts on filled cells."""
+
+    def __init__(self, fill: Callable[[config.Analysis], Cells], cells: list[Cells]) -> None:
+        self.fill, self.cells, self.fills = fill, cells, 0
+
+    def want(self, analyses: Iterable[config.Analysis]) -> None:
+        """Fill what is missing; the finest edges first, since their cells answer for the coarser ones."""
+        for analysis in sorted(analyses, key=_size, reverse=True):
+            if all(difference(cells, analysis) for cells in self.cells):
+                self.cells.append(self.fill(analysis))
+                self.fills += 1
+
+    def templates(self, analysis: config.Analysis) -> Templates:
+        """Return the templates of an analysis."""
+        self.want([analysis])
+        return vary(served(next(cells for cells in self.cells if not difference(cells, analysis)), analysis))
+
+
+def _sources(cases: Sequence[_Case], filled: _Filled) -> list[tuple[config.Analysis, Templates]]:
+    """Return analysis and templates of every case, from as few fills as there can be."""
     keys = [_key(case) for case in cases]
-    distinct = dict(zip(keys, cases, strict=True)).values()
-    # The finest edges first: their cells answer for the coarser ones.
-    for case in sorted(distinct, key=lambda case: -_size(case.analysis)):
-        if all(difference(cells, case.analysis) for cells in filled):
-            filled.append(fill(case.analysis))
-            fills += 1
+    filled.want(case.analysis for case in dict(zip(keys, cases, strict=True)).values())
     made: dict[str, Templates] = {}
-    sources = []
     for key, case in zip(keys, cases, strict=True):
         if key not in made:
-            cells = next(cells for cells in filled if not difference(cells, case.analysis))
-            templates = _simulated(vary(served(cells, case.analysis)), case.of("simulated"))
+            templates = _simulated(filled.templates(case.analysis), case.of("simulated"))
             # Workers need no cells, which are large.
             made[key] = dataclasses.replace(templates, cells=None, sources={})
-        sources.append((case.analysis, made[key]))
-    return sources, fills
+    return [(case.analysis, made[key]) for key, case in zip(keys, cases, strict=True)]
+
+
+def _fakes(
+    data: Asimov | Toy | Simulated | None,
+    cases: Sequence[_Case],
+    sources: Sequence[tuple[config.Analysis, Templates]],
+    filled: _Filled,
+    simulation: str,
+) -> list[Asimov | Toy | Simulated | None]:
+    """Return the fake data of every case: those of another simulation with their counts at the case's exposure."""
+    of = data.of if isinstance(data, Toy) else data
+    if not isinstance(of, Simulated) or of.counts is not None:
+        return [data] * len(cases)
+    filled.want(standing_in(of, analysis) for analysis, _ in sources)
+    found: list[Asimov | Toy | Simulated | None] = []
+    for case, (analysis, templates) in zip(cases, sources, strict=True):
+        events = simulated(analysis, templates, of, make=filled.templates)
+        exposure = case.special.get("exposure", 1.0)
+        counts = np.array(events.counts) * exposure
+        if analysis.fit.terms == "norm":
+            counts = np.add.reduceat(counts, [region.start for region in templates.regions])
+        # With more simulation at a larger exposure its error falls, too.
+        error = events.error / (exposure**0.5 if simulation == "grows" else 1.0)
+        events = dataclasses.replace(events, counts=tuple(counts.tolist()), error=error)
+        found.append(dataclasses.replace(data, of=events) if isinstance(data, Toy) else events)
+    return found
 
 
 def _size(analysis: config.Analysis) -> int:

@@ -1,4 +1,4 @@
-"""Draws every figure of a report, with its name and caption."""
+"""Draws every figure of a report, with its name, its caption and the words for those who cannot see it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,18 @@ from matplotlib.figure import Figure
 
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.couplings import title
-from spectrafit.report.figures import binnings, detector, likelihood, spectra
+from spectrafit.report.figures import (
+    binnings,
+    captions,
+    detector,
+    likelihood,
+    parameters,
+    planes,
+    spectra,
+    systematics,
+)
 from spectrafit.report.figures.style import latex, look, mathtext, power_of_ten
+from spectrafit.report.shifts import shifts
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -26,11 +36,15 @@ __all__ = ["Drawing", "draw", "look"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A figure with the `name` of its files and the `caption` under it."""
+    """A figure with the `name` of its files and the `caption` under it.
+
+    `seen` are the words in place of the picture, for those who cannot see it; the caption if empty.
+    """
 
     name: str
     caption: str
     figure: Figure
+    seen: str = ""
 
 
 def draw(
@@ -43,14 +57,16 @@ def draw(
     expected: Expectation,
     impacts: Sequence[Impact],
 ) -> Iterator[Drawing]:
-    """Draw the figures one by one, within `look`: spectra, maps, profile, scan, nuisances, correlations, detector."""
+    """Draw the figures one by one, within `look`.
+
+    Spectra, maps and systematics of each region, profile, the scan behind the limit, nuisances, correlations, detector.
+    """
     coupling = COUPLINGS[model.coupling]
-    at = rf"${latex(coupling.symbol)} = {power_of_ten(limit.value)}\;{latex(coupling.unit)}$"
+    value = coupling.reported(expected.kappa)
+    at = rf"${latex(coupling.symbol)} = {power_of_ten(value)}\;{latex(coupling.unit)}$"
     # Where there are several couplings, labels carry the parameter's name.
     name = model.poi if len(model.couplings) > 1 else ""
-    called = title(model.couplings, model.poi)
-    signal = f"{coupling.title}, {at}" + (f"\n({name}, others refitted)" if name else "")
-    level = f"{100 * limit.level:g} % CL limit ({limit.method}, {limit.sides}-sided)"
+    signal = (f"({name}, others refitted) " if name else "") + f"{coupling.title}\n{at}"
     exposures = analysis.pot.values() if isinstance(analysis.pot, dict) else (analysis.pot,)
     exposure = " + ".join(f"${power_of_ten(pot)}$" for pot in exposures) + " POT"
     kind = ", Asimov" if model.asimov else "" if model.fake is None else ", fake data"
@@ -61,15 +77,17 @@ def draw(
     )
     data = None if model.asimov else model.data
     data_label = "data" if model.fake is None else f"fake data ({mathtext(model.fake.short)})"
-    shown = "" if model.fake is None else f" The points are fake data, not measured: {model.fake.label}."
-    others = ", ".join(f"{other} = {value:.4g}" for other, value in expected.others.items())
-    beside = f" (the other couplings refitted there: {others})" if others else ""
+    words = captions.Words(model, best, limit, expected, called=title(model.couplings, model.poi))
+    moved = shifts(model, templates) if model.n_bins == templates.n_bins else None
+    scales = {region.name: tuple(axis.scale for axis in region.axes) for region in analysis.regions}
 
     fitted = {span.name: span.fitted for span in model.regions}
     for region in templates.regions:
         about["right"] = right if fitted[region.name] else f"{right}, not fitted"
-        alone = "" if fitted[region.name] else " This region had no part in the fit."
+        # Bins of a partition have no axis of the analysis.
+        wanted = scales.get(region.name, ()) if region.partition is None else ()
         for axis, observable in enumerate(region.observables):
+            scale = wanted[axis] if axis < len(wanted) else ""
             figure = spectra.spectrum(
                 expected,
                 region,
@@ -77,59 +95,53 @@ def draw(
                 titles=model.titles,
                 roles=roles,
                 signal=signal,
+                scale=scale,
                 data=data,
                 data_label=data_label,
                 **about,
             )
-            caption = (
-                f"Region {region.name}: expected events, stacked by sample, with the {called} at its {level} on top"
-                f"{beside}.{alone} Bands: statistics of the simulation and nuisance parameters, before and after the"
-                f" fit.{shown}"
-            )
-            yield Drawing(name=f"{region.name}_{observable}", caption=caption, figure=figure)
+            caption, seen = words.spectrum(region, axis, fitted=fitted[region.name], scale=scale)
+            yield Drawing(name=f"{region.name}_{observable}", caption=caption, seen=seen, figure=figure)
         if len(region.axes) == 2:
-            yield Drawing(
-                name=f"{region.name}_plane",
-                caption=f"Region {region.name}: the templates as they are fitted, and where the coupling shows.",
-                figure=spectra.plane(expected, region, signal=at, **about),
-            )
+            caption, seen = words.plane(region)
+            figure = planes.plane(expected, region, signal=at, **about)
+            yield Drawing(name=f"{region.name}_plane", caption=caption, seen=seen, figure=figure)
         parted = region.partition
         if parted is not None and len(parted.axes) == 2:
             first, second = (np.asarray(axis.edges) for axis in parted.axes)
             numbers = parted.numbers.reshape(parted.shape)
-            names = (parted.labels[0], parted.labels[1])
-            yield Drawing(
-                name=f"{region.name}_partition",
-                caption=f"Region {region.name}: the bin of the fit that each bin of the grid is in; grey: in none.",
-                figure=binnings.partition(numbers, (first, second), names, **about),
-            )
+            caption, seen = words.partition(region)
+            figure = binnings.partition(numbers, (first, second), (parted.labels[0], parted.labels[1]), **about)
+            yield Drawing(name=f"{region.name}_partition", caption=caption, seen=seen, figure=figure)
+        for axis, observable in enumerate(region.observables if moved is not None else ()):
+            scale = wanted[axis] if axis < len(wanted) else ""
+            assert moved is not None
+            changed = systematics.changes(moved, region, axis, scale=scale, **about)
+            if changed is not None:
+                caption, seen = words.changes(moved, region, axis)
+                yield Drawing(
+                    name=f"{region.name}_{observable}_systematics", caption=caption, seen=seen, figure=changed
+                )
     about["right"] = right
-    yield Drawing(
-        name="profile",
-        caption=f"Profile likelihood; the limit is at {100 * limit.level:g} % CL. Statistic: {limit.statistic}. "
-        f"Boundary: {limit.boundary}.",
-        figure=likelihood.profile(profile, limit, coupling, name=name, **about),
-    )
+    caption, seen = words.profile(profile)
+    figure = likelihood.profile(profile, limit, coupling, name=name, **about)
+    yield Drawing(name="profile", caption=caption, seen=seen, figure=figure)
     scanned = likelihood.scan(limit, coupling, name=name, **about)
     if scanned is not None:
-        yield Drawing(name="limit", caption=f"The curve behind the {limit.method} limit.", figure=scanned)
-    pulls = likelihood.nuisances(model, best, impacts, coupling, name=name, **about)
+        caption, seen = words.scan()
+        yield Drawing(name="limit", caption=caption, seen=seen, figure=scanned)
+    pulls = parameters.nuisances(model, best, impacts, coupling, name=name, **about)
     if pulls is not None:
-        yield Drawing(
-            name="nuisances",
-            caption="Pulls and constraints of the nuisance parameters, and their impact on the fitted coupling "
-            "(its change when the parameter is held one fitted error up or down, in errors of the coupling).",
-            figure=pulls,
-        )
-    matrix = likelihood.correlations(model, best, **about)
+        caption, seen = words.nuisances(impacts)
+        yield Drawing(name="nuisances", caption=caption, seen=seen, figure=pulls)
+    matrix = parameters.correlations(model, best, **about)
     if matrix is not None:
-        yield Drawing(name="correlations", caption="Correlations of the fitted parameters.", figure=matrix)
+        caption, seen = words.correlations()
+        yield Drawing(name="correlations", caption=caption, seen=seen, figure=matrix)
     for sample_set in analysis.sample_sets:
         if sample_set.response is not None:
-            yield Drawing(
-                name=f"response_{sample_set.name}",
-                caption=f"Detector response of the sample set {sample_set.name}, for forward electrons.",
-                figure=detector.response(
-                    sample_set.response, left=sample_set.title or sample_set.name, right="parametric response"
-                ),
+            caption, seen = captions.response(sample_set.response, sample_set.name)
+            figure = detector.response(
+                sample_set.response, left=sample_set.title or sample_set.name, right="parametric response"
             )
+            yield Drawing(name=f"response_{sample_set.name}", caption=caption, seen=seen, figure=figure)

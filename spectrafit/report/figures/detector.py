@@ -22,16 +22,18 @@ def response(detector: Response, *, highest: float = 10.0, left: str = "", right
     The response is applied to forward events at fixed T: the figure shows the effect of `events.response`.
     """
     t = np.geomspace(0.05, highest, POINTS)
-    true = np.repeat(t, EVENTS)
-    seen, angle, efficiency = apply(detector, true, np.zeros_like(true), key=stream(detector, "report"), first=0)
-    ratio, angle, efficiency = ((array.reshape(POINTS, EVENTS)) for array in (seen / true, angle, efficiency))
+    key = stream(detector, "report")
+    # The same random numbers at every T: the curves are as smooth as the response.
+    rows = [apply(detector, np.full(EVENTS, true), np.zeros(EVENTS), key=key, first=0) for true in t]
+    seen, angle, efficiency = (np.array(found) for found in zip(*rows, strict=True))
+    ratio = seen / t[:, None]
     low, middle, high = np.quantile(ratio, [0.1587, 0.5, 0.8413], axis=1)
     core, tail = 1e3 * np.quantile(angle, [0.683, 0.955], axis=1)
 
     figure = Figure(figsize=(10.4, 3.4))
     panels = [frame(figure, 0.78 + 3.23 * column, 0.58, 2.75, 2.25) for column in range(3)]
     panels[0].plot(t, efficiency.mean(axis=1), color=COLOURS["blue"], lw=1.8)
-    panels[0].set_ylim(0.0, 1.0)
+    panels[0].set_ylim(0.0, min(1.0, 1.25 * float(efficiency.max())) or 1.0)
     panels[0].set_title("Efficiency", loc="left", fontsize=10, y=1.02)
     panels[1].fill_between(t, low, high, color=COLOURS["sky"], alpha=0.45, lw=0, label="68 % of events")
     panels[1].plot(t, middle, color=COLOURS["blue"], label="median")

@@ -1,28 +1,21 @@
-"""Draws the likelihood's figures: profile, the scan behind a limit, pulls with impacts, and correlations."""
+"""Draws the likelihood along kappa: its profile, and the scan behind a limit with what was expected."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+from matplotlib.ticker import AutoMinorLocator, MaxNLocator, NullLocator
 
-from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.figures.style import COLOURS, SIGNAL, frame, latex, power_of_ten, tag
 
 if TYPE_CHECKING:
-    from spectrafit.inference.model import Model
-    from spectrafit.inference.results import FitResult, Impact, Limit, Profile
+    from spectrafit.inference.results import Limit, Profile
     from spectrafit.physics.couplings import Coupling
 
-__all__ = ["correlations", "nuisances", "profile", "scan"]
-
-
-# More rows than this cannot be read on one page; the tables have them all.
-MOST_ROWS = 30
+__all__ = ["kappa_label", "profile", "reported_edge", "scan", "short", "symbol"]
 
 
 def profile(
@@ -34,43 +27,103 @@ def profile(
     parameter where there are several couplings.
     """
     figure = Figure(figsize=(6.0, 4.6))
-    axes = frame(figure, 0.72, 0.60, 5.1, 3.25)
+    axes = frame(figure, 0.72, 0.60, 4.95, 3.25)
     low, high = float(curve.grid[0]), float(curve.grid[-1])
     height = float(np.interp(limit.kappa, curve.grid, curve.delta_2nll))
     top = max(1.6 * height, 4.5)
     axes.set_xlim(low, high)
     axes.set_ylim(0.0, top)
-    for level in (1.0, 4.0):
-        axes.axhline(level, color=COLOURS["mist"], lw=0.8, zorder=0)
+    for level, called in ((1.0, r"1$\sigma$"), (4.0, r"2$\sigma$"), (9.0, r"3$\sigma$")):
+        if level < 0.97 * top:
+            # Short, so that it strikes through no words.
+            axes.axhline(level, 0.93, 1.0, color=COLOURS["grey"], lw=0.8, zorder=0)
+            axes.text(1.012, level / top, called, transform=axes.transAxes, fontsize=9, va="center", color="#5A5A5A")
     if coupling.lower is not None and low < coupling.lower:
-        axes.axvspan(low, coupling.lower, color="#EFEFEF", lw=0, zorder=0)
-        axes.text(low + 0.02 * (high - low), 0.03 * top, "not physical", color="#5A5A5A", fontsize=9.5)
+        axes.axvspan(low, coupling.lower, color=_SHADE, lw=0, zorder=0)
+        _not_physical(axes, (coupling.lower - low) / (high - low), curve, top)
     parabola = ((curve.grid - limit.best_kappa) / limit.best_error) ** 2
     axes.plot(
         curve.grid, parabola, color=COLOURS["grey"], lw=1.1, ls=(0, (2, 1.5)), label="parabola of the fitted error"
     )
-    axes.plot(curve.grid, curve.delta_2nll, color=COLOURS["blue"], lw=1.8, label="profile likelihood")
+    # The fit may enter the shaded side, no interval does: the curve is pale there.
+    border = low if coupling.lower is None else min(max(low, coupling.lower), high)
+    grid = np.union1d(curve.grid, [border])
+    rise = np.interp(grid, curve.grid, curve.delta_2nll)
+    axes.plot(grid[grid <= border], rise[grid <= border], color=COLOURS["sky"], lw=1.4)
+    axes.plot(grid[grid >= border], rise[grid >= border], color=COLOURS["blue"], lw=1.8, label="profile likelihood")
     if not curve.valid.all():
         bad = ~curve.valid
         axes.plot(curve.grid[bad], curve.delta_2nll[bad], "x", color=COLOURS["ink"], ms=5, label="fit not valid")
-    axes.plot([limit.kappa, limit.kappa], [0.0, height], color=SIGNAL, lw=1.4)
-    axes.plot([low, limit.kappa], [height, height], color=SIGNAL, lw=0.8, ls=(0, (4, 2)))
-    axes.plot(limit.kappa, height, "o", color=SIGNAL, ms=5)
+    first = low if coupling.lower is None else max(low, coupling.lower)
+    for end in (limit.kappa, *([limit.lower_kappa] if first < limit.lower_kappa else [])):
+        tall = float(np.interp(end, curve.grid, curve.delta_2nll))
+        axes.plot([end, end], [0.0, tall], color=SIGNAL, lw=1.4)
+        axes.plot(end, tall, "o", color=SIGNAL, ms=5)
+    axes.plot([first, limit.kappa], [height, height], color=SIGNAL, lw=0.8, ls=(0, (4, 2)))
     # Right of the limit and below its height the curve never comes: it rises.
-    words = rf"${latex(coupling.symbol)} < {power_of_ten(limit.value)}\;{latex(coupling.unit)}$"
+    value = rf"{power_of_ten(limit.value)}\;{latex(coupling.unit)}$"
+    words = (
+        f"no ${latex(coupling.symbol)} \\geq {value} allowed" if limit.empty else f"${latex(coupling.symbol)} < {value}"
+    )
     words += f"\n{100 * limit.level:g} % CL, {limit.sides}-sided\n{limit.method}"
-    words += f"\n{_short(name)}, others profiled" if name else ""
-    place = (limit.kappa + 0.02 * (high - low), 0.06 * top)
-    axes.text(*place, words, fontsize=10.5, color=SIGNAL, va="bottom")
-    axes.minorticks_on()
+    words += "\nempty interval" if limit.empty else "\n" + rf"at $-2\,\Delta\ln L = {height:.2f}$"
+    words += f"\n{short(name)}, others profiled" if name else ""
+    place = (limit.kappa + 0.02 * (high - low), 0.03 * top)
+    axes.text(*place, words, fontsize=9.5, color=SIGNAL, va="bottom", bbox=_PLAIN, zorder=3)
+    axes.xaxis.set_minor_locator(AutoMinorLocator())
+    axes.yaxis.set_minor_locator(AutoMinorLocator())
     axes.set_xlabel(kappa_label(coupling, name))
     axes.set_ylabel(r"$-2\,\Delta\ln L$")
-    # Inside a rising curve, above its minimum, is always room.
-    middle = min(max((limit.best_kappa - low) / (high - low), 0.3), 0.7)
-    axes.legend(loc="upper center", bbox_to_anchor=(middle, 1.0), framealpha=0.0)
+    _place_key(axes, curve, top)
     reported_edge(axes, coupling, low, high)
     tag(figure, left, right, edges=(0.72 / 6.0, 5.82 / 6.0))
     return figure
+
+
+def _place_key(axes: Axes, curve: Profile, top: float) -> None:
+    """Put the legend inside the valley where it is wide enough, else beside it."""
+    across = (curve.grid - curve.grid[0]) / (curve.grid[-1] - curve.grid[0])
+    high = np.flatnonzero(curve.delta_2nll > 0.8 * top)
+    lowest = int(np.argmin(curve.delta_2nll))
+    left = float(across[high[high < lowest]].max(initial=0.0))
+    right = float(across[high[high > lowest]].min(initial=1.0))
+    if right - left > 0.4:
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5 * (left + right), 1.0))
+    else:
+        axes.legend(loc="upper right" if 1.0 - right > left else "upper left")
+
+
+_SHADE = "#EFEFEF"
+# White behind words that lines would strike through.
+_PLAIN = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+
+
+def _not_physical(axes: Axes, side: float, curve: Profile, top: float) -> None:
+    """Write what the shaded part of the frame is, up to the share `side`, where the curve leaves room for the words."""
+    if side < 0.06:
+        return
+    grid, rise = curve.grid, curve.delta_2nll / top
+    across = (grid - grid[0]) / (grid[-1] - grid[0])
+    # The words stand upright at the side of the boundary or of the frame that is farther from the curve.
+    places = [(side - 0.035, height) for height in (0.6, 0.45, 0.3)] + [(0.03, height) for height in (0.25, 0.65, 0.45)]
+
+    def clear(place: tuple[float, float]) -> float:
+        near = np.abs(across - place[0]) < 0.04
+        return float(np.min(np.abs(rise[near] - place[1]), initial=1.0))
+
+    best = max(places, key=clear)
+    axes.text(
+        *best,
+        "not physical",
+        transform=axes.transAxes,
+        rotation=90,
+        ha="center",
+        va="center",
+        color="#5A5A5A",
+        fontsize=9.5,
+        bbox=_PLAIN | {"facecolor": _SHADE},
+        zorder=1.5,
+    )
 
 
 def scan(limit: Limit, coupling: Coupling, *, name: str = "", left: str = "", right: str = "") -> Figure | None:
@@ -95,7 +148,7 @@ def scan(limit: Limit, coupling: Coupling, *, name: str = "", left: str = "", ri
         part = f"{100 * limit.level:g} % of it"
         axes.fill_between(inside, heights, color=COLOURS["sky"], alpha=0.4, lw=0, label=part)
         axes.set_ylim(0.0, None)
-        axes.set_ylabel(rf"posterior density per unit of {_symbol(coupling, name)}")
+        axes.set_ylabel(rf"posterior density per unit of {symbol(coupling, name)}")
         # The tail goes on for ever: the curve ends where no eye sees it above the axis.
         seen = kappa[points["posterior"] > 2e-3 * np.max(points["posterior"])]
         low, high = float(seen[0]), max(float(seen[-1]), limit.kappa)
@@ -120,132 +173,39 @@ def scan(limit: Limit, coupling: Coupling, *, name: str = "", left: str = "", ri
             axes.plot(kappa, points["p_value"], color=COLOURS["blue"], label=word)
         alpha = f"1 - {limit.level:g} = {1 - limit.level:.3g}".replace("-", "\N{MINUS SIGN}")
         axes.axhline(1 - limit.level, color=COLOURS["ink"], lw=0.9, ls="--", label=alpha)
+        _expected_band(axes, limit)
         axes.set_ylabel(word)
         axes.set_yscale("log")
         axes.set_ylim(max(0.02 * (1 - limit.level), float(np.min(points["p_value"]))), 1.2)
+    said = rf"limit: ${latex(coupling.symbol)} < {power_of_ten(limit.value)}\;{latex(coupling.unit)}$"
     for edge in {limit.lower_kappa, limit.kappa} - {0.0}:
-        axes.axvline(edge, color=SIGNAL, lw=1.4, label="limit" if edge == limit.kappa else None)
+        axes.axvline(edge, color=SIGNAL, lw=1.4, label=said if edge == limit.kappa else None)
+    if limit.expected is not None:
+        high = max(high, 1.1 * limit.expected.kappas[2])
+        median = rf"expected: ${power_of_ten(limit.expected.median)}\;{latex(coupling.unit)}$"
+        axes.axvline(limit.expected.kappas[2], color=SIGNAL, lw=1.1, ls=(0, (4, 2)), label=median, zorder=1)
+        if "p_expected" not in points:
+            low1, high1 = limit.expected.kappas[1], limit.expected.kappas[3]
+            axes.axvspan(low1, high1, color="#F3E3DA", lw=0, zorder=0, label="68 % of expected limits")
+            high = max(high, 1.1 * high1)
     axes.set_xlim(low, high)
     axes.set_xlabel(kappa_label(coupling, name))
-    axes.legend(loc="best")
+    axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
     reported_edge(axes, coupling, low, high)
     tag(figure, left, right, edges=(0.75 / 6.0, 5.82 / 6.0))
     return figure
 
 
-def nuisances(
-    model: Model,
-    best: FitResult,
-    impacts: Sequence[Impact],
-    coupling: Coupling,
-    *,
-    name: str = "",
-    left: str = "",
-    right: str = "",
-) -> Figure | None:
-    """Draw pulls and impacts, the largest impact first; None if the fit had no nuisance parameter.
-
-    Couplings are no nuisances: a profiled one is in no row.
-
-    Left: (fitted - prior) / prior width with the fitted error in prior widths. Right: how far kappa moves, in its
-    error, when the nuisance is held one fitted error up or down.
-    """
-    place = {parameter: index for index, parameter in enumerate(best.names)}
-    singles = [impact for impact in impacts if not impact.group and impact.name not in model.couplings]
-    moved = singles[:MOST_ROWS]
-    if not moved:
-        return None
-    shown = [place[impact.name] for impact in moved]
-    count = len(shown)
-    heights = np.arange(count)[::-1].astype(float)
-    tall = 0.21 * count
-    figure = Figure(figsize=(7.2, tall + 1.05))
-    pulls = frame(figure, 2.1, 0.62, 2.45, tall)
-    moves = frame(figure, 4.70, 0.62, 2.35, tall, sharey=pulls)
-    for axes in (pulls, moves):
-        axes.set_ylim(-0.7, count - 0.3)
-        axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_locator(FixedLocator(heights.tolist()))
-        axes.tick_params(axis="y", left=False, right=False)
-    pulls.yaxis.set_major_formatter(FuncFormatter(lambda y, _: _short(best.names[shown[count - 1 - round(y)]])))
-    pulls.tick_params(axis="y", labelsize=9)
-    moves.tick_params(axis="y", labelleft=False)
-
-    for width, colour in ((2.0, "#F3F3F3"), (1.0, "#E2E2E2")):
-        pulls.axvspan(-width, width, color=colour, lw=0)
-    pulls.axvline(0.0, color=COLOURS["ink"], lw=0.6, ls=(0, (1, 2)))
-    reach = 2.2
-    for height, at in zip(heights, shown, strict=True):
-        if np.isfinite(best.pulls[at]):
-            pulls.errorbar(best.pulls[at], height, xerr=best.constraints[at], fmt="o", ms=4, lw=1.3, color="black")
-            reach = max(reach, abs(best.pulls[at]) + best.constraints[at] + 0.2)
-        else:
-            text = f"{best.values[at]:.3g} ± {best.errors[at]:.2g} (free)"
-            pulls.text(0.0, height, text, ha="center", va="center", fontsize=8.5)
-    pulls.set_xlim(-reach, reach)
-    pulls.set_xlabel(r"$(\hat\theta-\theta_0)\,/\,\sigma_0$")
-
-    for side, colour in (("up", COLOURS["blue"]), ("down", COLOURS["orange"])):
-        share = np.array([getattr(impact, side) for impact in moved]) / best.kappa_error
-        moves.barh(heights, share, height=0.62, color=colour, label=f"parameter {side}")
-    moves.axvline(0.0, color=COLOURS["ink"], lw=0.6)
-    widest = 1.15 * max(max(impact.size for impact in moved) / best.kappa_error, 0.02)
-    moves.set_xlim(-widest, widest)
-    # The labels at the ends of the two panels must not meet.
-    moves.xaxis.set_major_locator(MaxNLocator(5, prune="lower"))
-    moves.set_xlabel(rf"impact on {_symbol(coupling, name)} / its error")
-    handles, labels = moves.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower left", ncols=1, fontsize=8.5, borderaxespad=0.3)
-    hidden = f"{count} largest of {len(singles)}" if len(singles) > count else ""
-    tag(figure, left, ", ".join(word for word in (hidden, right) if word))
-    return figure
-
-
-def correlations(model: Model, best: FitResult, *, left: str = "", right: str = "") -> Figure | None:
-    """Draw the correlations of the fitted parameters, those most correlated with kappa if there are many.
-
-    None if fewer than two parameters were fitted.
-    """
-    matrix = best.correlation
-    rows = [place for place in range(len(best.names)) if best.errors[place] > 0]
-    if len(rows) < 2:
-        return None
-    if model.poi:
-        poi = model.index(model.poi)
-        rows.sort(key=lambda i: (i != poi, -abs(float(matrix[poi, i]))))
-    shown = rows[:MOST_ROWS]
-    # Couplings of one symbol are told apart by the names of their parameters.
-    kinds = list(model.couplings.values())
-    twins = [name for name, kind in model.couplings.items() if kinds.count(kind) > 1]
-    side = max(0.26 * len(shown), 2.2)
-    # Nine-point letters are about 0.062 inches wide.
-    room = 0.25 + 0.062 * max(
-        len(_short(best.names[place])) + (5 if best.names[place] in twins else 0) for place in shown
-    )
-    figure = Figure(figsize=(max(side + room + 0.75, 4.0), side + room + 0.42))
-    axes = frame(figure, room, room, side, side)
-    part = matrix[np.ix_(shown, shown)]
-    picture = axes.imshow(part, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto", interpolation="nearest")
-    bar = figure.colorbar(picture, cax=frame(figure, room + side + 0.07, room, 0.12, side))
-    bar.ax.tick_params(labelsize=8.5, direction="in")
-    fitted = {name: _symbol(COUPLINGS[key], name if name in twins else "") for name, key in model.couplings.items()}
-    names = [fitted.get(best.names[place]) or _short(best.names[place]) for place in shown]
-    axes.set_xticks(range(len(shown)), names, rotation=90, fontsize=8.5)
-    axes.set_yticks(range(len(shown)), names, fontsize=8.5)
-    axes.tick_params(which="both", length=0, top=False, right=False)
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_minor_locator(NullLocator())
-    if len(shown) <= 14:
-        for row in range(len(shown)):
-            for column in range(len(shown)):
-                value = part[row, column]
-                colour = "white" if abs(value) > 0.6 else COLOURS["ink"]
-                axes.text(
-                    column, row, f"{value:.2f}".replace("0.", "."), ha="center", va="center", fontsize=7, color=colour
-                )
-    hidden = f"{len(shown)} of {len(rows)}" if len(rows) > len(shown) else ""
-    tag(figure, left, ", ".join(word for word in (hidden, right) if word))
-    return figure
+def _expected_band(axes: Axes, limit: Limit) -> None:
+    """Draw the expected p-values without a signal, median and bands of one and two sigma, where they are known."""
+    points = limit.points
+    if "p_expected" not in points:
+        return
+    for size, colour in (("2", "#F6EEC2"), ("1", "#CBE6D6")):
+        low, high = points[f"p_expected_minus_{size}"], points[f"p_expected_plus_{size}"]
+        axes.fill_between(points["kappa"], low, high, color=colour, lw=0, zorder=0, label=rf"expected, {size}$\sigma$")
+    dashed = (0, (4, 2))
+    axes.plot(points["kappa"], points["p_expected"], color=COLOURS["ink"], lw=1.0, ls=dashed, label="expected median")
 
 
 def kappa_label(coupling: Coupling, name: str = "") -> str:
@@ -255,11 +215,11 @@ def kappa_label(coupling: Coupling, name: str = "") -> str:
     """
     unit, power = latex(coupling.unit), power_of_ten(coupling.scale, 0)
     if coupling.root == 2:
-        return rf"{_symbol(coupling, name)} $[{power}\;{unit}^2]$"
+        return rf"{symbol(coupling, name)} $[{power}\;{unit}^2]$"
     if coupling.reference:
         shift = rf"$({latex(coupling.symbol)} - {coupling.reference:g})\,/\,{coupling.scale:g}$"
-        return f"{shift} ({_short(name)})" if name else shift
-    return rf"{_symbol(coupling, name)} $[{power}\;{unit}]$"
+        return f"{shift} ({short(name)})" if name else shift
+    return rf"{symbol(coupling, name)} $[{power}\;{unit}]$"
 
 
 def reported_edge(axes: Axes, coupling: Coupling, low: float, high: float) -> None:
@@ -280,10 +240,12 @@ def reported_edge(axes: Axes, coupling: Coupling, low: float, high: float) -> No
     upper.set_xlabel(rf"${latex(coupling.symbol)}\;[{power}\;{latex(coupling.unit)}]$")
 
 
-def _symbol(coupling: Coupling, name: str = "") -> str:
+def symbol(coupling: Coupling, name: str = "") -> str:
+    """Return kappa's symbol as mathtext, with the parameter's name where there are several couplings."""
     symbol = f"${latex(coupling.symbol)}^2$" if coupling.root == 2 else f"${latex(coupling.symbol)}$"
-    return f"{symbol} ({_short(name)})" if name else symbol
+    return f"{symbol} ({short(name)})" if name else symbol
 
 
-def _short(name: str, most: int = 26) -> str:
+def short(name: str, most: int = 26) -> str:
+    """Return a name that is cut to `most` letters."""
     return name if len(name) <= most else f"{name[: most - 1]}…"

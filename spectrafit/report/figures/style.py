@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +13,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "FONT", "SIGNAL", "components", "frame", "latex", "look", "mathtext", "power_of_ten", "tag"]
+__all__ = ["COLOURS", "FONT", "SIGNAL", "frame", "latex", "look", "mathtext", "power_of_ten", "tag"]
 
 # STIX ships with matplotlib, so that a figure is the same on every machine; its digits and symbols match.
 FONT = "STIXGeneral"
@@ -31,9 +32,6 @@ COLOURS = {
     "mist": "#DADADA",
 }
 SIGNAL = COLOURS["vermilion"]
-
-_SIGNAL_FILLS = ("#0072B2", "#56B4E9", "#A6D5F2", "#D6ECF9")
-_BACKGROUND_FILLS = ("#E69F00", "#F5CE7A", "#009E73", "#8FD1BC", "#CC79A7", "#E8C3D7", "#8C8C8C", "#C9C9C9")
 
 _PARAMETERS: Any = {
     "font.family": FONT,
@@ -84,28 +82,24 @@ def frame(figure: Figure, left: float, bottom: float, width: float, height: floa
     return axes
 
 
-def components(roles: Sequence[str]) -> list[str]:
-    """Return a fill colour per sample: blues for signal, warm colours and greens for backgrounds."""
-    used = {"signal": 0, "background": 0}
-    fills = {"signal": _SIGNAL_FILLS, "background": _BACKGROUND_FILLS}
-    colours = []
-    for role in roles:
-        palette = fills[role]
-        colours.append(palette[used[role] % len(palette)])
-        used[role] += 1
-    return colours
-
-
 def tag(figure: Figure, left: str, right: str, *, edges: tuple[float, float] = (0.02, 0.98)) -> None:
     """Write the subject of a figure (left) and its origin (right) along its upper edge, between `edges`.
 
-    Letters get smaller until both fit: at 10.5 points one is about 0.068 inches wide.
+    Letters get smaller until both fit: at 10.5 points one is about 0.068 inches wide. A subject that is too long even
+    then stands in two lines, the second of which ends in an ellipsis if need be.
     """
     height = 1 - 0.19 / figure.get_figheight()
     room = (edges[1] - edges[0]) * figure.get_figwidth()
-    needed = 0.068 * (len(left) + len(right.replace(r"\times", "x").translate(_MARKUP)) + 2)
-    size = 10.5 * min(1.0, max(room / needed, 0.6))
-    figure.text(edges[0], height, mathtext(left), fontsize=size, va="center")
+    beside = len(right.replace(r"\times", "x").translate(_MARKUP)) + 2
+    size = 10.5 * min(1.0, max(room / (0.068 * (len(left) + beside)), 0.78))
+    letters = max(int(room / (0.068 * size / 10.5)) - beside, 12)
+    if len(left) > letters and "$" not in left:
+        first, *rest = textwrap.wrap(left, letters, break_long_words=True)
+        second = textwrap.shorten(" ".join(rest), letters, placeholder=" …") if rest else ""
+        left = "\n".join(line for line in (mathtext(first), mathtext(second)) if line)
+    figure.text(
+        edges[0], height, left if "\n" in left else mathtext(left), fontsize=size, va="center", linespacing=1.05
+    )
     figure.text(edges[1], height, right, fontsize=0.92 * size, va="center", ha="right")
 
 

@@ -30,7 +30,8 @@ from bokeh.models import (
 )
 
 from spectrafit.errors import SpectrafitError
-from spectrafit.report.figures.style import SIGNAL, components
+from spectrafit.report.figures.colours import components
+from spectrafit.report.figures.style import SIGNAL
 from spectrafit.report.symbols import symbols
 from spectrafit.report.tables import kappa_unit
 from spectrafit.report.tuning.choice import Choice, chosen_first, snippet
@@ -120,7 +121,9 @@ class Page:
         self.kept_source, self.kept = kept_table()
         when(self.kept_source.selected, "indices", lambda new: self._restore(new))
         templates = first.templates
-        self.colours = dict(zip(templates.samples, components(templates.roles), strict=True))
+        self.colours = dict(
+            zip(templates.samples, components(templates.samples, templates.roles, templates.titles), strict=True)
+        )
         self.legend = Div(
             text=legend(first, self.colours, SIGNAL), styles=TEXT | {"font-size": "13px"}, sizing_mode="stretch_width"
         )

@@ -43,3 +43,12 @@ def opened(case):
         points={"kappa": kappa, "statistic": kappa**2, "critical": 0 * kappa + 0.3},
     )
     return model, {drawing.name: drawing.figure for drawing in _drawn(case, model=model, limit=limit)}
+
+
+@pytest.fixture
+def taking(case):
+    """Expected events with a coupling that takes events away in every second bin of the first axis."""
+    expected = expectation(case.model, case.best, kappa=case.limit.kappa)
+    columns = case.templates.regions[0].shape[1]
+    signs = (-1.0) ** (np.arange(expected.extra.shape[1]) // columns)
+    return dataclasses.replace(expected, extra=2.0 * signs * np.abs(expected.extra))

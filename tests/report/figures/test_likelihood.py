@@ -1,11 +1,11 @@
-"""Marks, ticks and bars against the profile, the limit and the impacts they stand for."""
+"""Marks, ticks and bands against the profile and the limit they stand for."""
 
 import dataclasses
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from spectrafit.inference.fitting.impacts import impacts
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.figures import likelihood, style
 
@@ -24,26 +24,29 @@ def test_the_limit_is_marked_where_the_profile_is(case, blind):
 def test_a_scan_is_drawn_if_the_limit_kept_one(blind, opened):
     assert "limit" not in blind
     axes = opened[1]["limit"].axes[0]
-    assert [line.get_label() for line in axes.lines] == ["critical value", "statistic of the data", "limit"]
+    assert [line.get_label() for line in axes.lines] == ["critical value", "statistic of the data", LIMIT, EXPECTED]
 
 
 KAPPA = np.linspace(0.0, 1.0, 21)
+LIMIT = r"limit: $\mu_\nu < 7.46\times 10^{-10}\;\mu_\mathrm{B}$"
+EXPECTED = r"expected: $7.46\times 10^{-10}\;\mu_\mathrm{B}$"
+BAND = "68 % of expected limits"
 
 
 @pytest.mark.parametrize(
     ("method", "points", "labels"),
     [
-        ("cls", {"p_value": np.exp(-3 * KAPPA)}, {r"CL$_s$", "1 − 0.9 = 0.1", "limit"}),
+        ("cls", {"p_value": np.exp(-3 * KAPPA)}, {r"CL$_s$", "1 − 0.9 = 0.1", LIMIT, EXPECTED, BAND}),
         (
             "cls-toys",
             {"p_value": np.exp(-3 * KAPPA), "p_error": 0.01 * KAPPA},
-            {r"CL$_s$, from toys", "1 − 0.9 = 0.1", "limit"},
+            {r"CL$_s$, from toys", "1 − 0.9 = 0.1", LIMIT, EXPECTED, BAND},
         ),
-        ("bayes", {"posterior": np.exp(-3 * KAPPA)}, {"posterior density", "90 % of it", "limit"}),
+        ("bayes", {"posterior": np.exp(-3 * KAPPA)}, {"posterior density", "90 % of it", LIMIT, EXPECTED, BAND}),
         (
             "feldman-cousins",
             {"statistic": KAPPA**2, "critical": 0 * KAPPA + 0.3, "critical_error": 0.01 + 0 * KAPPA},
-            {"critical value, from toys", "statistic of the data", "limit"},
+            {"critical value, from toys", "statistic of the data", LIMIT, EXPECTED, BAND},
         ),
     ],
 )
@@ -70,14 +73,6 @@ def test_a_long_tail_of_a_posterior_is_not_drawn(case):
     with style.look():
         axes = likelihood.scan(limit, COUPLINGS["magnetic_moment"]).axes[0]
     assert limit.kappa < axes.get_xlim()[1] < 10
-
-
-def test_pulls_and_impacts_stand_in_one_order(case, blind):
-    pulls, moves = blind["nuisances"].axes
-    order = [impact for impact in impacts(case.model, case.best) if not impact.group]
-    drawn_shares = [bar.get_width() for bar in moves.containers[0]]
-    np.testing.assert_allclose(drawn_shares, [impact.up / case.best.kappa_error for impact in order])
-    assert len(pulls.containers) == len(order)
 
 
 @pytest.mark.parametrize(
@@ -110,16 +105,52 @@ def test_points_whose_fit_failed_are_marked(case):
     np.testing.assert_array_equal(crosses.get_xdata(), case.profile.grid[[3, 7]])
 
 
-def test_without_nuisances_there_is_nothing_to_draw(case):
-    best = dataclasses.replace(case.best, errors=np.array([0.4, 0, 0, 0, 0]))
+def test_expected_p_values_are_drawn_with_their_bands(case):
+    points = {"kappa": KAPPA, "p_value": np.exp(-3 * KAPPA), "p_expected": np.exp(-4 * KAPPA)}
+    points |= {
+        f"p_expected_{side}_{n}": np.exp(-k * KAPPA)
+        for side, n, k in (("minus", 2, 9), ("minus", 1, 6), ("plus", 1, 3), ("plus", 2, 2))
+    }
+    limit = dataclasses.replace(case.limit, method="cls", points=points)
     with style.look():
-        assert likelihood.nuisances(case.model, best, (), COUPLINGS["magnetic_moment"]) is None
-        assert likelihood.correlations(case.model, best) is None
+        axes = likelihood.scan(limit, COUPLINGS["magnetic_moment"]).axes[0]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert {r"expected, 1$\sigma$", r"expected, 2$\sigma$", "expected median", EXPECTED} < set(labels)
+    wide, narrow = (band.get_paths()[0].vertices for band in axes.collections)
+    for band, (low, high) in ((wide, (9, 2)), (narrow, (6, 3))):
+        at = band[np.isclose(band[:, 0], 0.5)][:, 1]
+        assert at.min() == pytest.approx(np.exp(-low * 0.5))
+        assert at.max() == pytest.approx(np.exp(-high * 0.5))
 
 
-def test_correlations_start_with_kappa_and_its_closest(case, blind):
-    axes = blind["correlations"].axes[0]
-    names = [label.get_text() for label in axes.get_yticklabels()]
-    assert names == [r"$\mu_\nu^2$", "flux_norm", "nc_norm", "nue_cc_norm", "energy_scale"]
-    np.testing.assert_allclose(np.diag(axes.images[0].get_array()), 1.0)
-    assert axes.images[0].get_array()[0, 1] == pytest.approx(-0.55)
+def test_thresholds_are_named_and_no_line_strikes_through_words(blind):
+    figure = blind["profile"]
+    axes = figure.axes[0]
+    named = {text.get_text(): text for text in axes.texts}
+    assert {r"1$\sigma$", r"2$\sigma$"} <= set(named)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    figure.draw_without_rendering()
+    words = [t.get_window_extent(renderer) for t in axes.texts if "%" in t.get_text() or "physical" in t.get_text()]
+    assert len(words) == 2
+    for line in axes.lines:
+        path = line.get_transform().transform_path(line.get_path())
+        assert not any(path.intersects_bbox(box, filled=False) for box in words), line.get_label()
+
+
+def test_the_curve_is_pale_where_no_interval_goes(case, blind):
+    pale, full = (line for line in blind["profile"].axes[0].lines if line.get_color() in style_colours("sky", "blue"))
+    assert pale.get_xdata().max() == full.get_xdata().min() == 0.0
+    assert full.get_label() == "profile likelihood"
+
+
+def style_colours(*names):
+    return [style.COLOURS[name] for name in names]
+
+
+def test_an_empty_interval_is_no_limit_on_the_figure(case):
+    limit = dataclasses.replace(case.limit, empty=True, value=0.0, kappa=0.0)
+    with style.look():
+        axes = likelihood.profile(case.profile, limit, COUPLINGS["magnetic_moment"]).axes[0]
+    (words,) = (text.get_text() for text in axes.texts if "%" in text.get_text())
+    assert "empty interval" in words
+    assert "<" not in words

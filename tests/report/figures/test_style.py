@@ -1,11 +1,9 @@
-"""Words and numbers of labels; colours a colour-blind reader can tell apart."""
-
-import itertools
+"""Words and numbers of labels, and the line above the frame."""
 
 import matplotlib as mpl
-import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.figures import style
@@ -58,20 +56,19 @@ def test_the_look_ends_with_its_context():
     assert mpl.rcParams["font.family"] == before
 
 
-# Viénot, Brettel and Mollon (1999): linear RGB as a dichromat sees it.
-DICHROMATS = {
-    "protan": [[0.11238, 0.88762, 0.0], [0.11238, 0.88762, 0.0], [0.00401, -0.00401, 1.0]],
-    "deutan": [[0.29275, 0.70725, 0.0], [0.29275, 0.70725, 0.0], [-0.02234, 0.02234, 1.0]],
-}
+def _written(left, right="3.62e20 POT, Asimov", width=6.0):
+    figure = Figure(figsize=(width, 5.0))
+    style.tag(figure, left, right)
+    return figure.texts, FigureCanvasAgg(figure).get_renderer()
 
 
-@pytest.mark.parametrize("matrix", DICHROMATS.values(), ids=DICHROMATS.keys())
-def test_first_components_and_signal_differ_for_a_dichromat(matrix):
-    colours = [*style.components(["signal", "signal", "background", "background"]), style.SIGNAL]
-    seen = [np.asarray(matrix) @ np.asarray(to_rgb(colour)) ** 2.2 for colour in colours]
-    for a, b in itertools.combinations(seen, 2):
-        assert np.abs(np.clip(a, 0, 1) ** (1 / 2.2) - np.clip(b, 0, 1) ** (1 / 2.2)).max() > 0.12
-
-
-def test_more_samples_than_colours_start_again():
-    assert len(style.components(["background"] * 20)) == 20
+@pytest.mark.parametrize("length", [20, 70, 95, 160, 400])
+def test_a_subject_never_runs_into_the_origin(length):
+    words = ("magnetic moments of neutrinos in a near detector " * 10)[:length].strip()
+    with style.look():
+        (subject, origin), renderer = _written(words)
+        boxes = [text.get_window_extent(renderer) for text in (subject, origin)]
+    assert boxes[0].x1 < boxes[1].x0
+    assert boxes[0].height < 0.34 * renderer.dpi
+    shown = subject.get_text().replace("\n", " ")
+    assert shown == words or (shown.endswith(" …") and words.startswith(shown[:-2]))
