@@ -1,11 +1,12 @@
 """Makes the flux tables of the gallery's experiments: short tables of public ones, and chosen shapes.
 
-    scripts/make_flux_tables.py shapes
-    scripts/make_flux_tables.py darknews CHECKOUT        # github.com/mhostert/DarkNews-generator at 54d63a6b, MIT
-    scripts/make_flux_tables.py forward_lhc CHECKOUT     # github.com/KlingFelix/FastNeutrinoFluxSimulation at c16ed47d, MIT
+    python scripts/make_flux_tables.py shapes
+    python scripts/make_flux_tables.py darknews CHECKOUT      # github.com/mhostert/DarkNews-generator at 54d63a6b
+    python scripts/make_flux_tables.py forward_lhc CHECKOUT   # github.com/KlingFelix/FastNeutrinoFluxSimulation
 
-Public tables keep their columns and energies with five digits, and the licence is copied beside them. The shapes are
-for two experiments without a public table of the flux: a chosen function with a mean energy (samples/README.md).
+The last at c16ed47d, and both under the MIT licence. Public tables keep their columns and energies with five digits,
+and the licence is copied beside them. The shapes are for two experiments without a public table of the flux: a chosen
+function with a mean energy (samples/README.md).
 """
 
 from __future__ import annotations

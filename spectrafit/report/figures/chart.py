@@ -92,7 +92,13 @@ def _span(found: Chart) -> tuple[float, float]:
 def _heading(axes: Axes, place: float, text: str) -> None:
     axes.axhline(place - 0.5, color=COLOURS["ink"], lw=0.6)
     axes.text(
-        (0.1 - _LEFT) / _WIDTH, place, text, transform=axes.get_yaxis_transform(), va="center", weight="bold", fontsize=10
+        (0.1 - _LEFT) / _WIDTH,
+        place,
+        text,
+        transform=axes.get_yaxis_transform(),
+        va="center",
+        weight="bold",
+        fontsize=10,
     )
 
 
