@@ -44,6 +44,7 @@ from spectrafit.report.tables import (
     yields_table,
 )
 from spectrafit.report.validation import validation_table
+from spectrafit.stages import stage
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -60,6 +61,7 @@ DPI = 200
 _PARTS = ("figures", "templates.root", "index.html", "result.json")
 
 
+@stage("wrote the report")
 def write(
     directory: str | os.PathLike[str],
     analysis: Analysis,
@@ -98,10 +100,11 @@ def write(
     model = _fitted(analysis, templates, best) if model is None else model
     curve = profile or _profile(model, best, limit)
     impacts = all_impacts(model, best)
-    expected = expectation(_as_shown(analysis, templates, model), best, kappa=_visible(limit))
+    shown = _as_shown(analysis, templates, model)
+    expected = expectation(shown, best, kappa=_visible(limit))
     constraints = None if templates.cells is None else all_constraints(model, templates)
     validations = validation(model, best)
-    result = record(analysis, templates, model, best, limit, curve, impacts, constraints, validations)
+    result = record(analysis, templates, model, best, limit, curve, impacts, constraints, validations, shown)
     refuse_inputs(target / "templates.root", inputs_of(analysis))
     with publishing(target, names=_PARTS, remedy="no half-made result is left") as staged:
         pictures: dict[str, Picture] = {}
