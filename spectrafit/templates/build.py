@@ -21,6 +21,7 @@ from spectrafit.events.files import REMEDY
 from spectrafit.events.identity import changed_at
 from spectrafit.execution import Pool, bar, imap
 from spectrafit.execution import executor as open_executor
+from spectrafit.stages import stage
 from spectrafit.templates.cells import Cells, EffectCells, SampleCells
 from spectrafit.templates.chunks import ChunkSums, FillTask, run
 from spectrafit.templates.configuration import VERSION, configuration
@@ -39,6 +40,7 @@ Key = tuple[str, str]
 """Name of a sample, and of the one it stands for."""
 
 
+@stage("filled the templates")
 def build(
     analysis: Analysis,
     *,
@@ -260,7 +262,7 @@ def _refuse_nothing(
         if plan.sample.role == "signal" and report.entries and not report.kept:
             raise DataError(f"{where}: nothing is left of the signal: {report}; check its selection and threshold")
     for region in cells.regions:
-        counted = any(region.name in counts.counts for counts in analysis.counts)
+        counted = any(region.name in counts.counts for counts in analysis.counts) or bool(analysis.tables)
         mine = cells.layout.inner[region.bins]
         if kept and not counted and not any(sample.entries[mine].any() for sample in cells.expected):
             raise DataError(

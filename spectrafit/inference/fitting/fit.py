@@ -17,10 +17,12 @@ from spectrafit.inference.kernels.bin_terms import WALL
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import FitResult, Goodness, Profile
+from spectrafit.stages import stage
 
 __all__ = ["fit", "goodness", "profile", "sweep"]
 
 
+@stage("fitted")
 def fit(
     model: Model,
     *,

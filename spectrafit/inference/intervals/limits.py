@@ -43,6 +43,7 @@ from spectrafit.inference.model import Model
 from spectrafit.inference.results import Bands, Ledger, Limit
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.stages import stage
 
 __all__ = ["METHODS", "LimitMethod", "Method", "bare_limit", "methods", "named", "smallest", "upper_limit"]
 
@@ -181,6 +182,7 @@ def named(method: str, *, model: Model, where: str = "limit") -> LimitMethod:
     return row
 
 
+@stage("drew the limit")
 def upper_limit(
     model: Model,
     *,
