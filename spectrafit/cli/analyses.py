@@ -160,9 +160,7 @@ def fit(
     """
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if is_workspace(analysis):
-        fake.refuse(analysis, data)
-        if without:
-            raise ConfigError(f"{analysis}: --without is for an analysis; take the systematic out with --patch")
+        fake.refuse(analysis, data, without)
         fit_workspace_file(
             analysis, measurement, patch, json, output=output, overrides=set_, interest=interest, figures=figures
         )
