@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
 from spectrafit.arraytypes import Floats
 from spectrafit.report.figures.style import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Scale", "decades", "drawn", "edge_text", "is_logarithmic", "lay", "scale_of"]
 
@@ -70,6 +71,9 @@ def lay(
     room : its length in inches.
     points : size of its labels.
     """
+    # Captions need the scales above without matplotlib, which takes half a second to import.
+    from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
+
     places = drawn(edges, scale)
     if scale == "log":
         axes.set_xscale("log")
@@ -149,6 +153,8 @@ def _ticks(edges: Floats, scale: Scale) -> list[float]:
     """Return edges as ticks, the outer ones first; in the stretches that are linear round numbers instead."""
     if scale == "even":
         return [float(edges[0]), float(edges[-1]), *(float(edge) for edge in edges[1:-1])]
+    from matplotlib.ticker import MaxNLocator
+
     narrow = _narrowed(edges)
     beside = np.append(narrow, False) | np.append(False, narrow)
     fixed = [float(edge) for edge in edges[beside]]
