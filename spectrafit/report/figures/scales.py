@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -83,7 +83,7 @@ def lay(
     elif scale == "linear":
         count = max(int(room / 0.7), 3)
         inside = MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]).tick_values(edges[0], edges[-1])
-        ticks = [float(tick) for tick in inside if edges[0] <= tick <= edges[-1]]
+        ticks = _within(inside, float(edges[0]), float(edges[-1]))
     else:
         axes.set_xscale("function", functions=(_along(edges, places), _along(places, edges)))
         ticks = _ticks(edges, scale)
@@ -160,7 +160,14 @@ def _ticks(edges: Floats, scale: Scale) -> list[float]:
     fixed = [float(edge) for edge in edges[beside]]
     low, high = float(edges[:-1][~narrow].min()), float(edges[1:][~narrow].max())
     inside = [float(tick) for tick in MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)]
-    return [*fixed[::-1], *(tick for tick in inside if low <= tick <= high)]
+    # Short numbers are round ones: they stay first.
+    return [*fixed[::-1], *sorted(_within(inside, low, high), key=lambda tick: len(edge_text(tick)))]
+
+
+def _within(ticks: Iterable[float], low: float, high: float) -> list[float]:
+    """Return the ticks from `low` to `high`, which rounding may put a little outside."""
+    rest = 1e-9 * (high - low)
+    return [float(np.clip(tick, low, high)) for tick in ticks if low - rest <= tick <= high + rest]
 
 
 def _mark(axes: Axes, edges: Floats) -> None:
