@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from spectrafit.cli.analyses import assembled, refuse_output
+import spectrafit as sf
+from spectrafit.cli.analyses import refuse_output, templates_of
 from spectrafit.cli.options import Cache, Interest, Saved, Set, SkipBad, Unblind, Without
 from spectrafit.cli.workspaces import is_workspace
 from spectrafit.errors import ConfigError
@@ -23,7 +24,10 @@ def export(
     kappa: Annotated[
         float | None, typer.Option(help="where the signal is taken, in kappa's unit; default: as large as its error")
     ] = None,
-    form: Annotated[Literal["pyhf", "hs3", "hepdata"], typer.Option(help="for whom")] = "pyhf",
+    form: Annotated[
+        Literal["pyhf", "hs3", "hepdata"],
+        typer.Option(help="pyhf's JSON, HS3 for ROOT, pyhs3, NextStat, or a result's folder for HEPData"),
+    ] = "pyhf",
     set_: Set = None,
     without: Without = None,
     interest: Interest = None,
@@ -39,6 +43,7 @@ def export(
         spectrafit export results/nova_nd_fhc --form hepdata -o record.zip
     """
     from spectrafit.interop.export import check_name, write_workspace
+    from spectrafit.interop.hs3 import axes_of
 
     if form == "hepdata":
         given: dict[str, object] = {
@@ -55,8 +60,10 @@ def export(
         raise ConfigError(f"{analysis}: is a workspace already; pyhf's `prune`, `rename` and `combine` change it")
     check_name(output)
     refuse_output(output, analysis, set_, templates, without)
-    _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files, without)
-    typer.echo(write_workspace(model, output, kappa=kappa, form=form))
+    loaded = sf.load(analysis, overrides=set_ or (), without=without or (), interest=interest)
+    filled = templates_of(loaded, templates, "threads", None, None, cache, skip_bad_files)
+    model = sf.assemble(loaded, filled, unblind=unblind)
+    typer.echo(write_workspace(model, output, kappa=kappa, form=form, axes=axes_of(filled)))
 
 
 def _export_result(result: Path, output: Path, given: list[str]) -> None:

@@ -38,6 +38,7 @@ from spectrafit.inference.studies.sensitivity import of_model
 from spectrafit.inference.toys.journal import Journal
 from spectrafit.inference.toys.journal import journal as opened
 from spectrafit.inference.toys.options import ToyOptions
+from spectrafit.stages import stage
 from spectrafit.templates.build import fill_cells
 from spectrafit.templates.cells import Cells
 from spectrafit.templates.regions import lay_out
@@ -53,6 +54,7 @@ Compare = Sequence[str | Path | config.Analysis]
 _SPECIAL = ("exposure", "priors", "simulated")
 
 
+@stage("scanned")
 def scan(
     analysis: config.Analysis | Model,
     over: Over = (),
