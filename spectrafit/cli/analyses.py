@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -32,6 +33,7 @@ from spectrafit.cli.options import (
     Workers,
     interactive,
 )
+from spectrafit.cli.unfinished import Resume, limit_job, toys_kept
 from spectrafit.cli.workspaces import (
     WorkspaceFile,
     fit_workspace_file,
@@ -142,6 +144,7 @@ def fit(
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
     figures: Annotated[bool, typer.Option(help="draw figures")] = True,
+    resume: Resume = False,
     force: Annotated[bool, typer.Option("--force", help="write over the result of another analysis or data")] = False,
     json: Annotated[bool, typer.Option("--json", help="workspace: print the fit as JSON")] = False,
     measurement: Annotated[str | None, typer.Option(help="workspace: which measurement; default: the first")] = None,
@@ -188,8 +191,13 @@ def fit(
         loaded, filled, data, unblind=unblind, executor=executor, workers=workers, scheduler=scheduler, cache=cache
     )
     best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
-    with crew(executor, workers, scheduler) as pool:
-        found = sf.upper_limit(model, **limit_options(loaded.limit, pool, workers))
+    key, throws = limit_job(model, loaded.limit, [loaded.limit.method])
+    with (
+        crew(executor, workers, scheduler) as pool,
+        toys_kept(analysis, "fit", key, None, throws=throws, resume=resume) as bank,
+    ):
+        options = limit_options(loaded.limit, pool, workers)
+        found = sf.upper_limit(model, **options | {"toys": replace(options["toys"], bank=bank)})
     folder = sf.report(target, loaded, filled, best, found, model=model, figures=figures)
     console = Console()
     console.print(result_table(best, found))

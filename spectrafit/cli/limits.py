@@ -29,7 +29,7 @@ from spectrafit.cli.options import (
     Without,
     Workers,
 )
-from spectrafit.cli.unfinished import Resume, job_key, toys_kept
+from spectrafit.cli.unfinished import Resume, limit_job, toys_kept
 
 if TYPE_CHECKING:
     pass
@@ -103,11 +103,7 @@ def limit(
     found = []
     options = limit_options(said, "serial", None)
     thrown = options["toys"]
-    key = job_key(
-        model, methods=asked, level=said.level, sides=said.sides, first=first_toy, toys=thrown.toys, seed=thrown.seed,
-        ensemble=thrown.ensemble,
-    )  # fmt: skip
-    throws = any(METHODS[name].throws for name in asked)
+    key, throws = limit_job(model, said, asked, first_toy)
     with (
         crew(executor, workers, scheduler) as pool,
         toys_kept(analysis, "limit", key, bank, throws=throws, resume=resume) as banks,

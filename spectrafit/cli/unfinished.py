@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,10 +13,11 @@ import typer
 from spectrafit.errors import ConfigError, SpectrafitError
 
 if TYPE_CHECKING:
+    from spectrafit.config import LimitOptions
     from spectrafit.inference.model import Model
     from spectrafit.inference.toys.journal import Journal
 
-__all__ = ["Resume", "going_on", "job_key", "toys_kept"]
+__all__ = ["Resume", "going_on", "job_key", "limit_job", "toys_kept"]
 
 Resume = Annotated[bool, typer.Option("--resume", help="go on with a run of this command that was stopped")]
 
@@ -27,6 +28,17 @@ def job_key(model: Model, **options: Any) -> dict[str, Any]:
 
     data = hashlib.blake2b(model.data.tobytes(), digest_size=8).hexdigest()
     return {"model": Likelihood(model).digest, "data": data, **options}
+
+
+def limit_job(
+    model: Model, said: LimitOptions, methods: Sequence[str], first_toy: int = 0
+) -> tuple[dict[str, Any], bool]:
+    """Return what decides the numbers of a limit, and whether one of its methods throws toys."""
+    from spectrafit.inference.intervals.limits import METHODS
+
+    options = {name: getattr(said, name) for name in ("level", "sides", "toys", "seed", "ensemble")}
+    key = job_key(model, methods=list(methods), first_toy=first_toy, **options)
+    return key, any(METHODS[name].throws for name in methods)
 
 
 @contextmanager

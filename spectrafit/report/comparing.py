@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from spectrafit.errors import ConfigError
+from spectrafit.report.keeping import kind_of
 from spectrafit.report.saved_results import read_result
 from spectrafit.report.tables import Table
 
@@ -38,6 +39,7 @@ class Comparison:
         """Yield each number's name with its value in every result."""
         for name, path in _NUMBERS.items():
             yield name, [_at(result, path) for result in self.results]
+        yield "data", [kind_of(result) for result in self.results]
         for name in dict.fromkeys(row["name"] for result in self.results for row in result["nuisances"]):
             for key in ("pull", "constrained_to", "impact_up"):
                 yield f"{name}.{key}", [_nuisance(result, name, key) for result in self.results]
@@ -94,12 +96,11 @@ _NUMBERS = {
     "limit": ("limit", "value"),
     "limit's error": ("limit", "error"),
     "expected": ("limit", "expected", "values", 2),
-    "expected, 1 sigma low": ("limit", "expected", "values", 1),
-    "expected, 1 sigma high": ("limit", "expected", "values", 3),
+    "expected -1 sigma": ("limit", "expected", "values", 1),
+    "expected +1 sigma": ("limit", "expected", "values", 3),
     "unit": ("limit", "unit"),
     "level": ("limit", "level"),
     "method": ("limit", "method"),
-    "data": ("data", "what"),
     "best kappa": ("best_fit", "kappa"),
     "error of kappa": ("best_fit", "error"),
     "2NLL": ("fit", "two_nll"),

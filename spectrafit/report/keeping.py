@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +23,7 @@ def default_folder(name: str, kind: Kind) -> Path:
     return Path("results") / (f"{name}-unblinded" if kind == "unblinded" else name)
 
 
-def kind_of(result: dict[str, Any]) -> Kind:
+def kind_of(result: Mapping[str, Any]) -> Kind:
     """Return what the data of a saved result were: the expectation itself, fake data or the real ones."""
     data = result.get("data", {})
     return "unblinded" if data.get("unblinded") else "fake" if data.get("fake") else "Asimov"
