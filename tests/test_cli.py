@@ -52,7 +52,9 @@ def test_flags_and_the_verb_agree(name: str) -> None:
     verb = inspect.signature(getattr(sf, name)).parameters
     steps = [sf.load]
     if name in ("fit", "limit", "contour", "sensitivity", "breakdown", "coverage", "export", "inject"):
-        steps += [sf.build, sf.assemble, sf.upper_limit, sf.report, fit_workspace, ToyOptions]
+        steps += [sf.build, sf.assemble, sf.upper_limit, sf.report, ToyOptions]
+    # A workspace has a measurement and a patch.
+    steps += [fit_workspace]
     # What makes fake data is one keyword of assemble, `data`, and these are its values.
     assert "data" in inspect.signature(sf.assemble).parameters
     steps += [sf.Asimov, sf.Toy, sf.Simulated]

@@ -21,14 +21,26 @@ from spectrafit.cli.options import (
     Cache,
     Executor,
     Interest,
+    Measurement,
+    Patch,
     Saved,
     Scheduler,
     Set,
     SkipBad,
+    Subject,
     Unblind,
     Without,
     Workers,
     interactive,
+)
+from spectrafit.cli.workspaces import (
+    WorkspaceFile,
+    fit_workspace_file,
+    held,
+    is_workspace,
+    opened,
+    refuse_elsewhere,
+    refuse_over,
 )
 from spectrafit.compiling import announce
 from spectrafit.errors import ConfigError
@@ -54,19 +66,29 @@ __all__ = [
 
 
 def check(
-    analysis: AnalysisFile,
+    analysis: Subject,
     set_: Set = None,
     without: Without = None,
     skip_bad_files: SkipBad = False,
     output: Tables = None,
     json: Json = False,
+    measurement: Measurement = None,
+    patch: Patch = None,
 ) -> None:
-    """Read an analysis, open every file it names, and say what a build would do; no event is read."""
+    """Read an analysis, open every file it names, and say what a build would do; no event is read.
+
+    Of a workspace: read all of it, and say what it holds.
+    """
     from spectrafit.report.inventories import inventory_rows, inventory_table
 
     targets = checked_files(output)
     for target in targets:
-        refuse_output(target, analysis, set_, None, without)
+        refuse_output(target, analysis, set_, None, without, patch)
+    if is_workspace(analysis):
+        only = {"--set": set_, "--without": without, "--skip-bad-files": skip_bad_files}
+        give(held(analysis, only, measurement=measurement, patch=patch), json=json, files=targets)
+        return
+    refuse_elsewhere(analysis, measurement=measurement, patch=patch)
     loaded = sf.load(analysis, overrides=set_ or (), without=without or ())
     rows = inventory_rows(loaded, skip_bad_files=skip_bad_files)
     answer = Answer(
@@ -137,11 +159,11 @@ def fit(
         spectrafit fit fits/nova_nd_fhc.toml --asimov kappa=2,flux=+1
     """
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
-    if _is_workspace(analysis):
+    if is_workspace(analysis):
         fake.refuse(analysis, data)
         if without:
             raise ConfigError(f"{analysis}: --without is for an analysis; take the systematic out with --patch")
-        _fit_workspace(analysis, measurement, patch, json)
+        fit_workspace_file(analysis, measurement, patch, json)
         return
     if json or measurement or patch:
         raise ConfigError(f"{analysis}: --json, --measurement and --patch are for HistFactory workspaces (*.json[.gz])")
@@ -179,7 +201,7 @@ def fit(
 
 
 def limit(
-    analysis: Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="fits/*.toml, or a HistFactory workspace")],
+    analysis: Subject,
     method: Annotated[list[str] | None, typer.Option(help="profile, cls, feldman-cousins, ...; all for each")] = None,
     set_: Set = None,
     without: Without = None,
@@ -202,6 +224,8 @@ def limit(
     throw_nuisances: ThrowNuisances = False,
     auxiliary: Auxiliary = "stay",
     data_from: DataFrom = None,
+    measurement: Measurement = None,
+    patch: Patch = None,
 ) -> None:
     """Draw the limit by one or several methods and print them side by side.
 
@@ -218,19 +242,22 @@ def limit(
 
     targets = checked_files(output)
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
-    if _is_workspace(analysis):
-        fake.refuse(analysis, data)
-        for target in targets:
-            refuse_inputs(target, [analysis])
-        said, model = _of_workspace(analysis, set_, templates, cache, without)
-        what: dict[str, Any] = {"workspace": str(analysis)}
-    else:
-        for target in targets:
-            refuse_output(target, analysis, set_, templates, without)
-        loaded, model = assembled(
-            analysis, set_, interest, unblind, templates, cache, skip_bad_files, without, data=data
-        )
-        said, what = loaded.limit, about(loaded)
+    for target in targets:
+        refuse_output(target, analysis, set_, templates, without, patch)
+    loaded, model = assembled(
+        analysis,
+        set_,
+        interest,
+        unblind,
+        templates,
+        cache,
+        skip_bad_files,
+        without,
+        data=data,
+        measurement=measurement,
+        patch=patch,
+    )
+    said, what = loaded.limit, about(loaded)
     for name in method or ():
         if name != "all":
             named(name, model=model)
@@ -257,57 +284,16 @@ def refuse_output(
     overrides: list[str] | None,
     saved: Path | None,
     without: list[str] | None = None,
+    patch: Path | None = None,
 ) -> None:
     """Refuse an output that is an input, before anything is read."""
+    if is_workspace(analysis):
+        refuse_over(output, analysis, patch)
+        return
     from spectrafit.config import inputs_of
 
     loaded = sf.load(analysis, overrides=overrides or (), without=without or ())
     refuse_inputs(output, (*inputs_of(loaded), *([saved] if saved else [])))
-
-
-def _is_workspace(path: Path) -> bool:
-    return path.suffixes[-1:] == [".json"] or path.suffixes[-2:] == [".json", ".gz"]
-
-
-def _of_workspace(
-    path: Path, overrides: list[str] | None, saved: Path | None, cache: Path | None, without: list[str] | None
-) -> tuple[LimitOptions, Model]:
-    """Read a workspace, with its data; it has no `[limit]`, so what that would say comes from `--set limit.KEY`."""
-    from spectrafit.config import limit_options as options_of
-    from spectrafit.interop.pyhf import read_workspace
-
-    if saved or cache or without:
-        raise ConfigError(
-            f"{path}: --templates, --cache and --without are for an analysis; a workspace holds its own templates"
-        )
-    if interactive():
-        announce(sys.stderr)
-    return options_of(overrides or (), where=str(path)), read_workspace(path)
-
-
-def _fit_workspace(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
-    from spectrafit.interop.pyhf import fit_workspace
-
-    if interactive():
-        announce(sys.stderr)
-    result = fit_workspace(path, measurement=measurement, patch=patch)
-    if json:
-        import json as writer
-
-        typer.echo(writer.dumps(result))
-    else:
-        typer.echo(f"2 NLL: {result['statistic_at_start']:.6f} at the start, {result['statistic']:.6f} at the minimum")
-        for name, value in result["parameters"].items():
-            error = f" +- {result['errors'][name]:.3g}" if result["errors"].get(name) else ""
-            typer.echo(f"  {name}  {value:.6g}{error}{'  at its bound' if name in result['at_limit'] else ''}")
-        verdict = "valid" if result["valid"] else f"NOT VALID: {result['message']}"
-        if result["valid"] and result["at_limit"]:
-            verdict = f"valid, at the bounds of {', '.join(result['at_limit'])}"
-        for note in result["notes"]:
-            typer.echo(f"note: {note}")
-        typer.echo(f"{verdict}; {result['seconds']:.3f} s")
-    if not result["valid"]:
-        raise typer.Exit(1)
 
 
 def assembled(
@@ -321,8 +307,25 @@ def assembled(
     without: list[str] | None = None,
     *,
     data: Fake | None = None,
-) -> tuple[Analysis, Model]:
-    """Load and assemble; who wants the chunks filled elsewhere builds first and gives --templates."""
+    measurement: str | None = None,
+    patch: Path | None = None,
+    parameters: tuple[str | None, ...] = (),
+) -> tuple[Analysis | WorkspaceFile, Model]:
+    """Load and assemble, or read a workspace; who wants the chunks filled elsewhere builds first, for --templates."""
+    if is_workspace(path):
+        only = {"--templates": saved, "--cache": cache, "--without": without, "--skip-bad-files": skip_bad_files}
+        return opened(
+            path,
+            overrides=overrides,
+            interest=interest,
+            data=data,
+            measurement=measurement,
+            patch=patch,
+            analysis_only=only,
+            interested=None in parameters or not parameters,
+            parameters=parameters,
+        )
+    refuse_elsewhere(path, measurement=measurement, patch=patch)
     loaded = sf.load(path, overrides=overrides or (), without=without or (), interest=interest)
     filled = templates_of(loaded, saved, "threads", None, None, cache, skip_bad_files)
     return loaded, fake.with_data(loaded, filled, data, unblind=unblind, executor="threads", cache=cache)

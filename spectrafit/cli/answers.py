@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from spectrafit.cli.workspaces import WorkspaceFile
     from spectrafit.config import Analysis
 
 __all__ = ["Answer", "Drawn", "Json", "Tables", "about", "checked_files", "give"]
@@ -73,10 +74,12 @@ def checked_files(files: list[Path] | None, *, draws: bool = False) -> tuple[Pat
     return found
 
 
-def about(analysis: Analysis) -> dict[str, Any]:
-    """Return what JSON says of the analysis that an answer is of."""
-    from spectrafit.config import digest
+def about(analysis: Analysis | WorkspaceFile) -> dict[str, Any]:
+    """Return what JSON says of the analysis or workspace that an answer is of."""
+    from spectrafit.config import Analysis, digest
 
+    if not isinstance(analysis, Analysis):
+        return {"title": analysis.title, "workspace": str(analysis.path)}
     return {"title": analysis.title, "analysis": analysis.path, "configuration_digest": digest(analysis)}
 
 

@@ -12,7 +12,8 @@ from spectrafit.cli import fake
 from spectrafit.cli.analyses import assembled, refuse_output
 from spectrafit.cli.answers import Answer, Drawn, Json, about, checked_files, give
 from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
-from spectrafit.cli.options import AnalysisFile, Cache, Saved, Set, SkipBad, Unblind, Without
+from spectrafit.cli.options import Cache, Measurement, Patch, Saved, Set, SkipBad, Subject, Unblind, Without
+from spectrafit.cli.workspaces import is_workspace
 from spectrafit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ __all__ = ["contour"]
 
 
 def contour(
-    analysis: AnalysisFile,
+    analysis: Subject,
     x: Annotated[
         str | None, typer.Option(metavar="PARAMETER", help="default: the coupling that the limit is for")
     ] = None,
@@ -42,18 +43,38 @@ def contour(
     throw_nuisances: ThrowNuisances = False,
     auxiliary: Auxiliary = "stay",
     data_from: DataFrom = None,
+    measurement: Measurement = None,
+    patch: Patch = None,
 ) -> None:
     """Find the joint confidence regions of two parameters, couplings or nuisances, all others refitted."""
+    from spectrafit.inference.intervals.scan import opened as unbounded
+    from spectrafit.interop.bounded import fit_within
+    from spectrafit.report.contours import contour_rows, draw_contour, summary
+
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     targets = checked_files(output, draws=True)
     for target in targets:
-        refuse_output(target, analysis, set_, templates, without)
-    loaded, model = assembled(analysis, set_, None, unblind, templates, cache, skip_bad_files, without, data=data)
+        refuse_output(target, analysis, set_, templates, without, patch)
+    loaded, model = assembled(
+        analysis,
+        set_,
+        None,
+        unblind,
+        templates,
+        cache,
+        skip_bad_files,
+        without,
+        data=data,
+        measurement=measurement,
+        patch=patch,
+        parameters=(x, y or ""),
+    )
     first, second = _axes(analysis, model, x, y)
-    best = sf.fit(model)
+    if is_workspace(analysis) and model.poi:
+        # The bounds of a workspace's signal are where a fit looks. A region must not end there.
+        model = unbounded(model, model.parameters[model.index(model.poi)].lower)
+    best = fit_within(model).best if is_workspace(analysis) else sf.fit(model)
     found = sf.contour(model, first, second, points=points)
-
-    from spectrafit.report.contours import contour_rows, draw_contour, summary
 
     title, called = loaded.title or "", "" if data is None else "fake data"
     said = summary(found) | {"valid": best.valid, "message": best.message, "data": model.called}
@@ -86,6 +107,12 @@ def _axes(path: Path, model: Model, x: str | None, y: str | None) -> tuple[str, 
     return first, second
 
 
+def _unit(model: Model, name: str) -> str:
+    """Return what a parameter that is no coupling is counted in: prior widths if its constraint is 0 +- 1."""
+    found = model.parameters[model.index(name)]
+    return "prior widths" if found.constraint == "gaussian" and (found.centre, found.width) == (0.0, 1.0) else ""
+
+
 def _table(said: dict[str, Any], model: Model) -> Table:
     """Return best fit and extent of each region as a table."""
     from spectrafit.report.tables import Table, kappa_unit
@@ -97,7 +124,7 @@ def _table(said: dict[str, Any], model: Model) -> Table:
     rows = tuple(
         (
             name,
-            kappa_unit(model.couplings[name]) if name in model.couplings else "prior widths",
+            kappa_unit(model.couplings[name]) if name in model.couplings else _unit(model, name),
             f"{best:.4g}",
             *(span(region[name]) for region in said["regions"]),
         )

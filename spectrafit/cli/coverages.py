@@ -12,14 +12,16 @@ from spectrafit.cli.analyses import assembled, crew, refuse_output
 from spectrafit.cli.answers import Answer, Drawn, Json, about, checked_files, give
 from spectrafit.cli.fake import AsimovAt, DataFrom, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
-    AnalysisFile,
     Cache,
     Executor,
     Interest,
+    Measurement,
+    Patch,
     Saved,
     Scheduler,
     Set,
     SkipBad,
+    Subject,
     Without,
     Workers,
 )
@@ -29,7 +31,7 @@ __all__ = ["coverage"]
 
 
 def coverage(
-    analysis: AnalysisFile,
+    analysis: Subject,
     kappa: Annotated[list[float] | None, typer.Option(help="true kappa; may be repeated")] = None,
     method: Annotated[list[str] | None, typer.Option(help="may be repeated; default: profile, cls, bayes")] = None,
     experiments: Annotated[int, typer.Option(help="at each true kappa")] = 1000,
@@ -50,6 +52,8 @@ def coverage(
     toy: ToySeed = None,
     throw_nuisances: ThrowNuisances = False,
     data_from: DataFrom = None,
+    measurement: Measurement = None,
+    patch: Patch = None,
 ) -> None:
     """Throw experiments of known truth and count how often each method's interval holds it.
 
@@ -68,9 +72,21 @@ def coverage(
         )
     targets = checked_files(output, draws=True)
     for target in targets:
-        refuse_output(target, analysis, set_, templates, without)
+        refuse_output(target, analysis, set_, templates, without, patch)
     data = fake.choice(None, None, False, "stay", data_from)
-    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files, without, data=data)
+    loaded, model = assembled(
+        analysis,
+        set_,
+        interest,
+        False,
+        templates,
+        cache,
+        skip_bad_files,
+        without,
+        data=data,
+        measurement=measurement,
+        patch=patch,
+    )
     true, shifts = fake.truth(model, asimov, kappa, thrown=throw_nuisances)
     number = seed if seed is not None else toy if toy is not None else 1
     with crew(executor, workers, scheduler) as pool:

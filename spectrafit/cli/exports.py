@@ -1,4 +1,4 @@
-"""The command `export`: an analysis as other programs read it."""
+"""The command `export`: an analysis as a HistFactory workspace or as HS3."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import typer
 
 from spectrafit.cli.analyses import assembled, refuse_output
 from spectrafit.cli.options import AnalysisFile, Cache, Interest, Saved, Set, SkipBad, Unblind, Without
+from spectrafit.cli.workspaces import is_workspace
+from spectrafit.errors import ConfigError
 
 __all__ = ["export"]
 
@@ -31,6 +33,8 @@ def export(
     """Write the analysis as a HistFactory workspace, which pyhf and others fit to the same answer."""
     from spectrafit.interop.export import check_name, write_workspace
 
+    if is_workspace(analysis):
+        raise ConfigError(f"{analysis}: is a workspace already; pyhf's `prune`, `rename` and `combine` change it")
     check_name(output)
     refuse_output(output, analysis, set_, templates, without)
     _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files, without)

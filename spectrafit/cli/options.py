@@ -13,10 +13,13 @@ __all__ = [
     "Cache",
     "Executor",
     "Interest",
+    "Measurement",
+    "Patch",
     "Saved",
     "Scheduler",
     "Set",
     "SkipBad",
+    "Subject",
     "Unblind",
     "Without",
     "Workers",
@@ -24,6 +27,17 @@ __all__ = [
 ]
 
 AnalysisFile = Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="what to fit: a fits/*.toml")]
+Subject = Annotated[
+    Path,
+    typer.Argument(metavar="ANALYSIS.toml|WORKSPACE.json", help="a fits/*.toml, or a HistFactory workspace"),
+]
+Measurement = Annotated[
+    str | None, typer.Option(metavar="NAME", help="of a workspace: which measurement; default: the first")
+]
+Patch = Annotated[
+    Path | None,
+    typer.Option(metavar="PATCH.json[:NAME]", help="over a workspace: a JSON patch, or one of a pyhf patchset"),
+]
 Set = Annotated[
     list[str] | None,
     typer.Option(
@@ -34,7 +48,8 @@ Without = Annotated[
     list[str] | None, typer.Option(metavar="NAME", help="leave out a systematic, by name or glob; may be repeated")
 ]
 Interest = Annotated[
-    str | None, typer.Option(metavar="PARAMETER", help="the fitted coupling that the limit is for; default: the file's")
+    str | None,
+    typer.Option(metavar="PARAMETER", help="a fitted coupling, or a workspace's free parameter"),
 ]
 Executor = Annotated[str, typer.Option(help="serial, threads, processes or dask")]
 Workers = Annotated[int | None, typer.Option(help="how many at once; default: all cores")]

@@ -14,28 +14,33 @@ from spectrafit.cli.analyses import assembled, crew, limit_options, refuse_outpu
 from spectrafit.cli.answers import Answer, Drawn, Json, about, checked_files, give
 from spectrafit.cli.fake import AsimovAt, Auxiliary, DataFrom, ThrowNuisances, ToySeed
 from spectrafit.cli.options import (
-    AnalysisFile,
     Cache,
     Executor,
     Interest,
+    Measurement,
+    Patch,
     Saved,
     Scheduler,
     Set,
     SkipBad,
+    Subject,
     Without,
     Workers,
     interactive,
 )
+from spectrafit.cli.workspaces import WorkspaceFile, is_workspace, opened, refuse_elsewhere
 from spectrafit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from spectrafit.config import Analysis
+    from spectrafit.inference.model import Model
     from spectrafit.inference.studies.expected import Expected
 
 __all__ = ["breakdown", "scan", "sensitivity"]
 
 
 def scan(
-    analysis: AnalysisFile,
+    analysis: Subject,
     over: Annotated[
         list[str] | None,
         typer.Option(
@@ -67,6 +72,8 @@ def scan(
     scheduler: Scheduler = None,
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
+    measurement: Measurement = None,
+    patch: Patch = None,
 ) -> None:
     """Print the expected limit, with its bands, over values of one or two keys and for several analyses.
 
@@ -93,11 +100,13 @@ def scan(
         scheduler=scheduler,
         cache=cache,
         skip_bad_files=skip_bad_files,
+        measurement=measurement,
+        patch=patch,
     )
 
 
 def sensitivity(
-    analysis: AnalysisFile,
+    analysis: Subject,
     exposure: Annotated[list[float] | None, typer.Option(help="multiple of the analysis POT; may be repeated")] = None,
     systematics: Annotated[list[float] | None, typer.Option(help="multiple of all priors; may be repeated")] = None,
     simulation: Annotated[
@@ -114,6 +123,8 @@ def sensitivity(
     scheduler: Scheduler = None,
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
+    measurement: Measurement = None,
+    patch: Patch = None,
 ) -> None:
     """Print the expected limit for other exposures and other sizes of the systematics: a scan of these two."""
     _scan(
@@ -131,11 +142,13 @@ def sensitivity(
         scheduler=scheduler,
         cache=cache,
         skip_bad_files=skip_bad_files,
+        measurement=measurement,
+        patch=patch,
     )
 
 
 def breakdown(
-    analysis: AnalysisFile,
+    analysis: Subject,
     groups: Annotated[
         list[str] | None,
         typer.Option(
@@ -156,10 +169,23 @@ def breakdown(
     scheduler: Scheduler = None,
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
+    measurement: Measurement = None,
+    patch: Patch = None,
 ) -> None:
     """Print the expected limit with each group of uncertainties frozen, with each alone, and with more simulation."""
-    targets = _targets(output, analysis, set_, templates, without)
-    loaded, model = assembled(analysis, set_, interest, False, templates, cache, skip_bad_files, without)
+    targets = _targets(output, analysis, set_, templates, without, patch)
+    loaded, model = assembled(
+        analysis,
+        set_,
+        interest,
+        False,
+        templates,
+        cache,
+        skip_bad_files,
+        without,
+        measurement=measurement,
+        patch=patch,
+    )
     with crew(executor, workers, scheduler) as pool:
         found = sf.breakdown(
             model,
@@ -202,6 +228,7 @@ def _targets(
     set_: list[str] | None,
     saved: Path | None,
     without: list[str] | None,
+    patch: Path | None,
     others: tuple[Path, ...] = (),
 ) -> tuple[Path, ...]:
     """Return the files of the answer; refuse those of no known format, and inputs, before anything is read."""
@@ -209,7 +236,7 @@ def _targets(
 
     targets = checked_files(output, draws=True)
     for target in targets:
-        refuse_output(target, path, set_, saved, without)
+        refuse_output(target, path, set_, saved, without, patch)
         refuse_inputs(target, others)
     return targets
 
@@ -225,15 +252,39 @@ def _scan(
     interest: str | None,
     workers: int | None,
     scheduler: str | None,
+    measurement: str | None,
+    patch: Path | None,
     others: tuple[Path, ...] = (),
     **options: Any,
 ) -> None:
     """Scan, print the table, and write the files asked for."""
-    targets = _targets(output, path, set_, saved, without, others)
-    loaded = sf.load(path, overrides=set_ or (), without=without or (), interest=interest)
+    targets = _targets(output, path, set_, saved, without, patch, others)
+    subject: Analysis | Model
+    loaded: Analysis | WorkspaceFile
+    if is_workspace(path):
+        only = {
+            "--compare": options.pop("compare", None),
+            "--cache": options.pop("cache"),
+            "--skip-bad-files": options.pop("skip_bad_files"),
+            "--templates": saved,
+            "--without": without,
+        }
+        loaded, subject = opened(
+            path,
+            overrides=set_,
+            interest=interest,
+            measurement=measurement,
+            patch=patch,
+            analysis_only=only,
+        )
+        options |= {name: options.get(name) or getattr(loaded.limit, name) for name in ("method", "level", "sides")}
+        options["toys"] = limit_options(loaded.limit, "serial", workers)["toys"]
+    else:
+        refuse_elsewhere(path, measurement=measurement, patch=patch)
+        loaded = subject = sf.load(path, overrides=set_ or (), without=without or (), interest=interest)
+        options["templates"] = None if saved is None else sf.Templates.load(saved, analysis=loaded)
     found = sf.scan(
-        loaded,
-        templates=None if saved is None else sf.Templates.load(saved, analysis=loaded),
+        subject,
         workers=workers or (None if scheduler else os.cpu_count()),
         scheduler=scheduler,
         progress=interactive(),
@@ -252,5 +303,7 @@ def _scan(
 
 def _text(found: Expected) -> str:
     count = len(found.limits)
+    if found.fills < 0:
+        return f"{found}\n{count} limits, {found.seconds:.1f} s"
     passes = "no pass" if found.fills == 0 else "1 pass" if found.fills == 1 else f"{found.fills} passes"
     return f"{found}\n{count} limits from {passes} over the events, {found.seconds:.1f} s"

@@ -189,9 +189,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     except tomllib.TOMLDecodeError as error:
-        look = (
-            "; only `spectrafit fit` and `spectrafit limit` read workspaces" if path.suffix in (".json", ".gz") else ""
-        )
+        look = "; this command takes no workspace, an analysis only" if path.suffix in (".json", ".gz") else ""
         raise ConfigError(f"{path}: not valid TOML: {error}{look}") from None
     except ValueError:
         # Python refuses to read a whole number of more than some thousand digits.

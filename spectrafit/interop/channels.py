@@ -57,6 +57,8 @@ def divide(spec: ws.Workspace) -> tuple[tuple[Span, ...], list[Part]]:
         A channel or sample is defined twice, numbers of bins differ, or a sample has two modifiers of one type and name
         (pyhf keeps the last of them; newer versions of pyhf refuse them too).
     """
+    if not spec.channels:
+        raise ConfigError("$.channels: the list is empty; a fit needs at least one channel with its samples")
     order = sorted(range(len(spec.channels)), key=lambda i: spec.channels[i].name)
     spans: list[Span] = []
     parts: list[Part] = []

@@ -18,22 +18,14 @@ import numpy as np
 
 from spectrafit.arraytypes import Floats
 from spectrafit.errors import ConfigError, nearest
-from spectrafit.inference.fitting.fit import fit
-from spectrafit.inference.fitting.minimum import Problem
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import BinGammas, Component, Factor, Model, Morph, Span
-from spectrafit.inference.results import FitResult
 from spectrafit.interop import workspace as ws
+from spectrafit.interop.bounded import effective, fit_within
 from spectrafit.interop.channels import Part, divide
 from spectrafit.interop.modifiers import GAMMA, Set, collect, configure
 
 __all__ = ["fit_workspace", "read_workspace"]
-
-
-# Evaluations per parameter that a second fit may take.
-_CALLS = 50
-# Probability of a worse goodness of fit below which a note says that the model is not that of the data.
-_UNLIKELY = 1e-6
 
 
 def read_workspace(
@@ -91,7 +83,7 @@ def _model(spec: ws.Workspace, measurement: str | None, profiled: bool) -> Model
     alone = {place: factor for place, factor in _alone(parts, sets).items() if factor[0] != asked} if profiled else {}
     components = tuple(_component(part, sets, alone) for part in parts)
     names = {sets[name].names(name)[i] for name, i in alone.values()}
-    effective = _effective(components)
+    acting = effective(components)
     parameters = [
         parameter
         for name, found in sets.items()
@@ -102,7 +94,7 @@ def _model(spec: ws.Workspace, measurement: str | None, profiled: bool) -> Model
         # Free parameters without any effect would leave a fit without a minimum.
         parameters=tuple(
             dataclasses.replace(parameter, fixed=True)
-            if parameter.constraint == "free" and parameter.name not in effective
+            if parameter.constraint == "free" and parameter.name not in acting
             else parameter
             for parameter in parameters
         ),
@@ -218,20 +210,6 @@ def _component(part: Part, sets: dict[str, Set], alone: dict[int, tuple[str, int
     )
 
 
-def _effective(components: tuple[Component, ...]) -> set[str]:
-    """Return the names of normalisations and factors per bin that change any prediction."""
-    result: set[str] = set()
-    for component in components:
-        filled = component.nominal != 0
-        for morph in component.morphs:
-            filled = filled | np.any(morph.templates != 0, axis=0)
-        if np.any(filled):
-            result.update(factor.parameter for factor in component.factors)
-        for names in component.bin_factors:
-            result.update(name for name, used in zip(names, filled, strict=True) if name and used)
-    return result
-
-
 def fit_workspace(
     path: str | os.PathLike[str],
     *,
@@ -261,14 +239,8 @@ def fit_workspace(
     begun = time.perf_counter()
     model = read_workspace(path, measurement=measurement, patch=patch)
     start = Likelihood(model).two_nll(gammas=np.ones(model.n_bins))
-    best = fit(model)
-    if best.at_limit:
-        best = _second_opinion(model, best)
-    at_limit = best.at_limit
-    if at_limit:
-        # The limits belong to the model here: a minimum on one is judged, and its errors taken, along the limit.
-        along = fit(model, start=best.values, fixed={name: best.value(name) for name in at_limit})
-        best = along if abs(along.two_nll - best.two_nll) < 1e-4 else best
+    found = fit_within(model)
+    best = found.best
     return {
         "statistic_at_start": start,
         "statistic": best.two_nll,
@@ -277,51 +249,7 @@ def fit_workspace(
         "poi": model.poi,
         "parameters": dict(zip(best.names, best.values.tolist(), strict=True)) | best.gammas,
         "errors": dict(zip(best.names, best.errors.tolist(), strict=True)),
-        "at_limit": list(at_limit),
-        "notes": _notes(model, best, at_limit),
+        "at_limit": list(found.at_limit),
+        "notes": list(found.notes),
         "seconds": time.perf_counter() - begun,
     }
-
-
-def _notes(model: Model, best: FitResult, at_limit: tuple[str, ...]) -> list[str]:
-    """Return what a reader of a minimum must know although the minimum is valid."""
-    found = []
-    effective = _effective(model.components)
-    idle = [
-        parameter.name
-        for parameter in model.parameters
-        if parameter.constraint == "free" and parameter.name not in effective
-    ]
-    if idle:
-        listed = ", ".join(idle[:5]) + (f" and {len(idle) - 5} more" if len(idle) > 5 else "")
-        found.append(f"no prediction depends on {listed}, so the data say nothing of it: its value is the initial one")
-    if at_limit:
-        found.append(
-            f"{', '.join(at_limit)} ended at {'its bound' if len(at_limit) == 1 else 'their bounds'}: 2NLL is lowest "
-            "there, and still falls beyond; the errors of the others are taken along the bounds; widen the bounds in "
-            "the workspace unless they are physical"
-        )
-    fit_of = best.goodness
-    if fit_of.ndof > 0 and not fit_of.p_value > _UNLIKELY:
-        found.append(
-            f"the model does not describe the data: 2NLL = {fit_of.chi2:.6g} for {fit_of.ndof} degrees of freedom "
-            f"(p = {fit_of.p_value:.1e}); look at the data before the parameters"
-        )
-    return found
-
-
-def _second_opinion(model: Model, best: FitResult) -> FitResult:
-    """Return the best of a fit that ended at limits and the minima found by two other ways.
-
-    Products of free factors (a normalisation and a factor per bin) have several minima, and a long first Newton step
-    may end at the wrong limit. Two other fits are compared: Newton with the parameters at limits held until the others
-    are fitted, and MIGRAD.
-    """
-    problem = Problem(model)
-    inside = problem.newton(model.initial, problem.held(*(model.index(name) for name in best.at_limit)))
-    again = problem.newton(inside.values, problem.free)
-    far = problem.migrad(model.initial, problem.free, calls=_CALLS * (10 + len(model.names)))
-    for other in (again, far):
-        if other.converged and other.two_nll < best.two_nll - 1e-4:
-            best = fit(model, start=other.values)
-    return best

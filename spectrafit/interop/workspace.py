@@ -30,6 +30,7 @@ __all__ = [
     "Shapesys",
     "Staterror",
     "Workspace",
+    "chosen",
     "load",
 ]
 
@@ -181,6 +182,14 @@ class Workspace(_Keys, frozen=True):
         if name not in known:
             raise ConfigError(f"$.measurements: no {name!r}, found {', '.join(map(repr, known))}{nearest(name, known)}")
         return known.index(name), self.measurements[known.index(name)]
+
+
+def chosen(spec: Workspace, name: str | None, path: str | os.PathLike[str]) -> tuple[int, Measurement]:
+    """Return `Workspace.measurement`, with the file in front of what is wrong."""
+    try:
+        return spec.measurement(name)
+    except ConfigError as error:
+        raise ConfigError(f"{os.fspath(path)}: {error}") from None
 
 
 def _read(path: Path) -> bytes:

@@ -21,7 +21,7 @@ from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Ledger
 
-__all__ = ["UNBOUNDED", "Outcome", "Scan", "beyond", "crossing", "ending"]
+__all__ = ["UNBOUNDED", "Outcome", "Scan", "beyond", "crossing", "ending", "opened"]
 
 
 # How often the distance is doubled in which an end is looked for: 10^12 errors.
@@ -83,7 +83,7 @@ class Scan:
             raise ConfigError("the model has no parameter of interest, so there is nothing to set a limit on")
         self.index = model.index(model.poi)
         self.bound = model.parameters[self.index].upper
-        self.problem = Problem(_open(model, lower), data, measured=measured)
+        self.problem = Problem(opened(model, lower), data, measured=measured)
         self.lower = lower
         self.best = self.problem.deepest(model.initial)
         if not self.best.converged:
@@ -189,7 +189,7 @@ class Scan:
         return max(self.at(kappa).two_nll - least, 0.0)
 
 
-def _open(model: Model, lower: float | None) -> Model:
+def opened(model: Model, lower: float | None) -> Model:
     """Return the model with its parameter of interest free above, and down to the physical boundary."""
     place = model.index(model.poi)
     interest = model.parameters[place]

@@ -26,6 +26,8 @@ from spectrafit.inference.toys.options import ToyOptions
 __all__ = ["SIMULATION", "Breakdown", "Part", "breakdown"]
 
 SIMULATION = "simulation's statistics"
+# A workspace does not say which of its factors per bin are of the simulation.
+BINS = "factors per bin"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -182,6 +184,7 @@ def breakdown(
     members = _members(model, groups)
     systematics = [name for names in members.values() for name in names]
     samples = _samples(model)
+    simulated = SIMULATION if model.gammas is None else BINS
     uncertain = bool(samples) or model.gammas is not None or bool(model.residual.size)
 
     def without(names: Sequence[str], *, simulation: bool) -> Model:
@@ -201,8 +204,8 @@ def breakdown(
         others = [name for name in systematics if name not in names]
         cases["alone", group] = without(others, simulation=False)
     if uncertain:
-        cases["frozen", SIMULATION] = without([], simulation=False)
-        cases["alone", SIMULATION] = without(systematics, simulation=True)
+        cases["frozen", simulated] = without([], simulation=False)
+        cases["alone", simulated] = without(systematics, simulation=True)
     cases |= {("more", name): _more(model, (name,), factor) for name in samples}
     if len(samples) > 1:
         cases["more", ""] = _more(model, samples, factor)
@@ -224,7 +227,7 @@ def breakdown(
             frozen=found["frozen", name],
             alone=found["alone", name],
         )
-        for name in (*members, *([SIMULATION] if uncertain else []))
+        for name in (*members, *([simulated] if uncertain else []))
     ]
     return Breakdown(
         whole=found["whole", ""],

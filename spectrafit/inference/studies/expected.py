@@ -39,7 +39,7 @@ class Expected:
     simulation : {"fixed", "grows"}
         Whether there is more simulation at a larger exposure.
     fills : int
-        Passes over the events that were needed.
+        Passes over the events that were needed; -1 for a model, which has none.
     seconds : float
     """
 

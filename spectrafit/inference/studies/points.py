@@ -17,7 +17,7 @@ from spectrafit.inference.fake import Fake
 from spectrafit.inference.faking.counts import faked
 from spectrafit.inference.intervals.limits import Method, named, upper_limit
 from spectrafit.inference.likelihood import Likelihood
-from spectrafit.inference.model import Model
+from spectrafit.inference.model import BinGammas, Model
 from spectrafit.inference.results import Limit
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.templates.templates import Templates
@@ -103,7 +103,7 @@ def scaled(
     Raises
     ------
     ConfigError
-        An exposure that is not positive, a name that nothing has, a model with gammas of single bins.
+        An exposure that is not positive, a name that nothing has, a simulation that is to grow in a workspace.
     """
     if not exposure > 0:
         raise ConfigError(f"sensitivity: exposure {exposure:g}: needs a positive multiple")
@@ -117,6 +117,8 @@ def scaled(
             for name in (known_parameter.group, known_parameter.name, of_systematic(known_parameter.name))
         ),
     }
+    if model.gammas is not None:
+        known |= {name for full in model.gammas.names for name in (full, of_systematic(full))}
     for name in factors:
         if name not in known:
             raise ConfigError(f"sensitivity: no systematic or group {name!r}{nearest(name, known)}")
@@ -133,17 +135,41 @@ def scaled(
                     else dataclasses.replace(parameter, fixed=True)
                 )
             parameters.append(parameter)
-        result = dataclasses.replace(result, parameters=tuple(parameters))
+        gammas = None if result.gammas is None else _widened(result.gammas, factors)
+        result = dataclasses.replace(result, parameters=tuple(parameters), gammas=gammas)
     if exposure != 1.0:
         result = _exposed(result, exposure, exposure**2 if simulation == "fixed" else exposure)
     if result is model and model.asimov:
         return model
-    return result.with_data(np.maximum(Likelihood(result).predict().mean, 0.0), asimov=True)
+    values = result.initial
+    if result.poi and not result.coupling:
+        # A workspace starts at a signal of 1.
+        values[result.index(result.poi)] = 0.0
+    return result.with_data(np.maximum(Likelihood(result).predict(values).mean, 0.0), asimov=True)
+
+
+def _widened(gammas: BinGammas, factors: Mapping[str, float]) -> BinGammas:
+    """Return factors per bin with other widths. A staterror is of the simulation: only its name widens it."""
+    kinds, widths = list(gammas.kind), gammas.width.copy()
+    for place, (name, kind) in enumerate(zip(gammas.names, gammas.kind, strict=True)):
+        mine = {name, of_systematic(name), *([""] if kind == "poisson" else [])}
+        factor = float(np.prod([value for key, value in factors.items() if key in mine]))
+        if kind == "none" or factor == 1.0:
+            continue
+        if factor == 0.0:
+            kinds[place] = "none"
+        # A Poisson constraint has as many auxiliary events as 1 / width^2.
+        widths[place] *= factor if kind == "gaussian" or not factor else factor**-2
+    return dataclasses.replace(gammas, kind=tuple(kinds), width=widths)
 
 
 def _exposed(model: Model, exposure: float, growth: float) -> Model:
-    if model.gammas is not None:
-        raise ConfigError("sensitivity: HistFactory's per-bin gammas cannot be scaled; use an analysis of our own")
+    # HistFactory's factors per bin have relative widths, which the same events weighted up keep.
+    if model.gammas is not None and growth != exposure**2:
+        raise ConfigError(
+            "sensitivity: a workspace does not say which of its factors per bin are of the simulation, so the "
+            "simulation cannot grow; leave out simulation = 'grows'"
+        )
     return dataclasses.replace(
         model,
         components=tuple(

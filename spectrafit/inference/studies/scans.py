@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit import config, execution
+from spectrafit.config import LimitOptions
 from spectrafit.config.ranges import over as parsed_over
 from spectrafit.config.settings import parsed
 from spectrafit.errors import ConfigError, nearest
@@ -28,8 +29,10 @@ from spectrafit.inference.assemble import simulated
 from spectrafit.inference.fake import Asimov, Simulated, Toy
 from spectrafit.inference.faking.simulated import standing_in
 from spectrafit.inference.intervals.limits import Method
+from spectrafit.inference.model import Model
 from spectrafit.inference.studies.expected import Expected
 from spectrafit.inference.studies.points import LimitRule, Point, expected_limits
+from spectrafit.inference.studies.sensitivity import of_model
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.templates.build import fill_cells
 from spectrafit.templates.cells import Cells
@@ -47,7 +50,7 @@ _SPECIAL = ("exposure", "priors", "simulated")
 
 
 def scan(
-    analysis: config.Analysis,
+    analysis: config.Analysis | Model,
     over: Over = (),
     *,
     compare: Compare = (),
@@ -69,7 +72,8 @@ def scan(
 
     Parameters
     ----------
-    analysis : Analysis
+    analysis : Analysis or Model
+        A model, as of a workspace, has no keys but `exposure`, `priors` and ``priors.NAME``.
     over : sequence of "KEY=VALUES", or mapping of key to values
         None, one or two. Keys are those of the file, with tables of lists called by their names:
         ``systematics.flux.sigma=0.02,0.05``, ``pot=1e20:3e21:log12``, ``regions.nd.axes.t_reco.low=0.15,0.3``, and
@@ -99,6 +103,13 @@ def scan(
     """
     begun = time.perf_counter()
     axes = _axes(over)
+    if isinstance(analysis, Model):
+        if compare:
+            raise ConfigError("scan: compare is for an analysis; scan several workspaces one by one")
+        options = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys or LimitOptions().toys)
+        drawn = LimitRule(level=level or LimitOptions().level, method=method or "profile", sides=sides, toys=options)
+        with execution.executor(executor, workers, scheduler=scheduler) as pool:
+            return of_model(analysis, axes, drawn, simulation=simulation, data=data, executor=pool, progress=progress)
     variants = _variants(analysis, compare)
     grid = list(itertools.product(*axes.values()))
     if len(axes) == 2 and len(variants) > 1:
