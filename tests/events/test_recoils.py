@@ -195,6 +195,14 @@ axes = [{ observable = "t_reco * 1e6", edges = [1.0, 2.0, 4.0, 8.0, 16.0] }]
         assert np.all(np.abs(row / sums - 1.0) < [0.02, 0.02, 0.03, 0.06])
 
 
+def test_the_same_file_however_it_is_cut(made, tmp_path):
+    (path,) = generate(sample_set(made), folder=tmp_path, executor="threads", workers=2, chunk_events=7_001)
+    (one, pot), (two, again) = columns(made / "a.root"), columns(path)
+    assert pot == again
+    for name in one:
+        assert one[name].tobytes() == two[name].tobytes()
+
+
 def test_reweighting_a_file_of_recoils_takes_their_cross_section(made, tmp_path):
     (made / "friends.toml").write_text(
         '[[samples]]\nname = "a"\nrole = "signal"\nprocess = "nucleus"\nfiles = "a.root"\n'
