@@ -78,9 +78,12 @@ def _samples(path: Path, overrides: Sequence[str]) -> SampleSet:
 
 
 def digest(analysis: Analysis) -> str:
-    """Return the SHA-256 of all that the analysis and its sample sets say; where the files lie does not count."""
+    """Return the SHA-256 of all that the analysis and its sample sets say; where the files lie does not count.
+
+    What was left out is not in the analysis: the patterns that left it out do not count.
+    """
     sets = tuple(msgspec.structs.replace(sample_set, path=sample_set.name) for sample_set in analysis.sample_sets)
-    content = msgspec.structs.replace(analysis, path="", sample_sets=sets)
+    content = msgspec.structs.replace(analysis, path="", sample_sets=sets, without=())
     return hashlib.sha256(msgspec.json.encode(content, order="deterministic")).hexdigest()
 
 

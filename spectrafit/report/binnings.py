@@ -310,7 +310,7 @@ def write_binnings(
             ),
         ]
         if best is not None:
-            sections.insert(1, Section(title="Optimum, to paste", text=best.toml()))
+            sections.insert(1, Section(title="Optimum, to paste", texts=(("axes", best.toml()),)))
         (staged / "index.html").write_text(_page(analysis, found, sections, truths), encoding="utf-8")
     return target
 

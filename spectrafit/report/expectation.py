@@ -70,9 +70,9 @@ def expectation(model: Model, best: FitResult, *, kappa: float) -> Expectation:
         off[model.index(name)], on[model.index(name)] = 0.0, value
     counts = _by_sample(model, off)
     centre = off.copy()
-    for i, parameter in enumerate(model.parameters):
+    for place, parameter in enumerate(model.parameters):
         if parameter.constraint != "free" and parameter.name not in {model.poi, *model.couplings}:
-            centre[i] = parameter.centre if parameter.constraint == "gaussian" else parameter.initial
+            centre[place] = parameter.centre if parameter.constraint == "gaussian" else parameter.initial
     after = spread(model, best, off)[1]
     before = spread(model, best, centre)[0]
     return Expectation(

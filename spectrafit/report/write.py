@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 
 from spectrafit.config import inputs_of
+from spectrafit.config.writing import written
 from spectrafit.errors import ConfigError
 from spectrafit.inference.assemble import as_fitted, assemble
 from spectrafit.inference.fitting.constraints import Constraints
@@ -227,7 +228,8 @@ def _page(
         ("templates", provenance["templates_digest"]),
         ("seeds", ", ".join(f"{name} {seed}" for name, seed in provenance["seeds"].items())),
     ]
-    at = f"{title(model.couplings, model.poi)}, {coupling.symbol} = {limit.value:.4g} {coupling.unit}".strip()
+    shown = coupling.reported(expected.kappa)
+    at = f"{title(model.couplings, model.poi)}, {coupling.symbol} = {shown:.4g} {coupling.unit}".strip()
     at = ", ".join([at, *(f"{name} = {value:.4g}" for name, value in expected.others.items())])
     couplings = (couplings_table(result["couplings"]),) if len(result["couplings"]) > 1 else ()
     sections = [
@@ -259,11 +261,13 @@ def _page(
                 Table(title="Versions", columns=("", ""), rows=tuple(made)),
             ),
         ),
-        Section(title="Configuration, resolved", text=json.dumps(provenance["configuration"], indent=1)),
+        Section(title="Configuration", texts=_configuration(analysis, provenance["configuration_digest"])),
     ]
     data = "observed data" if model.measured else "expectation without the coupling (blinded)"
     data = data if model.fake is None else f"FAKE DATA, not measured: {model.fake.label}"
     how = f"{100 * limit.level:g} % CL, {limit.sides}-sided, {limit.method}"
+    # What stands beside the number is not said again below it.
+    said = [f"The limit: {note}" for note in limit.notes[:1] if limit.beside]
     return page(
         analysis.title or Path(analysis.path).stem,
         f"spectrafit {version('spectrafit-numm')}, {provenance['made'][:16].replace('T', ' ')} UTC",
@@ -271,8 +275,22 @@ def _page(
         "; ".join(word for word in (how, profiled(model.couplings, model.poi), data) if word),
         sections,
         beside=beside(limit, model.coupling),
-        alarms=alarms(best, model, templates, limit, constraints),
+        files=("result.json", "templates.root"),
+        alarms=[alarm for alarm in alarms(best, model, templates, limit, constraints) if alarm not in said],
     )
+
+
+def _configuration(analysis: Analysis, digest: str) -> tuple[tuple[str, str], ...]:
+    """Return the TOML files of the analysis as it was run, each with its name."""
+    files = written(analysis)
+    first, *others = files
+    where = f"as {first}" + (f", with {', '.join(others)} beside it" if others else "")
+    note = (
+        f"# The analysis as it was run, with all settings of the run. Save it {where},\n"
+        "# in the folder of the original file: names of files are relative to it.\n"
+        f"# Loaded again it has the digest {digest}.\n\n"
+    )
+    return tuple((name, note * (name == first) + text) for name, text in files.items())
 
 
 def _input_tables(templates: Templates) -> list[Table]:

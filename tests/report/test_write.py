@@ -1,14 +1,18 @@
 """The folder as a reader finds it: whole or not at all, strict JSON, and the numbers that were put in."""
 
 import dataclasses
+import html
 import inspect
 import json
+import re
 
 import numpy as np
 import pytest
 import uproot
 
+from spectrafit import config
 from spectrafit.errors import ConfigError, DataError
+from spectrafit.inference.standing import Standing
 from spectrafit.report import write as module
 from spectrafit.report.write import write
 
@@ -138,3 +142,66 @@ def test_the_room_is_its_verb(case, tmp_path):
     )
     assert made == tmp_path
     assert inspect.signature(spectrafit.report) == inspect.signature(write)
+
+
+def test_the_configuration_on_the_page_runs_again(case, folder, tmp_path):
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    shown = re.findall(r"<details><summary>(.*?)</summary><pre>(.*?)</pre></details>", text, flags=re.DOTALL)
+    assert [name for name, _ in shown] == ["fit.toml", "beam.toml"]
+    for name, content in shown:
+        (tmp_path / name).write_text(html.unescape(content), encoding="utf-8")
+    again = config.load(tmp_path / "fit.toml")
+    assert config.digest(again) == config.digest(case.analysis)
+    assert strict(folder / "result.json")["provenance"]["configuration_digest"] == config.digest(again)
+    assert config.digest(again) in shown[0][1]
+
+
+def test_every_link_of_the_page_leads_somewhere(folder):
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    targets = re.findall(r'href="([^"]*)"', text)
+    assert len(targets) > 20
+    for target in targets:
+        if target.startswith("#"):
+            assert f'id="{target[1:]}"' in text
+        else:
+            assert (folder / target).is_file()
+
+
+def test_descriptions_of_the_figures_are_unique(folder):
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    described = re.findall(r'alt="([^"]*)"', text)
+    assert len(described) == len(set(described)) == 9
+
+
+def test_an_empty_interval_is_drawn_where_the_coupling_can_be_seen(case, tmp_path):
+    standing = Standing(null=0.0, significance=-2.7, p_value=0.997, interval=None, reported=None, level=0.9)
+    limit = dataclasses.replace(
+        case.limit,
+        value=0.0,
+        kappa=0.0,
+        empty=True,
+        notes=("the interval is empty",),
+        beside={"cls": 6e-10},
+        standing=standing,
+    )
+    target = write(
+        tmp_path / "empty",
+        case.analysis,
+        case.templates,
+        case.best,
+        limit,
+        model=case.model,
+        profile=case.profile,
+        figures=False,
+    )
+    text = (target / "index.html").read_text(encoding="utf-8")
+    header, main = text.split("<main>")
+    assert "empty interval" in header
+    assert "6 × 10<sup>−10</sup>" in header
+    # Said beside the number, and not again in an alarm; the record keeps both.
+    assert 'class="alarm" role="alert">The limit' not in main
+    assert "The limit: the interval is empty" in strict(target / "result.json")["alarms"]
+    assert strict(target / "result.json")["limit"]["standing"]["significance"] == -2.7
+    # The events are those of the expected limit, not none.
+    added = case.limit.expected.kappas[2] * case.templates.counts[:, 0, 1].sum()
+    assert f"+{added:.1f}" in main

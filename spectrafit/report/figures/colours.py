@@ -41,7 +41,8 @@ def components(names: Sequence[str], roles: Sequence[str], titles: Sequence[str]
     for name in sorted(wanted):
         hue, pale = wanted[name]
         tints = dict.fromkeys((_PALE if pale else 0.0, *_TINTS))
-        colour = next((c for tint in tints if (c := _lighter(hue, tint)) not in taken), _lighter(hue, _TINTS[-1]))
+        free = (shade for tint in tints if (shade := _lighter(hue, tint)) not in taken)
+        colour = next(free, _lighter(hue, _TINTS[-1]))
         taken.add(colour)
         found[name] = colour
     return [found[name] for name in names]
@@ -72,5 +73,5 @@ def _by_name(name: str, hues: tuple[str, ...]) -> str:
 
 
 def _lighter(colour: str, white: float) -> str:
-    parts = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    parts = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
     return "#" + "".join(f"{round(part + (255 - part) * white):02X}" for part in parts)

@@ -30,8 +30,10 @@ def plane(expected: Expectation, region: RegionBins, *, signal: str, left: str =
     """
     # Bins of all sizes drawn equally large, if some would be too small to see.
     edges = [np.asarray(axis.edges) for axis in region.axes]
-    even = [bool(np.ptp(np.diff(e)) > 0.5 * np.diff(e).min()) for e in edges]
-    x, y = (np.arange(float(len(e))) if evened else e for e, evened in zip(edges, even, strict=True))
+    even = [bool(np.ptp(np.diff(along)) > 0.5 * np.diff(along).min()) for along in edges]
+    columns, rows = (
+        np.arange(float(len(along))) if evened else along for along, evened in zip(edges, even, strict=True)
+    )
     total, extra = expected.total[region.bins], expected.signal[region.bins]
     spread = expected.variance[region.bins] + np.diag(expected.after)[region.bins] + total
     reach = np.divide(extra, np.sqrt(spread), out=np.zeros_like(extra), where=spread > 0)
@@ -56,7 +58,7 @@ def plane(expected: Expectation, region: RegionBins, *, signal: str, left: str =
                 norm = LogNorm(max(top * 1e-3, float(shown.min())), top)
         axes.set_facecolor("#F4F4F4")
         # Vector cells leave hairlines between them in many viewers and make the files large.
-        mesh = axes.pcolormesh(x, y, shown.T, norm=norm, cmap=colours, rasterized=True)
+        mesh = axes.pcolormesh(columns, rows, shown.T, norm=norm, cmap=colours, rasterized=True)
         bar = figure.colorbar(mesh, cax=frame(figure, at + 2.47, 0.62, 0.11, 2.52))
         if isinstance(norm, LogNorm) and norm.vmin is not None:
             bar.set_ticks(decades(norm.vmin, top))
@@ -69,32 +71,36 @@ def plane(expected: Expectation, region: RegionBins, *, signal: str, left: str =
         axes.set_xlabel(mathtext(region.labels[0]))
         if column == 0:
             axes.set_ylabel(mathtext(region.labels[1]))
-        for line, places, labels, evened in ((axes.xaxis, x, edges[0], even[0]), (axes.yaxis, y, edges[1], even[1])):
+        for line, places, labels, evened in (
+            (axes.xaxis, columns, edges[0], even[0]),
+            (axes.yaxis, rows, edges[1], even[1]),
+        ):
             if evened:
                 step = 1 + len(places) // 14
                 line.set_ticks(places[::step], [edge_text(edge) for edge in labels[::step]], fontsize=9)
             else:
                 line.set_major_locator(MaxNLocator(5))
-        axes.tick_params(axis="x", rotation=45 if even[0] and len(x) > 8 else 0)
+        axes.tick_params(axis="x", rotation=45 if even[0] and len(columns) > 8 else 0)
         if column:
             axes.tick_params(labelleft=False)
         if values.size <= _NUMBERED:
-            _number(axes, x, y, values.reshape(region.shape), mesh)
+            _number(axes, columns, rows, values.reshape(region.shape), mesh)
     tag(figure, left, right, edges=(0.78 / 10.4, 0.985))
     return figure
 
 
-def _number(axes: Axes, x: Floats, y: Floats, values: Floats, mesh: Any) -> None:
+def _number(axes: Axes, columns: Floats, rows: Floats, values: Floats, mesh: Any) -> None:
     """Write each bin's number into it, dark on light cells and light on dark ones."""
     shades = mesh.cmap(mesh.norm(values))[..., :3] @ np.array([0.299, 0.587, 0.114])
     width = 2.42 * 72 / len(values)
     size = float(np.clip(width / 2.6, 4.2, 7.5))
-    for i, j in np.ndindex(values.shape):
-        value = float(values[i, j])
+    across, along = (0.5 * (edges[1:] + edges[:-1]) for edges in (columns, rows))
+    for column, row in np.ndindex(values.shape):
+        value = float(values[column, row])
         if value == 0.0:
             continue
-        digits = next((n for n, least in enumerate((9.95, 0.995, 0.0995, 0.00995)) if abs(value) >= least), 4)
+        digits = next((count for count, least in enumerate((9.95, 0.995, 0.0995, 0.00995)) if abs(value) >= least), 4)
         text = f"{value:.{digits}f}".replace("0.", ".", 1) if abs(value) < 0.995 else f"{value:.{digits}f}"
-        middle = (0.5 * (x[i] + x[i + 1]), 0.5 * (y[j] + y[j + 1]))
-        colour = "white" if shades[i, j] < 0.5 and value > 0 else COLOURS["ink"]
+        middle = (float(across[column]), float(along[row]))
+        colour = "white" if shades[column, row] < 0.5 and value > 0 else COLOURS["ink"]
         axes.text(*middle, text, ha="center", va="center", fontsize=size, color=colour, parse_math=False)

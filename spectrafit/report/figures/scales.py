@@ -125,7 +125,7 @@ def _apart(ticks: list[float], place: Callable[[float], float], room: float, poi
     for tick in ticks:
         label = edge_text(tick)
         letters = 3.2 + 2.2 * ("times" in label) if "$" in label else len(label)
-        half = (0.5 * letters + 0.5) * 0.0075 * points
+        half = (0.5 * letters + 0.9) * 0.0075 * points
         middle = room * place(tick)
         if all(abs(middle - other) > half + wide for _, other, wide in kept):
             kept.append((tick, middle, half))
@@ -150,7 +150,8 @@ def _ticks(edges: Floats, scale: Scale) -> list[float]:
     if scale == "even":
         return [float(edges[0]), float(edges[-1]), *(float(edge) for edge in edges[1:-1])]
     narrow = _narrowed(edges)
-    fixed = [float(edges[i]) for i in range(len(edges)) if (i < len(narrow) and narrow[i]) or (i and narrow[i - 1])]
+    beside = np.append(narrow, False) | np.append(False, narrow)
+    fixed = [float(edge) for edge in edges[beside]]
     low, high = float(edges[:-1][~narrow].min()), float(edges[1:][~narrow].max())
     inside = [float(tick) for tick in MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)]
     return [*fixed[::-1], *(tick for tick in inside if low <= tick <= high)]
@@ -179,4 +180,4 @@ def decades(low: float, high: float) -> list[float]:
     """Return ticks at 1, 2, 5 of each decade, or at decades alone if there are many."""
     steps = (1.0,) if high > 300 * low else (1.0, 2.0, 5.0) if high > 8 * low else (1.0, 1.5, 2.0, 3.0, 5.0, 7.0)
     span = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [tick for d in span for tick in (float(f"{s}e{d}") for s in steps) if low <= tick <= high]
+    return [tick for power in span for tick in (float(f"{step}e{power}") for step in steps) if low <= tick <= high]

@@ -66,7 +66,7 @@ def spectrum(
     kind = scale_of(edges, scale)
     order = sorted(
         range(len(expected.samples)),
-        key=lambda i: (roles[expected.samples[i]] == "signal", float(expected.counts[i, region.bins].sum())),
+        key=lambda at: (roles[expected.samples[at]] == "signal", float(expected.counts[at, region.bins].sum())),
     )
     counts = project @ expected.counts[order].T
     total, extra = counts.sum(axis=1), project @ expected.signal
@@ -81,7 +81,7 @@ def spectrum(
     figure = Figure(figsize=(6.0, 5.4))
     upper = frame(figure, 0.82, 1.80, 5.0, 3.22)
     lower = frame(figure, 0.82, 0.56, 5.0, 1.16, sharex=upper)
-    names = [expected.samples[i] for i in order]
+    names = [expected.samples[at] for at in order]
     fills = dict(
         zip(
             names,

@@ -58,7 +58,8 @@ def changes(
     edges = np.asarray(region.axes[axis].edges)
     kind = scale_of(edges, scale)
     tall = 1.28 * deep + 0.90
-    figure = Figure(figsize=(8.6, tall))
+    across = max(0.92 + 2.65 * min(len(shown), _COLUMNS) - 0.27, 6.0)
+    figure = Figure(figsize=(across, tall))
     for place, (size, one, up, down) in enumerate(shown):
         row, column = divmod(place, _COLUMNS)
         last = place + _COLUMNS >= len(shown)
@@ -96,5 +97,5 @@ def changes(
             handles, words = axes.get_legend_handles_labels()
     figure.legend(handles, words, loc="upper right", ncols=3, fontsize=8.5, bbox_to_anchor=(0.985, 1 - 0.27 / tall))
     hidden = f"{len(shown)} largest of {len(rows)}" if len(rows) > len(shown) else ""
-    tag(figure, left, ", ".join(word for word in (hidden, right) if word), edges=(0.72 / 8.6, 8.4 / 8.6))
+    tag(figure, left, ", ".join(word for word in (hidden, right) if word), edges=(0.72 / across, 1 - 0.2 / across))
     return figure
