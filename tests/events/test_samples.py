@@ -130,7 +130,7 @@ def test_electrons_and_nucleons_follow_from_the_stated_mass_and_composition():
     grams = 193e6 * (2.6 * 2.6 * 7.5) / (3.83 * 3.81 * 12.70)
     avogadro = 6.02214076e23
     electrons = grams * avogadro * sum(part * z / a for part, z, a in fractions.values())
-    for path in SETS:
+    for path in (one for one in SETS if one.stem.startswith("nova")):
         found = load_samples(path)
         assert found.detector.electrons == pytest.approx(electrons, rel=1e-3)
         targets = {s.name: s.pot.targets for s in found.samples if s.pot is not None}
