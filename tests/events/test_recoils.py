@@ -79,6 +79,9 @@ def charge(e, t, z, n, mass, factor):
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recoils")
     generate(sample_set(folder))
+    (folder / "friends.toml").write_text(
+        '[[samples]]\nname = "a"\nrole = "signal"\nprocess = "nucleus"\nfiles = "a.root"\n'
+    )
     return folder
 
 
@@ -206,9 +209,6 @@ def test_the_same_file_however_it_is_cut(made, tmp_path):
 
 
 def test_reweighting_a_file_of_recoils_takes_their_cross_section(made, tmp_path):
-    (made / "friends.toml").write_text(
-        '[[samples]]\nname = "a"\nrole = "signal"\nprocess = "nucleus"\nfiles = "a.root"\n'
-    )
     (friend,) = reweight_files(made / "friends.toml", tmp_path, value=1e-9).friends
     events, _ = columns(made / "a.root")
     with uproot.open(friend.target) as file:
