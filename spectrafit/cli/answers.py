@@ -6,8 +6,8 @@ answer) and ends with `give`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,6 +51,8 @@ class Answer:
         Draws the figure to a file.
     notes : sequence of str
         Sentences below the answer.
+    texts : mapping of str to callable
+        Other formats by suffix, each of which returns the text of a file.
     """
 
     text: Callable[[], Any]
@@ -58,19 +60,20 @@ class Answer:
     rows: Callable[[], Iterable[Mapping[str, Any]]]
     draw: Callable[[Path], Path] | None = None
     notes: Sequence[str] = ()
+    texts: Mapping[str, Callable[[], str]] = field(default_factory=dict)
 
 
-def checked_files(files: list[Path] | None, *, draws: bool = False) -> tuple[Path, ...]:
+def checked_files(files: list[Path] | None, *, draws: bool = False, more: Collection[str] = ()) -> tuple[Path, ...]:
     """Return the files that an answer goes to; ConfigError if one has no suffix that says how. Call it before the work.
 
-    A figure is a format only where one can be drawn (`draws`).
+    A figure is a format only where one can be drawn (`draws`); `more` are other formats.
     """
     found = tuple(files or ())
     if found:
         from spectrafit.report.saved_tables import check_study_name
 
         for target in found:
-            check_study_name(target, draws=draws)
+            check_study_name(target, draws=draws, more=more)
     return found
 
 
@@ -104,4 +107,6 @@ def give(answer: Answer, *, json: bool, files: Iterable[Path]) -> None:
     for target in files:
         from spectrafit.report.saved_tables import save_study
 
-        typer.echo(save_study(target, rows=answer.rows, summary=answer.summary, draw=answer.draw), err=json)
+        typer.echo(
+            save_study(target, rows=answer.rows, summary=answer.summary, draw=answer.draw, texts=answer.texts), err=json
+        )

@@ -83,9 +83,13 @@ def new(
 
 
 def schema(
-    kind: Annotated[Literal["analysis", "samples"], typer.Argument(help="fits/*.toml or samples/*.toml")],
+    kind: Annotated[
+        Literal["analysis", "samples", "result"], typer.Argument(help="fits/*.toml, samples/*.toml, or a result.json")
+    ],
 ) -> None:
     """Print the JSON Schema of an analysis or a sample set: an editor with it completes, explains and checks keys.
+
+    Of a result it says what each key of result.json means.
 
     The first line of a TOML file names the schema:
 
@@ -96,5 +100,10 @@ def schema(
     from spectrafit.config import Analysis, SampleSet
     from spectrafit.config import schema as schema_of
 
-    found = schema_of(Analysis) if kind == "analysis" else schema_of(SampleSet)
+    if kind == "result":
+        from spectrafit.report.layout import result_schema
+
+        found = result_schema()
+    else:
+        found = schema_of(Analysis if kind == "analysis" else SampleSet)
     typer.echo(json.dumps(found, indent=1, ensure_ascii=False))

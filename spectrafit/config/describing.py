@@ -19,7 +19,7 @@ import msgspec
 from spectrafit.config.analysis import Analysis
 from spectrafit.config.samples import SampleSet
 
-__all__ = ["Key", "keys_of", "schema"]
+__all__ = ["Key", "keys_of", "schema", "schema_of"]
 
 _KEY = re.compile(r"(?P<name>\w+)(?: : (?P<unit>.+))?")
 _EXAMPLE = re.compile(r"\s*Example: ``(?P<example>.+)``$")
@@ -64,14 +64,7 @@ def schema(kind: type[Analysis] | type[SampleSet]) -> dict[str, Any]:
 
     Every property has a description. Numbers with a unit have it in the description and as `unit`.
     """
-    structs: dict[str, type] = {}
-    _collect(msgspec.inspect.type_info(kind), structs)
-    found = msgspec.json.schema(kind)
-    for name, table in found["$defs"].items():
-        table["description"] = inspect.cleandoc(table.get("description", "")).partition("\n\nAttributes\n")[0]
-        for key, said in keys_of(structs[name]).items():
-            if key in table["properties"]:
-                table["properties"][key] = _with(table["properties"][key], key, said)
+    found = schema_of(kind)
     properties = found["$defs"][kind.__name__]["properties"]
     for table in found["$defs"].values():
         # Filled when a file is loaded; no file has them.
@@ -84,6 +77,19 @@ def schema(kind: type[Analysis] | type[SampleSet]) -> dict[str, Any]:
     # Sample sets are files of their own: their tables are no part of an analysis' file.
     used = _used(found, f"#/$defs/{kind.__name__}")
     found["$defs"] = {name: table for name, table in found["$defs"].items() if name in used}
+    return found
+
+
+def schema_of(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """Return the JSON Schema of a struct, each property with what its docstring says of it."""
+    structs: dict[str, type] = {}
+    _collect(msgspec.inspect.type_info(kind), structs)
+    found = msgspec.json.schema(kind)
+    for name, table in found["$defs"].items():
+        table["description"] = inspect.cleandoc(table.get("description", "")).partition("\n\nAttributes\n")[0]
+        for key, said in keys_of(structs[name]).items():
+            if key in table["properties"]:
+                table["properties"][key] = _with(table["properties"][key], key, said)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 

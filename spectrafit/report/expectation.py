@@ -12,7 +12,7 @@ from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import FitResult
 
-__all__ = ["Expectation", "expectation", "spread"]
+__all__ = ["Expectation", "by_sample", "expectation", "moving", "prior_covariance", "spread"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ def expectation(model: Model, best: FitResult, *, kappa: float) -> Expectation:
     others = {name: refitted.value(name) for name in names}
     for name, value in {model.poi: kappa, **others}.items() if model.poi else ():
         off[model.index(name)], on[model.index(name)] = 0.0, value
-    counts = _by_sample(model, off)
+    counts = by_sample(model, off)
     centre = off.copy()
     for place, parameter in enumerate(model.parameters):
         if parameter.constraint != "free" and parameter.name not in {model.poi, *model.couplings}:
@@ -78,7 +78,7 @@ def expectation(model: Model, best: FitResult, *, kappa: float) -> Expectation:
     return Expectation(
         samples=tuple(counts),
         counts=np.array(list(counts.values())),
-        extra=np.array(list(_by_sample(model, on).values())) - np.array(list(counts.values())),
+        extra=np.array(list(by_sample(model, on).values())) - np.array(list(counts.values())),
         kappa=kappa,
         others=others,
         variance=Likelihood(model).predict(off).variance,
@@ -94,15 +94,9 @@ def spread(model: Model, best: FitResult, values: Floats) -> tuple[Floats, Float
     The couplings stay where they are. Linear in the nuisance parameters, whose (K, B) derivatives are central
     differences over one prior width. A parameter without a prior counts with its fitted error in both.
     """
-    couplings = {model.poi, *model.couplings}
-    moving = [
-        place
-        for place, parameter in enumerate(model.parameters)
-        if parameter.name not in couplings and best.errors[place] > 0
-    ]
-    slopes = np.zeros((len(moving), model.n_bins))
-    prior = np.zeros((len(moving), len(moving)))
-    for row, at in enumerate(moving):
+    places = moving(model, best)
+    slopes = np.zeros((len(places), model.n_bins))
+    for row, at in enumerate(places):
         parameter = model.parameters[at]
         width = parameter.width if parameter.constraint == "gaussian" else float(best.errors[at])
         step = np.zeros_like(values)
@@ -110,17 +104,38 @@ def spread(model: Model, best: FitResult, values: Floats) -> tuple[Floats, Float
         slopes[row] = (
             Likelihood(model).predict(values + step).mean - Likelihood(model).predict(values - step).mean
         ) / (2.0 * width)
-        prior[row, row] = width**2
-    place = {model.parameters[at].name: row for row, at in enumerate(moving)}
-    for first, second, rho in model.correlations:
-        if first in place and second in place:
-            one, other = place[first], place[second]
-            prior[one, other] = prior[other, one] = rho * np.sqrt(prior[one, one] * prior[other, other])
-    fitted = best.covariance[np.ix_(moving, moving)]
+    prior = prior_covariance(model, best, places)
+    fitted = best.covariance[np.ix_(places, places)]
     return slopes.T @ prior @ slopes, slopes.T @ fitted @ slopes
 
 
-def _by_sample(model: Model, values: Floats) -> dict[str, Floats]:
+def moving(model: Model, best: FitResult) -> list[int]:
+    """Return the places of the K parameters that are no couplings and not fixed."""
+    couplings = {model.poi, *model.couplings}
+    return [
+        place
+        for place, parameter in enumerate(model.parameters)
+        if parameter.name not in couplings and best.errors[place] > 0
+    ]
+
+
+def prior_covariance(model: Model, best: FitResult, places: list[int]) -> Floats:
+    """Return the (K, K) covariance of parameters before the fit; one without a prior counts with its fitted error."""
+    names = [model.parameters[at].name for at in places]
+    widths = [
+        model.parameters[at].width if model.parameters[at].constraint == "gaussian" else float(best.errors[at])
+        for at in places
+    ]
+    prior = np.diag(np.square(np.array(widths, dtype=np.float64)))
+    for first, second, rho in model.correlations:
+        if first in names and second in names:
+            one, other = names.index(first), names.index(second)
+            prior[one, other] = prior[other, one] = rho * np.sqrt(prior[one, one] * prior[other, other])
+    return prior
+
+
+def by_sample(model: Model, values: Floats) -> dict[str, Floats]:
+    """Return the (B,) expected events of each sample at `values`."""
     counts: dict[str, Floats] = {}
     for component, events in zip(model.components, Likelihood(model).predict(values).components, strict=True):
         total = counts.setdefault(component.sample, np.zeros(model.n_bins))

@@ -14,7 +14,9 @@ from spectrafit.config import digest
 from spectrafit.inference.fitting.sources import sources
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.alarms import alarms
+from spectrafit.report.contents import contents
 from spectrafit.report.couplings import coupling_rows, monomial_sums
+from spectrafit.report.layout import LAYOUT
 from spectrafit.report.plain import plain
 from spectrafit.report.tables import nuisance_rows
 
@@ -54,9 +56,11 @@ def record(
     impacts: Sequence[Impact],
     constraints: Constraints | None = None,
     validations: Sequence[Validation] = (),
+    shown: Model | None = None,
 ) -> dict[str, Any]:
     """Return the content of `result.json` as plain values: limit, best fit, nuisances, yields, status, provenance.
 
+    `spectrafit.report.layout` describes each key. `shown` is the model bin by bin, where that is not the one fitted.
     Numbers that are not finite become None. Templates without cells have no constraints without noise: they are None.
     """
     coupling = COUPLINGS[model.coupling]
@@ -76,6 +80,7 @@ def record(
         "reported_unit": coupling.unit,
     }
     content = {
+        "layout": LAYOUT,
         "title": analysis.title,
         "experiment": analysis.experiment,
         "alarms": alarms(best, model, templates, limit, constraints),
@@ -88,7 +93,7 @@ def record(
         },
         "couplings": couplings,
         "monomials": monomial_sums(templates),
-        "limit": limit.summary() | {"symbol": coupling.symbol},
+        "limit": limit.summary() | {"symbol": coupling.symbol, "points": limit.points},
         "best_fit": best_fit,
         "nuisances": nuisance_rows(model, best, impacts),
         "constraints": None if constraints is None else constraints.summary(),
@@ -113,7 +118,13 @@ def record(
             "bins": int(model.used.sum()),
             "dropped_bins": model.zero_bins,
         },
-        "profile": {"kappa": profile.grid, "delta_2nll": profile.delta_2nll},
+        "profile": {
+            "parameter": profile.parameter,
+            "kappa": profile.grid,
+            "delta_2nll": profile.delta_2nll,
+            "valid": profile.valid,
+        },
+        "regions": contents(analysis, templates, shown or model, best),
         "data": {
             "blinded": not model.measured,
             "unblinded": model.measured,

@@ -98,10 +98,11 @@ def write(
     model = _fitted(analysis, templates, best) if model is None else model
     curve = profile or _profile(model, best, limit)
     impacts = all_impacts(model, best)
-    expected = expectation(_as_shown(analysis, templates, model), best, kappa=_visible(limit))
+    shown = _as_shown(analysis, templates, model)
+    expected = expectation(shown, best, kappa=_visible(limit))
     constraints = None if templates.cells is None else all_constraints(model, templates)
     validations = validation(model, best)
-    result = record(analysis, templates, model, best, limit, curve, impacts, constraints, validations)
+    result = record(analysis, templates, model, best, limit, curve, impacts, constraints, validations, shown)
     refuse_inputs(target / "templates.root", inputs_of(analysis))
     with publishing(target, names=_PARTS, remedy="no half-made result is left") as staged:
         pictures: dict[str, Picture] = {}
