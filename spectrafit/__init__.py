@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.fitting.contours import contour
     from spectrafit.inference.fitting.fit import fit, profile
     from spectrafit.inference.fitting.impacts import impacts
+    from spectrafit.inference.intervals.hypotheses import hypotest, significance
     from spectrafit.inference.intervals.limits import upper_limit
     from spectrafit.inference.intervals.limits import upper_limit as limit
     from spectrafit.inference.likelihood import information
@@ -91,6 +92,7 @@ _HOME = {
     "fine_cells": "templates.refine",
     "fit": "inference.fitting.fit",
     "generate": "events.generate",
+    "hypotest": "inference.intervals.hypotheses",
     "impacts": "inference.fitting.impacts",
     "information": "inference.likelihood",
     "inject": "interop.injection",
@@ -105,6 +107,7 @@ _HOME = {
     "reweight_files": "events.reweight_files",
     "scan": "inference.studies.scans",
     "sensitivity": "inference.studies.sensitivity",
+    "significance": "inference.intervals.hypotheses",
     "upper_limit": "inference.intervals.limits",
     "weights": "events.reweight",
 }
@@ -137,6 +140,7 @@ __all__ = [
     "fine_cells",
     "fit",
     "generate",
+    "hypotest",
     "impacts",
     "information",
     "inject",
@@ -151,6 +155,7 @@ __all__ = [
     "reweight_files",
     "scan",
     "sensitivity",
+    "significance",
     "upper_limit",
     "weights",
 ]

@@ -51,7 +51,18 @@ def test_flags_and_the_verb_agree(name: str) -> None:
     """A command offers nothing its verb of the same name, or load, does not take, but for where output goes."""
     verb = inspect.signature(getattr(sf, name)).parameters
     steps = [sf.load]
-    if name in ("fit", "limit", "contour", "sensitivity", "breakdown", "coverage", "export", "inject"):
+    if name in (
+        "fit",
+        "limit",
+        "contour",
+        "sensitivity",
+        "breakdown",
+        "coverage",
+        "export",
+        "inject",
+        "hypotest",
+        "significance",
+    ):
         steps += [sf.build, sf.assemble, sf.upper_limit, sf.report, ToyOptions]
     # A workspace has a measurement and a patch.
     steps += [fit_workspace]

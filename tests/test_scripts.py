@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-SCRIPTS = ("scripts/demo", "scripts/release", "scripts/test", ".ci/run")
+SCRIPTS = ("scripts/demo", "scripts/docs", "scripts/release", "scripts/test", ".ci/run")
 
 
 @pytest.fixture
@@ -86,11 +86,12 @@ def test_the_environment_is_made_again_when_what_it_holds_changes(copy):
     assert key() != first
 
 
-def test_the_test_tools_are_those_of_pyproject(copy):
+@pytest.mark.parametrize("group", ["test", "docs"])
+def test_the_tools_are_those_of_pyproject(copy, group):
     (copy / ".venv/bin").mkdir(parents=True)
     (copy / ".venv/bin/python").symlink_to(sys.executable)
-    listed = bash("test_requirements", copy).stdout.split("\n")
-    wanted = tomllib.loads((PROJECT / "pyproject.toml").read_text())["dependency-groups"]["test"]
+    listed = bash(f"requirements {group}", copy).stdout.split("\n")
+    wanted = tomllib.loads((PROJECT / "pyproject.toml").read_text())["dependency-groups"][group]
     assert listed == [*wanted, ""]
 
 

@@ -26,6 +26,7 @@ from spectrafit.cli import (
     contours,
     coverages,
     exports,
+    hypotheses,
     injection,
     ntuples,
     results,
@@ -37,7 +38,10 @@ from spectrafit.cli import (
 )
 from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
+from spectrafit.cli.examples import EXIT_CODES, epilog
+from spectrafit.cli.lists import lists_of, spread
 from spectrafit.cli.spelling import speak_any
+from spectrafit.cli.verbosity import LEVELS, speaking, taken
 from spectrafit.errors import SpectrafitError
 
 __all__ = ["app", "main"]
@@ -45,8 +49,8 @@ __all__ = ["app", "main"]
 app = typer.Typer(
     help="From simulated neutrino-electron scattering to a limit on the muon-neutrino magnetic moment.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    epilog=EXIT_CODES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -63,7 +67,15 @@ def _top(
         bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version and exit.")
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", "--verbose", help="Tell each stage and its time; -vv its parts.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Tell no progress and no stages.")] = False,
+    log_level: Annotated[
+        str | None, typer.Option(metavar="|".join(LEVELS), help="Tell what is of this level; batch jobs have info.")
+    ] = None,
 ) -> None:
+    # `main` takes these words out, wherever they stand.
     pass
 
 
@@ -76,6 +88,8 @@ for _command in (
     analyses.build,
     analyses.fit,
     analyses.limit,
+    hypotheses.hypotest,
+    hypotheses.significance,
     contours.contour,
     scans.scan,
     scans.sensitivity,
@@ -92,8 +106,8 @@ for _command in (
     charts.chart,
     starting.schema,
 ):
-    app.command()(checked(_command))
-app.command(name="compile")(compile_)
+    app.command(epilog=epilog(_command.__name__))(checked(_command))
+app.command(name="compile", epilog=epilog("compile"))(compile_)
 app.add_typer(caches.app, name="cache")
 app.add_typer(bench.app, name="bench")
 
@@ -135,6 +149,14 @@ def _stoppable() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+def _spread(words: list[str]) -> list[str]:
+    """Return the words with several values of one option behind an option each."""
+    for command in app.registered_commands:
+        if command.callback is not None and words[:1] == [command.name or command.callback.__name__]:
+            return spread(words, lists_of(command.callback))
+    return words
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; a user's mistake is one line on stderr and exit code 2, a traceback only with --debug."""
     if arguments is None:
@@ -144,10 +166,13 @@ def main(arguments: list[str] | None = None) -> None:
         speak_any()
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
+    batch = arguments is None and not sys.stderr.isatty()
     with _stoppable() as came, warnings.catch_warnings():
         warnings.showwarning = _teller()
         try:
-            app([word for word in words if word != "--debug"], prog_name="spectrafit")
+            rest, level = taken([word for word in words if word != "--debug"])
+            with speaking(level, batch=batch):
+                app(_spread(rest), prog_name="spectrafit")
         except (Exception, _Stopped) as error:
             if debug:
                 raise

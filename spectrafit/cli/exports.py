@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from spectrafit.cli.analyses import assembled, refuse_output
+import spectrafit as sf
+from spectrafit.cli.analyses import refuse_output, templates_of
 from spectrafit.cli.options import AnalysisFile, Cache, Interest, Saved, Set, SkipBad, Unblind, Without
 from spectrafit.cli.workspaces import is_workspace
 from spectrafit.errors import ConfigError
@@ -21,7 +22,9 @@ def export(
     kappa: Annotated[
         float | None, typer.Option(help="where the signal is taken, in kappa's unit; default: as large as its error")
     ] = None,
-    form: Annotated[Literal["pyhf", "hs3"], typer.Option(help="whose JSON")] = "pyhf",
+    form: Annotated[
+        Literal["pyhf", "hs3"], typer.Option(help="pyhf's JSON, or HS3 for ROOT, pyhs3, NextStat")
+    ] = "pyhf",
     set_: Set = None,
     without: Without = None,
     interest: Interest = None,
@@ -32,10 +35,13 @@ def export(
 ) -> None:
     """Write the analysis as a HistFactory workspace, which pyhf and others fit to the same answer."""
     from spectrafit.interop.export import check_name, write_workspace
+    from spectrafit.interop.hs3 import axes_of
 
     if is_workspace(analysis):
         raise ConfigError(f"{analysis}: is a workspace already; pyhf's `prune`, `rename` and `combine` change it")
     check_name(output)
     refuse_output(output, analysis, set_, templates, without)
-    _, model = assembled(analysis, set_, interest, unblind, templates, cache, skip_bad_files, without)
-    typer.echo(write_workspace(model, output, kappa=kappa, form=form))
+    loaded = sf.load(analysis, overrides=set_ or (), without=without or (), interest=interest)
+    filled = templates_of(loaded, templates, "threads", None, None, cache, skip_bad_files)
+    model = sf.assemble(loaded, filled, unblind=unblind)
+    typer.echo(write_workspace(model, output, kappa=kappa, form=form, axes=axes_of(filled)))

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from spectrafit.cli.verbosity import quiet
+
 __all__ = [
     "AnalysisFile",
     "Cache",
@@ -61,5 +63,5 @@ Saved = Annotated[Path | None, typer.Option("--templates", help="use templates s
 
 
 def interactive() -> bool:
-    """Return whether stderr is a terminal: progress bars are for people, not for files."""
-    return sys.stderr.isatty()
+    """Return whether stderr is a terminal, and not --quiet: progress bars are for people, not for files."""
+    return sys.stderr.isatty() and not quiet()

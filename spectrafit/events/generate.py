@@ -36,6 +36,7 @@ from spectrafit.events.targets import Nucleus, electrons_of, nuclei_of, steps_of
 from spectrafit.output import replacing
 from spectrafit.physics import kinematics
 from spectrafit.random import stream_key
+from spectrafit.stages import stage
 
 __all__ = ["expected", "generate"]
 
@@ -106,6 +107,7 @@ class _Job:
             )
 
 
+@stage("generated the ntuples")
 def generate(
     sample_set: SampleSet,
     *,

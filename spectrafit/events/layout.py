@@ -19,14 +19,14 @@ from spectrafit.events.schema import CANONICAL, CANONICAL_UNITS, DRAW, EFFICIENC
 from spectrafit.events.shower import Quantity
 from spectrafit.events.targets import refuse_nuclei
 
-__all__ = ["Columns", "Layout", "Source", "response_of", "solve"]
+__all__ = ["ColumnSource", "Columns", "Layout", "response_of", "solve"]
 
 _NEEDED = {"signal": ("pdg", "e_nu", "t"), "background": (), "data": ()}
 _READ = {"signal": CANONICAL, "background": CANONICAL[1:], "data": ("t_reco", "theta_reco", "weight")}
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ColumnSource:
     """How one column is computed: an expression of branches in a unit, or one number for all entries."""
 
     expression: Expression | Quantity | None
@@ -62,7 +62,7 @@ class Layout:
     Attributes
     ----------
     preset : Preset
-    sources : dict of column to Source
+    sources : dict of column to ColumnSource
     role : str
         Role of the sample: a signal needs `pdg`, `e_nu` and `t`, and data have no truth.
     elastic, selection : Expression or None
@@ -80,7 +80,7 @@ class Layout:
     """
 
     preset: presets.Preset
-    sources: Mapping[str, Source]
+    sources: Mapping[str, ColumnSource]
     role: str
     elastic: Expression | None
     selection: Expression | None
@@ -245,7 +245,7 @@ class Columns(Mapping[str, Any]):
     def _full(self, values: Any) -> Any:
         return values if getattr(values, "ndim", 0) else np.full(self._rows, values)
 
-    def _compute(self, name: str, source: Source) -> Any:
+    def _compute(self, name: str, source: ColumnSource) -> Any:
         values = self._raw[source.expression.text] if source.expression and source.expression.is_column else None
         # An unchanged branch stays in single precision; computed columns are double.
         single = isinstance(values, np.ndarray) and values.dtype == np.float32 and source.unit in CANONICAL_UNITS
@@ -363,7 +363,7 @@ def solve(
 
 def _shower(
     sample: Sample, preset: presets.Preset, available: frozenset[str], home: str, where: str
-) -> dict[str, Source]:
+) -> dict[str, ColumnSource]:
     """Return `t` and `theta` of the particle that the sample calls its shower."""
     key = f"{home}.shower"
     if sample.role == "data" or (sample.role == "signal" and sample.shower != "electron"):
@@ -378,23 +378,23 @@ def _shower(
             f" {', '.join(name for name, known in presets.PRESETS.items() if known.final)} have one; otherwise give"
             " columns.t and columns.theta"
         )
-    found: dict[str, Source] = {}
+    found: dict[str, ColumnSource] = {}
     for name in ("t", "theta"):
         quantity = Quantity(name, sample.shower, preset.final)
         quantity.check(key)
         for branch in quantity.variables:
             if branch not in available:
                 raise DataError(f"{where}: no branch {branch!r}{nearest(branch, available)}, wanted by {key}")
-        found[name] = Source(quantity, 0.0, None, key)
+        found[name] = ColumnSource(quantity, 0.0, None, key)
     return found
 
 
-def _source(said: str | float | Column, where: str) -> Source:
+def _source(said: str | float | Column, where: str) -> ColumnSource:
     if isinstance(said, Column):
         if bool(said.branch) == bool(said.expression):
             raise ConfigError(f"{where}: give either branch or expression")
         expression = expressions.column(said.branch) if said.branch else expressions.compile(said.expression)
-        return Source(expression, 0.0, said.unit, where)
+        return ColumnSource(expression, 0.0, said.unit, where)
     if isinstance(said, str):
-        return Source(expressions.column(said), 0.0, None, where)
-    return Source(None, float(said), None, where)
+        return ColumnSource(expressions.column(said), 0.0, None, where)
+    return ColumnSource(None, float(said), None, where)

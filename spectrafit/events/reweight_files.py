@@ -26,6 +26,7 @@ from spectrafit.events.points import Points, Value
 from spectrafit.events.reweight import preset_of, process_of_file
 from spectrafit.output import refuse_inputs
 from spectrafit.physics.constants import SIN2_THETA_W
+from spectrafit.stages import stage
 
 __all__ = ["PREFIX", "Reweighted", "reweight_files"]
 
@@ -54,6 +55,7 @@ class Reweighted:
     passed_over: tuple[tuple[str, str], ...]
 
 
+@stage("weighed the events")
 def reweight_files(
     source: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     destination: str | os.PathLike[str] | None = None,

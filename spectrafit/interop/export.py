@@ -21,6 +21,7 @@ import dataclasses
 import gzip
 import math
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span
-from spectrafit.interop.hs3 import to_hs3
+from spectrafit.interop.hs3 import Axis, to_hs3
 from spectrafit.output import replacing
 
 __all__ = ["Export", "check_name", "reference", "to_workspace", "write_workspace"]
@@ -60,6 +61,7 @@ def write_workspace(
     *,
     kappa: float | None = None,
     form: Literal["pyhf", "hs3"] = "pyhf",
+    axes: Mapping[str, Sequence[Axis]] | None = None,
 ) -> Export:
     """Write a model as a HistFactory workspace.
 
@@ -72,7 +74,9 @@ def write_workspace(
     kappa : float, optional
         The reference, in kappa's internal unit; default: `reference`.
     form : "pyhf" or "hs3"
-        JSON as pyhf, or as HS3 and pyhs3, define it.
+        JSON as pyhf defines it, or as HS3 does and ROOT, pyhs3 and NextStat read it.
+    axes : mapping of region to axes, optional
+        Names and edges of the axes of each region, for HS3; see `spectrafit.interop.hs3.axes_of`.
 
     Raises
     ------
@@ -85,12 +89,32 @@ def write_workspace(
     target = Path(path)
     check_name(target)
     workspace, chosen, notes = to_workspace(model, kappa=kappa)
-    content = workspace if form == "pyhf" else to_hs3(workspace)
+    content = workspace
+    if form == "hs3":
+        tied = _tied(model)
+        if tied:
+            # HS3 ties the powers by products: one strength floats.
+            notes = tuple(note for note in notes if note != _apart(chosen))
+            bounds = [[-10.0, 10.0]]
+            workspace["measurements"][0]["config"]["parameters"].append({"name": STRENGTH, "bounds": bounds})
+        content = to_hs3(workspace, axes=axes, tied=tied)
     text = msgspec.json.format(msgspec.json.encode(content), indent=1)
     with replacing(target) as part:
         # No time in the gzip header: equal models make equal files.
         part.write_bytes(gzip.compress(text, mtime=0) if target.suffix == ".gz" else text)
     return Export(path=target, kappa=chosen, notes=notes)
+
+
+def _tied(model: Model) -> dict[str, tuple[str, int]]:
+    """Return which factors of a single coupling are powers of its strength; none if one power is all there is."""
+    powers = sorted({component.power for component in model.components if component.power})
+    if powers in ([], [1]) or len(model.couplings) > 1:
+        return {}
+    return {f"{STRENGTH}_{power}": (STRENGTH, power) for power in powers}
+
+
+def _apart(kappa: float) -> str:
+    return f"the powers of kappa cannot float together: the workspace is kappa = {kappa:g}"
 
 
 def check_name(path: Path) -> None:
@@ -190,7 +214,7 @@ class _Writer:
         self.interest = STRENGTH if self.powers == [1] else ""
         self.parameters = {p.name: p for p in model.parameters}
         if self.powers and not self.interest:
-            self.notes.append(f"the powers of kappa cannot float together: the workspace is kappa = {kappa:g}")
+            self.notes.append(_apart(kappa))
         values = model.initial
         for name, value in self.kappas.items() if model.poi else ():
             values[model.index(name)] = value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from spectrafit.inference.fitting.sources import Source
+from spectrafit.inference.fitting.sources import Origin
 from spectrafit.report.tables import Table
 
 __all__ = ["origins_table"]
@@ -13,7 +13,7 @@ __all__ = ["origins_table"]
 _MOST = 10
 
 
-def origins_table(found: Sequence[Source]) -> Table:
+def origins_table(found: Sequence[Origin]) -> Table:
     """Return the sources with the largest shares of each systematic."""
     rows: list[tuple[str, ...]] = []
     for systematic in dict.fromkeys(source.systematic for source in found):

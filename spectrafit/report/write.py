@@ -44,6 +44,7 @@ from spectrafit.report.tables import (
     yields_table,
 )
 from spectrafit.report.validation import validation_table
+from spectrafit.stages import stage
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -60,6 +61,7 @@ DPI = 200
 _PARTS = ("figures", "templates.root", "index.html", "result.json")
 
 
+@stage("wrote the report")
 def write(
     directory: str | os.PathLike[str],
     analysis: Analysis,

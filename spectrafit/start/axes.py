@@ -64,7 +64,7 @@ def region(t: Sequence[Floats], t_theta2: Sequence[Floats], *, smeared: bool) ->
     angle = np.concatenate(t_theta2) if t_theta2 else np.zeros(0)
     if len(angle) != len(energy):
         angle = np.zeros(0)
-    for bins_t, bins_angle in [(t, a) for a in range(_MOST_ANGLE, 0, -1) for t in range(_MOST_T, 1, -1)]:
+    for bins_t, bins_angle in [(t, angles) for angles in range(_MOST_ANGLE, 0, -1) for t in range(_MOST_T, 1, -1)]:
         first = edges(energy, bins_t, low=0.05, high=0.99)
         if len(first) < 2:
             return {}

@@ -71,7 +71,9 @@ class _Branches:
         kinds = ("t", "energy") if name == "t" else ("theta", "cos")
         mine = [said for said in self.guesses if said.kind in kinds]
         true = self.true(*kinds)
-        return [said for said in mine if said.reco] + [s for s in mine if s.reco is None and s not in true]
+        return [said for said in mine if said.reco] + [
+            other for other in mine if other.reco is None and other not in true
+        ]
 
 
 def _add_truth(made: Proposal, branches: _Branches, read: Mapping[str, Floats]) -> Fitting | None:

@@ -39,10 +39,14 @@ def propose(groups: Sequence[Group], paths: dict[str, str]) -> tuple[Proposal, .
     for each in kept:
         for tree in each.group.friends:
             if any(is_weights(name) or is_score(name) for name, _ in tree.branches):
-                key = match_key((n for n, _ in each.group.tree.branches), (n for n, _ in tree.branches))
+                key = match_key((name for name, _ in each.group.tree.branches), (name for name, _ in tree.branches))
                 _add_friend_line(each, [paths[name] for name in each.group.files], tree.name, key)
                 _add_lists(
-                    each, each.group, tree.name, [n for n, k in tree.branches if not _is_scalar(k)], f"{tree.name}."
+                    each,
+                    each.group,
+                    tree.name,
+                    [name for name, kind in tree.branches if not _is_scalar(kind)],
+                    f"{tree.name}.",
                 )
         own = [name for name, kind in each.group.tree.branches if not _is_scalar(kind)]
         _add_lists(each, each.group, each.group.tree.name, own, "")
@@ -120,7 +124,10 @@ def _owner(made: Proposal, found: Sequence[Proposal]) -> Proposal | None:
 def _add_friend(owner: Proposal, files: list[str], friend: Group) -> None:
     tree = friend.tree
     _add_friend_line(
-        owner, files, tree.name, match_key((n for n, _ in owner.group.tree.branches), (n for n, _ in tree.branches))
+        owner,
+        files,
+        tree.name,
+        match_key((name for name, _ in owner.group.tree.branches), (name for name, _ in tree.branches)),
     )
     _add_lists(
         owner, friend, tree.name, [name for name, kind in tree.branches if not _is_scalar(kind)], f"{tree.name}."

@@ -34,7 +34,7 @@ def files_of(group: Group, folder: Path) -> str:
     first = Path(group.files[0])
     if not is_url(group.files[0]):
         pattern = f"{Path(stem(group.files[0])).name}*{first.suffix}"
-        if sorted(str(p) for p in first.parent.glob(pattern)) == sorted(group.files):
+        if sorted(str(path) for path in first.parent.glob(pattern)) == sorted(group.files):
             return _quoted(f"{Path(paths[0]).parent.as_posix()}/{pattern}")
     return "[\n" + "".join(f"    {_quoted(path)},\n" for path in paths) + "]"
 

@@ -21,6 +21,7 @@ from spectrafit.events.files import REMEDY
 from spectrafit.events.identity import changed_at
 from spectrafit.execution import Pool, bar, imap
 from spectrafit.execution import executor as open_executor
+from spectrafit.stages import stage
 from spectrafit.templates.cells import Cells, EffectCells, SampleCells
 from spectrafit.templates.chunks import ChunkSums, FillTask, run
 from spectrafit.templates.configuration import VERSION, configuration
@@ -39,6 +40,7 @@ Key = tuple[str, str]
 """Name of a sample, and of the one it stands for."""
 
 
+@stage("filled the templates")
 def build(
     analysis: Analysis,
     *,

@@ -128,7 +128,7 @@ class Merge:
         if not self.changes:
             return array
         order, starts = self._order
-        result: Values = np.add.reduceat(array[..., order], starts, axis=-1)
+        result: Values = np.add.reduceat(np.take(array, order, axis=-1), starts, axis=-1)
         return result
 
 

@@ -30,6 +30,7 @@ __all__ = ["MoveTable", "Moves"]
 
 _IN1, _IN2 = (Contiguous(types.float64, n, readonly=True) for n in (1, 2))
 _CELLS = Contiguous(types.int32, readonly=True)
+_PLACES, _SUMS = Contiguous(types.int64, readonly=True), Contiguous(types.float64, 2, readonly=True)
 # Pairs of cells for which a table is always made.
 _DENSE = 1 << 16
 
@@ -68,8 +69,14 @@ class Moves:
 
     def merged(self, target: Integers, cells: int) -> Moves:
         """Return the moves between merged cells: old cell c, and nowhere, become `target[c]`, (F+1,), of `cells`."""
-        first, second = target[self.first], target[self.second]
-        return _collected(cells, np.minimum(first, second), np.maximum(first, second), self.squares)
+        size = (cells + 1) ** 2
+        if size > _DENSE + 8 * self.first.size:
+            first, second = target[self.first], target[self.second]
+            return _collected(cells, np.minimum(first, second), np.maximum(first, second), self.squares)
+        sums, found = np.zeros((len(self.squares), size)), np.zeros(size, np.bool_)
+        _merge(self.first, self.second, self.squares, target, cells, sums, found)
+        keys = np.flatnonzero(found)
+        return Moves(cells=cells, first=keys // (cells + 1), second=keys % (cells + 1), squares=sums[:, keys])
 
     @classmethod
     def together(cls, parts: Sequence[Moves]) -> Moves:
@@ -92,6 +99,23 @@ def _collected(cells: int, first: Integers, second: Integers, squares: Floats) -
         sums = np.stack([np.bincount(where, row, keys.size) for row in squares[:, moved]])
     squares = np.asarray(sums, np.float64)
     return Moves(cells=cells, first=keys // (cells + 1), second=keys % (cells + 1), squares=squares)
+
+
+@loop(
+    types.void(_PLACES, _PLACES, _SUMS, _PLACES, types.int64, Contiguous(types.float64, 2), Contiguous(types.boolean))
+)
+def _merge(first: Any, second: Any, squares: Any, target: Any, cells: Any, sums: Any, found: Any) -> None:
+    """Add the squares of pairs, (Q, n), to those of all pairs of merged cells, (Q, (F+1)^2), and mark which there are.
+
+    Pair i becomes one of cells c and k.
+    """
+    for q in range(squares.shape[0]):
+        for i in range(first.size):
+            c, k = target[first[i]], target[second[i]]
+            if c != k:
+                at = min(c, k) * (cells + 1) + max(c, k)
+                found[at] = True
+                sums[q, at] += squares[q, i]
 
 
 class MoveTable:

@@ -123,16 +123,17 @@ def test_hs3_holds_the_numbers_of_the_workspace():
     spec = copy.deepcopy(SPEC)
     del spec["channels"][1], spec["observations"][1]
     found = to_hs3(spec)
-    (channel,) = found["distributions"]
+    channel = found["distributions"][0]
     assert [s["data"]["contents"] for s in channel["samples"]] == [[3.0, 4.0], [30.0, 20.0]]
     assert found["data"][0]["contents"] == [33.0, 25.0]
     start = {p["name"]: p["value"] for p in found["parameter_points"][0]["parameters"]}
-    assert start == {"mu": 0.5, "flux": 0.0, "scale": 0.0, "stat[0]": 1.0, "stat[1]": 1.0, "one_a": 1.0}
+    nominal = {"nominal_flux": 0.0, "nominal_scale": 0.0}
+    assert start == {"mu": 0.5, "flux": 0.0, "scale": 0.0, "stat_bin_0": 1.0, "stat_bin_1": 1.0} | nominal
     limits = {a["name"]: (a["min"], a["max"]) for a in found["domains"][0]["axes"]}
     assert limits["mu"] == (0.0, 20.0)
-    # A bin's constraint is written once, with the sample that has most events there, as its share of all.
+    # The constraints are written once, with a sample that has events in every bin, as its share of all.
     (constraint,) = [m for s in channel["samples"] for m in s["modifiers"] if m["type"] == "staterror"]
     widths = np.array([math.hypot(0.3, 1.5) / 33.0, math.hypot(0.4, 1.2) / 24.0])
-    np.testing.assert_allclose(constraint["data"]["uncertainties"], widths * [30.0, 20.0])
+    np.testing.assert_allclose(constraint["data"]["uncertainties"], widths * [3.0, 4.0])
     (norm,) = [m for s in channel["samples"] for m in s["modifiers"] if m["type"] == "normsys"]
     assert norm["data"] == {"hi": 1.1, "lo": 0.9}

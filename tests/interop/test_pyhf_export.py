@@ -1,6 +1,4 @@
 import dataclasses
-import gzip
-import json
 import math
 
 import numpy as np
@@ -267,41 +265,3 @@ def test_more_refusals(tmp_path):
         to_workspace(read_workspace(export.path))
     with pytest.raises(DataError, match="cannot be written"):
         write_workspace(given, tmp_path / "w.json" / "below.json")
-
-
-def test_hs3_says_the_same(tmp_path):
-    given = model(mc=0.02)
-    plain = json.loads(write_workspace(given, tmp_path / "w.json", kappa=0.9).path.read_text())
-    export = write_workspace(given, tmp_path / "w.hs3.json.gz", kappa=0.9, form="hs3")
-    content = json.loads(gzip.decompress(export.path.read_bytes()))
-    starts = {p["name"]: p["value"] for p in content["parameter_points"][0]["parameters"]}
-    found, _ = referee(plain)
-    expected = dict(zip(found.config.par_names, found.config.suggested_init(), strict=True))
-    assert {k: v for k, v in starts.items() if not k.startswith("one_")} == expected
-    limits = {a["name"]: (a["min"], a["max"]) for a in content["domains"][0]["axes"]}
-    assert limits == dict(zip(found.config.par_names, map(tuple, found.config.suggested_bounds()), strict=True))
-    assert [d["contents"] for d in content["data"]] == [o["data"] for o in plain["observations"]]
-
-
-def test_pyhs3_reads_it(tmp_path):
-    pyhs3 = pytest.importorskip("pyhs3", reason="pyhs3 is not installed: what reads HS3")
-    import pytensor
-    from pytensor.graph.traversal import explicit_graph_inputs
-
-    given = model(mc=0.02)
-    plain = json.loads(write_workspace(given, tmp_path / "w.json", kappa=0.9).path.read_text())
-    path = write_workspace(given, tmp_path / "w.hs3.json", kappa=0.9, form="hs3").path
-    workspace = pyhs3.Workspace.load(path)
-    log_prob = workspace.model(workspace.analyses["spectrafit"], progress=False).log_prob
-    inputs = list(explicit_graph_inputs([log_prob]))
-    evaluate = pytensor.function(inputs, log_prob)
-    found, data = referee(plain)
-    rng = np.random.default_rng(2)
-    differences = []
-    for _ in range(5):
-        named = dict(zip(found.config.par_names, found.config.suggested_init(), strict=True))
-        named = {n: v + rng.normal() * (0.03 if n.startswith("mc") else 0.3) for n, v in named.items()}
-        values = [np.full((1,) * i.ndim, named[i.name], dtype=i.dtype) for i in inputs]
-        theirs = -2.0 * float(np.ravel(evaluate(*values))[0])
-        differences.append(theirs - twice_nll(found, data, list(named.values())))
-    np.testing.assert_allclose(differences, differences[0], atol=1e-8)

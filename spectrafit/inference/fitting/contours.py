@@ -19,6 +19,7 @@ from spectrafit.inference.fitting.fit import sweep
 from spectrafit.inference.fitting.minimum import Minimum, Problem
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Contour
+from spectrafit.stages import stage
 
 __all__ = ["contour"]
 
@@ -33,6 +34,7 @@ _FAR = 25.0
 _STEPS, _FINEST = 3.0, 6
 
 
+@stage("found the regions")
 def contour(
     model: Model,
     first: str,

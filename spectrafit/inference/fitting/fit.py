@@ -17,10 +17,12 @@ from spectrafit.inference.kernels.bin_terms import WALL
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import FitResult, Goodness, Profile
+from spectrafit.stages import stage
 
 __all__ = ["fit", "goodness", "profile", "sweep"]
 
 
+@stage("fitted")
 def fit(
     model: Model,
     *,
@@ -204,14 +206,14 @@ def _pulls(model: Model, problem: Problem, values: Floats, errors: Floats) -> tu
     return (values - centre) / width, errors / width
 
 
-def goodness(model: Model, nll: float, free: Flags) -> Goodness:
+def goodness(model: Model, two_nll: float, free: Flags) -> Goodness:
     """Return the saturated goodness of fit: 2NLL with as many degrees of freedom as bins minus unconstrained fits."""
     loose = sum(
         bool(moves) and parameter.constraint == "free" for parameter, moves in zip(model.parameters, free, strict=True)
     )
     ndof = int(model.used.sum()) - loose
-    p_value = float(gammaincc(0.5 * ndof, 0.5 * max(nll, 0.0))) if ndof > 0 else 1.0
-    return Goodness(chi2=nll, ndof=ndof, p_value=p_value)
+    p_value = float(gammaincc(0.5 * ndof, 0.5 * max(two_nll, 0.0))) if ndof > 0 else 1.0
+    return Goodness(chi2=two_nll, ndof=ndof, p_value=p_value)
 
 
 def sweep(problem: Problem, start: Floats, best: float, parameter: int, grid: Floats, free: Flags) -> list[Minimum]:
@@ -260,11 +262,11 @@ def profile(
         grid = np.clip(best.values[index] + np.linspace(-3.0, 4.0, points) * error, lower, upper)
     grid = np.asarray(grid, dtype=np.float64)
     minima = sweep(problem, best.values, float(best.values[index]), index, grid, problem.held(index))
-    nll = np.array([minimum.two_nll for minimum in minima])
+    two_nll = np.array([minimum.two_nll for minimum in minima])
     return Profile(
         parameter=name,
         grid=grid,
-        delta_2nll=nll - best.two_nll,
+        delta_2nll=two_nll - best.two_nll,
         best=float(best.values[index]),
         best_2nll=best.two_nll,
         values=np.array([minimum.values for minimum in minima]),

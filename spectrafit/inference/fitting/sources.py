@@ -22,11 +22,11 @@ from spectrafit.inference.results import FitResult
 from spectrafit.templates.sources import Sources
 from spectrafit.templates.templates import Templates
 
-__all__ = ["Source", "sources"]
+__all__ = ["Origin", "sources"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Source:
+class Origin:
     """One knob, universe or flux bin after the fit.
 
     Attributes
@@ -51,15 +51,15 @@ class Source:
         return dataclasses.asdict(self)
 
 
-def sources(templates: Templates, best: FitResult) -> tuple[Source, ...]:
+def sources(templates: Templates, best: FitResult) -> tuple[Origin, ...]:
     """Return every source of every systematic that became principal components, the largest shares first."""
-    result: list[Source] = []
+    result: list[Origin] = []
     for systematic, found in templates.sources.items():
         result += sorted(_of_one(systematic, found, best), key=lambda source: -abs(source.share))
     return tuple(result)
 
 
-def _of_one(systematic: str, found: Sources, best: FitResult) -> list[Source]:
+def _of_one(systematic: str, found: Sources, best: FitResult) -> list[Origin]:
     names = [f"{systematic}[{number}]" for number in range(len(found.combination))]
     # A component whose every effect was pruned is no parameter: nothing is known about it beyond its prior.
     kept = [number for number, name in enumerate(names) if name in best.names]
@@ -79,6 +79,6 @@ def _of_one(systematic: str, found: Sources, best: FitResult) -> list[Source]:
             least = np.linalg.lstsq(found.rows, moved, rcond=None)[0]
             shares = least * (found.rows.T @ moved) / size
     return [
-        Source(systematic=systematic, name=name, pull=float(pull), constraint=float(constraint), share=float(share))
+        Origin(systematic=systematic, name=name, pull=float(pull), constraint=float(constraint), share=float(share))
         for name, pull, constraint, share in zip(found.names, pulls, constraints, shares, strict=True)
     ]

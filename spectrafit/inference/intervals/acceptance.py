@@ -17,7 +17,7 @@ from spectrafit.inference.intervals.bayes import posterior_limit
 from spectrafit.inference.intervals.emptiness import Compared
 from spectrafit.inference.intervals.scan import Scan
 from spectrafit.inference.results import Ledger
-from spectrafit.inference.toys.ensemble import Task, bounded_ratio, ensemble, throw_and_fit
+from spectrafit.inference.toys.ensemble import Batch, bounded_ratio, ensemble, throw_and_fit
 from spectrafit.inference.toys.options import ToyOptions
 
 __all__ = ["Question", "asymptotically", "by_posterior", "by_toys"]
@@ -79,6 +79,6 @@ def _tail(question: Question, truth: float, statistic: float, *, cls: bool) -> t
         lower=-math.inf if scan.lower is None else scan.lower,
     )
     tested = np.array([question.tested])
-    rows, ledger = throw_and_fit(Task(ensemble=of, kappas=tested, first=0, count=how.toys, referee=False))
+    rows, ledger = throw_and_fit(Batch(ensemble=of, kappas=tested, first=0, count=how.toys, referee=False))
     ratio = bounded_ratio(rows[np.isfinite(rows[:, 0])], tested, cls=cls)[:, 0]
     return float((np.sum(ratio >= statistic - 1e-6) + 1) / (len(ratio) + 1)), ledger

@@ -43,8 +43,9 @@ from spectrafit.inference.model import Model
 from spectrafit.inference.results import Bands, Ledger, Limit
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.physics.couplings import COUPLINGS
+from spectrafit.stages import stage
 
-__all__ = ["METHODS", "LimitMethod", "Method", "methods", "named", "smallest", "upper_limit"]
+__all__ = ["METHODS", "LimitMethod", "Method", "bare_limit", "methods", "named", "smallest", "upper_limit"]
 
 # A scan, the level, the sides, the toys, and whether expected quantiles and the points of the scan are wanted.
 Interval = Callable[[Scan, float, str, ToyOptions, bool, bool], Outcome]
@@ -181,6 +182,7 @@ def named(method: str, *, model: Model, where: str = "limit") -> LimitMethod:
     return row
 
 
+@stage("drew the limit")
 def upper_limit(
     model: Model,
     *,
@@ -190,7 +192,6 @@ def upper_limit(
     toys: int | ToyOptions = 2000,
     expected: bool = True,
     simulation: bool = True,
-    points: bool = True,
     data: npt.ArrayLike | None = None,
 ) -> Limit:
     """Return the upper limit (or interval) on the parameter of interest.
@@ -211,9 +212,6 @@ def upper_limit(
         Whether to add the expected quantiles.
     simulation : bool
         Whether to add how far the "profile" limit of the same sides would move with another simulation.
-    points : bool
-        Whether to keep the scan behind an asymptotic limit, which takes a third of the time; a method that throws or
-        integrates has the points anyway.
     data : (B,) array_like, optional
         Counts; by default the model's.
 
@@ -224,6 +222,42 @@ def upper_limit(
     DataError
         The fits of the data failed, or more toy fits than the allowed rate.
     """
+    limit, scan = _drawn(model, level, method, sides, toys, data, expected=expected, points=True)
+    if not simulation or not model.variances or limit.empty:
+        return limit
+    side = "two" if limit.sides == "two" else "one"
+    kappa = limit.kappa if method == "profile" else profiled(scan, level, side, cls=False, expected=False).kappa
+    error = error_of_simulation(scan, kappa, sides=side)
+    return dataclasses.replace(limit, simulation_error=_converted(model, kappa, error))
+
+
+def bare_limit(
+    model: Model,
+    *,
+    level: float = 0.90,
+    method: Method = "profile",
+    sides: Literal["one", "two"] | None = None,
+    toys: int | ToyOptions = 2000,
+) -> Limit:
+    """Return the limit with its expected quantiles and nothing else; parameters and errors as for `upper_limit`.
+
+    The scan behind an asymptotic limit, which takes a third of the time, is left out, and the simulation's error.
+    """
+    return _drawn(model, level, method, sides, toys, None, expected=True, points=False)[0]
+
+
+def _drawn(
+    model: Model,
+    level: float,
+    method: Method,
+    sides: Literal["one", "two"] | None,
+    toys: int | ToyOptions,
+    data: npt.ArrayLike | None,
+    *,
+    expected: bool,
+    points: bool,
+) -> tuple[Limit, Scan]:
+    """Return the limit by one method, and the scan behind it."""
     row = named(method, model=model)
     if not 0.5 < level < 1:
         raise ConfigError(f"limit: level = {level}: needs 0.5 < level < 1, e.g. 0.90")
@@ -233,12 +267,7 @@ def upper_limit(
     scan = Scan(model, smallest(model), data)
     options = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys)
     outcome = row.interval(scan, level, side, options, expected, points)
-    limit = _reported(model, scan, outcome, level, method, side, given=data is not None)
-    if not simulation or not model.variances or limit.empty:
-        return limit
-    kappa = outcome.kappa if method == "profile" else profiled(scan, level, side, cls=False, expected=False).kappa
-    error = error_of_simulation(scan, kappa, sides=side)
-    return dataclasses.replace(limit, simulation_error=_converted(model, kappa, error))
+    return _reported(model, scan, outcome, level, method, side, given=data is not None), scan
 
 
 def _converted(model: Model, kappa: float, error: float) -> float:

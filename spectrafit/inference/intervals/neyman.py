@@ -25,7 +25,7 @@ from scipy.special import ndtri
 
 from spectrafit.arraytypes import Floats
 from spectrafit.errors import DataError
-from spectrafit.inference.intervals import one_bin as counting
+from spectrafit.inference.intervals import one_bin
 from spectrafit.inference.intervals.construction import Construction
 from spectrafit.inference.intervals.ends import line, through
 from spectrafit.inference.intervals.one_bin import PROBABILITIES, enumerated, last_crossings
@@ -195,7 +195,7 @@ def belt(scan: Scan, level: float, how: ToyOptions, *, cls: bool, expected: bool
         statistic, boundary = statistic.replace("t~", "t").replace(" >= 0", ""), UNBOUNDED
     origin = scan.lower if scan.lower is not None else 0.0
     reference = scan.asymptotic_top(level, sides)
-    if scan.lower is not None and counting.possible(model, how.ensemble, mc=how.mc):
+    if scan.lower is not None and one_bin.possible(model, how.ensemble, mc=how.mc):
         outcome = enumerated(scan, level, how.ensemble, reference, mc=how.mc, cls=cls, expected=expected)
         words = "" if how.ensemble == "profiled" else f", {nuisances}: P(n) averaged in the ratio too"
         return dataclasses.replace(outcome, statistic=f"{statistic}; counts enumerated{words}", boundary=boundary)

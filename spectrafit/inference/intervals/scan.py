@@ -151,15 +151,15 @@ class Scan:
 
     @functools.cached_property
     def _reference(self) -> Scan:
-        return self._asimov()
+        return self.asimov_at(0.0 if self.lower is None else self.lower)
 
     def asimov(self) -> Scan:
         """Return the scan of the Asimov data of the boundary (or kappa = 0), made once."""
         return self._reference
 
-    def _asimov(self) -> Scan:
-        """Return the scan of the data without fluctuation that the fit at the boundary (or kappa = 0) predicts."""
-        values = self.at(0.0 if self.lower is None else self.lower).values
+    def asimov_at(self, kappa: float) -> Scan:
+        """Return the scan of the data without fluctuation that the fit at one kappa predicts."""
+        values = self.at(kappa).values
         model, arrays = self.problem.model, self.problem.arrays
         at = Likelihood(model).predict(values, measured=self.problem.observed)
         centre = values.copy()

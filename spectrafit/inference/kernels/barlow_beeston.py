@@ -133,9 +133,9 @@ def fill_per_sample(a: Any, d: Any, w: Any) -> Any:
                 means[s, b] = variances[s, b] = gammas[s, b] = 0.0
             continue
         if left <= 0.0 and heaviest <= 0.0:
-            value, slope, bend = exact_bin(n, rest, a.floor[b], expected)
+            value, slope, second = exact_bin(n, rest, a.floor[b], expected)
             total += value
-            w.by_mean[b], w.curvature[b], w.fitted[b] = slope, bend, max(rest, max(a.floor[b], WALL))
+            w.by_mean[b], w.curvature[b], w.fitted[b] = slope, second, max(rest, max(a.floor[b], WALL))
             for s in range(samples):
                 means[s, b], variances[s, b], gammas[s, b] = slope * centre, 0.0, centre
             continue

@@ -129,11 +129,11 @@ def _fill_poisson(a: Any, d: Any, w: Any) -> Any:
             n, centre = counts[b], centres[b]
             m, v = mean[b] + (centre - 1.0) * shared[b], variance[b]
             if v > 0.0:
-                value, slope, by_v, bend, t = _barlow_beeston(n, m, v, expected)
+                value, slope, by_v, second, t = _barlow_beeston(n, m, v, expected)
             else:
-                value, slope, bend = exact_bin(n, m, floors[b], expected)
+                value, slope, second = exact_bin(n, m, floors[b], expected)
                 by_v, t = 0.0, max(m, max(floors[b], WALL)) if n > 0.0 or floors[b] > 0.0 else m
-            by_mean[b], by_variance[b], curvature[b], fitted[b] = slope, by_v, bend, t
+            by_mean[b], by_variance[b], curvature[b], fitted[b] = slope, by_v, second, t
             by_shared[b], gamma[b] = slope * (centre - 1.0), centre
             total += value
     return total
@@ -151,18 +151,18 @@ def fill_others(a: Any, d: Any, w: Any) -> Any:
             inside = max(m, floor)
             by_v, t = 0.0, m
             if n == 0.0 and a.floor[b] <= 0.0:
-                value, slope, bend = exact_bin(n, m, 0.0, expected)
+                value, slope, second = exact_bin(n, m, 0.0, expected)
             else:
                 t = inside
                 if statistic == 2:
-                    value, slope, by_v, bend, t = _neyman_pearson(n, inside, v)
+                    value, slope, by_v, second, t = _neyman_pearson(n, inside, v)
                 elif v > 1e-12 * inside * inside:
-                    value, slope, by_v, bend, t = _dembinski(n, inside, v, expected)
+                    value, slope, by_v, second, t = _dembinski(n, inside, v, expected)
                 else:
-                    value, slope, bend = exact_bin(n, inside, floor, expected)
+                    value, slope, second = exact_bin(n, inside, floor, expected)
                 if m < floor:
-                    value, slope, bend = _below(n, m, floor, value, slope)
-            w.by_mean[b], w.by_variance[b], w.curvature[b], w.fitted[b] = slope, by_v, bend, t
+                    value, slope, second = _below(n, m, floor, value, slope)
+            w.by_mean[b], w.by_variance[b], w.curvature[b], w.fitted[b] = slope, by_v, second, t
             w.by_shared[b], w.gamma[b] = slope * (centre - 1.0), centre
             total += value
     return total

@@ -22,6 +22,7 @@ from spectrafit.inference.model import Model
 from spectrafit.inference.results import Limit
 from spectrafit.inference.studies.points import LimitRule, Point, expected_limits, of_systematic, scaled
 from spectrafit.inference.toys.options import ToyOptions
+from spectrafit.stages import stage
 
 __all__ = ["SIMULATION", "Breakdown", "Part", "breakdown"]
 
@@ -144,6 +145,7 @@ class Breakdown:
         return f"<pre>{html.escape(str(self))}</pre>"
 
 
+@stage("broke the limit down")
 def breakdown(
     model: Model,
     *,

@@ -31,6 +31,7 @@ from spectrafit.inference.toys import ensemble as toys
 from spectrafit.inference.toys.ensemble import ensemble
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.random import normal, stream_key
+from spectrafit.stages import stage
 
 __all__ = ["Coverage", "coverage"]
 
@@ -146,6 +147,7 @@ class _Share:
         return f"experiments {self.first} to {self.first + self.count - 1} at kappa = {self.kappa:g}"
 
 
+@stage("counted the coverage")
 def coverage(
     model: Model,
     kappas: npt.ArrayLike = (0.0,),

@@ -15,7 +15,7 @@ from spectrafit.errors import ConfigError, DataError, nearest
 from spectrafit.inference.assemble import assemble
 from spectrafit.inference.fake import Fake
 from spectrafit.inference.faking.counts import faked
-from spectrafit.inference.intervals.limits import Method, named, upper_limit
+from spectrafit.inference.intervals.limits import Method, bare_limit, named
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import BinGammas, Model
 from spectrafit.inference.results import Limit
@@ -250,14 +250,6 @@ def _tasks(points: Sequence[Point], rule: LimitRule) -> Iterator[_Task]:
 def _work(task: _Task) -> Limit | str:
     rule = task.rule
     try:
-        return upper_limit(
-            task.point.model,
-            level=rule.level,
-            method=rule.method,
-            sides=rule.sides,
-            simulation=False,
-            points=False,
-            toys=rule.toys,
-        )
+        return bare_limit(task.point.model, level=rule.level, method=rule.method, sides=rule.sides, toys=rule.toys)
     except DataError as error:
         return str(error)

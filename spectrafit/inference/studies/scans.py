@@ -34,6 +34,7 @@ from spectrafit.inference.studies.expected import Expected
 from spectrafit.inference.studies.points import LimitRule, Point, expected_limits
 from spectrafit.inference.studies.sensitivity import of_model
 from spectrafit.inference.toys.options import ToyOptions
+from spectrafit.stages import stage
 from spectrafit.templates.build import fill_cells
 from spectrafit.templates.cells import Cells
 from spectrafit.templates.regions import lay_out
@@ -49,6 +50,7 @@ Compare = Sequence[str | Path | config.Analysis]
 _SPECIAL = ("exposure", "priors", "simulated")
 
 
+@stage("scanned")
 def scan(
     analysis: config.Analysis | Model,
     over: Over = (),

@@ -44,8 +44,8 @@ __all__ = [
     "ERROR",
     "KAPPA",
     "TESTED",
+    "Batch",
     "Ensemble",
-    "Task",
     "bounded_ratio",
     "ensemble",
     "run",
@@ -160,7 +160,7 @@ def bounded_ratio(rows: Floats, kappas: Floats, *, cls: bool) -> Floats:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Task:
+class Batch:
     """Toys first .. first + count - 1 of an ensemble."""
 
     ensemble: Ensemble
@@ -178,24 +178,26 @@ def scratch(model: Model) -> Observed:
     return Observed(np.zeros(model.n_bins), np.zeros(len(model.parameters)), np.zeros(model.n_bins))
 
 
-def throw_and_fit(task: Task) -> tuple[Floats, Ledger]:
-    """Throw and fit one task's toys. Minuit repeats the fits that failed and, as a referee, those of some toys."""
-    model, truth = task.ensemble.model, task.ensemble.truth
+def throw_and_fit(batch: Batch) -> tuple[Floats, Ledger]:
+    """Throw and fit the toys of a batch. Minuit repeats the fits that failed and, as a referee, those of some toys."""
+    model, truth = batch.ensemble.model, batch.ensemble.truth
     arrays, measured = Likelihood(model).arrays, scratch(model)
     work, free = workspace(arrays), ~arrays.held
-    rows = np.full((task.count, TESTED + len(task.kappas)), np.nan)
-    bad = np.zeros(task.count, dtype=np.int64)
-    key = stream_key(task.ensemble.digest, "toys")
-    fits = fit_toys(arrays, truth, key, task.first, task.kappas, task.ensemble.lower, rows, bad, free, measured, work)
+    rows = np.full((batch.count, TESTED + len(batch.kappas)), np.nan)
+    bad = np.zeros(batch.count, dtype=np.int64)
+    key = stream_key(batch.ensemble.digest, "toys")
+    fits = fit_toys(
+        arrays, truth, key, batch.first, batch.kappas, batch.ensemble.lower, rows, bad, free, measured, work
+    )
     refitted = failed = checked = disagreed = 0
     lost: list[int] = []
     # A toy is thrown again from its number, so only toys that Minuit must look at are ever kept as experiments.
-    for i in range(task.count):
-        number = task.first + i
-        if not bad[i] and (not task.referee or number % _REFEREE):
+    for i in range(batch.count):
+        number = batch.first + i
+        if not bad[i] and (not batch.referee or number % _REFEREE):
             continue
         throw(arrays, truth, key, number, measured, work)
-        row, converged = _again(task, measured, rows[i], referee=not bad[i])
+        row, converged = _again(batch, measured, rows[i], referee=not bad[i])
         if bad[i]:
             refitted += int(bad[i])
             if not converged:
@@ -223,10 +225,10 @@ def _used(row: Floats) -> Floats:
     return np.append(row[TESTED:], row[BEST] if np.isnan(row[BOUND]) else row[BOUND])
 
 
-def _again(task: Task, d: Observed, row: Floats, *, referee: bool) -> tuple[Floats, bool]:
+def _again(batch: Batch, d: Observed, row: Floats, *, referee: bool) -> tuple[Floats, bool]:
     """Return a toy's row as Minuit has it, and whether every fit converged."""
-    problem = Problem(task.ensemble.model, measured=d)
-    start = task.ensemble.truth.theta
+    problem = Problem(batch.ensemble.model, measured=d)
+    start = batch.ensemble.truth.theta
     poi = problem.arrays.poi
     find: Any = problem.migrad if referee else problem.minimum
     best = find(start, problem.free)
@@ -239,8 +241,8 @@ def _again(task: Task, d: Observed, row: Floats, *, referee: bool) -> tuple[Floa
         variance = np.linalg.pinv(problem.hessian(best.values)[np.ix_(problem.free, problem.free)])
         place = int(np.sum(problem.free[:poi]))
         result[ERROR] = math.sqrt(max(2.0 * float(variance[place, place]), 0.0))
-        result[BOUND] = 0.0 if best.values[poi] < task.ensemble.lower else np.nan
-    for column, kappa in ((BOUND, task.ensemble.lower), *enumerate(task.kappas, TESTED)):
+        result[BOUND] = 0.0 if best.values[poi] < batch.ensemble.lower else np.nan
+    for column, kappa in ((BOUND, batch.ensemble.lower), *enumerate(batch.kappas, TESTED)):
         if column == BOUND and np.isnan(result[BOUND]):
             continue
         values = best.values.copy()
@@ -279,10 +281,10 @@ def run(
     """
     tested = np.asarray(kappas, dtype=np.float64).reshape(-1)
 
-    def tasks() -> Iterator[Task]:
+    def tasks() -> Iterator[Batch]:
         for begin in range(first, first + toys, _CHUNK):
             count = min(_CHUNK, first + toys - begin)
-            yield Task(ensemble=of, kappas=tested, first=begin, count=count)
+            yield Batch(ensemble=of, kappas=tested, first=begin, count=count)
 
     rows, ledger = [np.empty((0, TESTED + tested.size))], Ledger()
     with execution.executor(executor, workers, preload=("spectrafit.inference.toys.ensemble",)) as pool:

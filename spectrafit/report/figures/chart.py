@@ -28,13 +28,13 @@ _KINDS: dict[str, dict[str, Any]] = {
     "astrophysical": {"color": COLOURS["grey"], "alpha": 0.40},
 }
 _CALLED = {
-    "measured": "excluded by its experiment",
-    "reinterpreted": "by others from its data",
+    "measured": "measured",
+    "reinterpreted": "by others from the data",
     "projected": "projected",
     "astrophysical": "from the sky",
 }
 _ROW = 0.205  # inches
-_LEFT, _WIDTH, _RIGHT, _ALONE = 3.05, 4.3, 2.3, 1.25
+_LEFT, _WIDTH, _RIGHT, _ALONE = 3.3, 4.3, 2.3, 1.25
 _SMALL = 8.6
 
 
@@ -92,7 +92,13 @@ def _span(found: Chart) -> tuple[float, float]:
 def _heading(axes: Axes, place: float, text: str) -> None:
     axes.axhline(place - 0.5, color=COLOURS["ink"], lw=0.6)
     axes.text(
-        -2.95 / _WIDTH, place, text, transform=axes.get_yaxis_transform(), va="center", weight="bold", fontsize=10
+        (0.1 - _LEFT) / _WIDTH,
+        place,
+        text,
+        transform=axes.get_yaxis_transform(),
+        va="center",
+        weight="bold",
+        fontsize=10,
     )
 
 
@@ -102,7 +108,7 @@ def _line(axes: Axes, place: float, line: Line, high: float) -> None:
     best = line.best
     years = f" {best.year}" if best is not None else ""
     dirac = " (Dirac)" if best is not None and best.note.startswith("Dirac only") else ""
-    axes.text(-2.85 / _WIDTH, place, shortened(line.name, 44) + dirac + years, **beside)
+    axes.text((0.2 - _LEFT) / _WIDTH, place, shortened(line.name, 48) + dirac + years, **beside)
     for limit in line.published:
         lead = limit is best
         if limit.interval is not None:
@@ -117,14 +123,17 @@ def _line(axes: Axes, place: float, line: Line, high: float) -> None:
             axes.plot([limit.value] * 2, [place - 0.31, place + 0.31], color=COLOURS["ink"], lw=1.2)
         else:
             axes.plot([limit.value] * 2, [place - 0.2, place + 0.2], color=COLOURS["grey"], lw=1.0)
-    for ours in line.ours:
-        _ours(axes, place, ours)
+    # Several of ours on one line lie above one another, so that none hides another.
+    steps = [0.0] if len(line.ours) < 2 else [0.3 * (i / (len(line.ours) - 1) - 0.5) for i in range(len(line.ours))]
+    for ours, step in zip(line.ours, steps, strict=False):
+        _ours(axes, place + step, ours)
     if best is not None:
         axes.text(1 + 0.72 / _WIDTH, place, _number(best.value, best.interval), ha="right", **beside)
         level = "–" if best.level is None else f"{100 * best.level:g} %"
         axes.text(1 + 1.14 / _WIDTH, place, level, ha="right", color="#5A5A5A", **beside)
     if line.ours:
-        ours = min(line.ours, key=lambda limit: limit.value)
+        # Of several, the number of measured data goes before projections.
+        ours = min(line.ours, key=lambda limit: (limit.kind != "reinterpreted", limit.value))
         number = _number(ours.value, None) if ours.lower is None else _number(None, (ours.lower, ours.value))
         axes.text(1 + 1.78 / _WIDTH, place, number, ha="right", color=SIGNAL, **beside)
         axes.text(1 + 2.2 / _WIDTH, place, f"{100 * ours.level:g} %", ha="right", color=SIGNAL, **beside)
@@ -161,11 +170,14 @@ def _legend(figure: Figure, found: Chart, height: float) -> None:
         if kind in ours:
             marks.append(Line2D([], [], ls="none", marker="D", ms=5, mfc=face, mec=SIGNAL, mew=1.2))
             words.append(word)
+    if any(limit.expected is not None for line in found.lines for limit in line.ours):
+        marks.append(Line2D([], [], color=SIGNAL, lw=1.0))
+        words.append("68 % expected")
     wide, tall = figure.get_size_inches()
     top = (0.62 + height) / tall
     if any(limit.interval is not None for line in found.lines for limit in line.published):
         marks.append(Line2D([], [], color=COLOURS["ink"], lw=1.1, marker="|", ms=6))
-        words.append("interval, or range quoted")
+        words.append("interval or range")
     place = (0.05 / wide, top + 0.24 / tall)
     figure.legend(
         marks, words, loc="lower left", ncols=len(marks), bbox_to_anchor=place, columnspacing=1.0, handletextpad=0.5

@@ -1,4 +1,5 @@
 import dataclasses
+import inspect
 import pickle
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.intervals import asymptotic, construction
-from spectrafit.inference.intervals.limits import METHODS, methods, upper_limit
+from spectrafit.inference.intervals.limits import METHODS, bare_limit, methods, upper_limit
 from spectrafit.inference.intervals.scan import Scan, crossing
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.toys import ensemble as toys
@@ -69,6 +70,16 @@ def test_bands_are_the_limits_of_fluctuated_data():
         for z, band in zip((-2, -1, 0, 1, 2), bands, strict=True):
             data = [400.0 + 20.0 * z]
             assert band == pytest.approx(upper_limit(model, level=0.95, sides=sides, data=data).kappa, abs=1e-3)
+
+
+def test_a_bare_limit_is_the_limit_without_the_scan():
+    model = counting(23.0)
+    for method in ("profile", "cls"):
+        whole, bare = upper_limit(model, method=method, level=0.95), bare_limit(model, method=method, level=0.95)
+        assert whole.points["kappa"].size > 10
+        assert not bare.points["kappa"].size
+        assert (bare.kappa, bare.expected.kappas) == (whole.kappa, whole.expected.kappas)
+    assert len(inspect.signature(upper_limit).parameters) <= 8
 
 
 def test_reported_unit_is_the_root():

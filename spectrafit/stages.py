@@ -1,0 +1,55 @@
+"""The stages of long work as log lines: what was done and how long it took, on the logger `spectrafit`."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+__all__ = ["LOGGER", "stage"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LOGGER = logging.getLogger("spectrafit")
+"""Says nothing unless the program that uses the package asks for it, as every library's logger does."""
+LOGGER.addHandler(logging.NullHandler())
+
+_lock = threading.Lock()
+_open = 0
+
+
+def stage(what: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Return a decorator: each call of the function is a stage, logged when it ends.
+
+    A stage within another one, a fit in a scan, is logged as detail (DEBUG in place of INFO).
+
+    Parameters
+    ----------
+    what : str
+        What is done, in the past tense: ``filled the templates``.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            global _open
+            with _lock:
+                level = logging.DEBUG if _open else logging.INFO
+                _open += 1
+            LOGGER.debug("begins: %s", what)
+            begun = time.perf_counter()
+            try:
+                found = function(*args, **kwargs)
+            finally:
+                with _lock:
+                    _open -= 1
+            LOGGER.log(level, "%s in %.1f s", what, time.perf_counter() - begun)
+            return found
+
+        return run
+
+    return decorate
