@@ -131,7 +131,7 @@ def test_nothing_is_wrong_to_begin_with(mine: Walk) -> None:
     ("file", "old", "new", "message"),
     [
         ("fit.toml", "sigma =", "sigmma =", r"fit.toml: $.systematics[0].sigmma: unknown key; did you mean 'sigma'?"),
-        ("fit.toml", "pot =", "exposure =", "fit.toml: $.exposure: unknown key"),
+        ("fit.toml", "pot =", "exposures =", "fit.toml: $.exposures: unknown key"),
         ("fit.toml", "pot = 1e20", 'pot = "much"', "$.pot"),
         ("fit.toml", "pot = 1e20", "pot = -1.0", "$.pot: Expected a number >= 1e-06; found -1.0"),
         ("fit.toml", "[0.2, 1.0, 4.0]", "[0.2, 4.0, 1.0]", "edges must increase, found 4.0 before 1.0"),

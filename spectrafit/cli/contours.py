@@ -115,7 +115,8 @@ def _unit(model: Model, name: str) -> str:
 
 def _table(said: dict[str, Any], model: Model) -> Table:
     """Return best fit and extent of each region as a table."""
-    from spectrafit.report.tables import Table, kappa_unit
+    from spectrafit.report.tables import Table
+    from spectrafit.report.units import kappa_unit
 
     def span(ends: list[float | None]) -> str:
         low, high = ("outside" if end is None else f"{end:.4g}" for end in ends)

@@ -29,6 +29,7 @@ from spectrafit.config.systematics import (
     Universes,
     Weight,
 )
+from spectrafit.config.tables import DataFile, TableSample
 from spectrafit.config.variants import left_out, varied
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "CountsSample",
     "Coupling",
     "Covariance",
+    "DataFile",
     "Detector",
     "FitOptions",
     "Flavour",
@@ -57,6 +59,7 @@ __all__ = [
     "Shift",
     "ShiftedSample",
     "Systematic",
+    "TableSample",
     "Target",
     "Universes",
     "Weight",

@@ -14,8 +14,10 @@ from spectrafit.config.couplings import Coupling, settle, table_of_interest
 from spectrafit.config.numbers import Events, Finite, Natural, Positive, Pot, Share
 from spectrafit.config.options import FitOptions, LimitOptions, Prune
 from spectrafit.config.patterns import chosen
+from spectrafit.config.quantities import quantity
 from spectrafit.config.samples import Keys, Sample, SampleSet
 from spectrafit.config.systematics import ShiftedSample, Systematic
+from spectrafit.config.tables import DataFile, TableSample
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.physics.couplings import FittedCoupling
 
@@ -46,6 +48,8 @@ class Axis(Keys, frozen=True, kw_only=True):
         Lowest and highest edge. Example: ``range = [0.0, 0.003]``
     log
         `true`: bins of equal ratio in place of equal width. Example: ``log = true``
+    unit
+        The unit of edges and range, where it is not GeV, rad or GeV rad^2. Example: ``unit = "keV"``
     label
         What figures show. Example: ``label = "shower energy (GeV)"``
     scale
@@ -58,6 +62,7 @@ class Axis(Keys, frozen=True, kw_only=True):
     bins: Natural = 0
     range: tuple[Finite, ...] = ()
     log: bool = False
+    unit: str = ""
     label: str = ""
     scale: Literal["", "linear", "log", "broken", "even"] = ""
 
@@ -166,6 +171,9 @@ class Analysis(Keys, frozen=True, kw_only=True):
     pot : POT
         Exposure to expect events at: one number, or a table with one for each sample set, by the name of its file.
         Example: ``pot = { beam = 3.62e20, cosmic = 1e20 }``
+    exposure
+        In place of `pot`: the same number with a unit, where protons are not what is counted. The exposure of the
+        samples is in this unit, too. Example: ``exposure = "1.16 t yr"``
     title
         What results and figures show. Example: ``title = "My detector, neutrino mode"``
     experiment
@@ -190,11 +198,16 @@ class Analysis(Keys, frozen=True, kw_only=True):
     counts
         Samples known as numbers per bin, `[[counts]]`.
         Example: ``counts = [{ name = "rock", counts = { nd = [2.4] } }]``
+    tables
+        Samples known as spectra in files or as numbers, `[[tables]]`.
+        Example: ``tables = [{ name = "xe", file = "b.csv", columns = { x = 1, value = 2 }, per = "t yr keV" }]``
     normalise
         Expectations that are known, `[[normalise]]`.
         Example: ``normalise = [{ samples = ["numu"], region = "nd", expected = 23.78 }]``
     data : events
-        Observed counts by region, a number per bin in C order; or the name of a file that `spectrafit inject` wrote.
+        Observed counts by region: a number per bin in C order, or a table that names a file of bins or of events, as in
+        `{ file = "events.txt", columns = { event = 1 }, unit = "keV" }`. Or the name of a file that `spectrafit inject`
+        wrote.
         Samples of role "data" are added. Fitted with `--unblind` alone.
         Example: ``data = { nd = [25] }``
     injected
@@ -210,9 +223,10 @@ class Analysis(Keys, frozen=True, kw_only=True):
         Example: ``without = ["flux*"]``
     """
 
-    samples: str | tuple[str, ...]
+    samples: str | tuple[str, ...] = ()
     regions: tuple[Region, ...]
     pot: Pot | dict[str, Pot]
+    exposure: str | dict[str, str] = ""
     title: str = ""
     experiment: str = ""
     coupling: str | Coupling | UnsetType = UNSET
@@ -222,8 +236,9 @@ class Analysis(Keys, frozen=True, kw_only=True):
     systematics: tuple[Systematic, ...] = ()
     prune: Prune = field(default_factory=Prune)
     counts: tuple[CountsSample, ...] = ()
+    tables: tuple[TableSample, ...] = ()
     normalise: tuple[Normalise, ...] = ()
-    data: dict[str, tuple[Events, ...]] = field(default_factory=dict)
+    data: dict[str, tuple[Events, ...] | DataFile] = field(default_factory=dict)
     injected: str = ""
     fit: FitOptions = field(default_factory=FitOptions)
     limit: LimitOptions = field(default_factory=LimitOptions)
@@ -302,22 +317,34 @@ class Analysis(Keys, frozen=True, kw_only=True):
                     return sample_set, sample
         raise KeyError(name)
 
-    def exposure(self, sample_set: SampleSet) -> float:
-        """Return the analysis POT for the samples of one set."""
+    def exposure_of(self, sample_set: SampleSet) -> float:
+        """Return the exposure of the analysis for the samples of one set: POT, or the number before `exposure_unit`."""
         return self.pot[sample_set.name] if isinstance(self.pot, dict) else self.pot
+
+    def exposure_unit(self, sample_set: str = "") -> str:
+        """Return the unit of the exposure, for one set by its name or for all: "POT", or what `exposure` says."""
+        said = self.exposure.get(sample_set, "") if isinstance(self.exposure, dict) else self.exposure
+        return (quantity(said, "exposure").unit if said else "") or "POT"
+
+    @property
+    def exposures(self) -> dict[str, tuple[float, str]]:
+        """The exposure and its unit by the name of the sample set, or under "" where one is for all."""
+        pots = self.pot if isinstance(self.pot, dict) else {"": self.pot}
+        return {name: (pot, self.exposure_unit(name)) for name, pot in pots.items()}
 
     def __repr__(self) -> str:
         """Return a few lines: coupling, exposure, samples, regions and systematics."""
         listed = [table.name for table in self.couplings] or ["magnetic_moment"]
         short = self.coupling.name if isinstance(self.coupling, Coupling) else self.coupling
         couplings = [short] if isinstance(short, str) else listed
-        pots = self.pot if isinstance(self.pot, dict) else {"": self.pot}
+        exposures = [f"{name} {pot:.6g} {unit}".strip() for name, (pot, unit) in self.exposures.items()]
         samples = [sample.name for _, sample in self.nominal] + [sample.name for sample in self.counts]
+        samples += dict.fromkeys(table.name for table in self.tables)
         regions = [f"{region.name} ({' x '.join(axis.observable for axis in region.axes)})" for region in self.regions]
         lines = (
             f"Analysis {self.path}{': ' if self.title else ''}{self.title}",
             f"  coupling: {', '.join(couplings)}; statistic {self.fit.statistic}, limit by {self.limit.method}",
-            f"  exposure: {', '.join(f'{name} {pot:.6g} POT'.strip() for name, pot in pots.items())}",
+            f"  exposure: {', '.join(exposures)}",
             f"  samples: {', '.join(samples)}",
             f"  regions: {', '.join(regions)}",
             f"  systematics: {', '.join(systematic.name for systematic in self.systematics) or 'none'}",

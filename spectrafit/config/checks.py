@@ -13,6 +13,7 @@ from spectrafit.config.paths import is_url, local, substituted
 from spectrafit.config.patterns import chosen
 from spectrafit.config.samples import SampleSet
 from spectrafit.config.systematics import ShiftedSample
+from spectrafit.config.tables import DataFile
 from spectrafit.errors import ConfigError, nearest
 
 __all__ = ["check", "check_samples"]
@@ -89,7 +90,10 @@ def _refuse_twins(where: str, what: str, names: Iterable[str]) -> None:
 def check(analysis: Analysis, path: str | Path) -> None:
     """Refuse names that nothing has, numbers for other bins than there are, and exposures that are missing."""
     in_sets = tuple(sample.name for sample_set in analysis.sample_sets for sample in sample_set.samples)
-    samples = (*in_sets, *(count.name for count in analysis.counts))
+    tabled = tuple(dict.fromkeys(table.name for table in analysis.tables))
+    samples = (*in_sets, *(count.name for count in analysis.counts), *tabled)
+    if not samples:
+        raise ConfigError(f"{path}: $: samples is missing; an analysis needs a sample set, or [[tables]]")
     regions = tuple(region.name for region in analysis.regions)
     if not regions:
         raise ConfigError(f"{path}: $.regions: an analysis needs at least one region")
@@ -137,20 +141,19 @@ def check(analysis: Analysis, path: str | Path) -> None:
             for key, variant in (("up", systematic.up), ("down", systematic.down)):
                 known(f"{where}.{key}", "sample", (*variant, *variant.values()), in_sets)
     bins = {region.name: 0 if region.partition else _bins(region.axes) for region in analysis.regions}
-    listed = [
-        (f"$.counts[{index}].{key}", c_key)
-        for index, count in enumerate(analysis.counts)
-        for key, c_key in (("counts", count.counts), ("errors", count.errors))
-    ]
-    for where, numbers in [("$.data", analysis.data), *listed]:
+    numbers_of: dict[str, dict[str, Any]] = {"$.data": dict(analysis.data)}
+    for index, count in enumerate(analysis.counts):
+        numbers_of |= {f"$.counts[{index}].counts": dict(count.counts), f"$.counts[{index}].errors": dict(count.errors)}
+    for where, numbers in numbers_of.items():
         known(where, "region", numbers, regions)
         for region_name, values in numbers.items():
-            # The bins of a partition are known when its file is read.
-            if bins[region_name] and len(values) != bins[region_name]:
+            # The bins of a partition are known when its file is read, and so are numbers in a file.
+            if not isinstance(values, DataFile) and bins[region_name] and len(values) != bins[region_name]:
                 raise ConfigError(f"{path}: {where}.{region_name}: {len(values)} numbers for {bins[region_name]} bins")
     for index, normalise in enumerate(analysis.normalise):
         known(f"$.normalise[{index}].region", "region", (normalise.region,), regions)
         known(f"$.normalise[{index}].samples", "sample", normalise.samples, samples, globs=True)
+    _check_tables(analysis, path)
     for index, correlation in enumerate(analysis.fit.correlations):
         known(
             f"$.fit.correlations[{index}]",
@@ -166,6 +169,17 @@ def check(analysis: Analysis, path: str | Path) -> None:
         missing = [name for name in sets if name not in analysis.pot]
         if missing:
             raise ConfigError(f"{path}: $.pot: no exposure for sample set {missing[0]!r}")
+
+
+def _check_tables(analysis: Analysis, path: str | Path) -> None:
+    """Refuse tables of one sample that disagree about its role."""
+    roles: dict[str, str] = {}
+    for index, table in enumerate(analysis.tables):
+        if roles.setdefault(table.name, table.role) != table.role:
+            raise ConfigError(
+                f"{path}: $.tables[{index}].role: two parts of {table.name!r} are {roles[table.name]} and {table.role};"
+                " a sample has one role"
+            )
 
 
 def _bins(axes: Sequence[Any]) -> int:

@@ -74,6 +74,8 @@ def schema(kind: type[Analysis] | type[SampleSet]) -> dict[str, Any]:
         said = properties["data"]
         words = {key: said.pop(key) for key in ("description", "unit", "examples") if key in said}
         properties["data"] = words | {"anyOf": [{"type": "string"}, said]}
+        # `exposure` stands in its place.
+        found["$defs"][kind.__name__]["required"].remove("pot")
     # Sample sets are files of their own: their tables are no part of an analysis' file.
     used = _used(found, f"#/$defs/{kind.__name__}")
     found["$defs"] = {name: table for name, table in found["$defs"].items() if name in used}

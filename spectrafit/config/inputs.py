@@ -11,6 +11,7 @@ from pathlib import Path
 from spectrafit.config.analysis import Analysis
 from spectrafit.config.samples import Response, SampleSet
 from spectrafit.config.sources import Table
+from spectrafit.config.tables import DataFile, TableSample
 
 __all__ = ["inputs_of", "inputs_of_samples"]
 
@@ -31,6 +32,9 @@ def inputs_of(analysis: Analysis) -> tuple[Path, ...]:
     for region in analysis.regions:
         if region.partition:
             found += _files(region.partition, beside)
+    for source in (*analysis.tables, *analysis.data.values()):
+        if isinstance(source, TableSample | DataFile) and source.file:
+            found += _files(source.file, beside)
     for sample_set in analysis.sample_sets:
         found += inputs_of_samples(sample_set)
     return tuple(dict.fromkeys(found))

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from spectrafit.config.analysis import Analysis
+from spectrafit.config.axes import in_own_units
 from spectrafit.config.checks import check, check_samples
 from spectrafit.config.explain import explain
 from spectrafit.config.including import Written, read
@@ -18,6 +19,7 @@ from spectrafit.config.joining import apart, qualified
 from spectrafit.config.numbers import refuse_wild
 from spectrafit.config.options import LimitOptions
 from spectrafit.config.paths import local
+from spectrafit.config.quantities import quantity
 from spectrafit.config.samples import SampleSet
 from spectrafit.config.settings import by_set, lay, of_the_samples, parsed
 from spectrafit.config.variants import left_out
@@ -115,6 +117,10 @@ def _read(path: Path, kind: type[Configured], overrides: Sequence[str]) -> tuple
         lay(raw, *parsed(text))
     if kind is Analysis and isinstance(raw.get("data"), str):
         raw |= counts_of(local(raw["data"], path.parent, f"{path}: $.data"))
+    if kind is Analysis and "exposure" in raw:
+        raw["pot"] = _pot(raw, f"{path}: $.exposure")
+    if kind is Analysis:
+        in_own_units(raw, str(path))
     refuse_wild(raw, str(path))
     for internal in ("path", "sample_sets"):
         if internal in raw:
@@ -126,13 +132,33 @@ def _read(path: Path, kind: type[Configured], overrides: Sequence[str]) -> tuple
     return msgspec.structs.replace(value, path=str(path.resolve())), written
 
 
+def _pot(raw: dict[str, Any], where: str) -> Any:
+    """Return the numbers of an exposure with units; ConfigError if `pot` is there too, or one of them is no number."""
+    if "pot" in raw:
+        raise ConfigError(f"{where}: is there beside pot; give one of them")
+    said = raw["exposure"]
+    if isinstance(said, dict):
+        return {name: _exposure(text, f"{where}.{name}") for name, text in said.items()}
+    return _exposure(said, where)
+
+
+def _exposure(text: Any, where: str) -> float:
+    if not isinstance(text, str):
+        raise ConfigError(f"{where}: needs a text with a unit, as in '1.16 t yr'; found {text!r}. A number is pot")
+    found = quantity(text, where)
+    if not found.unit:
+        raise ConfigError(f"{where}: {text!r} has no unit; write one, as in '1.16 t yr', or give the number as pot")
+    return found.value
+
+
 _TABLES = ("quenching", "energy_resolution", "energy_matrix", "efficiency_table")
 
 
 def _file_names(raw: Any) -> Iterator[tuple[Any, Any]]:
     """Yield the holder and the key of every name of a file in an analysis or a sample set."""
     found = raw.get("samples")
-    tables = [table for key in ("samples", "systematics", "regions") for table in _tables(raw.get(key))]
+    tables = [table for key in ("samples", "systematics", "regions", "tables") for table in _tables(raw.get(key))]
+    tables += _tables(list(raw["data"].values())) if isinstance(raw.get("data"), dict) else []
     tables += [friend for table in tables for friend in _tables(table.get("friends"))]
     for holder, keys in (
         (raw, [key for key in ("samples", "data") if isinstance(raw.get(key), str)]),

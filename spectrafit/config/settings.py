@@ -14,7 +14,18 @@ __all__ = ["by_set", "lay", "of_the_samples", "parsed", "place"]
 # What calls a table of a list: its name, or the observable of an axis.
 _NAMES = ("name", "observable")
 # Keys of an analysis and a sample set that hold lists of tables: a name in an empty list is no key of a table.
-_LISTS = ("systematics", "regions", "axes", "counts", "couplings", "normalise", "samples", "friends", "correlations")
+_LISTS = (
+    "systematics",
+    "regions",
+    "axes",
+    "counts",
+    "tables",
+    "couplings",
+    "normalise",
+    "samples",
+    "friends",
+    "correlations",
+)
 # The ends of an axis, which no file has: they cut bins off, or add one.
 _ENDS = ("low", "high")
 _SAMPLES = "samples:"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from spectrafit.arraytypes import Floats
-from spectrafit.config import Analysis
+from spectrafit.config import Analysis, DataFile
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fake import Injected
+from spectrafit.templates.published import counts_of
 from spectrafit.templates.tables import bins_of
 from spectrafit.templates.templates import Templates
 
@@ -39,6 +40,12 @@ def observed(analysis: Analysis, templates: Templates) -> tuple[Floats, Injected
         fake = _injected(analysis, templates)
     counts = np.zeros(templates.n_bins) if samples is None else np.array(samples)
     for region, values in analysis.data.items():
+        if isinstance(values, DataFile):
+            bins = next((one for one in templates.regions if one.name == region), None)
+            if bins is None:
+                raise ConfigError(f"{analysis.path}: data: no region {region!r}")
+            counts[bins.bins] += counts_of(analysis, values, bins, f"{analysis.path}: $.data.{region}")
+            continue
         counts[bins_of(analysis, templates.regions, region, f"{analysis.path}: data", len(values)).bins] += values
     missing = [region.name for region in templates.regions if region.name not in analysis.data]
     if samples is None and missing:
@@ -77,9 +84,11 @@ def _refuse_other_exposure(analysis: Analysis, templates: Templates) -> None:
         alone = all(sample.role == "data" for sample in sample_set.samples)
         if alone or not exposures or None in exposures:
             continue
-        found, wanted = sum(exposures), analysis.exposure(sample_set)
+        found, wanted = sum(exposures), analysis.exposure_of(sample_set)
         if not np.isclose(found, wanted, rtol=0.01):
+            unit = analysis.exposure_unit(sample_set.name)
             raise ConfigError(
-                f"{analysis.path}: $.pot: the expectation is at {wanted:.6g} POT, the data of {sample_set.name!r} are"
-                f" of {found:.6g}; correct pot, here or in the data sample if its files count otherwise"
+                f"{analysis.path}: $.pot: the expectation is at {wanted:.6g} {unit}, the data of"
+                f" {sample_set.name!r} are of {found:.6g}; correct pot, here or in the data sample if its files count"
+                " otherwise"
             )

@@ -337,7 +337,6 @@ def _page(analysis: Analysis, found: Binnings, sections: list[Section], truths: 
 
 
 def _exposure(analysis: Analysis) -> str:
-    from spectrafit.report.figures.style import power_of_ten
+    from spectrafit.report.figures.style import exposure_label
 
-    exposures: Iterable[Any] = analysis.pot.values() if isinstance(analysis.pot, dict) else (analysis.pot,)
-    return " + ".join(f"${power_of_ten(float(pot))}$" for pot in exposures) + " POT, simulation"
+    return f"{exposure_label(analysis)}, simulation"

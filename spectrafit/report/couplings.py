@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.physics.flavours import FLAVOURS
-from spectrafit.report.tables import Table, kappa_unit, quantity
+from spectrafit.report.tables import Table, quantity
+from spectrafit.report.units import kappa_scaled, kappa_unit
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -78,6 +79,12 @@ def couplings_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         held = [f"{name} held at {value:g} {row['unit']}".strip() for name, value in row["fixed"].items()]
         return "; ".join([", ".join(row["carriers"]), *held] if row["carriers"] else held)
 
+    def scaled(row: Mapping[str, Any]) -> tuple[str, str]:
+        if not row["carriers"]:
+            return "", row["unit"]
+        size, unit = kappa_scaled(row["name"], row["error"])
+        return quantity(size * row["kappa"], size * row["error"]), unit
+
     def role(row: Mapping[str, Any]) -> str:
         return "of interest" if row["interest"] else "profiled" if row["carriers"] else "fixed"
 
@@ -90,8 +97,7 @@ def couplings_table(rows: Sequence[Mapping[str, Any]]) -> Table:
                 row["title"],
                 carriers(row),
                 role(row),
-                quantity(row["kappa"], row["error"]) if row["carriers"] else "",
-                row["unit_of_kappa"] if row["carriers"] else row["unit"],
+                *scaled(row),
                 "" if row["interest"] or not row["carriers"] else f"{row['correlation_with_interest']:+.3f}",
             )
             for row in rows

@@ -55,6 +55,20 @@ def inventory_rows(analysis: Analysis, *, skip_bad_files: bool = False) -> list[
                 "left_out": len(found.skipped),
             }
         )
+    for table in analysis.tables:
+        rows.append(
+            {
+                "sample_set": "",
+                "sample": table.name,
+                "stands_for": table.name,
+                "role": table.role,
+                "files": int(bool(table.file)),
+                "entries": 0,
+                "pot": None,
+                "scale": None,
+                "left_out": 0,
+            }
+        )
     return rows
 
 
@@ -82,7 +96,7 @@ def inventory_table(
         name = row["sample"] if row["sample"] == row["stands_for"] else f"{row['sample']} (for {row['stands_for']})"
         shown.append(
             (
-                f"{row['sample_set']}/{name}" if several else name,
+                f"{row['sample_set']}/{name}" if several and row["sample_set"] and "/" not in name else name,
                 row["role"],
                 str(row["files"]),
                 str(row["entries"]),
@@ -91,5 +105,6 @@ def inventory_table(
                 str(row["left_out"]),
             )
         )
-    columns = ("sample", "role", ">files", ">entries", ">POT", ">scale", ">left out")
+    units = " or ".join(dict.fromkeys(unit for _, unit in analysis.exposures.values()))
+    columns = ("sample", "role", ">files", ">entries", f">{units}", ">scale", ">left out")
     return Table(title=analysis.title or "Input", columns=columns, rows=tuple(shown))

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.headline import beside
+from spectrafit.report.units import kappa_scaled
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -25,7 +25,6 @@ __all__ = [
     "Table",
     "budget_table",
     "constraints_table",
-    "kappa_unit",
     "limits_table",
     "nuisance_rows",
     "nuisance_table",
@@ -97,16 +96,6 @@ def shortened(name: str, most: int) -> str:
     return name if len(name) <= most else name[: most - 1].rstrip() + "…"
 
 
-def kappa_unit(coupling: str) -> str:
-    """Return the unit of kappa, such as `(1e-9 mu_B)²`; empty for a workspace, which has no coupling."""
-    if not coupling:
-        return ""
-    found = COUPLINGS[coupling]
-    size = f"{found.scale ** (1 / found.root):.3g}".replace("e-0", "e-")
-    unit = f"{size} {found.unit}".strip()
-    return f"({unit})²" if found.root == 2 else unit
-
-
 def result_table(best: FitResult, limit: Limit) -> Table:
     """Return the table of the result: the limit and its meaning, the best fit and its validity."""
     unit = f" {limit.unit}" if limit.unit else ""
@@ -132,21 +121,24 @@ def result_table(best: FitResult, limit: Limit) -> Table:
         rows.append(("toys", str(limit.ledger)))
     second = len(rows)
     if best.poi:
-        rows.append(
-            (f"best fit {best.poi}", f"{quantity(best.kappa, best.kappa_error)} {kappa_unit(best.coupling)}".strip())
-        )
+        rows.append((f"best fit {best.poi}", _kappa(best.kappa, best.kappa_error, best.coupling)))
         if best.poi in best.minos:
-            low, high = best.minos[best.poi]
+            low, high = (kappa_scaled(best.coupling, best.kappa_error)[0] * end for end in best.minos[best.poi])
             rows.append(("  MINOS", f"{low:+.3g} {high:+.3g}"))
     for name, coupling in best.couplings.items():
         if name != best.poi:
-            found = f"{quantity(best.value(name), best.error(name))} {kappa_unit(coupling)}".strip()
-            rows.append((f"  {name}, profiled", found))
+            rows.append((f"  {name}, profiled", _kappa(best.value(name), best.error(name), coupling)))
     rows.append(("data", _origin(best)))
     rows.append(("goodness of fit", str(best.goodness)))
     state = "valid" if best.valid else f"NOT VALID: {best.message}"
     rows.append(("fit", f"{state}; EDM {best.edm:.1e}, {best.calls} calls, {1e3 * best.seconds:.1f} ms"))
     return Table(title="", columns=("", ""), rows=tuple(rows), rules=(second,))
+
+
+def _kappa(value: float, error: float, coupling: str) -> str:
+    """Return a kappa with its error, in the unit that suits the error."""
+    size, unit = kappa_scaled(coupling, error)
+    return f"{quantity(size * value, size * error)} {unit}".strip()
 
 
 def _origin(found: FitResult | Limit) -> str:
@@ -229,7 +221,7 @@ def nuisance_table(model: Model, best: FitResult, impacts: Sequence[Impact]) -> 
     """Return every nuisance parameter, the largest impact on kappa first."""
     rows = nuisance_rows(model, best, impacts)
     rows.sort(key=lambda row: -max(abs(row["impact_up"]), abs(row["impact_down"])))
-    unit = kappa_unit(best.coupling)
+    size, unit = kappa_scaled(best.coupling, best.kappa_error)
     return Table(
         title=f"Nuisance parameters, impact on {best.poi} in {unit}" if unit else "Nuisance parameters",
         columns=("parameter", "group", "constraint", ">fitted", ">pull", ">post / prior", ">impact up", ">impact down"),
@@ -241,8 +233,8 @@ def nuisance_table(model: Model, best: FitResult, impacts: Sequence[Impact]) -> 
                 "fixed" if row["fixed"] else quantity(row["value"], row["error"]),
                 f"{row['pull']:+.2f}" if math.isfinite(row["pull"]) else "",
                 f"{row['constrained_to']:.2f}" if math.isfinite(row["constrained_to"]) else "",
-                f"{row['impact_up']:+.3g}",
-                f"{row['impact_down']:+.3g}",
+                f"{size * row['impact_up']:+.3g}",
+                f"{size * row['impact_down']:+.3g}",
             )
             for row in rows
         ),
@@ -269,14 +261,15 @@ def constraints_table(found: Constraints) -> Table:
 
 def budget_table(best: FitResult, impacts: Sequence[Impact]) -> Table:
     """Return the parts of the error of kappa: groups of nuisances, statistics of simulation and data."""
+    size, unit = kappa_scaled(best.coupling, best.kappa_error)
     groups = [
-        (impact.name, f"{impact.size:.3g}", f"{100 * impact.size / best.kappa_error:.0f} %")
+        (impact.name, f"{size * impact.size:.3g}", f"{100 * impact.size / best.kappa_error:.0f} %")
         for impact in impacts
         if impact.group
     ]
-    total = ("all", f"{best.kappa_error:.3g}", "100 %")
+    total = ("all", f"{size * best.kappa_error:.3g}", "100 %")
     return Table(
-        title=f"Error of {best.poi} in {unit}" if (unit := kappa_unit(best.coupling)) else "Error of kappa",
+        title=f"Error of {best.poi} in {unit}" if unit else "Error of kappa",
         columns=("from", ">size", ">of the whole"),
         rows=(*groups, total),
         rules=(len(groups),),

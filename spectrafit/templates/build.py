@@ -262,7 +262,7 @@ def _refuse_nothing(
         if plan.sample.role == "signal" and report.entries and not report.kept:
             raise DataError(f"{where}: nothing is left of the signal: {report}; check its selection and threshold")
     for region in cells.regions:
-        counted = any(region.name in counts.counts for counts in analysis.counts)
+        counted = any(region.name in counts.counts for counts in analysis.counts) or bool(analysis.tables)
         mine = cells.layout.inner[region.bins]
         if kept and not counted and not any(sample.entries[mine].any() for sample in cells.expected):
             raise DataError(

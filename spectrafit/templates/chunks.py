@@ -106,7 +106,8 @@ def run(task: FillTask) -> ChunkSums:
     except BadFile as error:
         if " entries " in str(error):
             raise
-        raise BadFile(f"{task}: {str(error).removeprefix(f'{task.chunk.file}: ')}", error.path) from error
+        what = str(error).removeprefix(f"{error.path}: ")
+        raise BadFile(f"{error.path}: entries {task.chunk.start} to {task.chunk.stop}: {what}", error.path) from error
     except DataError as error:
         if Path(task.chunk.file).name in str(error):
             raise

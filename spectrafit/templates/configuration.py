@@ -21,6 +21,7 @@ VERSION = version("spectrafit-numm")
 
 # Keys of an analysis that act on filled templates or after them, and what only says where files lie.
 _AFTER = (
+    "exposure",
     "title",
     "coupling",
     "counts",

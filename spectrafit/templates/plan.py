@@ -21,9 +21,10 @@ from spectrafit.events.schema import CANONICAL, Inventory
 from spectrafit.templates.draws import OVERLAP, OverlapEffect
 from spectrafit.templates.effects import Effect, refuse_large
 from spectrafit.templates.observables import OBSERVABLES, needs
-from spectrafit.templates.regions import Grid
+from spectrafit.templates.published import counts_of, samples_of_tables
+from spectrafit.templates.regions import Grid, lay_out
 from spectrafit.templates.systematics import effects
-from spectrafit.templates.weights import Weigher
+from spectrafit.templates.weights import Weigher, monomials_of
 
 __all__ = ["Input", "Plan", "survey"]
 
@@ -134,6 +135,19 @@ def _check(analysis: Analysis) -> None:
             listed = ", ".join(names) or "none"
             raise ConfigError(f"{effect.where}: acts on no sample that is filled from events; these are: {listed}")
         effect.check(analysis)
+    _check_tables(analysis)
+
+
+def _check_tables(analysis: Analysis) -> None:
+    """Refuse tables and data files that cannot be read or do not fit the bins; partitions are not known yet."""
+    if any(region.partition for region in analysis.regions):
+        return
+    regions = lay_out(analysis.regions)
+    samples_of_tables(analysis, regions, monomials_of(analysis))
+    for region in regions:
+        source = analysis.data.get(region.name)
+        if isinstance(source, config.DataFile):
+            counts_of(analysis, source, region, f"{analysis.path}: $.data.{region.name}")
 
 
 def _texts(analysis: Analysis, sample: str | None = None) -> Iterator[tuple[str, str]]:
@@ -169,7 +183,7 @@ def _inputs(analysis: Analysis, left_out: Mapping[str, str] | None) -> Iterator[
             inventories[sample.name] = _scan(plan, left_out)
         inventory = inventories[sample.name]
         _foresee(analysis, plan, inventory)
-        scale = 1.0 if sample.role == "data" else inventory.scale(analysis.exposure(sample_set))
+        scale = 1.0 if sample.role == "data" else inventory.scale(analysis.exposure_of(sample_set))
         yield Input(plan=plan, inventory=inventory, scale=scale)
 
 

@@ -125,7 +125,7 @@ def _samples(plain: Mapping[str, Any]) -> set[str]:
 def _exposed(cells: Cells, analysis: Analysis) -> Cells:
     """Return cells at the exposure of an analysis; data are of their own exposure."""
     growth = {
-        sample.name: analysis.exposure(sample_set) / _exposure(cells.configuration, sample_set.name)
+        sample.name: analysis.exposure_of(sample_set) / _exposure(cells.configuration, sample_set.name)
         for sample_set in analysis.sample_sets
         for sample in sample_set.samples
         if sample.role != "data"

@@ -1,4 +1,4 @@
-"""Samples that are given as counts per bin, not as events: they become cells beside those of ntuples."""
+"""Samples that are given as counts per bin or as spectra, not as events: they become cells beside those of ntuples."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 from spectrafit.config import Analysis
 from spectrafit.errors import ConfigError, nearest
 from spectrafit.templates.cells import Cells, SampleCells
+from spectrafit.templates.published import samples_of_tables
 from spectrafit.templates.regions import RegionBins, axis
 
 __all__ = ["bins_of", "tabulate"]
 
 
 def tabulate(analysis: Analysis, cells: Cells) -> Cells:
-    """Return cells with the samples of the analysis' `[[counts]]`, which replace earlier counts.
+    """Return cells with the samples of the analysis' `[[counts]]` and `[[tables]]`, which replace earlier ones.
 
     Parameters
     ----------
@@ -28,6 +29,8 @@ def tabulate(analysis: Analysis, cells: Cells) -> Cells:
     ------
     ConfigError
         An unknown region, or another number of values than the region has bins.
+    ConfigError, DataError
+        A table that cannot be read or does not fit.
     """
     found = []
     for index, sample in enumerate(analysis.counts):
@@ -50,6 +53,7 @@ def tabulate(analysis: Analysis, cells: Cells) -> Cells:
                 tabulated=True,
             )
         )
+    found += samples_of_tables(analysis, cells.regions, cells.monomials)
     return replace(cells, samples=(*(sample for sample in cells.samples if not sample.tabulated), *found))
 
 

@@ -244,19 +244,20 @@ class Templates:
         return vary(self._cells().rebinned(edges))
 
     def with_counts(self, analysis: Analysis) -> Templates:
-        """Return the templates with the samples of an analysis' `[[counts]]`, made anew if the counts differ.
+        """Return the templates with the samples of an analysis' `[[counts]]` and `[[tables]]`, made anew if need be.
 
         Raises
         ------
         ConfigError
             The counts do not fit the bins, or the templates have no cells.
         """
-        if self.cells is None and all(sample.name in self.samples for sample in analysis.counts):
+        tabled = {*(one.name for one in analysis.counts), *(one.name for one in analysis.tables)}
+        if self.cells is None and tabled <= {*self.samples}:
             return self
         cells = self._cells()
-        if cells.analysis.counts == analysis.counts:
+        if (cells.analysis.counts, cells.analysis.tables) == (analysis.counts, analysis.tables):
             return self
-        changed = msgspec.structs.replace(cells.analysis, counts=analysis.counts)
+        changed = msgspec.structs.replace(cells.analysis, counts=analysis.counts, tables=analysis.tables)
         return vary(tabulate(analysis, replace(cells, analysis=changed)))
 
     def _cells(self) -> Cells:

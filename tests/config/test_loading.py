@@ -50,7 +50,7 @@ def test_a_file_becomes_an_analysis_with_its_samples(write) -> None:
     assert [s.name for s in analysis.sample_sets[0].samples] == ["numu", "other"]
     assert analysis.regions[0].axes[0].edges == (0.3, 0.6, 0.9)
     assert analysis.coupling_options.name == "magnetic_moment"
-    assert analysis.exposure(analysis.sample_sets[0]) == 3.62e20
+    assert analysis.exposure_of(analysis.sample_sets[0]) == 3.62e20
 
 
 def test_an_analysis_prints_a_few_lines(write) -> None:
@@ -176,3 +176,37 @@ def test_the_schema_accepts_what_the_loader_accepts_and_refuses_unknown_keys(kin
 
 def test_globs_choose_in_order() -> None:
     assert chosen(("b*", "a"), ("a", "ab", "ba", "b")) == ("a", "ba", "b")
+
+
+@pytest.mark.parametrize(
+    ("said", "pot", "unit", "line"),
+    [
+        ('exposure = "1.16 t yr"', 1.16, "t yr", "exposure: 1.16 t yr"),
+        ('exposure = "365.25 d"', 365.25, "d", "exposure: 365.25 d"),
+        ('exposure = "3.62e20 POT"', 3.62e20, "POT", "exposure: 3.62e+20 POT"),
+        ("pot = 3.62e20", 3.62e20, "POT", "exposure: 3.62e+20 POT"),
+        ('exposure = { set = "20 kg d" }', {"set": 20.0}, "kg d", "exposure: set 20 kg d"),
+    ],
+)
+def test_an_exposure_is_a_number_with_its_unit(write, said, pot, unit, line) -> None:
+    analysis = load(write(FIT.replace("pot = 3.62e20", said)))
+    assert analysis.pot == pot
+    assert analysis.exposure_unit("set") == unit
+    assert line in repr(analysis)
+    number = analysis.exposure_of(analysis.sample_sets[0])
+    assert analysis.exposures == {"set" if isinstance(pot, dict) else "": (number, unit)}
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ('pot = 1.0\nexposure = "1 t yr"', r"\$\.exposure: is there beside pot"),
+        ("exposure = 3.0", r"\$\.exposure: needs a text with a unit, as in '1.16 t yr'; found 3.0"),
+        ('exposure = "3.0"', r"\$\.exposure: '3.0' has no unit"),
+        ('exposure = "3.0 ton"', r"\$\.exposure: '3.0 ton' has the unit 'ton', which is none \(there are: eV, keV"),
+        ('exposure = "-3.0 t"', r"\$\.pot: Expected a number >= 1e-06"),
+    ],
+)
+def test_an_exposure_that_is_none_is_refused(write, said, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(write(FIT.replace("pot = 3.62e20", said)))

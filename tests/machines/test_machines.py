@@ -33,7 +33,7 @@ def test_files_are_read_from_a_data_server_that_stops_and_comes_back():
     assert "build, threads: same bits" in said
     assert "build, processes: same bits" in said
     assert "limit: the same" in said
-    assert "numubar.root:events entries 0 to" in said
+    assert "numubar.root: entries 0 to" in said
     assert said.splitlines()[-1] == "server back: the same command succeeds, to the same bits"
 
 

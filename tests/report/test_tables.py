@@ -60,20 +60,6 @@ def test_a_limit_says_how_far_another_simulation_would_move_it(case):
     assert rows["limit"] == "7.457e-10 ± 2e-12 ± 3e-11 (simulation) mu_B at 90 % CL"
 
 
-@pytest.mark.parametrize(
-    ("coupling", "unit"),
-    [
-        ("magnetic_moment", "(1e-9 mu_B)²"),
-        ("charge_radius", "1e-32 cm^2"),
-        ("millicharge", "1e-9 e"),
-        ("weak_mixing_angle", "0.01"),
-        ("", ""),
-    ],
-)
-def test_kappa_is_counted_in(coupling, unit):
-    assert tables.kappa_unit(coupling) == unit
-
-
 def test_limits_stand_side_by_side_with_their_errors(case):
     interval = dataclasses.replace(
         case.limit, method="feldman-cousins", sides="two", lower_kappa=0.1, error=1.2e-11, expected=None

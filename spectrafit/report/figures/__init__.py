@@ -21,8 +21,9 @@ from spectrafit.report.figures import (
     spectra,
     systematics,
 )
-from spectrafit.report.figures.style import latex, look, mathtext, power_of_ten
+from spectrafit.report.figures.style import exposure_label, latex, look, mathtext, power_of_ten
 from spectrafit.report.shifts import shifts
+from spectrafit.report.units import readable
 
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
@@ -67,8 +68,7 @@ def draw(
     # Where there are several couplings, labels carry the parameter's name.
     name = model.poi if len(model.couplings) > 1 else ""
     signal = (f"({name}, others refitted) " if name else "") + f"{coupling.title}\n{at}"
-    exposures = analysis.pot.values() if isinstance(analysis.pot, dict) else (analysis.pot,)
-    exposure = " + ".join(f"${power_of_ten(pot)}$" for pot in exposures) + " POT"
+    exposure = exposure_label(analysis)
     kind = ", Asimov" if model.asimov else "" if model.fake is None else ", fake data"
     right = f"{exposure}{kind}"
     about = {"left": analysis.title or "", "right": right}
@@ -82,7 +82,7 @@ def draw(
     scales = {region.name: tuple(axis.scale for axis in region.axes) for region in analysis.regions}
 
     fitted = {span.name: span.fitted for span in model.regions}
-    for region in templates.regions:
+    for region in map(readable, templates.regions):
         about["right"] = right if fitted[region.name] else f"{right}, not fitted"
         # Bins of a partition have no axis of the analysis.
         wanted = scales.get(region.name, ()) if region.partition is None else ()

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import AutoMinorLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import AutoMinorLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from spectrafit.report.figures.style import COLOURS, SIGNAL, frame, latex, power_of_ten, tag
+from spectrafit.report.units import powers_of
 
 if TYPE_CHECKING:
     from spectrafit.inference.results import Limit, Profile
     from spectrafit.physics.couplings import Coupling
 
-__all__ = ["kappa_label", "profile", "reported_edge", "scan", "short", "symbol"]
+__all__ = ["kappa_axis", "kappa_label", "profile", "reported_edge", "scan", "short", "symbol"]
 
 
 def profile(
@@ -72,7 +73,7 @@ def profile(
     axes.text(*place, words, fontsize=9.5, color=SIGNAL, va="bottom", bbox=_PLAIN, zorder=3)
     axes.xaxis.set_minor_locator(AutoMinorLocator())
     axes.yaxis.set_minor_locator(AutoMinorLocator())
-    axes.set_xlabel(kappa_label(coupling, name))
+    kappa_axis(axes, coupling, name)
     axes.set_ylabel(r"$-2\,\Delta\ln L$")
     _place_key(axes, curve, top)
     reported_edge(axes, coupling, low, high)
@@ -189,7 +190,7 @@ def scan(limit: Limit, coupling: Coupling, *, name: str = "", left: str = "", ri
             axes.axvspan(low1, high1, color="#F3E3DA", lw=0, zorder=0, label="68 % of expected limits")
             high = max(high, 1.1 * high1)
     axes.set_xlim(low, high)
-    axes.set_xlabel(kappa_label(coupling, name))
+    kappa_axis(axes, coupling, name)
     axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
     reported_edge(axes, coupling, low, high)
     tag(figure, left, right, edges=(0.75 / 6.0, 5.82 / 6.0))
@@ -208,16 +209,33 @@ def _expected_band(axes: Axes, limit: Limit) -> None:
     axes.plot(points["kappa"], points["p_expected"], color=COLOURS["ink"], lw=1.0, ls=dashed, label="expected median")
 
 
-def kappa_label(coupling: Coupling, name: str = "") -> str:
+def kappa_axis(axes: Axes, coupling: Coupling, name: str = "") -> None:
+    """Write kappa's name and numbers along the lower edge, in a unit in which the numbers are of order one to 100."""
+    powers = _powers(coupling, *axes.get_xlim())
+    axes.set_xlabel(kappa_label(coupling, name, powers))
+    if powers:
+        size = 10.0 ** (-coupling.root * powers)
+        axes.xaxis.set_major_formatter(
+            FuncFormatter(lambda value, _: f"{value * size:.4g}".replace("-", "\N{MINUS SIGN}"))
+        )
+
+
+def _powers(coupling: Coupling, low: float, high: float) -> int:
+    # An axis is about four errors long.
+    return powers_of(coupling, 0.25 * (high - low))
+
+
+def kappa_label(coupling: Coupling, name: str = "", powers: int = 0) -> str:
     """Return the name of kappa with its unit, as mathtext: mu_nu^2 in 10^-18 mu_B^2 for the magnetic moment.
 
-    `name` is the parameter, to tell several couplings apart.
+    `name` is the parameter, to tell several couplings apart; `powers` of ten multiply the unit of the coupling.
     """
-    unit, power = latex(coupling.unit), power_of_ten(coupling.scale, 0)
+    scale = coupling.scale * 10.0 ** (coupling.root * powers)
+    unit, power = latex(coupling.unit), power_of_ten(scale, 0)
     if coupling.root == 2:
         return rf"{symbol(coupling, name)} $[{power}\;{unit}^2]$"
     if coupling.reference:
-        shift = rf"$({latex(coupling.symbol)} - {coupling.reference:g})\,/\,{coupling.scale:g}$"
+        shift = rf"$({latex(coupling.symbol)} - {coupling.reference:g})\,/\,{scale:g}$"
         return f"{shift} ({short(name)})" if name else shift
     return rf"{symbol(coupling, name)} $[{power}\;{unit}]$"
 
@@ -234,9 +252,10 @@ def reported_edge(axes: Axes, coupling: Coupling, low: float, high: float) -> No
         # The square crowds the ticks near 0.
         if 0 <= value**2 <= high and (not values or value**2 - values[-1] ** 2 > 0.045 * (high - low)):
             values.append(float(value))
-    upper.set_xticks([value * value for value in values], [f"{value:g}" for value in values])
+    powers = _powers(coupling, low, high)
+    upper.set_xticks([value * value for value in values], [f"{value / 10.0**powers:.6g}" for value in values])
     upper.xaxis.set_minor_locator(NullLocator())
-    power = power_of_ten(float(scale), 0)
+    power = power_of_ten(float(scale) * 10.0**powers, 0)
     upper.set_xlabel(rf"${latex(coupling.symbol)}\;[{power}\;{latex(coupling.unit)}]$")
 
 

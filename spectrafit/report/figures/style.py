@@ -13,7 +13,20 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "FONT", "SIGNAL", "frame", "latex", "look", "mathtext", "power_of_ten", "tag"]
+from spectrafit.config import Analysis
+
+__all__ = [
+    "COLOURS",
+    "FONT",
+    "SIGNAL",
+    "exposure_label",
+    "frame",
+    "latex",
+    "look",
+    "mathtext",
+    "power_of_ten",
+    "tag",
+]
 
 # STIX ships with matplotlib, so that a figure is the same on every machine; its digits and symbols match.
 FONT = "STIXGeneral"
@@ -148,6 +161,15 @@ def mathtext(text: str) -> str:
     pieces = symbols.split("$")
     pieces[::2] = [_POWER.sub(r"$^{\1}$", piece) for piece in pieces[::2]]
     return "$".join(pieces)
+
+
+def exposure_label(analysis: Analysis) -> str:
+    """Return the exposure of an analysis with its unit; those of several sets as a sum, if the unit is the same."""
+    found = list(analysis.exposures.values())
+    units = list(dict.fromkeys(unit for _, unit in found))
+    if len(units) == 1:
+        return " + ".join(f"${power_of_ten(value)}$" for value, _ in found) + f" {units[0]}"
+    return ", ".join(f"${power_of_ten(value)}$ {unit}" for value, unit in found)
 
 
 def power_of_ten(value: float, digits: int = 2) -> str:

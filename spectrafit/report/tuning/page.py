@@ -33,12 +33,12 @@ from spectrafit.errors import SpectrafitError
 from spectrafit.report.figures.colours import components
 from spectrafit.report.figures.style import SIGNAL
 from spectrafit.report.symbols import symbols
-from spectrafit.report.tables import kappa_unit
 from spectrafit.report.tuning.choice import Choice, chosen_first, snippet
 from spectrafit.report.tuning.drawings import Plane, Spectrum
 from spectrafit.report.tuning.numbers import Numbers, Workbench
 from spectrafit.report.tuning.widgets import TEXT, WRAP, button, kept_table, when
 from spectrafit.report.tuning.words import constraint_rows, headline, kept_row, legend
+from spectrafit.report.units import kappa_unit
 
 __all__ = ["Page", "document"]
 
@@ -362,7 +362,8 @@ class Page:
                 if isinstance(pot, dict)
                 else f"{pot:.4g}"
             )
-            self.exposure.title = f"exposure: {choice.exposure:.4g} x ({written} POT)"
+            units = ", ".join(dict.fromkeys(unit for _, unit in self.numbers.analysis.exposures.values()))
+            self.exposure.title = f"exposure: {choice.exposure:.4g} x ({written} {units})"
             widths = dict(choice.widths)
             for name, (box, width) in self.rows.items():
                 box.active = name not in choice.without
