@@ -11,8 +11,8 @@ from typing import ParamSpec, TypeVar
 
 __all__ = ["LOGGER", "stage"]
 
-P = ParamSpec("P")
-R = TypeVar("R")
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 LOGGER = logging.getLogger("spectrafit")
 """Says nothing unless the program that uses the package asks for it, as every library's logger does."""
@@ -22,7 +22,7 @@ _lock = threading.Lock()
 _open = 0
 
 
-def stage(what: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def stage(what: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
     """Return a decorator: each call of the function is a stage, logged when it ends.
 
     A stage within another one, a fit in a scan, is logged as detail (DEBUG in place of INFO).
@@ -33,9 +33,9 @@ def stage(what: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         What is done, in the past tense: ``filled the templates``.
     """
 
-    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+    def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         @functools.wraps(function)
-        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
             global _open
             with _lock:
                 level = logging.DEBUG if _open else logging.INFO

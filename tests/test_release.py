@@ -1,10 +1,13 @@
 """What a release is made of fits together: recipe, container, versions of Python that are declared, shipped files."""
 
+import importlib.util
 import os
 import re
 import subprocess
 import tomllib
 from pathlib import Path
+
+import pytest
 
 PROJECT = Path(__file__).parents[1]
 META = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -27,6 +30,12 @@ def test_the_recipe_has_the_name_version_and_requirements_of_the_project():
         f"spectrafit = {project['scripts']['spectrafit']}",
     ]
     assert re.findall(r"^  license: (\S+)$", RECIPE, re.M) == [project["license"]]
+
+
+def test_the_builder_of_conda_packages_reads_the_recipe():
+    builder = pytest.importorskip("rattler_build", reason="needs py-rattler-build")
+    (made,) = builder.Stage0Recipe.from_yaml(RECIPE).render(builder.VariantConfig())
+    assert made.recipe.package.name == META["project"]["name"]
 
 
 def test_no_version_of_python_is_declared_that_ci_does_not_run():
@@ -74,3 +83,20 @@ def test_the_steps_of_the_container_are_scripts_that_parse_and_run_takes_a_read_
         return done.stdout.splitlines()
 
     assert run() == [f"{kernels} fit a b.toml", "compiled"]
+
+
+def test_pages_of_the_site_link_to_each_other_and_each_is_in_its_menu():
+    spec = importlib.util.spec_from_file_location("make_site", PROJECT / "scripts/make_site.py")
+    site = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(site)
+    assert site.linked("[a](samples/README.md#all-keys)", "README.md") == "[a](samples.md#all-keys)"
+    assert site.linked("[a](../../README.md)", "samples/nuwro/README.md") == "[a](index.md)"
+    assert site.linked("![a](.github/figures/spectrum.png)", "README.md") == "![a](figures/spectrum.png)"
+    assert site.linked("[a](https://example.org/README.md)", "README.md") == "[a](https://example.org/README.md)"
+    menu = set(re.findall(r": (\w+\.md)$", (PROJECT / "scripts/site.yml").read_text(encoding="utf-8"), re.M))
+    made = {*site.PAGES, "gallery.md", "verbs.md", *(f"room_{room}.md" for room in site.ROOMS)}
+    assert menu == made | {f"{name}.md" for name in site.NOTEBOOKS}
+    for room in site.ROOMS:
+        assert (PROJECT / "spectrafit" / room / "__init__.py").is_file()
+    for name in site.NOTEBOOKS:
+        assert (PROJECT / f"fits/{name}.py").is_file()
