@@ -46,7 +46,7 @@ def built(tmp_path_factory):
 def limit(built, name, *, sides="one", **options):
     analysis, templates = built(name, **options)
     model = sf.assemble(analysis, templates, unblind=bool(analysis.data))
-    found = sf.upper_limit(model, sides=sides, expected=False, simulation=False, points=False)
+    found = sf.upper_limit(model, sides=sides, expected=False, simulation=False)
     return model, found
 
 
@@ -107,7 +107,7 @@ def test_xenonnt_released(built):
     path = script.released(RELEASE, built.project / "generated/xenonnt/released.toml")
     analysis = sf.load(path)
     model = sf.assemble(analysis, sf.build(analysis, executor="serial"), unblind=True)
-    one, two = (sf.upper_limit(model, sides=s, expected=False, simulation=False, points=False) for s in ("one", "two"))
+    one, two = (sf.upper_limit(model, sides=s, expected=False, simulation=False) for s in ("one", "two"))
     # Published: 6.4.
     assert mu(one.kappa) == pytest.approx(4.39, rel=0.05)
     assert mu(two.kappa) == pytest.approx(7.06, rel=0.03)
