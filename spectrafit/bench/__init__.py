@@ -2,8 +2,8 @@
 
 from spectrafit.bench.binning import binning
 from spectrafit.bench.building import templates
+from spectrafit.bench.comparing import peers
 from spectrafit.bench.fitting import inference
-from spectrafit.bench.peers import peers
 from spectrafit.bench.scanning import sensitivity
 from spectrafit.bench.timing import Row, plain, show
 

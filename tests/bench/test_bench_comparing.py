@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from spectrafit.bench.peers import FELDMAN_COUSINS, counting, peers
+from spectrafit.bench.comparing import FELDMAN_COUSINS, counting, peers
 from spectrafit.bench.workspaces import make
 from spectrafit.inference.intervals.limits import upper_limit
 
@@ -19,7 +19,7 @@ def test_intervals_are_those_of_the_published_table(case, upper):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
 def test_workspaces_of_a_folder_are_compared(tmp_path, monkeypatch):
     pytest.importorskip("pyhf")
-    monkeypatch.setattr("spectrafit.bench.peers._MADE", ())
+    monkeypatch.setattr("spectrafit.bench.comparing._MADE", ())
     (tmp_path / "inside").mkdir()
     (tmp_path / "inside" / "mine.json").write_text(json.dumps(make(3, 1)))
     rows = peers(workspaces=[tmp_path], quick=True)
