@@ -14,6 +14,7 @@ from spectrafit.inference.likelihood import Likelihood
 if TYPE_CHECKING:
     from spectrafit.inference.fitting.bins import Bins
     from spectrafit.inference.model import Model
+    from spectrafit.templates.regions import RegionBins
     from spectrafit.templates.templates import Templates
 
 __all__ = ["Shifted", "Shifts", "shifts"]
@@ -51,6 +52,14 @@ class Shifts:
     nominal: Floats
     each: tuple[Shifted, ...]
     bins: Bins | None
+
+    def changes(self, region: RegionBins) -> bool:
+        """Whether any parameter changes the events of a region."""
+        here = self.nominal[region.bins]
+        return any(
+            not (np.array_equal(one.up[region.bins], here) and np.array_equal(one.down[region.bins], here))
+            for one in self.each
+        )
 
     def noise(self, name: str, labels: Integers, count: int) -> Floats | None:
         """Return the noise of the change by one prior width in merged bins, one standard deviation in events.

@@ -25,12 +25,13 @@ from spectrafit.inference.fitting.sources import sources
 from spectrafit.inference.fitting.validation import Validation, validation
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.interop import root
-from spectrafit.output import publishing, refuse_inputs, slug
+from spectrafit.output import publishing, refuse_inputs, slugs
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.alarms import alarms
 from spectrafit.report.couplings import couplings_table, monomials_table, profiled, title
 from spectrafit.report.expectation import Expectation, expectation
 from spectrafit.report.headline import beside, headline
+from spectrafit.report.kept import save_all
 from spectrafit.report.origins import origins_table
 from spectrafit.report.page import Picture, Section, page
 from spectrafit.report.record import record
@@ -109,7 +110,18 @@ def write(
     with publishing(target, names=_PARTS, remedy="no half-made result is left") as staged:
         pictures: dict[str, Picture] = {}
         if figures:
-            pictures = _draw(staged / "figures", analysis, templates, model, best, curve, limit, expected, impacts)
+            pictures = _draw(
+                staged / "figures",
+                target / "figures",
+                analysis,
+                templates,
+                model,
+                best,
+                curve,
+                limit,
+                expected,
+                impacts,
+            )
         root.write(staged / "templates.root", _as_written(analysis, templates, model))
         text = _page(
             analysis, templates, model, best, limit, expected, impacts, constraints, validations, result, pictures
@@ -167,6 +179,7 @@ def _as_written(analysis: Analysis, templates: Templates, model: Model) -> Templ
 
 def _draw(
     folder: Path,
+    before: Path,
     analysis: Analysis,
     templates: Templates,
     model: Model,
@@ -176,30 +189,20 @@ def _draw(
     expected: Expectation,
     impacts: Sequence[Impact],
 ) -> dict[str, Picture]:
-    # matplotlib takes half a second to import: only drawing pays for it.
-    from spectrafit.report.figures import draw, look
-    from spectrafit.report.figures.saving import carried
+    """Save the figures to a folder and return them for the page; a figure of `before` that has not changed is kept."""
+    from spectrafit.report.figures import draw
 
     folder.mkdir()
-    pictures: dict[str, Picture] = {}
-    taken: set[str] = set()
-    with look():
-        for drawing in draw(analysis, templates, model, best, profile, limit, expected, impacts):
-            # Regions have any name: the file gets a safe name that no other figure has.
-            name = slug(drawing.name)
-            while name.lower() in taken:
-                name += "_2"
-            taken.add(name.lower())
-            image = folder / f"{name}.png"
-            with carried(drawing.figure) as figure:
-                figure.savefig(image, dpi=DPI, pil_kwargs={"compress_level": 3})
-                # Without a date the same figure is the same file.
-                figure.savefig(folder / f"{name}.pdf", metadata={"CreationDate": None})
-            width = float(drawing.figure.get_figwidth())
-            pictures[name] = Picture(
-                png=image.read_bytes(), caption=drawing.caption, seen=drawing.seen, width=width, name=name
-            )
-    return pictures
+    planned = list(draw(analysis, templates, model, best, profile, limit, expected, impacts))
+    # Regions have any name: the file gets a safe name that no other figure has.
+    names = slugs(one.name for one in planned)
+    files = save_all(folder, before, {names[one.name]: one for one in planned}, dpi=DPI)
+    return {
+        name: Picture(
+            png=found.png, caption=found.planned.caption, seen=found.planned.seen, width=found.width, name=name
+        )
+        for name, found in files.items()
+    }
 
 
 def _page(

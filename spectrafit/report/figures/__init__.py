@@ -4,35 +4,28 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.couplings import title
-from spectrafit.report.figures import (
-    binnings,
-    captions,
-    detector,
-    likelihood,
-    parameters,
-    planes,
-    spectra,
-    systematics,
-)
+from spectrafit.report.figures import captions
+from spectrafit.report.figures.planned import Planned
 from spectrafit.report.figures.style import exposure_label, latex, look, mathtext, power_of_ten
 from spectrafit.report.shifts import shifts
 from spectrafit.report.units import readable
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from spectrafit.config import Analysis
     from spectrafit.inference.model import Model
     from spectrafit.inference.results import FitResult, Impact, Limit, Profile
     from spectrafit.report.expectation import Expectation
     from spectrafit.templates.templates import Templates
 
-__all__ = ["Drawing", "draw", "look"]
+__all__ = ["Drawing", "Planned", "draw", "look"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,8 +50,8 @@ def draw(
     limit: Limit,
     expected: Expectation,
     impacts: Sequence[Impact],
-) -> Iterator[Drawing]:
-    """Draw the figures one by one, within `look`.
+) -> Iterator[Planned]:
+    """Plan the figures one by one; each is drawn when it is asked for, within `look`.
 
     Spectra, maps and systematics of each region, profile, the scan behind the limit, nuisances, correlations, detector.
     """
@@ -86,62 +79,52 @@ def draw(
         about["right"] = right if fitted[region.name] else f"{right}, not fitted"
         # Bins of a partition have no axis of the analysis.
         wanted = scales.get(region.name, ()) if region.partition is None else ()
+        options: dict[str, Any]
         for axis, observable in enumerate(region.observables):
             scale = wanted[axis] if axis < len(wanted) else ""
-            figure = spectra.spectrum(
-                expected,
-                region,
-                axis,
-                titles=model.titles,
-                roles=roles,
-                signal=signal,
-                scale=scale,
-                data=data,
-                data_label=data_label,
+            options = {
+                "titles": model.titles,
+                "roles": roles,
+                "signal": signal,
+                "scale": scale,
+                "data": data,
+                "data_label": data_label,
                 **about,
-            )
-            caption, seen = words.spectrum(region, axis, fitted=fitted[region.name], scale=scale)
-            yield Drawing(name=f"{region.name}_{observable}", caption=caption, seen=seen, figure=figure)
+            }
+            said = words.spectrum(region, axis, fitted=fitted[region.name], scale=scale)
+            yield _planned(f"{region.name}_{observable}", said, "spectra.spectrum", expected, region, axis, **options)
         if len(region.axes) == 2:
-            caption, seen = words.plane(region)
-            figure = planes.plane(expected, region, signal=at, **about)
-            yield Drawing(name=f"{region.name}_plane", caption=caption, seen=seen, figure=figure)
+            said = words.plane(region)
+            yield _planned(f"{region.name}_plane", said, "planes.plane", expected, region, signal=at, **about)
         parted = region.partition
         if parted is not None and len(parted.axes) == 2:
-            first, second = (np.asarray(axis.edges) for axis in parted.axes)
-            numbers = parted.numbers.reshape(parted.shape)
-            caption, seen = words.partition(region)
-            figure = binnings.partition(numbers, (first, second), (parted.labels[0], parted.labels[1]), **about)
-            yield Drawing(name=f"{region.name}_partition", caption=caption, seen=seen, figure=figure)
+            both = tuple(np.asarray(axis.edges) for axis in parted.axes)
+            given = (parted.numbers.reshape(parted.shape), both, parted.labels[:2])
+            said = words.partition(region)
+            yield _planned(f"{region.name}_partition", said, "binnings.partition", *given, **about)
         for axis, observable in enumerate(region.observables if moved is not None else ()):
             scale = wanted[axis] if axis < len(wanted) else ""
             assert moved is not None
-            changed = systematics.changes(moved, region, axis, scale=scale, **about)
-            if changed is not None:
-                caption, seen = words.changes(moved, region, axis)
-                yield Drawing(
-                    name=f"{region.name}_{observable}_systematics", caption=caption, seen=seen, figure=changed
-                )
+            if moved.changes(region):
+                name_of = f"{region.name}_{observable}_systematics"
+                said = words.changes(moved, region, axis)
+                yield _planned(name_of, said, "systematics.changes", moved, region, axis, scale=scale, **about)
     about["right"] = right
-    caption, seen = words.profile(profile)
-    figure = likelihood.profile(profile, limit, coupling, name=name, **about)
-    yield Drawing(name="profile", caption=caption, seen=seen, figure=figure)
-    scanned = likelihood.scan(limit, coupling, name=name, **about)
-    if scanned is not None:
-        caption, seen = words.scan()
-        yield Drawing(name="limit", caption=caption, seen=seen, figure=scanned)
-    pulls = parameters.nuisances(model, best, impacts, coupling, name=name, **about)
-    if pulls is not None:
-        caption, seen = words.nuisances(impacts)
-        yield Drawing(name="nuisances", caption=caption, seen=seen, figure=pulls)
-    matrix = parameters.correlations(model, best, **about)
-    if matrix is not None:
-        caption, seen = words.correlations()
-        yield Drawing(name="correlations", caption=caption, seen=seen, figure=matrix)
+    options = {"name": name, **about}
+    yield _planned("profile", words.profile(profile), "likelihood.profile", profile, limit, coupling, **options)
+    if "kappa" in limit.points and limit.method != "profile":
+        yield _planned("limit", words.scan(), "likelihood.scan", limit, coupling, **options)
+    if any(not impact.group and impact.name not in model.couplings for impact in impacts):
+        fit = (model, best, tuple(impacts), coupling)
+        yield _planned("nuisances", words.nuisances(impacts), "parameters.nuisances", *fit, **options)
+    if np.sum(best.errors > 0) > 1:
+        yield _planned("correlations", words.correlations(), "parameters.correlations", model, best, **about)
     for sample_set in analysis.sample_sets:
         if sample_set.response is not None:
-            caption, seen = captions.response(sample_set.response, sample_set.name)
-            figure = detector.response(
-                sample_set.response, left=sample_set.title or sample_set.name, right="parametric response"
-            )
-            yield Drawing(name=f"response_{sample_set.name}", caption=caption, seen=seen, figure=figure)
+            said = captions.response(sample_set.response, sample_set.name)
+            of = {"left": sample_set.title or sample_set.name, "right": "parametric response"}
+            yield _planned(f"response_{sample_set.name}", said, "detector.response", sample_set.response, **of)
+
+
+def _planned(figure: str, said: tuple[str, str], by: str, *given: Any, **options: Any) -> Planned:
+    return Planned(name=figure, caption=said[0], seen=said[1], by=by, given=given, options=options)

@@ -32,18 +32,29 @@ def carried(figure: Figure) -> Iterator[Figure]:
     does not have are drawn as boxes, without a warning.
     """
     parser = MathTextParser("agg")
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            if isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter):
-                # The names along an axis become text when they are asked for.
-                axis.get_ticklabels()
-    for text in figure.findobj(Text):
-        assert isinstance(text, Text)
-        if text.get_parse_math() and not _is_sound(text, parser):
+    for text in _texts(figure):
+        if "$" in text.get_text() and text.get_parse_math() and not _is_sound(text, parser):
             text.set_parse_math(False)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         yield figure
+
+
+def _texts(figure: Figure) -> Iterator[Text]:
+    """Yield the texts of a figure. Ticks of numbers are no text of a user's: to make them all takes a while."""
+    yield from figure.texts
+    for legend in figure.legends:
+        yield from legend.get_texts()
+    for axes in [*figure.axes, *(child for parent in figure.axes for child in parent.child_axes)]:
+        # The titles, and what was written into the frame.
+        yield from (child for child in axes.get_children() if isinstance(child, Text))
+        yield from (axes.xaxis.label, axes.yaxis.label)
+        key = axes.get_legend()
+        yield from key.get_texts() if key is not None else ()
+        for axis in (axes.xaxis, axes.yaxis):
+            if isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter):
+                # The names along an axis become text when they are asked for.
+                yield from axis.get_ticklabels()
 
 
 def _is_sound(text: Text, parser: MathTextParser[Any]) -> bool:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
 
 from spectrafit.arraytypes import Floats
 from spectrafit.report.figures.style import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["Scale", "decades", "drawn", "edge_text", "is_logarithmic", "lay", "scale_of"]
 
@@ -70,6 +71,9 @@ def lay(
     room : its length in inches.
     points : size of its labels.
     """
+    # Captions need the scales above without matplotlib, which takes half a second to import.
+    from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullFormatter, NullLocator
+
     places = drawn(edges, scale)
     if scale == "log":
         axes.set_xscale("log")
@@ -79,7 +83,7 @@ def lay(
     elif scale == "linear":
         count = max(int(room / 0.7), 3)
         inside = MaxNLocator(count, steps=[1, 2, 2.5, 5, 10]).tick_values(edges[0], edges[-1])
-        ticks = [float(tick) for tick in inside if edges[0] <= tick <= edges[-1]]
+        ticks = _within(inside, float(edges[0]), float(edges[-1]))
     else:
         axes.set_xscale("function", functions=(_along(edges, places), _along(places, edges)))
         ticks = _ticks(edges, scale)
@@ -149,12 +153,21 @@ def _ticks(edges: Floats, scale: Scale) -> list[float]:
     """Return edges as ticks, the outer ones first; in the stretches that are linear round numbers instead."""
     if scale == "even":
         return [float(edges[0]), float(edges[-1]), *(float(edge) for edge in edges[1:-1])]
+    from matplotlib.ticker import MaxNLocator
+
     narrow = _narrowed(edges)
     beside = np.append(narrow, False) | np.append(False, narrow)
     fixed = [float(edge) for edge in edges[beside]]
     low, high = float(edges[:-1][~narrow].min()), float(edges[1:][~narrow].max())
     inside = [float(tick) for tick in MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)]
-    return [*fixed[::-1], *(tick for tick in inside if low <= tick <= high)]
+    # Short numbers are round ones: they stay first.
+    return [*fixed[::-1], *sorted(_within(inside, low, high), key=lambda tick: len(edge_text(tick)))]
+
+
+def _within(ticks: Iterable[float], low: float, high: float) -> list[float]:
+    """Return the ticks from `low` to `high`, which rounding may put a little outside."""
+    rest = 1e-9 * (high - low)
+    return [float(np.clip(tick, low, high)) for tick in ticks if low - rest <= tick <= high + rest]
 
 
 def _mark(axes: Axes, edges: Floats) -> None:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import AutoMinorLocator, MaxNLocator
+from matplotlib.ticker import AutoMinorLocator, FixedLocator, MaxNLocator
 
 from spectrafit.arraytypes import Floats
 from spectrafit.report.expectation import Expectation
@@ -142,9 +142,11 @@ def spectrum(
         _points(lower, centres, observed, safe)
         reach = max(reach, float(np.nanmax(np.abs(observed / safe - 1) + np.sqrt(observed) / safe, initial=0.05)))
     reach = 1.12 * reach
-    lower.set_ylim(1 - min(reach, 1.0), 1 + min(reach, 2.5))
-    # Steps that put a tick at 1.
-    lower.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10], prune="both"))
+    low_end, high_end = 1 - min(reach, 1.0), 1 + min(reach, 2.5)
+    lower.set_ylim(low_end, high_end)
+    # Steps that put a tick at 1; none so near an end that its label meets one of the panel above.
+    ticks, apart = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low_end, high_end), 0.07 * (high_end - low_end)
+    lower.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low_end + apart < tick < high_end - apart]))
     lower.set_ylabel("Ratio to SM")
     lower.set_xlabel(mathtext(region.labels[axis]))
     for axes in (upper, lower):

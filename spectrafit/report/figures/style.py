@@ -7,11 +7,11 @@ import re
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 from spectrafit.config import Analysis
 
@@ -77,6 +77,9 @@ _PARAMETERS: Any = {
 @contextmanager
 def look() -> Iterator[None]:
     """Draw and save figures in our style within this context; the user's own settings are back afterwards."""
+    # matplotlib takes half a second to import: only drawing pays for it.
+    import matplotlib as mpl
+
     with mpl.rc_context(_PARAMETERS):
         yield
 

@@ -99,3 +99,10 @@ def test_edges_as_labels(edge, text):
 def test_decades():
     assert scales.decades(0.2, 20.0) == [0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0]
     assert scales.decades(0.01, 1000.0) == [0.01, 0.1, 1.0, 10.0, 100.0, 1000.0]
+
+
+def test_an_end_that_is_a_round_number_has_its_tick():
+    with look():
+        axes = frame(Figure(figsize=(6.0, 2.0)), 0.5, 0.7, 5.0, 1.0)
+        scales.lay(axes, np.array([0.3, 0.9]), "linear")
+    assert axes.get_xticks()[[0, -1]] == pytest.approx([0.3, 0.9])
