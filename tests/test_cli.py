@@ -79,6 +79,8 @@ def test_flags_and_the_verb_agree(name: str) -> None:
         "throw_nuisances": "thrown",
         "data_from": "samples",
         "paths": "results",
+        "force": None,
+        "resume": None,
     }
     for flag in inspect.signature(VERBS[name]).parameters:
         target = renamed.get(flag, flag)

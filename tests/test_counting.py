@@ -264,7 +264,7 @@ def test_limits_by_several_methods_side_by_side(walk: Walk) -> None:
 
 def test_the_fit_writes_what_it_fitted(walk: Walk) -> None:
     walk.done("fit", COUNTING, "--unblind", "--no-figures", "--set", "limit.method=bayes")
-    folder = walk.folder / "results" / "nova_counting"
+    folder = walk.folder / "results" / "nova_counting-unblinded"
     found = json.loads((folder / "result.json").read_text())
     assert found["data"]["events"] == {"window": 25.0}
     assert found["limit"]["method"] == "bayes"

@@ -33,6 +33,7 @@ from spectrafit.cli.options import (
     Workers,
     interactive,
 )
+from spectrafit.cli.unfinished import Resume, limit_job, toys_kept
 from spectrafit.cli.workspaces import (
     WorkspaceFile,
     fit_workspace_file,
@@ -58,7 +59,6 @@ __all__ = [
     "check",
     "crew",
     "fit",
-    "limit",
     "limit_options",
     "refuse_output",
     "templates_of",
@@ -130,7 +130,8 @@ def build(
 def fit(
     analysis: Annotated[Path, typer.Argument(metavar="ANALYSIS.toml", help="fits/*.toml, or a HistFactory workspace")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="result's folder; default: results/NAME")
+        Path | None,
+        typer.Option("-o", "--output", help="result's folder; default: results/NAME[-unblinded]"),
     ] = None,
     set_: Set = None,
     without: Without = None,
@@ -143,6 +144,8 @@ def fit(
     cache: Cache = None,
     skip_bad_files: SkipBad = False,
     figures: Annotated[bool, typer.Option(help="draw figures")] = True,
+    resume: Resume = False,
+    force: Annotated[bool, typer.Option("--force", help="write over the result of another analysis or data")] = False,
     json: Annotated[bool, typer.Option("--json", help="workspace: print the fit as JSON")] = False,
     measurement: Annotated[str | None, typer.Option(help="workspace: which measurement; default: the first")] = None,
     patch: Annotated[Path | None, typer.Option(help="workspace: a JSON patch to lay over it")] = None,
@@ -172,11 +175,15 @@ def fit(
     from spectrafit.config import inputs_of
     from spectrafit.inference.fitting.validation import validation
     from spectrafit.report.alarms import alarms
+    from spectrafit.report.keeping import Kind, default_folder, refuse_result
     from spectrafit.report.tables import constraints_table, result_table
     from spectrafit.report.validation import validation_table
 
     loaded = sf.load(analysis, overrides=set_ or (), without=without or (), interest=interest)
-    target = output or Path("results") / analysis.stem
+    kind: Kind = "unblinded" if unblind else "Asimov" if data is None else "fake"
+    target = output or default_folder(analysis.stem, kind)
+    if not force and (note := refuse_result(target, loaded, kind)):
+        typer.echo(f"note: {note}", err=True)
     # As the report does, but before the work.
     refuse_inputs(target / "templates.root", (*inputs_of(loaded), *fake.inputs(data_from)))
     filled = templates_of(loaded, templates, executor, workers, scheduler, cache, skip_bad_files)
@@ -184,8 +191,13 @@ def fit(
         loaded, filled, data, unblind=unblind, executor=executor, workers=workers, scheduler=scheduler, cache=cache
     )
     best = sf.fit(model, minos=(model.poi,) if loaded.fit.minos else ())
-    with crew(executor, workers, scheduler) as pool:
-        found = sf.upper_limit(model, **limit_options(loaded.limit, pool, workers))
+    key, throws = limit_job(model, loaded.limit, [loaded.limit.method])
+    with (
+        crew(executor, workers, scheduler) as pool,
+        toys_kept(analysis, "fit", key, None, throws=throws, resume=resume) as bank,
+    ):
+        options = limit_options(loaded.limit, pool, workers)
+        found = sf.upper_limit(model, **options | {"toys": replace(options["toys"], bank=bank)})
     folder = sf.report(target, loaded, filled, best, found, model=model, figures=figures)
     console = Console()
     console.print(result_table(best, found))
@@ -198,84 +210,6 @@ def fit(
     typer.echo(f"written to {folder}")
     if not best.valid:
         raise typer.Exit(1)
-
-
-def limit(
-    analysis: Subject,
-    method: Annotated[list[str] | None, typer.Option(help="profile, cls, feldman-cousins, ...; all for each")] = None,
-    set_: Set = None,
-    without: Without = None,
-    interest: Interest = None,
-    unblind: Unblind = False,
-    templates: Saved = None,
-    executor: Executor = "threads",
-    workers: Workers = None,
-    scheduler: Scheduler = None,
-    cache: Cache = None,
-    skip_bad_files: SkipBad = False,
-    bank: Annotated[
-        list[Path] | None, typer.Option(help="toys to use; all, new ones too, are saved to the first; may be repeated")
-    ] = None,
-    first_toy: Annotated[int, typer.Option(help="number of the first toy thrown here, to merge banks")] = 0,
-    output: Tables = None,
-    json: Json = False,
-    asimov: AsimovAt = None,
-    toy: ToySeed = None,
-    throw_nuisances: ThrowNuisances = False,
-    auxiliary: Auxiliary = "stay",
-    data_from: DataFrom = None,
-    measurement: Measurement = None,
-    patch: Patch = None,
-) -> None:
-    """Draw the limit by one or several methods and print them side by side.
-
-    From a toy, or from the events of another simulation:
-
-        spectrafit limit fits/nova_nd_fhc.toml --toy 7 --asimov kappa=2
-
-        spectrafit limit fits/nova_nd_fhc.toml --data-from samples/nova_nd_nuwro.toml
-    """
-    from spectrafit.inference.intervals.limits import METHODS, methods, named
-    from spectrafit.report.headline import beside
-    from spectrafit.report.limits import limit_rows, limits_summary
-    from spectrafit.report.tables import limits_table
-
-    targets = checked_files(output)
-    data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
-    for target in targets:
-        refuse_output(target, analysis, set_, templates, without, patch)
-    loaded, model = assembled(
-        analysis,
-        set_,
-        interest,
-        unblind,
-        templates,
-        cache,
-        skip_bad_files,
-        without,
-        data=data,
-        measurement=measurement,
-        patch=patch,
-    )
-    said, what = loaded.limit, about(loaded)
-    for name in method or ():
-        if name != "all":
-            named(name, model=model)
-    asked = list(methods(model)) if method and "all" in method else method or [said.method]
-    found = []
-    with crew(executor, workers, scheduler) as pool:
-        for name in asked:
-            options = limit_options(said, pool, workers or os.cpu_count())
-            toys = replace(options["toys"], bank=tuple(bank or ()), first_toy=first_toy)
-            sides = options["sides"] if options["sides"] in METHODS[name].sides else None
-            found.append(sf.upper_limit(model, **{**options, "method": name, "sides": sides, "toys": toys}))
-    answer = Answer(
-        text=lambda: limits_table(found),
-        summary=lambda: what | {"data": model.called} | limits_summary(found),
-        rows=lambda: limit_rows(found),
-        notes=[f"{each.method}: {note}" for each in found for note in (*beside(each, model.coupling), *each.notes)],
-    )
-    give(answer, json=json, files=targets)
 
 
 def refuse_output(

@@ -35,6 +35,18 @@ def clear(folder: Folder) -> None:
     typer.echo(f"{folder}: {cache.clear(_there(folder)) / 1e6:.1f} MB deleted")
 
 
+@app.command()
+def unfinished(
+    remove: Annotated[bool, typer.Option("--clear", help="delete them")] = False,
+) -> None:
+    """List the runs that were stopped and can go on with --resume, in the user's cache; --clear deletes them."""
+    from spectrafit.inference.toys import journal
+
+    for head in journal.kept():
+        typer.echo(f"{head['command']} {head['subject']}: {head['pieces']} pieces, {head['bytes'] / 1e6:.1f} MB")
+    typer.echo(f"{journal.folder()}: {journal.clear() / 1e6:.1f} MB deleted" if remove else f"{journal.folder()}")
+
+
 def _there(folder: Path) -> Path:
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; give the folder that --cache had")

@@ -25,6 +25,7 @@ from spectrafit.cli.options import (
     Without,
     Workers,
 )
+from spectrafit.cli.unfinished import Resume, going_on, job_key
 from spectrafit.errors import ConfigError
 
 __all__ = ["coverage"]
@@ -37,6 +38,7 @@ def coverage(
     experiments: Annotated[int, typer.Option(help="at each true kappa")] = 1000,
     toys: Annotated[int, typer.Option(help="of the toy methods, in each experiment")] = 199,
     seed: Annotated[int | None, typer.Option(help="of the experiments; --toy says the same")] = None,
+    resume: Resume = False,
     output: Drawn = None,
     json: Json = False,
     set_: Set = None,
@@ -89,16 +91,25 @@ def coverage(
     )
     true, shifts = fake.truth(model, asimov, kappa, thrown=throw_nuisances)
     number = seed if seed is not None else toy if toy is not None else 1
-    with crew(executor, workers, scheduler) as pool:
+    kappas, names = true or [0.0, 1.0, 2.0, 4.0], method or ["profile", "cls", "bayes"]
+    level = loaded.limit.level
+    key = job_key(
+        model, kappas=kappas, methods=names, level=level, truth=shifts, experiments=experiments, toys=toys, seed=number
+    )
+    with (
+        crew(executor, workers, scheduler) as pool,
+        going_on(analysis, "coverage", key, resume=resume) as work,
+    ):
         found = count(
             model,
-            true or [0.0, 1.0, 2.0, 4.0],
-            methods=method or ["profile", "cls", "bayes"],
-            level=loaded.limit.level,
+            kappas,
+            methods=names,
+            level=level,
             truth=shifts,
             expected=model.data if data_from else None,
             experiments=experiments,
             toys=ToyOptions(toys=toys, seed=number, executor=pool, workers=workers or os.cpu_count()),
+            journal=work,
         )
     from spectrafit.report.coverage import draw_coverage
 

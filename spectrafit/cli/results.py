@@ -1,4 +1,4 @@
-"""Commands about results that `fit` has written: yields."""
+"""Commands about results that `fit` has written: status, compare, yields."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from spectrafit.cli.answers import Answer, Json, checked_files, give
+from spectrafit.cli.answers import Answer, Drawn, Json, Tables, checked_files, give
 
-__all__ = ["yields"]
+__all__ = ["compare", "status", "yields"]
 
 ResultFolder = Annotated[Path, typer.Argument(metavar="RESULT", help="a result's folder, or its result.json")]
 
@@ -38,4 +38,38 @@ def yields(
         rows=lambda: bin_rows(found) if bins else yield_rows(found),
         texts={"tex": lambda: yields_latex(found)},
     )
+    give(answer, json=json, files=targets)
+
+
+def status(
+    results: Annotated[Path, typer.Argument(metavar="RESULTS", help="a result's folder, or the folder of several")],
+    output: Tables = None,
+    json: Json = False,
+) -> None:
+    """Say what a folder of results holds: of which analysis and data, when made, the limit, and newer inputs."""
+    from spectrafit.report.status import status as known
+    from spectrafit.report.status import status_table
+
+    targets = checked_files(output)
+    rows = known(results)
+    answer = Answer(text=lambda: status_table(rows), summary=lambda: {"results": rows}, rows=lambda: rows)
+    give(answer, json=json, files=targets)
+
+
+def compare(
+    results: Annotated[list[Path], typer.Argument(metavar="RESULT...", help="folders of results, or result.json")],
+    output: Drawn = None,
+    json: Json = False,
+) -> None:
+    """Show results side by side: numbers, keys of the configuration that differ, and limits and profiles overlaid.
+
+    spectrafit compare results/a results/b -o compare.png
+    """
+    from rich.console import Group
+
+    from spectrafit.report.comparing import compare as side_by_side
+
+    targets = checked_files(output, draws=True)
+    found = side_by_side(results)
+    answer = Answer(text=lambda: Group(*found.tables()), summary=found.summary, rows=found.rows, draw=found.draw)
     give(answer, json=json, files=targets)

@@ -28,6 +28,7 @@ from spectrafit.cli.options import (
     Workers,
     interactive,
 )
+from spectrafit.cli.unfinished import Resume
 from spectrafit.cli.workspaces import WorkspaceFile, is_workspace, opened, refuse_elsewhere
 from spectrafit.errors import ConfigError
 
@@ -61,6 +62,7 @@ def scan(
     throw_nuisances: ThrowNuisances = False,
     auxiliary: Auxiliary = "stay",
     data_from: DataFrom = None,
+    resume: Resume = False,
     output: Drawn = None,
     json: Json = False,
     set_: Set = None,
@@ -100,6 +102,7 @@ def scan(
         scheduler=scheduler,
         cache=cache,
         skip_bad_files=skip_bad_files,
+        resume=resume,
         measurement=measurement,
         patch=patch,
     )
@@ -112,6 +115,7 @@ def sensitivity(
     simulation: Annotated[
         Literal["fixed", "grows"], typer.Option(help="whether the simulation grows with the exposure")
     ] = "fixed",
+    resume: Resume = False,
     output: Drawn = None,
     json: Json = False,
     set_: Set = None,
@@ -142,6 +146,7 @@ def sensitivity(
         scheduler=scheduler,
         cache=cache,
         skip_bad_files=skip_bad_files,
+        resume=resume,
         measurement=measurement,
         patch=patch,
     )
@@ -268,6 +273,7 @@ def _scan(
             "--skip-bad-files": options.pop("skip_bad_files"),
             "--templates": saved,
             "--without": without,
+            "--resume": options.pop("resume"),
         }
         loaded, subject = opened(
             path,

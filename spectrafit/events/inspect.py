@@ -19,6 +19,7 @@ from spectrafit.events.layout import solve
 from spectrafit.events.linked import link
 from spectrafit.events.presets import PRESETS, Preset, matching
 from spectrafit.events.schema import DropReport
+from spectrafit.events.targets import process_of
 from spectrafit.physics.compiled import interpreted
 from spectrafit.physics.kinematics import theta
 
@@ -68,6 +69,8 @@ class Inspection:
         Ranges in GeV, over the nu-e events if there are any, else over all entries; `t` over those with an electron.
     electrons : int
         Entries with an electron that the preset takes `t` from, nu-e or not.
+    process : "electron" or "nucleus"
+        What the neutrinos scattered on.
     showers : dict of str to int
         For a file without nu-e events: how many of its first entries have a particle of each kind that `shower` knows.
     reconstructed : bool
@@ -92,6 +95,7 @@ class Inspection:
     e_nu: tuple[float, float] | None = None
     t: tuple[float, float] | None = None
     electrons: int = 0
+    process: str = "electron"
     showers: dict[str, int] = field(default_factory=dict)
     reconstructed: bool = False
     theta_deviation: float | None = None
@@ -131,8 +135,13 @@ class Inspection:
         if not self.preset:
             return []
         flavours = ", ".join(f"{count} {name}" for name, count in self.flavours.items())
-        facts = [("nu-e", f"{self.nu_e} of {self.entries} entries" + (f" ({flavours})" if flavours else ""))]
-        of = "nu-e events" if self.nu_e else "all entries"
+        facts = [
+            (
+                "nu-e" if self.process == "electron" else "nu-A",
+                f"{self.nu_e} of {self.entries} entries" + (f" ({flavours})" if flavours else ""),
+            )
+        ]
+        of = f"{facts[0][0]} events" if self.nu_e else "all entries"
         if self.e_nu:
             facts.append(("E_nu", f"{self.e_nu[0]:.4g} to {self.e_nu[1]:.4g} GeV"))
         if self.t:
@@ -151,6 +160,8 @@ class Inspection:
         name = Path(self.path).name.split(".")[0]
         lines = ["[[samples]]", f'name = "{name}"', f'role = "{role}"', f'files = "{self.path}"']
         lines.append(f'preset = "{self.preset}"')
+        if self.process == "nucleus":
+            lines.append('process = "nucleus"  # coherent scattering: t is the recoil of the nucleus')
         if self.preset and self.tree not in PRESETS[self.preset].trees:
             lines.append(f'tree = "{self.tree}"')
         if not self.nu_e and 2 * self.electrons < self.entries and max(self.showers.values(), default=0):
@@ -281,12 +292,14 @@ def _contents(path: str, tree: TreeSummary, preset: Preset) -> dict[str, Any]:
     branches = link([(path, tree.name)]).branches
     says_flavour = any(column.branch in branches for column in preset.columns.get("pdg", ()))
     # If the tree does not name the neutrino, any code will do to count the events.
+    process = process_of(branches, preset.name)
     sample = Sample(
         name="inspect",
         role="signal",
         files=path,
         tree=tree.name,
         preset=preset.name,
+        process=process,
         columns={} if says_flavour else {"pdg": 1.0},
         on_bad="drop",
     )
@@ -309,7 +322,7 @@ def _contents(path: str, tree: TreeSummary, preset: Preset) -> dict[str, Any]:
             values = values[np.isfinite(values)]
             if len(values):
                 ranges[name, of] = (min(low, float(values.min())), max(high, float(values.max())))
-        if deviation is None and "theta" in columns and elastic.any():
+        if deviation is None and process == "electron" and "theta" in columns and elastic.any():
             some = np.flatnonzero(elastic)[:_COMPARED]
             with np.errstate(divide="ignore", invalid="ignore"), interpreted():
                 exact = theta(columns["e_nu"][some], columns["t"][some])
@@ -326,6 +339,7 @@ def _contents(path: str, tree: TreeSummary, preset: Preset) -> dict[str, Any]:
         else {},
         **{name: limits if limits[0] <= limits[1] else None for name, limits in shown.items()},
         "electrons": electrons,
+        "process": process,
         "showers": {} if nu_e else _showers(path, tree.name, preset, branches),
         "reconstructed": "t_reco" in solve(sample_set, sample, branches, path).sources,
         "theta_deviation": deviation,

@@ -16,7 +16,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import awkward as ak
 import numpy as np
@@ -29,11 +29,12 @@ from spectrafit.events.files import expand, open_tree, tree_names
 from spectrafit.events.friend_file import FriendTask, Weighed, refuse_foreign, write
 from spectrafit.events.points import Points, Value
 from spectrafit.events.presets import PRESETS, matching
+from spectrafit.events.targets import process_of
 from spectrafit.physics.constants import SIN2_THETA_W
 from spectrafit.physics.flavours import FLAVOURS
 from spectrafit.physics.kinematics import t_max
 
-__all__ = ["factors", "preset_of", "reweight", "told", "weights"]
+__all__ = ["factors", "preset_of", "process_of_file", "reweight", "told", "weights"]
 
 
 def factors(
@@ -152,12 +153,14 @@ def reweight(
     if path == str(target.absolute()) or (target.exists() and Path(path).exists() and target.samefile(path)):
         raise ConfigError(f"reweight: {target} is the ntuple itself; write the friend to another file")
     refuse_foreign(target)
+    layout = preset or preset_of(path, wanted)
     sample = Sample(
         name="reweight",
         role="signal",
         files=path,
         tree=wanted,
-        preset=preset or preset_of(path, wanted),
+        preset=layout,
+        process=process_of_file(path, wanted, layout),
         columns=dict(columns or {}),
         on_bad="drop" if on_bad == "drop" else "error",
     )
@@ -274,6 +277,16 @@ def preset_of(path: str, tree: str) -> str:
         f"{path}: no preset reads its trees ({', '.join(tree_names(path)) or 'none'}); give one of {known} as preset,"
         " and columns for branches with other names"
     )
+
+
+def process_of_file(path: str, tree: str, preset: str) -> Literal["electron", "nucleus"]:
+    """Return what the neutrinos of a file scattered on; `tree` may be "" for the tree that the preset reads."""
+    for name in [tree] if tree else tree_names(path):
+        branches = open_tree(path, name).keys()
+        found = matching(name.rpartition("/")[2], branches)
+        if tree or (found and found.name == preset):
+            return process_of(branches, preset)
+    return "electron"
 
 
 def _flatten(*arrays: Any) -> tuple[list[Values], Any]:

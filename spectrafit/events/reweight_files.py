@@ -23,7 +23,7 @@ from spectrafit.events.files import expand, open_tree
 from spectrafit.events.friend_file import FriendTask, Weighed, is_friend, refuse_foreign, stopping, write
 from spectrafit.events.identity import Twins, identity
 from spectrafit.events.points import Points, Value
-from spectrafit.events.reweight import preset_of
+from spectrafit.events.reweight import preset_of, process_of_file
 from spectrafit.output import refuse_inputs
 from spectrafit.physics.constants import SIN2_THETA_W
 from spectrafit.stages import stage
@@ -172,12 +172,14 @@ def _of_files(
             yield _One(path=path, sample_set=SampleSet(samples=()), sample=_FRIEND, sin2_theta_w=angle)
             continue
         wanted = asked or tree
+        layout = preset or preset_of(path, wanted)
         sample = Sample(
             name="reweight",
             role="signal",
             files=path,
             tree=wanted,
-            preset=preset or preset_of(path, wanted),
+            preset=layout,
+            process=process_of_file(path, wanted, layout),
             columns=columns,
             on_bad="drop" if on_bad == "drop" else "error",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -26,6 +26,7 @@ __all__ = [
     "nuclei_of",
     "nucleus_code",
     "numbers_of",
+    "process_of",
     "refuse_nuclei",
     "steps_of",
 ]
@@ -147,10 +148,15 @@ def nuclei_of(sample_set: SampleSet) -> tuple[Nucleus, ...]:
     )
 
 
+def process_of(branches: Collection[str], preset: str) -> Literal["electron", "nucleus"]:
+    """Return the process of a file that no sample set describes: recoils of nuclei name them in a branch `nucleus`."""
+    return "nucleus" if preset == "native" and "nucleus" in branches else "electron"
+
+
 def refuse_nuclei(sample: Sample, branches: Collection[str], where: str) -> None:
     """Refuse a signal sample whose file says what nuclei neutrinos scattered on, and that takes them for electrons."""
-    native = sample.process == "electron" and sample.role == "signal" and sample.preset == "native"
-    if native and "nucleus" in branches and "nucleus" not in sample.columns:
+    taken = sample.process == "electron" and sample.role == "signal" and "nucleus" not in sample.columns
+    if taken and process_of(branches, sample.preset) == "nucleus":
         raise ConfigError(
             f'{where}: has a branch "nucleus": say process = "nucleus" in sample {sample.name!r} if neutrinos scatter'
             ' on whole nuclei there; else columns.nucleus = "nucleus" says that the branch is something else'

@@ -10,7 +10,9 @@ from spectrafit.config import Recipe, Sample, SampleSet, Target, load
 from spectrafit.config.sources import PionDecay
 from spectrafit.errors import ConfigError, DataError
 from spectrafit.events.generate import generate
+from spectrafit.events.inspect import inspect
 from spectrafit.events.recoils import recoil_spectrum, recoil_theta
+from spectrafit.events.reweight import reweight
 from spectrafit.events.reweight_files import reweight_files
 from spectrafit.events.sources import Beam
 from spectrafit.events.targets import nuclei_of
@@ -77,6 +79,9 @@ def charge(e, t, z, n, mass, factor):
 def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recoils")
     generate(sample_set(folder))
+    (folder / "friends.toml").write_text(
+        '[[samples]]\nname = "a"\nrole = "signal"\nprocess = "nucleus"\nfiles = "a.root"\n'
+    )
     return folder
 
 
@@ -195,10 +200,15 @@ axes = [{ observable = "t_reco * 1e6", edges = [1.0, 2.0, 4.0, 8.0, 16.0] }]
         assert np.all(np.abs(row / sums - 1.0) < [0.02, 0.02, 0.03, 0.06])
 
 
+def test_the_same_file_however_it_is_cut(made, tmp_path):
+    (path,) = generate(sample_set(made), folder=tmp_path, executor="threads", workers=2, chunk_events=7_001)
+    (one, pot), (two, again) = columns(made / "a.root"), columns(path)
+    assert pot == again
+    for name in one:
+        assert one[name].tobytes() == two[name].tobytes()
+
+
 def test_reweighting_a_file_of_recoils_takes_their_cross_section(made, tmp_path):
-    (made / "friends.toml").write_text(
-        '[[samples]]\nname = "a"\nrole = "signal"\nprocess = "nucleus"\nfiles = "a.root"\n'
-    )
     (friend,) = reweight_files(made / "friends.toml", tmp_path, value=1e-9).friends
     events, _ = columns(made / "a.root")
     with uproot.open(friend.target) as file:
@@ -218,6 +228,19 @@ def test_a_single_line_and_a_single_nucleus():
     rate = nucleus.WEAK * argon.mass * charge**2 * ((top - 1e-6) ** 2 / (2 * top) + 0.25 * top * np.log(top / 1e-6))
     assert found.rate == pytest.approx(rate, rel=1e-12)
     assert recoil_theta(np.array([0.03]), np.array([top]), np.array([argon.mass])) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_file_of_recoils_is_known_for_one(made, tmp_path):
+    seen = inspect(made / "a.root")
+    assert seen.process == "nucleus"
+    assert seen.nu_e == 150_000
+    assert 'process = "nucleus"' in seen.start
+    assert "nu-A   150000 of 150000 entries" in str(seen)
+    # Without a sample set, the weights are those of nuclei as well.
+    alone = reweight(made / "a.root", tmp_path / "friend.root", value=1e-9)
+    (of_set,) = reweight_files(made / "friends.toml", tmp_path / "set", value=1e-9).friends
+    one, two = (uproot.open(path)["spectrafit"]["weight"].array(library="np") for path in (alone, of_set.target))
+    assert one.tobytes() == two.tobytes()
 
 
 def test_what_cannot_be_is_refused(made, tmp_path):

@@ -8,9 +8,10 @@ import uproot
 from scipy import special
 
 from spectrafit.config import load_samples
-from spectrafit.events import flux, response
+from spectrafit.events import response
 from spectrafit.events.generate import expected, generate
 from spectrafit.events.read import read, scan
+from spectrafit.events.sources import beam_of
 from spectrafit.physics import cross_sections
 from spectrafit.physics.flavours import flavour
 
@@ -65,8 +66,9 @@ def test_shipped_sets_load_and_find_their_files(path):
     found = load_samples(path)
     for sample in found.samples:
         assert sample.generate or (found.folder / sample.files).is_file()
-    for table in found.flux.values():
-        assert flux.load(found.folder / table).integral > 0
+    for name in found.flux:
+        beam = beam_of(found, name)
+        assert beam.lines.size or np.any(beam.density(0.5 * (beam.edges[1:] + beam.edges[:-1])) > 0.0)
 
 
 def test_the_extract_is_small_and_comes_from_the_script(tmp_path):
@@ -128,7 +130,7 @@ def test_electrons_and_nucleons_follow_from_the_stated_mass_and_composition():
     grams = 193e6 * (2.6 * 2.6 * 7.5) / (3.83 * 3.81 * 12.70)
     avogadro = 6.02214076e23
     electrons = grams * avogadro * sum(part * z / a for part, z, a in fractions.values())
-    for path in SETS:
+    for path in (one for one in SETS if one.stem.startswith("nova")):
         found = load_samples(path)
         assert found.detector.electrons == pytest.approx(electrons, rel=1e-3)
         targets = {s.name: s.pot.targets for s in found.samples if s.pot is not None}

@@ -84,7 +84,13 @@ class Construction:
     def _record(self, of: Ensemble, tested: Floats, toys: int) -> Record:
         """Return toys of one truth, fitted at the tested kappas."""
         how = self.how
-        record, self.bank = self.bank.topped_up(of, tested, toys, executor=how.executor, workers=how.workers)
+        before = self.bank
+        record, self.bank = before.topped_up(of, tested, toys, executor=how.executor, workers=how.workers)
+        if sum(len(each.numbers) for each in before.records.values()) < sum(
+            len(each.numbers) for each in self.bank.records.values()
+        ):
+            # At once: who stops the program keeps the toys.
+            self.save()
         self.ledger = self.ledger + record.ledger
         if self.ledger.rate > MOST_FAILED:
             failed = f"; look at toys {', '.join(map(str, self.ledger.toys))}" if self.ledger.toys else ""

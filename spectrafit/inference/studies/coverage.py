@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -29,6 +28,7 @@ from spectrafit.inference.model import Model
 from spectrafit.inference.results import Ledger
 from spectrafit.inference.toys import ensemble as toys
 from spectrafit.inference.toys.ensemble import ensemble
+from spectrafit.inference.toys.journal import Journal
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.random import normal, stream_key
 from spectrafit.stages import stage
@@ -160,6 +160,7 @@ def coverage(
     expected: npt.ArrayLike | None = None,
     experiments: int = 500,
     toys: int | ToyOptions = 199,
+    journal: Journal | None = None,
 ) -> Coverage:
     """Throw experiments at true values of kappa and count the intervals that hold it.
 
@@ -186,6 +187,8 @@ def coverage(
     toys : int or ToyOptions
         Toys in each experiment, for the methods that throw toys. Its seed is used for the experiments too, and its
         executor runs the experiments.
+    journal : Journal, optional
+        Of this job: what it holds is not done again, and every share of experiments is kept there once it is done.
 
     Raises
     ------
@@ -212,27 +215,38 @@ def coverage(
     thrown = thrown if given is None else f"of {model.fake.label if model.fake else 'the given expectation'}"
     ledger, failed = Ledger(), 0
 
-    def tasks() -> Iterator[_Share]:
-        for kappa in values:
-            for first in range(0, experiments, _CHUNK):
-                yield _Share(
-                    model=model,
-                    kappa=float(kappa),
-                    methods=tested,
-                    level=level,
-                    shifts=shifts,
-                    expected=given,
-                    toys=inner,
-                    first=first,
-                    count=min(_CHUNK, experiments - first),
-                )
-
     # Workers throw toys by themselves: the options sent to them name no executor.
     inner = dataclasses.replace(how, mc=simulation == "thrown", executor="serial", workers=None)
+    shares = [
+        (
+            place,
+            _Share(
+                model=model,
+                kappa=float(kappa),
+                methods=tested,
+                level=level,
+                shifts=shifts,
+                expected=given,
+                toys=inner,
+                first=first,
+                count=min(_CHUNK, experiments - first),
+            ),
+        )
+        for place, kappa in enumerate(values)
+        for first in range(0, experiments, _CHUNK)
+    ]
+    done = {} if journal is None else {at: kept for at in range(len(shares)) if (kept := journal.get(str(at)))}
+    todo = (share for at, (_, share) in enumerate(shares) if at not in done)
     with execution.executor(how.executor, how.workers, preload=("spectrafit.inference.studies.coverage",)) as pool:
-        chunks = math.ceil(experiments / _CHUNK)
-        for place, (accepted, lost, account) in enumerate(execution.imap(pool, _work, tasks())):
-            counts[:, place // chunks] += accepted
+        fresh = execution.imap(pool, _work, todo)
+        for at, (place, _) in enumerate(shares):
+            if at in done:
+                accepted, lost, account = _unpacked(done[at])
+            else:
+                accepted, lost, account = next(fresh)
+                if journal is not None:
+                    journal.put(str(at), [accepted.tolist(), lost, dataclasses.asdict(account)])
+            counts[:, place] += accepted
             failed, ledger = failed + lost, ledger + account
     return Coverage(
         kappas=values,
@@ -245,6 +259,12 @@ def coverage(
         ledger=ledger,
         failed=failed,
     )
+
+
+def _unpacked(kept: Any) -> tuple[Integers, int, Ledger]:
+    """Return what a journal kept of a share."""
+    accepted, lost, account = kept
+    return np.array(accepted, dtype=np.int64), int(lost), Ledger(**{**account, "toys": tuple(account["toys"])})
 
 
 def _work(task: _Share) -> tuple[Integers, int, Ledger]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from spectrafit.inference.faking.counts import faked
 from spectrafit.inference.intervals.limits import Method, bare_limit, named
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import BinGammas, Model
-from spectrafit.inference.results import Limit
+from spectrafit.inference.results import Bands, Ledger, Limit
+from spectrafit.inference.toys.journal import Journal
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.templates.templates import Templates
 
@@ -197,6 +198,7 @@ def expected_limits(
     executor: str | Executor | execution.Pool = "serial",
     workers: int | None = None,
     progress: bool = False,
+    journal: Journal | None = None,
 ) -> tuple[Limit | str, ...]:
     """Return the expected limit of every point with its quantiles, or why there is none.
 
@@ -210,6 +212,9 @@ def expected_limits(
         As for `spectrafit.execution.executor`.
     progress : bool
         Draw a bar on the terminal.
+    journal : Journal, optional
+        Of this job: what it holds is not done again, and every limit is kept there once it is found; limits of fake
+        data are not.
 
     Raises
     ------
@@ -225,12 +230,40 @@ def expected_limits(
         execution.executor("serial" if throws else executor, None if throws else workers, preload=(__name__,)) as pool,
         execution.bar(len(points), progress, doing="limits", unit="points") as advance,
     ):
-        for result in execution.imap(pool, _work, _tasks(points, alone)):
+        done = {} if journal is None else {at: kept for at in range(len(points)) if (kept := journal.get(str(at)))}
+        fresh = execution.imap(pool, _work, _tasks([point for at, point in enumerate(points) if at not in done], alone))
+        for at in range(len(points)):
+            result = _unpacked(done[at]) if at in done else next(fresh)
+            if journal is not None and at not in done and (isinstance(result, str) or result.fake is None):
+                journal.put(str(at), result if isinstance(result, str) else _packed(result))
             found.append(result)
             advance(1)
     if found and all(isinstance(result, str) for result in found):
         raise DataError(str(found[0]))
     return tuple(found)
+
+
+def _packed(limit: Limit) -> dict[str, Any]:
+    """Return a limit as values that JSON knows; the same numbers come back."""
+    said = dataclasses.asdict(limit)
+    return said | {"points": {name: list(map(float, column)) for name, column in limit.points.items()}}
+
+
+def _unpacked(kept: Any) -> Limit | str:
+    """Return what `_packed` was given."""
+    if isinstance(kept, str):
+        return kept
+    said = dict(kept)
+    bands, ledger = said["expected"], said["ledger"]
+    return Limit(
+        **{
+            **said,
+            "expected": bands and Bands(**bands | {name: tuple(bands[name]) for name in ("values", "kappas")}),
+            "ledger": ledger and Ledger(**{**ledger, "toys": tuple(ledger["toys"])}),
+            "notes": tuple(said["notes"]),
+            "points": {name: np.array(column) for name, column in said["points"].items()},
+        }
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -6,11 +6,13 @@ cells. A point that they cannot answer is filled, once for each distinct fill.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import hashlib
 import itertools
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -33,6 +35,8 @@ from spectrafit.inference.model import Model
 from spectrafit.inference.studies.expected import Expected
 from spectrafit.inference.studies.points import LimitRule, Point, expected_limits
 from spectrafit.inference.studies.sensitivity import of_model
+from spectrafit.inference.toys.journal import Journal
+from spectrafit.inference.toys.journal import journal as opened
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.stages import stage
 from spectrafit.templates.build import fill_cells
@@ -69,6 +73,7 @@ def scan(
     cache: str | Path | None = None,
     skip_bad_files: bool = False,
     progress: bool = False,
+    resume: bool | None = None,
 ) -> Expected:
     """Return the expected limits for other values of one or two keys, and for other analyses.
 
@@ -95,6 +100,9 @@ def scan(
         bins and at its exposure. Their limits are shown in place of the medians.
     executor, workers, scheduler, cache, skip_bad_files, progress
         As for `spectrafit.build`. The executor fills, and finds limits at once.
+    resume : bool, optional
+        Keep every limit in the user's cache until the scan has come to its end; True goes on with those of a scan that
+        was stopped. None keeps nothing. Of an analysis only.
 
     Raises
     ------
@@ -137,7 +145,8 @@ def scan(
             for case, source, fake in zip(cases, sources, fakes, strict=True)
         ]
         rule = dataclasses.replace(rule, toys=dataclasses.replace(rule.toys, executor=pool))
-        found = expected_limits(points, rule, executor=pool, progress=progress)
+        with _kept(analysis, points, rule, resume) as work:
+            found = expected_limits(points, rule, executor=pool, progress=progress, journal=work)
     return Expected(
         keys=tuple(axes),
         values=tuple(tuple(float(value) for value in values) for values in axes.values()),
@@ -149,6 +158,30 @@ def scan(
         fills=filled.fills,
         seconds=time.perf_counter() - begun,
     )
+
+
+@contextlib.contextmanager
+def _kept(
+    analysis: config.Analysis, points: Sequence[Point], rule: LimitRule, resume: bool | None
+) -> Iterator[Journal | None]:
+    """Open the journal of a scan. Its key is all that decides the numbers."""
+    if resume is None:
+        yield None
+        return
+    state = hashlib.blake2b(digest_size=16)
+    for point in points:
+        if isinstance(point.source, Model):
+            raise TypeError("scan: the journal is for analyses")
+        said, templates = point.source
+        state.update(f"{config.digest(said)} {templates.digest}".encode())
+    key = {
+        "model": state.hexdigest(),
+        "points": [f"{point.name} {point.exposure!r} {dict(point.priors)!r} {point.data!r}" for point in points],
+        "simulation": points[0].simulation,
+        "rule": [rule.level, rule.method, rule.sides, rule.toys.toys, rule.toys.seed, rule.toys.ensemble],
+    }
+    with opened(analysis.path, "scan", key, resume=resume) as work:
+        yield work
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

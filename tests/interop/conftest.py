@@ -1,0 +1,3 @@
+from tests.report.conftest import case
+
+__all__ = ["case"]
