@@ -133,6 +133,7 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except KeyboardInterrupt:
-        sys.exit("\nstopped; what was written is whole")
+        print("\nstopped; what was written is whole", file=sys.stderr)
+        sys.exit(130)
     except SpectrafitError as error:
         sys.exit(f"error: {error}")
