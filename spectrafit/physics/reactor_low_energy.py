@@ -11,6 +11,7 @@ Energies in GeV, spectra per GeV and fission; scalars and numpy arrays.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -63,7 +64,8 @@ def capture_spectrum(e_nu: Any) -> Any:
     total = 0.0 * energy
     for charge, end, factor in _areas():
         inside = (energy > 0.0) & (energy < end)
-        total = total + inside * factor * allowed_spectrum(np.where(inside, energy, 0.5 * end), end, -charge)
+        safe = inside * energy + ~inside * (0.5 * end)
+        total = total + inside * factor * allowed_spectrum(safe, end, -charge)
     return 1e3 * total
 
 
@@ -86,7 +88,17 @@ def reactor_spectrum_full(
         As `reactor_spectrum` does.
     """
     energy = np.multiply(1e3, e_nu)
-    high = reactor_spectrum(1e-3 * np.clip(energy, 2.0, 8.0), fractions)
-    low = 1e3 * sum(share * np.interp(energy, _KNOTS, _LOW[name]) for name, share in fractions.items())
-    products = np.where(energy < 2.0, low, high) * ((energy >= 0.0) & (energy <= 8.0))
+    high = reactor_spectrum(1e-3 * np.minimum(np.maximum(energy, 2.0), 8.0), fractions)
+    low = 1e3 * sum(share * _straight(energy, _LOW[name]) for name, share in fractions.items())
+    below = energy < 2.0
+    products = (below * low + ~below * high) * ((energy >= 0.0) & (energy <= 8.0))
     return products + captures * capture_spectrum(e_nu)
+
+
+def _straight(energy: Any, heights: tuple[float, ...]) -> Any:
+    """Return the straight lines between heights at the knots, constant outside; jagged arrays keep their shape."""
+    found = heights[0] + 0.0 * energy
+    for (left, right), (begin, end) in zip(itertools.pairwise(_KNOTS), itertools.pairwise(heights), strict=True):
+        within = np.minimum(np.maximum(energy, left), right) - left
+        found = found + within * ((end - begin) / (right - left))
+    return found
