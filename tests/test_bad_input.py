@@ -299,7 +299,7 @@ WRITING = {
         "nuebar.root",
         *("generate", "samples/nova_nd_fhc.toml", "--folder", "out", "--executor", "processes"),
     ),
-    "fit": ("result.json", "fit", "fits/nova_nd_fhc.toml", "-o", "out"),
+    "fit": ("result.json", "fit", "fits/nova_nd_fhc.toml", "--force", "-o", "out"),
     "build": ("nd.npz", "build", "fits/nova_nd_fhc.toml", "-o", "out/nd.npz"),
     "reweight": ("friend.root", "reweight", "generated/nova_nd_fhc/numu.root", "-o", "out/friend.root"),
 }
@@ -336,7 +336,7 @@ def test_a_full_disk_leaves_what_was_there(walk: Walk, out: Path, what: str) -> 
     words, old = WRITING[what][1:], earlier(walk, out, what)
     before = old.read_bytes()
     # A limit on the size of files is refused by the system as a full disk is, and needs no disk of one's own.
-    full = walk.run(*words, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000)))
+    full = walk.run("-q", *words, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000)))
     assert full.returncode == 2
     assert one_line(full.stderr)
     assert full.stderr.startswith("error: out")
@@ -347,7 +347,7 @@ def test_a_full_disk_leaves_what_was_there(walk: Walk, out: Path, what: str) -> 
 
 def test_a_full_disk_in_the_cache(walk: Walk, out: Path) -> None:
     words = ("build", "fits/nova_nd_fhc.toml", "-o", "out/nd.npz", "--cache", "out/cache")
-    full = walk.run(*words, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
+    full = walk.run("-q", *words, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)))
     assert full.returncode == 2
     assert one_line(full.stderr)
     assert "build without a cache" in full.stderr
@@ -367,7 +367,7 @@ def test_a_full_disk_in_the_cache(walk: Walk, out: Path) -> None:
 def test_a_stop_while_writing_leaves_what_was_there(walk: Walk, out: Path, what: str, number: signal.Signals) -> None:
     words, old = WRITING[what][1:], earlier(walk, out, what)
     before = old.read_bytes()
-    process = walk.start(*words)
+    process = walk.start("-q", *words)
     while not begun(out) and process.poll() is None:
         time.sleep(0.002)
     # A terminal's ctrl-C goes to every process; a batch system ends the first.
@@ -401,7 +401,7 @@ def test_templates_older_than_what_they_were_made_of_are_told(mine: Walk) -> Non
     mine.done("build", "fit.toml", "-o", "t.npz")
     assert "note" not in mine.done("limit", "fit.toml", "--templates", "t.npz")
     os.utime(mine.folder / "t.npz", (1e9, 1e9))
-    found = mine.run("limit", "fit.toml", "--templates", "t.npz")
+    found = mine.run("-q", "limit", "fit.toml", "--templates", "t.npz")
     assert found.returncode == 0
     assert found.stderr == "note: t.npz is older than nue.root; build the templates again to use what changed\n"
 
