@@ -55,7 +55,7 @@ figure, axes = plt.subplots(figsize=(6, 4))
 axes.plot(curve.grid, curve.delta_2nll)
 axes.axhline(1.64, color="0.5", lw=0.8)
 axes.set(xlabel=r"kappa = $\mu_\nu^2$  [$(10^{-9}\,\mu_B)^2$]", ylabel=r"$\Delta$ 2NLL")
-axes.text(-1.9, 1.75, "90 % one-sided", color="0.4")
+_ = axes.text(-1.9, 1.75, "90 % one-sided", color="0.4")
 
 # %% [markdown]
 # ## What stands behind it

@@ -27,7 +27,7 @@ figure, axes = plt.subplots(figsize=(6, 4))
 axes.plot(multiples, values[0::2], label="statistics alone")
 axes.plot(multiples, values[1::2], label="with systematics")
 axes.set(xscale="log", xlabel="exposure / 3.62e20 POT", ylabel=r"expected limit  [$10^{-9}\,\mu_B$]")
-axes.legend(frameon=False)
+_ = axes.legend(frameon=False)
 
 # %% [markdown]
 # ## What limits the limit

@@ -108,7 +108,7 @@ def default(table: dict[str, Any], key: str) -> str:
         return "needed"
     said = table["properties"][key]
     found = said.get("default", next((e["default"] for e in said.get("anyOf", ()) if "default" in e), None))
-    if found in (None, "", [], {}):
+    if found is None or (isinstance(found, str | list | tuple | dict) and not found):
         return ""
     return f"`{json.dumps(found)}`"
 

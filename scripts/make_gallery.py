@@ -22,6 +22,7 @@ from spectrafit.config import load_samples
 from spectrafit.errors import SpectrafitError
 from spectrafit.output import replacing
 from spectrafit.report.chart import Chart, Line, OurLimit
+from spectrafit.report.literature import FLAVOURS
 
 PROJECT = Path(__file__).parents[1]
 GALLERY = PROJECT / "results" / "gallery"
@@ -35,8 +36,8 @@ td.number {{ text-align: right; font-variant-numeric: tabular-nums }}
 </style>
 <h1>Limits on magnetic moments, published and ours</h1>
 <p>Why they differ is in <code>fits/EXPERIMENTS.md</code>, an experiment a paragraph.</p>
-<table><thead><tr><th>experiment</th><th>published [mu_B]</th><th>level</th><th>ours [mu_B]</th><th>level</th>
-<th>by</th><th>data</th><th>ours / published</th></tr></thead><tbody>
+<table><thead><tr><th>experiment</th><th>moment of</th><th>published [mu_B]</th><th>level</th><th>ours [mu_B]</th>
+<th>level</th><th>by</th><th>data</th><th>ours / published</th></tr></thead><tbody>
 {rows}
 </tbody></table>
 <p><img src="chart.svg" alt="Published limits by flavour, and ours beside them"></p>
@@ -96,7 +97,14 @@ def row(line: Line, ours: OurLimit) -> str:
     value = f"{ours.value:.3g}" if ours.lower is None else f"{ours.lower:.2g} to {ours.value:.3g}"
     link = f'<a href="../{html.escape(Path(ours.reference).parent.name)}/index.html">{html.escape(line.name)}</a>'
     data = "measured" if ours.kind == "reinterpreted" else "expected"
-    cells = [("", link), ("number", published), ("", level), ("number", value), ("", f"{100 * ours.level:g} %")]
+    cells = [
+        ("", link),
+        ("", FLAVOURS[line.flavour]),
+        ("number", published),
+        ("", level),
+        ("number", value),
+        ("", f"{100 * ours.level:g} %"),
+    ]
     cells += [("", html.escape(ours.method)), ("", data), ("number", ratio)]
     return "<tr>" + "".join(f'<td class="{kind}">{text}</td>' for kind, text in cells) + "</tr>"
 
@@ -125,6 +133,7 @@ if __name__ == "__main__":
     try:
         main(sys.argv[1:])
     except KeyboardInterrupt:
-        sys.exit("\nstopped; what was written is whole")
+        print("\nstopped; what was written is whole", file=sys.stderr)
+        sys.exit(130)
     except SpectrafitError as error:
         sys.exit(f"error: {error}")

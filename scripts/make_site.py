@@ -59,8 +59,9 @@ def notebook(name: str, folder: Path, work: Path) -> None:
     options = ["--to", "markdown", "--execute", "--ExecutePreprocessor.timeout=1800", "--output-dir", folder]
     subprocess.run([*run, "nbconvert", "--log-level", "WARN", *options, made], check=True, cwd=work)
     page = folder / f"{name}.md"
-    # Colours of a terminal are no part of a page.
-    page.write_text(re.sub(r"\x1b\[[0-9;]*m", "", page.read_text(encoding="utf-8")), encoding="utf-8")
+    # Colours of a terminal and the folder in which the notebook ran are no part of a page.
+    text = re.sub(r"\x1b\[[0-9;]*m", "", page.read_text(encoding="utf-8"))
+    page.write_text(text.replace(f"{work.resolve()}/", ""), encoding="utf-8")
 
 
 def reference(folder: Path) -> None:
@@ -109,6 +110,7 @@ def main(folder: Path, *, notebooks: bool) -> None:
     for target, source in PAGES.items():
         text = (PROJECT / source).read_text(encoding="utf-8")
         (folder / target).write_text(linked(text, source), encoding="utf-8")
+    shutil.copy(PROJECT / "scripts/site.css", folder)
     gallery(folder)
     reference(folder)
     with tempfile.TemporaryDirectory() as place:

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,10 @@ settings.load_profile("spectrafit")
 PROJECT = Path(__file__).parents[1]
 # A user's shell: the project may be run without being installed.
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(PROJECT), "COLUMNS": "100"}
+
+
+# What a command tells of its stages where no terminal shows a bar: the time, what was done, and how long it took.
+STAGE = re.compile(r"^\d\d:\d\d:\d\d .* in [\d.]+ s\n", re.M)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +57,9 @@ class Walk:
         )
 
     def done(self, *words: str | Path) -> str:
-        """Run a command that must succeed and say nothing on stderr; return what it says."""
+        """Run a command that must succeed and say nothing on stderr but its stages; return what it says."""
         found = self.run(*words)
-        assert (found.returncode, found.stderr) == (0, ""), found.stderr
+        assert (found.returncode, STAGE.sub("", found.stderr)) == (0, ""), found.stderr
         return found.stdout
 
 

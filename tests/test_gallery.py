@@ -1,5 +1,6 @@
 """Experiments at accelerators give the numbers of fits/EXPERIMENTS.md, and their inputs what their sources say."""
 
+import json
 import re
 import runpy
 import shutil
@@ -10,6 +11,7 @@ import pytest
 
 import spectrafit as sf
 from spectrafit.cli.analyses import limit_options
+from tests.report.test_chart import result
 
 PROJECT = Path(__file__).parents[1]
 PAGE = (PROJECT / "fits" / "EXPERIMENTS.md").read_text(encoding="utf-8")
@@ -136,3 +138,24 @@ def test_chosen_shapes_are_those_of_the_script(tmp_path):
     (tmp_path / "samples/flux/shapes/E734_numu.dat").unlink()
     runpy.run_path(str(tmp_path / "scripts/make_flux_tables.py"))["shapes"]()
     assert (tmp_path / "samples/flux/shapes/E734_numu.dat").read_text(encoding="utf-8") == shipped
+
+
+def test_the_page_shows_published_and_ours_side_by_side(tmp_path):
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(PROJECT / "scripts/make_gallery.py", tmp_path / "scripts")
+    shutil.copytree(PROJECT / "fits", tmp_path / "fits")
+    gallery = runpy.run_path(str(tmp_path / "scripts/make_gallery.py"))
+    found = gallery["experiments"]([])
+    assert {*NAMES, "nova_counting"} <= set(found)
+    assert "miniboone_excess" not in found
+    assert list(gallery["experiments"](["miniboone_excess"])) == ["miniboone_excess"]
+    with pytest.raises(SystemExit, match="no fits/none"):
+        gallery["experiments"](["none"])
+    (tmp_path / "results/lsnd").mkdir(parents=True)
+    (tmp_path / "results/lsnd/result.json").write_text(json.dumps(result()), encoding="utf-8")
+    gallery["publish"](sf.chart(results=[tmp_path / "results/lsnd"], sky=False))
+    page = (tmp_path / "results/gallery/index.html").read_text(encoding="utf-8")
+    assert '<a href="../lsnd/index.html">LSND</a>' in page
+    assert {"muon neutrino", "6.8e-10", "7.1e-10", "1.04", "measured"} <= set(re.findall(r">([^<]+)</td>", page))
+    written = {path.name for path in (tmp_path / "results/gallery").iterdir()}
+    assert written == {"index.html", *(f"chart.{suffix}" for suffix in ("svg", "png", "pdf", "csv", "tex"))}

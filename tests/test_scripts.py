@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[1]
-SCRIPTS = ("scripts/demo", "scripts/docs", "scripts/release", "scripts/test", ".ci/run")
+SCRIPTS = ("scripts/demo", "scripts/docs", "scripts/gallery", "scripts/release", "scripts/test", ".ci/run")
 
 
 @pytest.fixture

@@ -178,7 +178,14 @@ def axis(options: config.Axis) -> bh.axis.Axis:
     An axis of bins and range is variable too where a regular one would put a value on an edge into the bin below:
     boost-histogram's three roundings put 29 on an axis of 100 bins from 0 to 100 into the bin of 28. Edges are then the
     decimals meant, low + i (high - low) / bins with one rounding, so that a value equal to an edge is in the bin above.
+
+    Raises
+    ------
+    ConfigError
+        Edges in a unit of their own, which `config.load` would have brought to that of the observable.
     """
+    if options.unit:
+        raise ConfigError(f"axis {options.observable!r}: unit is a key of files; give edges in the observable's")
     if options.edges:
         return bh.axis.Variable(options.edges)
     low, high = options.range

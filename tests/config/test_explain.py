@@ -35,7 +35,7 @@ def told(changes):
             "$.systematics[0].kind: no choice 'nrom'; did you mean 'norm'",
         ),
         ({"systematics": [{"name": "x"}]}, "$.systematics[0]: kind is missing (there are: "),
-        ({"data": {"nd": "x"}}, "$.data.nd: Expected a list, got text"),
+        ({"data": {"nd": "x"}}, "$.data.nd: Expected a table or a list, got text"),
     ],
 )
 def test_the_key_and_the_remedy_are_named(changes, message):

@@ -77,11 +77,30 @@ FIT = """
 samples = "set.toml"
 pot = 1e20
 sin2_theta_w = 0.23
-data = { nd = [1.0, 2.0] }
+data = { nd = [1.0, 2.0], side = { file = "events.txt", columns = { event = 1 } } }
 counts = [{ name = "other", counts = { nd = [1.0, 2.0] }, errors = { nd = [0.1, 0.2] } }]
 normalise = [{ samples = ["sig"], region = "nd", expected = 20.0 }]
 coupling = { name = "magnetic_moment", fixed = { nue = 0.0 } }
 prune = { norm = 1e-4, shape = 1e-4 }
+[[tables]]
+name = "binned"
+role = "signal"
+power = 1
+at = 1e-11
+edges = [0.2, 1.0, 4.0]
+values = [3.0, 2.0]
+errors = [0.3, 0.2]
+factor = 0.5
+[[tables]]
+name = "points"
+role = "signal"
+power = { kappa = 1 }
+points = [0.0, 9.0]
+values = [3.0, 2.0]
+[[tables]]
+name = "file"
+file = "b.csv"
+columns = { x = 1, value = 2 }
 [[regions]]
 name = "nd"
 axes = [{ observable = "t_reco", edges = [0.2, 1.0, 4.0] }]

@@ -152,3 +152,8 @@ def test_values_on_decimal_edges_are_in_the_bin_above(bins: int, low: int, width
 def test_an_axis_of_ends_with_too_many_digits_stays_regular() -> None:
     made = axis(config.Axis(observable="t", bins=3, range=(1 / 3, 2 / 3)))
     assert isinstance(made, bh.axis.Regular)
+
+
+def test_a_unit_of_its_own_is_for_files():
+    with pytest.raises(ConfigError, match=r"axis 't': unit is a key of files"):
+        lay_out([config.Region(name="a", axes=(config.Axis(observable="t", edges=(1, 2), unit="keV"),))])

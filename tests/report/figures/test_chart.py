@@ -1,5 +1,6 @@
 """The drawn chart names every line, and every limit within the frame."""
 
+import json
 import xml.etree.ElementTree as ET
 
 import matplotlib as mpl
@@ -7,6 +8,7 @@ import pytest
 
 import spectrafit as sf
 from spectrafit.report.figures.chart import draw_chart
+from tests.report.test_chart import result
 
 TABLE = """
 [[limits]]
@@ -45,3 +47,20 @@ def test_lines_flavours_and_numbers_are_named(drawn):
     assert "measured" in drawn
     assert "by others from the data" not in drawn
     assert "ours, level" not in drawn
+
+
+def test_of_several_of_ours_the_number_is_that_of_data(tmp_path):
+    for name, changes in (
+        ("data", {}),
+        ("stronger", {"data__unblinded": False, "limit__value": 3.3e-10}),
+        ("weaker", {"data__unblinded": False, "limit__value": 9.9e-10}),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "result.json").write_text(json.dumps(result(**changes)), encoding="utf-8")
+    found = sf.chart(results=[tmp_path / name for name in ("stronger", "data", "weaker")], sky=False)
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        draw_chart(tmp_path / "chart.svg", found)
+    words = {"".join(element.itertext()).strip() for element in ET.parse(tmp_path / "chart.svg").iter() if element.text}
+    assert "7.1e-10" in words
+    assert not {"3.3e-10", "9.9e-10"} & words
+    assert {"ours, data", "ours, expected", "68 % expected"} <= words
