@@ -27,7 +27,7 @@ OTHERS = {"pip", "cd", "scripts/demo", "scripts/test", "sbatch"}
 CHEAP = {
     "coverage": ["--experiments", "10", "--toys", "39"],
     "fit": ["--no-figures"],
-    "limit": ["--set", "limit.toys=20"],
+    "limit": ["--set", "limit.toys=100"],
 }
 
 

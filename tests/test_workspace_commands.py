@@ -168,3 +168,11 @@ def test_a_workspace_without_channels_is_one_line(said):
 
 def test_other_commands_say_that_they_take_no_workspace(said):
     assert "this command takes no workspace" in said("build", "w.json", "-o", "t.npz", code=2)
+
+
+def test_hypotheses_and_a_second_opinion(said):
+    assert "mu = 5: CLs = 0.6074, not excluded at 90 %" in said("hypotest", "w.json", "--kappa", "5")
+    assert "mu = 0: p = 0.5, 0.000 sigma" in said("significance", "w.json")
+    words = said("referee", "w.json", "-o", "opinions.csv")
+    assert "found the same minimum" in words
+    assert (said.folder / "opinions.csv").read_text().startswith("fitter,")

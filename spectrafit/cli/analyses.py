@@ -163,10 +163,10 @@ def fit(
     """
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if is_workspace(analysis):
-        fake.refuse(analysis, data)
-        if without:
-            raise ConfigError(f"{analysis}: --without is for an analysis; take the systematic out with --patch")
-        fit_workspace_file(analysis, measurement, patch, json)
+        fake.refuse(analysis, data, without)
+        fit_workspace_file(
+            analysis, measurement, patch, json, output=output, overrides=set_, interest=interest, figures=figures
+        )
         return
     if json or measurement or patch:
         raise ConfigError(f"{analysis}: --json, --measurement and --patch are for HistFactory workspaces (*.json[.gz])")

@@ -63,6 +63,28 @@ def sensitivity(
     _print(rows, "bench sensitivity", json)
 
 
+@app.command()
+def peers(
+    json: Json = False,
+    quick: Quick = False,
+    workspace: Annotated[
+        list[Path] | None, typer.Option(help="a workspace, or a folder of them, to compare too; may be repeated")
+    ] = None,
+) -> None:
+    """Compare answers: published Feldman-Cousins intervals, and minima of workspaces with pyhf's and NextStat's."""
+    from spectrafit import bench
+
+    rows = bench.peers(workspaces=workspace or (), quick=quick)
+    if json:
+        import json as writer
+
+        typer.echo(writer.dumps(rows, indent=1))
+        return
+    for row in rows:
+        values = "" if row["theirs"] is None else f"{row['theirs']} / {row['ours']}"
+        typer.echo(f"{row['case']}; {row['peer']}: theirs / ours {values}; {row['said']}")
+
+
 def _print(rows: list[Row], title: str, json: bool) -> None:
     from spectrafit import bench
 

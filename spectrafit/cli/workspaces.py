@@ -144,8 +144,21 @@ def refuse_elsewhere(path: Path, **given: object) -> None:
         raise ConfigError(f"{path}: {', '.join(said)}: for HistFactory workspaces (*.json[.gz]) only; leave out")
 
 
-def fit_workspace_file(path: Path, measurement: str | None, patch: Path | None, json: bool) -> None:
-    """Fit a workspace and print the fit; exit with 1 if it is not valid."""
+def fit_workspace_file(
+    path: Path,
+    measurement: str | None,
+    patch: Path | None,
+    json: bool,
+    *,
+    output: Path | None = None,
+    overrides: list[str] | None = None,
+    interest: str | None = None,
+    figures: bool = True,
+) -> None:
+    """Fit a workspace, print the fit, and write its result to a folder; with `json` only if one is named.
+
+    Exits with 1 if the fit is not valid.
+    """
     from spectrafit.interop.pyhf import fit_workspace
 
     if interactive():
@@ -166,5 +179,34 @@ def fit_workspace_file(path: Path, measurement: str | None, patch: Path | None, 
         for note in result["notes"]:
             typer.echo(f"note: {note}")
         typer.echo(f"{verdict}; {result['seconds']:.3f} s")
+    if output is not None:
+        folder = _write_folder(path, measurement, patch, output, overrides, interest, figures)
+        typer.echo(f"written to {folder}", err=json)
     if not result["valid"]:
         raise typer.Exit(1)
+
+
+def _write_folder(
+    path: Path,
+    measurement: str | None,
+    patch: Path | None,
+    output: Path,
+    overrides: list[str] | None,
+    interest: str | None,
+    figures: bool,
+) -> Path:
+    """Fit with the factors of bins as parameters, draw the limit, and write the folder."""
+    import spectrafit as sf
+    from spectrafit.interop.bounded import fit_within
+    from spectrafit.interop.pyhf import read_workspace
+    from spectrafit.report.workspace_page import write_workspace_result
+
+    loaded, model = opened(path, overrides=overrides, interest=interest, measurement=measurement, patch=patch)
+    explicit = read_workspace(path, measurement=measurement, patch=patch, profiled=False)
+    explicit = explicit if explicit.poi == model.poi else explicit.with_interest(model.poi)
+    said = loaded.limit
+    limit = sf.upper_limit(model, level=said.level, method=said.method, sides=said.sides, toys=said.toys)
+    found = fit_within(explicit)
+    return write_workspace_result(
+        output, path, explicit, found, limit, measurement=measurement, patch=patch, figures=figures
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -38,12 +39,13 @@ class Bounded:
     notes: tuple[str, ...]
 
 
-def fit_within(model: Model) -> Bounded:
+def fit_within(model: Model, *, start: Mapping[str, float] | None = None) -> Bounded:
     """Fit a model of a workspace between the limits of its parameters.
 
     The limits belong to the model here. `best.valid` says whether the minimum is one, on limits or not.
     """
-    best = fit(model)
+    begin = None if start is None else [start.get(each.name, each.initial) for each in model.parameters]
+    best = fit(model, start=begin)
     if best.at_limit:
         best = _second_opinion(model, best)
     at_limit = best.at_limit

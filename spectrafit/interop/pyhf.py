@@ -240,6 +240,14 @@ def fit_workspace(
     model = read_workspace(path, measurement=measurement, patch=patch)
     start = Likelihood(model).two_nll(gammas=np.ones(model.n_bins))
     found = fit_within(model)
+    if not found.best.valid and model.gammas is not None:
+        # A factor that is profiled has a kink where it meets its limit, and a Hessian across the kink means nothing.
+        # As a parameter, the factor is held at its limit, and the minimum can be judged along it.
+        explicit = read_workspace(path, measurement=measurement, patch=patch, profiled=False)
+        values = dict(zip(found.best.names, found.best.values.tolist(), strict=True)) | found.best.gammas
+        judged = fit_within(explicit, start=values)
+        if judged.best.valid and judged.best.two_nll < found.best.two_nll + 1e-4:
+            found = judged
     best = found.best
     return {
         "statistic_at_start": start,

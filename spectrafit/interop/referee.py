@@ -1,0 +1,292 @@
+"""A second opinion on the fit of a workspace: other fitters fit it too, and all minima are compared in one likelihood.
+
+A fitter that stops early reports a 2NLL of its own, with constants of its own. So the parameters that each fitter ends
+at are taken, and 2NLL is evaluated there twice: by our likelihood with every factor of a bin as a parameter, and by
+pyhf's where pyhf is installed. The lowest value is the better minimum, whoever found it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from spectrafit.errors import ConfigError
+from spectrafit.inference.likelihood import Likelihood
+from spectrafit.inference.model import Model
+from spectrafit.interop import workspace as ws
+from spectrafit.interop.bounded import fit_within
+from spectrafit.interop.pyhf import read_workspace
+
+__all__ = ["REFEREES", "Opinion", "Verdict", "referee"]
+
+# A minimum is called lower from this difference of 2NLL on.
+_SAME = 1e-3
+# How many parameters are shown, those that differ most first.
+_SHOWN = 10
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Opinion:
+    """What one fitter found.
+
+    Attributes
+    ----------
+    fitter : str
+    values : dict of str to float
+        All parameters of the workspace; empty if the fit failed.
+    ours, pyhf : float
+        2NLL there, relative to our minimum, in our likelihood and in pyhf's; NaN where it was not evaluated.
+    seconds : float
+    failure : str
+        Why there is no fit, "" if there is one.
+    """
+
+    fitter: str
+    values: dict[str, float]
+    ours: float
+    pyhf: float
+    seconds: float
+    failure: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Verdict:
+    """The opinions, ours first, with our errors by parameter.
+
+    Attributes
+    ----------
+    opinions : tuple of Opinion
+    errors : dict of str to float
+        Ours; 0 of factors of bins that are profiled.
+    absent : tuple of str
+        Fitters that are not installed.
+    """
+
+    opinions: tuple[Opinion, ...]
+    errors: dict[str, float]
+    absent: tuple[str, ...]
+
+    @property
+    def lowest(self) -> Opinion:
+        """The opinion with the lowest 2NLL in our likelihood; ours if none is lower by more than 0.001."""
+        best = min((each for each in self.opinions if not each.failure), key=lambda each: each.ours)
+        return best if best.ours < self.opinions[0].ours - _SAME else self.opinions[0]
+
+    @property
+    def words(self) -> str:
+        """Who found the lower minimum, in a sentence."""
+        others = [each for each in self.opinions[1:] if not each.failure]
+        if not others:
+            return "no other fitter gave an opinion: install pyhf or nextstat beside spectrafit"
+        best = self.lowest
+        if best is not self.opinions[0]:
+            return f"{best.fitter} found the lower minimum, by {self.opinions[0].ours - best.ours:.4g} in 2NLL"
+        above = [each for each in others if each.ours > best.ours + _SAME]
+        if not above:
+            return f"{', '.join(each.fitter for each in others)} found the same minimum (2NLL within {_SAME:g})"
+        listed = ", ".join(f"{each.fitter} stopped {each.ours - best.ours:.4g} above" for each in above)
+        return f"spectrafit found the lowest minimum: {listed} in 2NLL"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return each opinion as a row."""
+        return [
+            {
+                "fitter": each.fitter,
+                "two_nll_above_ours": each.ours if math.isfinite(each.ours) else None,
+                "two_nll_above_ours_in_pyhf": each.pyhf if math.isfinite(each.pyhf) else None,
+                "seconds": each.seconds,
+                "failure": each.failure,
+            }
+            for each in self.opinions
+        ]
+
+    def differences(self) -> list[tuple[str, list[float]]]:
+        """Return the parameters whose values differ most, with the value of each fitter that has one."""
+        fitted = [each for each in self.opinions if not each.failure]
+
+        def apart(name: str) -> float:
+            values = [each.values[name] for each in fitted]
+            return (max(values) - min(values)) / (self.errors.get(name) or 1.0)
+
+        names = sorted(fitted[0].values, key=lambda name: -apart(name))
+        return [(name, [each.values[name] for each in fitted]) for name in names[:_SHOWN]]
+
+    def summary(self) -> dict[str, Any]:
+        """Return what JSON holds."""
+        values = {each.fitter: each.values for each in self.opinions}
+        return {"verdict": self.words, "opinions": self.rows(), "absent": list(self.absent), "parameters": values}
+
+    def __str__(self) -> str:
+        lines = [self.words, f"{'':<12}{'2NLL':>12}{'in pyhf':>12}{'seconds':>10}   above our minimum"]
+        for each in self.opinions:
+            if each.failure:
+                lines.append(f"{each.fitter:<12}{each.failure}")
+                continue
+            theirs = f"{each.pyhf:+.4f}" if math.isfinite(each.pyhf) else ""
+            lines.append(f"{each.fitter:<12}{each.ours:>+12.4f}{theirs:>12}{each.seconds:>10.2f}")
+        fitted = [each.fitter for each in self.opinions if not each.failure]
+        if len(fitted) > 1:
+            lines += ["", f"{'parameter':<32}" + "".join(f"{name:>14}" for name in fitted)]
+            lines += [
+                f"{name:<32}" + "".join(f"{value:>14.5g}" for value in values) for name, values in self.differences()
+            ]
+        if self.absent:
+            lines.append(f"not installed: {', '.join(self.absent)}")
+        return "\n".join(lines)
+
+
+def referee(
+    path: str | os.PathLike[str],
+    *,
+    measurement: str | None = None,
+    patch: str | os.PathLike[str] | None = None,
+) -> Verdict:
+    """Fit a workspace with every fitter that is installed, and say who found the lower minimum.
+
+    Parameters
+    ----------
+    path, measurement, patch
+        As in `spectrafit.interop.pyhf.read_workspace`.
+
+    Raises
+    ------
+    DataError, ConfigError
+        As `read_workspace`.
+    """
+    spec = ws.load(path, patch=patch)
+    place, _ = ws.chosen(spec, measurement, path)
+    plain = _plain(spec, place)
+    begun = time.perf_counter()
+    found = fit_within(read_workspace(path, measurement=measurement, patch=patch))
+    seconds = time.perf_counter() - begun
+    best = found.best
+    mine = dict(zip(best.names, best.values.tolist(), strict=True)) | best.gammas
+    explicit = read_workspace(path, measurement=measurement, patch=patch, profiled=False)
+    ours = _ours(explicit)
+    theirs = _pyhf_likelihood(plain) if find_spec("pyhf") else None
+    zero = ours(mine), math.nan if theirs is None else theirs(mine)
+    opinions = [Opinion(fitter="spectrafit", values=mine, ours=0.0, pyhf=0.0 if theirs else math.nan, seconds=seconds)]
+    absent = []
+    for name, (package, fit) in REFEREES.items():
+        if not find_spec(package):
+            absent.append(name)
+            continue
+        begun = time.perf_counter()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                values = fit(plain)
+            missing = [each for each in explicit.names if each not in values]
+            if missing:
+                raise ConfigError(f"has no parameter {missing[0]!r}")
+        except Exception as error:
+            # Whatever a fitter of others raises is its opinion: that it cannot fit this.
+            failure = f"failed: {' '.join(str(error).split())[:120]}"
+            opinions.append(
+                Opinion(
+                    fitter=name,
+                    values={},
+                    ours=math.nan,
+                    pyhf=math.nan,
+                    seconds=time.perf_counter() - begun,
+                    failure=failure,
+                )
+            )
+            continue
+        seconds = time.perf_counter() - begun
+        values = {each: values[each] for each in explicit.names}
+        opinions.append(
+            Opinion(
+                fitter=name,
+                values=values,
+                ours=ours(values) - zero[0],
+                pyhf=math.nan if theirs is None else theirs(values) - zero[1],
+                seconds=seconds,
+            )
+        )
+    errors = dict(zip(best.names, best.errors.tolist(), strict=True))
+    return Verdict(opinions=tuple(opinions), errors=errors, absent=tuple(absent))
+
+
+def _plain(spec: ws.Workspace, place: int) -> dict[str, Any]:
+    """Return pyhf's plain JSON of a workspace with one measurement; keys that were not given stay away."""
+    plain: dict[str, Any] = json.loads(msgspec.json.encode(spec))
+    chosen = plain["measurements"][place]
+    chosen["config"]["parameters"] = [
+        {key: value for key, value in setting.items() if value is not None}
+        for setting in chosen["config"]["parameters"]
+    ]
+    samples = [sample for channel in plain["channels"] for sample in channel["samples"]]
+    names = {modifier["name"] for sample in samples for modifier in sample["modifiers"]}
+    if chosen["config"]["poi"] not in names:
+        chosen["config"]["poi"] = ""
+    return plain | {"measurements": [chosen]}
+
+
+def _ours(model: Model) -> Callable[[Mapping[str, float]], float]:
+    likelihood = Likelihood(model)
+
+    def value(values: Mapping[str, float]) -> float:
+        return likelihood.two_nll(np.array([values[name] for name in model.names]))
+
+    return value
+
+
+def _pyhf_model(plain: dict[str, Any]) -> tuple[Any, Any, Any]:
+    package = importlib.import_module("pyhf")
+    workspace = package.Workspace(plain)
+    settings = {"normsys": {"interpcode": "code4"}, "histosys": {"interpcode": "code4p"}}
+    model = workspace.model(modifier_settings=settings, poi_name=plain["measurements"][0]["config"]["poi"] or None)
+    return package, model, workspace.data(model)
+
+
+def _pyhf_likelihood(plain: dict[str, Any]) -> Callable[[Mapping[str, float]], float]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        package, model, data = _pyhf_model(plain)
+
+    def value(values: Mapping[str, float]) -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = package.infer.mle.twice_nll([values[name] for name in model.config.par_names], data, model)
+        return float(np.ravel(found)[0])
+
+    return value
+
+
+def _pyhf(plain: dict[str, Any]) -> dict[str, float]:
+    """Fit with pyhf's numpy backend and Minuit, from pyhf's own start."""
+    package, model, data = _pyhf_model(plain)
+    before = package.get_backend()
+    package.set_backend("numpy", package.optimize.minuit_optimizer())
+    try:
+        best = package.infer.mle.fit(data, model)
+    finally:
+        package.set_backend(*before)
+    return dict(zip(model.config.par_names, (float(value) for value in best), strict=True))
+
+
+def _nextstat(plain: dict[str, Any]) -> dict[str, float]:
+    """Fit with NextStat."""
+    package = importlib.import_module("nextstat")
+    model = package.from_pyhf(json.dumps(plain))
+    best = package.fit(model)
+    return dict(zip(model.parameter_names(), (float(value) for value in best.bestfit), strict=True))
+
+
+REFEREES: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, float]]]] = {
+    "pyhf": ("pyhf", _pyhf),
+    "nextstat": ("nextstat", _nextstat),
+}
+"""Other fitters by name: the package they need, and a fit of pyhf's plain JSON that returns all parameters."""
