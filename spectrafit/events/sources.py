@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spectrafit.arraytypes import Floats
-from spectrafit.config import SampleSet
+from spectrafit.config import Sample, SampleSet
 from spectrafit.config.paths import local
+from spectrafit.config.quantities import quantity
 from spectrafit.config.sources import ENERGIES, Lines, PionDecay, Reactor, Solar, Source, Table, flux_unit
 from spectrafit.errors import ConfigError
 from spectrafit.events.flux import Flux, load, read_points
@@ -34,7 +35,7 @@ from spectrafit.physics.solar import (
     solar_spectrum,
 )
 
-__all__ = ["Beam", "beam_of", "exposure_of", "files_of", "table_of"]
+__all__ = ["Beam", "beam_of", "exposure_of", "exposure_of_recipe", "files_of", "table_of"]
 
 # Neutrinos per cm^2 and unit of exposure, to those per m^2 and 10^6 units.
 _PER_CM2 = 1e4 * 1e6
@@ -101,6 +102,30 @@ def exposure_of(sample_set: SampleSet) -> str:
         listed = ", ".join(f"{flavour} per {_WORD[kind]}" for flavour, kind in kinds.items())
         raise ConfigError(f"{sample_set.path}: $.flux: {listed}; the fluxes of a sample set share one exposure")
     return next(iter(kinds.values()), "POT")
+
+
+def exposure_of_recipe(sample_set: SampleSet, sample: Sample, value: float, unit: str, where: str) -> float:
+    """Return an analysis' exposure as the files of a recipe have it: POT, seconds or fb^-1.
+
+    An exposure that is a mass times a time is divided by the mass of the target. One in "POT", which is the unit of the
+    key `pot`, is taken as it is, and so is that of samples that are not generated here.
+
+    Raises
+    ------
+    ConfigError
+        The flux is per something else.
+    """
+    if sample.generate is None or unit == "POT" or not sample_set.flux:
+        return value
+    found, kind = quantity(f"{value!r} {unit}", where), exposure_of(sample_set)
+    if found.dimension == kind:
+        return value * found.size
+    if (found.dimension, kind) == ("kg s", "s") and sample_set.target is not None:
+        return value * found.size / sample_set.target.kilograms
+    raise ConfigError(
+        f"{where}: {value:g} {unit} for sample set {sample_set.name!r}, whose flux is per {_WORD[kind]}; give the"
+        f" exposure in {kind}{', or a mass times a time beside a [target]' if kind == 's' else ''}"
+    )
 
 
 def _exposure(sample_set: SampleSet, source: str | Source) -> str:

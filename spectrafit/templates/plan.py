@@ -18,6 +18,7 @@ from spectrafit.events.layout import Layout, response_of, solve
 from spectrafit.events.linked import Linked, link
 from spectrafit.events.read import scan
 from spectrafit.events.schema import CANONICAL, Inventory
+from spectrafit.events.sources import exposure_of_recipe
 from spectrafit.templates.draws import OVERLAP, OverlapEffect
 from spectrafit.templates.effects import Effect, refuse_large
 from spectrafit.templates.observables import OBSERVABLES, needs
@@ -183,7 +184,14 @@ def _inputs(analysis: Analysis, left_out: Mapping[str, str] | None) -> Iterator[
             inventories[sample.name] = _scan(plan, left_out)
         inventory = inventories[sample.name]
         _foresee(analysis, plan, inventory)
-        scale = 1.0 if sample.role == "data" else inventory.scale(analysis.exposure_of(sample_set))
+        exposure = exposure_of_recipe(
+            sample_set,
+            sample,
+            analysis.exposure_of(sample_set),
+            analysis.exposure_unit(sample_set.name),
+            f"{analysis.path}: $.exposure",
+        )
+        scale = 1.0 if sample.role == "data" else inventory.scale(exposure)
         yield Input(plan=plan, inventory=inventory, scale=scale)
 
 

@@ -3,10 +3,10 @@ import pytest
 import uproot
 from scipy import integrate
 
-from spectrafit.config import SampleSet
+from spectrafit.config import Recipe, Sample, SampleSet, Target
 from spectrafit.config.sources import Lines, PionDecay, Reactor, Solar, Table
 from spectrafit.errors import ConfigError, DataError
-from spectrafit.events.sources import beam_of, exposure_of, files_of, table_of
+from spectrafit.events.sources import beam_of, exposure_of, exposure_of_recipe, files_of, table_of
 from spectrafit.events.spectrum import spectrum
 from spectrafit.physics import cross_sections, kinematics
 from spectrafit.physics.constants import M_MU, SIN2_THETA_W
@@ -160,3 +160,15 @@ def test_damaged_tables_are_refused(tmp_path, text, table, message):
     (tmp_path / "t.dat").write_text(text)
     with pytest.raises(DataError, match=message):
         beam_of(sample_set(tmp_path, flux={"nue": Table(file="t.dat", **table)}), "nue")
+
+
+def test_an_exposure_is_brought_to_that_of_the_files():
+    recipe = Sample(name="a", role="signal", files="a.root", generate=Recipe(flavour="nue", events=1))
+    sun = sample_set(flux={"nue": Solar()}, target=Target(material="Xe", mass="2 t"))
+    assert exposure_of_recipe(sun, recipe, 3.0, "t d", "here") == pytest.approx(1.5 * 86400.0)
+    assert exposure_of_recipe(sun, recipe, 3.0, "d", "here") == pytest.approx(3 * 86400.0)
+    assert exposure_of_recipe(sun, recipe, 3.0, "POT", "here") == 3.0
+    assert exposure_of_recipe(sun, Sample(name="b", role="signal", files="b.root"), 3.0, "t d", "here") == 3.0
+    beam = sample_set(flux={"nue": PionDecay(distance=3.0)})
+    with pytest.raises(ConfigError, match="3 t d for sample set 'set', whose flux is per POT; give the"):
+        exposure_of_recipe(beam, recipe, 3.0, "t d", "here")
