@@ -60,7 +60,9 @@ def test_two_moments_from_the_file_to_the_report(walk: Walk) -> None:
     assert refused.returncode == 2
     assert "did you mean 'kappa_nue'" in refused.stderr
 
-    said = json.loads(walk.done("contour", name, "--templates", "moments.npz", "--json", "-o", "c.png"))
+    drawn = walk.run("-q", "contour", name, "--templates", "moments.npz", "--json", "-o", "c.png")
+    assert (drawn.returncode, drawn.stderr) == (0, "c.png\n")
+    said = json.loads(drawn.stdout)
     assert said["parameters"] == ["kappa", "kappa_nue"]
     low, high = said["regions"][-1]["kappa"]
     assert said["kappa"][0] < low < 0.0 < high < said["kappa"][-1]

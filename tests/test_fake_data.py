@@ -267,5 +267,5 @@ def test_an_output_is_no_input_of_the_other_simulation(folder, saved, tmp_path, 
 def test_names_may_hold_commas():
     assert fake.parsed(["kappa=2,flux, odd=+1", " nc =-0.5"]) == {"kappa": 2.0, "flux, odd": 1.0, "nc": -0.5}
     with pytest.raises(ConfigError, match="a workspace holds its own counts"):
-        fake.refuse(Path("w.json"), sf.Toy(1))
+        fake.refuse(Path("w.json"), sf.Toy(1), None)
     assert np.isclose(fake.parsed(["a=b=2"])["a=b"], 2.0)

@@ -96,7 +96,7 @@ def test_nothing_half_written_is_left_when_it_is_stopped(run, folder: Path, monk
         raise Stopped
 
     (folder / "kept.csv").write_text("earlier\n")
-    monkeypatch.setattr(points, "upper_limit", stopped)
+    monkeypatch.setattr(points, "bare_limit", stopped)
     before = sorted(p.name for p in folder.iterdir())
     with pytest.raises(Stopped):
         run("scan", "fit.toml", "--over", "pot=1e20,2e20", "-o", "kept.csv", "-o", "new.json")

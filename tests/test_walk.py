@@ -389,7 +389,7 @@ def test_real_data_are_fitted_only_when_unblinded(walk: Walk, fitted: Path, with
 
 
 def test_there_is_nothing_to_unblind_without_data(walk: Walk) -> None:
-    refused = walk.run("fit", NUWRO, "--unblind")
+    refused = walk.run("-q", "fit", NUWRO, "--unblind")
     assert refused.returncode == 2
     assert refused.stderr.count("\n") == 1
     assert "no data for region nd" in refused.stderr

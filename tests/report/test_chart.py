@@ -90,8 +90,8 @@ def test_asimov_data_are_a_projection(ours):
     assert found.lines[0].ours[0].kind == "projected"
 
 
-def test_a_real_result_is_charted_with_its_limit(tmp_path):
-    run("fit", "fits/nova_counting.toml", "--unblind", "--no-figures", "-o", tmp_path / "nova")
+def test_a_real_result_is_charted_with_its_limit(walk, tmp_path):
+    run("fit", walk.folder / "fits/nova_counting.toml", "--unblind", "--no-figures", "-o", tmp_path / "nova")
     said = json.loads((tmp_path / "nova" / "result.json").read_text(encoding="utf-8"))
     found = sf.chart(results=[tmp_path / "nova"])
     line = next(line for line in found.lines if (line.flavour, line.name) == ("numu", "NOvA"))

@@ -125,7 +125,8 @@ def _line(axes: Axes, place: float, line: Line, high: float) -> None:
             axes.plot([limit.value] * 2, [place - 0.2, place + 0.2], color=COLOURS["grey"], lw=1.0)
     # Several of ours on one line lie above one another, and an interval below a published one: none hides another.
     behind = 0.2 if any(limit.interval is not None for limit in line.published) else 0.0
-    steps = [behind] if len(line.ours) < 2 else [0.3 * (i / (len(line.ours) - 1) - 0.5) for i in range(len(line.ours))]
+    gaps = len(line.ours) - 1
+    steps = [behind] if gaps < 1 else [0.3 * (number / gaps - 0.5) for number in range(gaps + 1)]
     for ours, step in zip(line.ours, steps, strict=False):
         _ours(axes, place + step, ours)
     if best is not None:
