@@ -41,7 +41,11 @@ def written(analysis: Analysis) -> dict[str, str]:
         The analysis first, by the name of its file; then the sample sets, by their names relative to it.
     """
     sets = (analysis.samples,) if isinstance(analysis.samples, str) else analysis.samples
-    found = {Path(analysis.path).name: _document(_plain(analysis))}
+    whole = _plain(analysis)
+    if analysis.exposure:
+        # `load` fills `pot` with the number of `exposure`; a file has one of them.
+        del whole["pot"]
+    found = {Path(analysis.path).name: _document(whole)}
     for name, sample_set in zip(sets, analysis.sample_sets, strict=True):
         found[name] = _document(_plain(_unqualified(sample_set)))
     return found
