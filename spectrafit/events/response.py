@@ -198,7 +198,15 @@ _NESTED = {**KERNEL, "no_cpython_wrapper": True}
 @njit(**_NESTED)
 def _place(edges: Any, value: float) -> int:
     """Return the number of the step of increasing `edges` that holds a value, -1 below and the last beyond."""
-    return int(np.searchsorted(edges, value, side="right")) - 1
+    # numba takes 1.3 s to compile np.searchsorted, and every first fit of a smeared sample would wait for it.
+    low, high = 0, edges.size
+    while low < high:
+        middle = (low + high) // 2
+        if edges[middle] <= value:
+            low = middle + 1
+        else:
+            high = middle
+    return low - 1
 
 
 @njit(**_NESTED)
@@ -218,7 +226,7 @@ def _migrated(true_edges: Any, reco_edges: Any, shares: Any, true: float, u: flo
     place = _place(true_edges, true)
     if place < 0 or place >= true_edges.size - 1 or not shares[place, reco_edges.size - 1] > 0.0:
         return math.nan
-    column = min(int(np.searchsorted(shares[place], u, side="right")) - 1, reco_edges.size - 2)
+    column = min(_place(shares[place], u), reco_edges.size - 2)
     part = (u - shares[place, column]) / (shares[place, column + 1] - shares[place, column])
     return reco_edges[column] + part * (reco_edges[column + 1] - reco_edges[column])
 
