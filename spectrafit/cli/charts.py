@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from spectrafit.cli.answers import Answer, Json, checked_files, give
 from spectrafit.errors import ConfigError
 
 __all__ = ["chart"]
@@ -21,32 +22,22 @@ def chart(
         list[Path] | None,
         typer.Option("-o", "--output", help="write there: *.svg, *.png, *.pdf, *.csv, *.json, *.tex; may be repeated"),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="print the limits as JSON")] = False,
+    json: Json = False,
     literature: Annotated[bool, typer.Option(help="with the published limits that are shipped")] = True,
     sky: Annotated[bool, typer.Option(help="with the bounds from stars and the early universe")] = True,
 ) -> None:
     """Chart limits on neutrino magnetic moments: published ones by flavour, and those of your results beside them."""
     import spectrafit as sf
-    from spectrafit.report.saved_tables import check_study_name
 
     given = paths or []
     for target in output or []:
         if any(target.resolve() == path.resolve() for path in given):
             raise ConfigError(f"{target}: is an input of the chart; give -o another name")
-        if target.suffix.lower() != ".tex":
-            check_study_name(target)
+    files = checked_files(output, draws=True, more=("tex",))
     tables = [path for path in given if path.suffix.lower() == ".toml"]
     results = [path for path in given if path.suffix.lower() != ".toml"]
     found = sf.chart(tables, results, literature=literature, sky=sky)
-    for target in output or []:
-        found.save(target)
-    if json:
-        import json as writer
-
-        typer.echo(writer.dumps(found.summary()))
-        return
-    from rich.console import Console
-
-    Console().print(found.table())
-    for target in output or []:
-        typer.echo(target)
+    answer = Answer(
+        text=found.table, summary=found.summary, rows=found.rows, draw=found.draw, texts={"tex": found.latex}
+    )
+    give(answer, json=json, files=files)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -30,9 +30,6 @@ from spectrafit.cli.options import (
     Workers,
 )
 from spectrafit.cli.unfinished import Resume, limit_job, toys_kept
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["limit"]
 

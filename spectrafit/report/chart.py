@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from spectrafit.errors import ConfigError, DataError
-from spectrafit.output import replacing
+from spectrafit.report.latex import escaped, power, tabular
 from spectrafit.report.literature import FLAVOURS, PublishedLimit, from_the_sky, published_limits
 from spectrafit.report.saved_tables import save_study
 from spectrafit.report.tables import Table, shortened
@@ -152,43 +153,37 @@ class Chart:
         DataError
             If the file cannot be written.
         """
-        target = Path(path)
-        if target.suffix.lower() == ".tex":
-            with replacing(target, remedy="choose another place") as part:
-                part.write_text(self._latex(), encoding="utf-8")
-            return target
-        return save_study(target, rows=self.rows, summary=self.summary, draw=self._draw)
+        return save_study(Path(path), rows=self.rows, summary=self.summary, draw=self.draw, texts={"tex": self.latex})
 
-    def _draw(self, target: Path) -> Path:
+    def draw(self, target: Path) -> Path:
+        """Draw the chart to a file, and return the file. Raises as `save` does."""
         from spectrafit.report.figures.chart import draw_chart
 
         draw_chart(target, self)
         return target
 
-    def _latex(self) -> str:
-        """Return a tabular that needs no package, a row per limit."""
-        lines = [
-            r"\begin{tabular}{llllll}",
-            r"\hline",
-            r"experiment & by & limit [$\mu_\mathrm{B}$] & level & kind & reference \\",
+    def latex(self) -> str:
+        """Return a tabular that needs no package, a row per limit in a block per flavour."""
+        blocks = [
+            [(rf"\textit{{{escaped(FLAVOURS[flavour])}}}",), *map(_latex_cells, rows)]
+            for flavour, rows in itertools.groupby(self.rows(), key=lambda row: row["flavour"])
         ]
-        flavour = ""
-        for row in self.rows():
-            if row["flavour"] != flavour:
-                flavour = row["flavour"]
-                lines += [r"\hline", rf"\multicolumn{{6}}{{l}}{{\textit{{{_escaped(FLAVOURS[flavour])}}}}} \\"]
-            low, high = row["interval_low"], row["interval_high"]
-            number = (
-                f"${_power(row['limit'])}$" if low == "" or (row["by"] == "published" and row["limit"] != "") else ""
-            )
-            number = number or f"${_power(low)}$ to ${_power(high)}$"
-            level = "" if row["level"] == "" else rf"{100 * row['level']:g}\,\%"
-            by = str(row["year"]) if row["by"] == "published" else "this work"
-            reference = _escaped(row["reference"] if row["by"] == "published" else row["statistic"].partition(":")[0])
-            lines.append(
-                f"{_escaped(row['experiment'])} & {by} & {number} & {level} & {row['kind']} & {reference} \\\\"
-            )
-        return "\n".join([*lines, r"\hline", r"\end{tabular}", ""])
+        head = ("experiment", "by", r"limit [$\mu_\mathrm{B}$]", "level", "kind", "reference")
+        return tabular("llllll", head, blocks)
+
+
+def _latex_cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    published = row["by"] == "published"
+    interval = row["limit"] == "" or (not published and row["interval_low"] != "")
+    ends = (row["interval_low"], row["interval_high"]) if interval else (row["limit"],)
+    return (
+        escaped(row["experiment"]),
+        str(row["year"]) if published else "this work",
+        " to ".join(f"${power(end)}$" for end in ends),
+        "" if row["level"] == "" else rf"{100 * row['level']:g}\,\%",
+        row["kind"],
+        escaped(row["reference"] if published else row["statistic"].partition(":")[0]),
+    )
 
 
 def chart(
@@ -338,18 +333,3 @@ def _our_cells(limit: OurLimit | None) -> tuple[str, str]:
         return "", ""
     value = f"{limit.value:.3g}" if limit.lower is None else f"{limit.lower:.2g} to {limit.value:.2g}"
     return value, f"{100 * limit.level:g} % {limit.method}{', expected' if limit.kind == 'projected' else ''}"
-
-
-_SPECIAL = str.maketrans(
-    {sign: rf"\{sign}" for sign in "&%$#_{}"} | {"\\": r"\textbackslash{}", "~": r"\~{}", "^": r"\^{}"}
-)
-
-
-def _escaped(text: str) -> str:
-    """Return text as LaTeX sets it."""
-    return text.translate(_SPECIAL)
-
-
-def _power(value: float) -> str:
-    mantissa, exponent = f"{value:.3g}".split("e") if "e" in f"{value:.3g}" else (f"{value:.3g}", "")
-    return rf"{mantissa}\times 10^{{{int(exponent)}}}" if exponent else mantissa

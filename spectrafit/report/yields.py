@@ -6,13 +6,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from spectrafit.report.latex import escaped, tabular
 from spectrafit.report.tables import Table, quantity
 
 __all__ = ["bin_rows", "yield_rows", "yields_latex", "yields_of"]
-
-_TEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {
-    character: f"\\{character}" for character in "&%$#_{}"
-}
 
 
 def _total(row: Mapping[str, Any]) -> float:
@@ -101,17 +98,14 @@ def yields_of(result: Mapping[str, Any]) -> Table:
 
 def yields_latex(result: Mapping[str, Any]) -> str:
     """Return the yields as a LaTeX tabular, which needs no package; errors as in `yields_of`."""
-    lines = [r"\begin{tabular}{llrr}", r"\hline", r"region & sample & before the fit & after the fit \\"]
-    for name, cells in _cells(result):
-        lines.append(r"\hline")
-        for at, row in enumerate(cells):
-            words = [_escaped(name) if at == 0 else "", _escaped(row[0]), *(_number(cell) for cell in row[1:])]
-            lines.append(" & ".join(words) + r" \\")
-    return "\n".join([*lines, r"\hline", r"\end{tabular}", ""])
-
-
-def _escaped(text: str) -> str:
-    return "".join(_TEX.get(character, character) for character in text)
+    blocks = [
+        [
+            (escaped(name) if at == 0 else "", escaped(row[0]), *(_number(cell) for cell in row[1:]))
+            for at, row in enumerate(cells)
+        ]
+        for name, cells in _cells(result)
+    ]
+    return tabular("llrr", ("region", "sample", "before the fit", "after the fit"), blocks)
 
 
 def _number(text: str) -> str:
