@@ -17,7 +17,7 @@ import numpy as np
 from spectrafit.output import publishing, replacing, slugs
 from spectrafit.physics.couplings import COUPLINGS
 from spectrafit.report.page import Picture, Section, page
-from spectrafit.report.symbols import symbols
+from spectrafit.report.symbols import numbers, symbols
 from spectrafit.report.tables import Table, quantity
 
 if TYPE_CHECKING:
@@ -318,7 +318,7 @@ def write_binnings(
 def _page(analysis: Analysis, found: Binnings, sections: list[Section], truths: Truths | None) -> str:
     own = found.rows[0]
     best = own if found.best is None else found.best.rated
-    unit = symbols(own.limit.unit)
+    unit = own.limit.unit
     headline = (
         f"{best.name}, {best.judgement.bins} bins: {best.median:.4g} {unit}, without noise {best.guarded:.4g} {unit}"
     )
@@ -329,7 +329,7 @@ def _page(analysis: Analysis, found: Binnings, sections: list[Section], truths: 
     return page(
         f"Binning: {analysis.title or Path(analysis.path).stem}",
         f"spectrafit {version('spectrafit-numm')}, a fine grid of {found.fine_cells} cells",
-        headline,
+        numbers(symbols(headline)),
         meaning,
         sections,
         alarms=(*found.notes, *(truths.notes if truths is not None else ())),

@@ -29,6 +29,8 @@ _WORDS = {
     "priors": "prior widths, multiple of the analysis",
     "simulated": "simulation, multiple of the analysis",
 }
+# So few values along an axis of a map are named, each one.
+_MARKED = 6
 _DASHES = ("solid", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)))
 
 
@@ -184,6 +186,8 @@ def _curves(figure: Figure, found: Expected) -> tuple[float, float]:
 
 
 def _plane(figure: Figure, found: Expected) -> tuple[float, float]:
+    from matplotlib.ticker import NullFormatter
+
     from spectrafit.report.figures.style import COLOURS, frame
 
     axes = frame(figure, 0.85, 0.65, 4.4, 3.55)
@@ -199,9 +203,14 @@ def _plane(figure: Figure, found: Expected) -> tuple[float, float]:
         axes.clabel(lines, fontsize=9.0, fmt="%g")
     for at in np.argwhere(~np.isfinite(medians)):
         axes.plot(across[at[0]], upward[at[1]], "x", color=COLOURS["ink"], ms=5)
-    for log, put in zip(logs, (axes.set_xscale, axes.set_yscale), strict=True):
+    sides = ((axes.set_xscale, axes.xaxis), (axes.set_yscale, axes.yaxis))
+    for log, values, (put, side) in zip(logs, (across, upward), sides, strict=True):
         if log:
             put("log")
+        if log and len(values) <= _MARKED:
+            # Powers of ten name no tried value, and the minor ones are so wide that they run into the axis' name.
+            side.set_ticks(values, [f"{value:g}" for value in values])
+            side.set_minor_formatter(NullFormatter())
     axes.set_xlim(cells[0][0], cells[0][-1])
     axes.set_ylim(cells[1][0], cells[1][-1])
     axes.set_xlabel(_name(found.keys[0]))
