@@ -56,4 +56,7 @@ counts = {{ er = {[0.0] * 29} }}
 
 
 if __name__ == "__main__":
-    print(released(Path(sys.argv[1]), PROJECT / "generated/xenonnt/released.toml"))
+    try:
+        print(released(Path(sys.argv[1]), PROJECT / "generated/xenonnt/released.toml"))
+    except (sf.SpectrafitError, OSError) as error:
+        sys.exit(f"error: {error}")

@@ -139,3 +139,16 @@ def test_the_numbers_are_those_of_the_verbs(folder: Path, monkeypatch) -> None:
     (row,) = limit_rows([limit])
     assert (row["limit"], row["median"], row["unit"]) == (limit.value, limit.expected.median, "mu_B")
     assert [row["sample"] for row in inventory_rows(analysis)] == ["numu", "nc"]
+
+
+def test_a_contour_has_the_range_that_is_asked_for(run) -> None:
+    words = ("contour", "fit.toml", *SAVED, "--y", "scale", "--points", "5", "--json")
+    found = json.loads(run(*words, "--range", "kappa=0:2", "--range", "scale=-1:1")[0])
+    assert found["kappa"] == [0.0, 0.5, 1.0, 1.5, 2.0]
+    assert found["scale"] == [-1.0, -0.5, 0.0, 0.5, 1.0]
+    # Asimov data: 2NLL is least at the truth, kappa = 0 and the nominal scale.
+    rises = np.array(found["delta_2nll"])
+    assert rises[0, 2] == pytest.approx(0.0, abs=1e-9)
+    assert (np.delete(rises.ravel(), 2) > 1e-6).all()
+    for text, said in (("kapa=0:1", "names neither"), ("kappa=1:0", "LOW below HIGH"), ("kappa=0", "LOW below HIGH")):
+        assert said in run(*words, "--range", text, code=2)[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from spectrafit.cli.workspaces import is_workspace
 from spectrafit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from spectrafit.arraytypes import Floats
     from spectrafit.inference.model import Model
     from spectrafit.report.tables import Table
 
@@ -30,6 +32,14 @@ def contour(
     ] = None,
     y: Annotated[str | None, typer.Option(metavar="PARAMETER", help="default: the other coupling")] = None,
     points: Annotated[int, typer.Option(help="fits on a side, before steps become finer where needed")] = 31,
+    range_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range",
+            metavar="PARAMETER=LOW:HIGH",
+            help="the range of one of the two, as kappa=0:2; default: where the regions are; may be repeated",
+        ),
+    ] = None,
     output: Drawn = None,
     json: Json = False,
     set_: Set = None,
@@ -70,11 +80,12 @@ def contour(
         parameters=(x, y or ""),
     )
     first, second = _axes(analysis, model, x, y)
+    grids = _grids(range_, (first, second), points)
     if is_workspace(analysis) and model.poi:
         # The bounds of a workspace's signal are where a fit looks. A region must not end there.
         model = unbounded(model, model.parameters[model.index(model.poi)].lower)
     best = fit_within(model).best if is_workspace(analysis) else sf.fit(model)
-    found = sf.contour(model, first, second, points=points)
+    found = sf.contour(model, first, second, points=points, x=grids.get(first), y=grids.get(second))
 
     title, called = loaded.title or "", "" if data is None else "fake data"
     said = summary(found) | {"valid": best.valid, "message": best.message, "data": model.called}
@@ -105,6 +116,25 @@ def _axes(path: Path, model: Model, x: str | None, y: str | None) -> tuple[str, 
     for name in (first, second):
         model.index(name)
     return first, second
+
+
+def _grids(texts: list[str] | None, names: tuple[str, str], points: int) -> dict[str, Floats]:
+    """Return the values of each parameter whose range is given."""
+    import numpy as np
+
+    found = {}
+    for text in texts or ():
+        name, _, ends = text.rpartition("=")
+        try:
+            low, high = map(float, ends.split(":"))
+        except ValueError:
+            low = high = math.nan
+        if name not in names:
+            raise ConfigError(f"--range {text!r}: names neither {names[0]} nor {names[1]}")
+        if not -math.inf < low < high < math.inf:
+            raise ConfigError(f"--range {text!r}: needs PARAMETER=LOW:HIGH with LOW below HIGH, such as {name}=0:2")
+        found[name] = np.linspace(low, high, max(points, 3))
+    return found
 
 
 def _unit(model: Model, name: str) -> str:

@@ -21,7 +21,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "build": (f"spectrafit build {_FIT} -o templates.npz", f"spectrafit build {_FIT} -o templates.npz --cache columns"),
     "fit": (f"spectrafit fit {_FIT}", f"spectrafit fit {_FIT} --templates templates.npz -o results/mine"),
     "limit": (f"spectrafit limit {_FIT} --method all", f"spectrafit limit {_FIT} --method profile,cls -o limits.csv"),
-    "contour": (f"spectrafit contour {_FIT} --x kappa --y energy_scale -o contour.png",),
+    "contour": (
+        f"spectrafit contour {_FIT} --x kappa --y energy_scale -o contour.png",
+        "spectrafit contour fits/lsnd_plane.toml --range kappa=0:0.7 --range kappa_nue=0:1.5 -o plane.png",
+    ),
     "scan": (
         f"spectrafit scan {_FIT} --over pot=1e20:3e21:log12 -o scan.png",
         f"spectrafit scan {_FIT} --over exposure=1,5",
