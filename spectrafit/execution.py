@@ -33,6 +33,8 @@ _ATTEMPTS = 3
 _WATCH = 1.0
 # Seconds after which a cluster is asked again how many workers it has.
 _ASK_AGAIN = 2.0
+# Seconds in which a server of workers that fails has ended.
+_PAUSE = 0.5
 _END: Any = object()
 _DASK_ENVIRONMENT = "distributed.nanny.pre-spawn-environ"
 
@@ -163,23 +165,32 @@ def _abandon(broken: Executor) -> None:
 
 def _processes(workers: int, preload: tuple[str, ...]) -> Callable[[], Executor]:
     # Never plain fork: the parent may hold threads (decompression, dask) whose locks a fork would copy locked.
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        from multiprocessing import forkserver, resource_tracker  # which are not there on Windows
-
-        context: Any = multiprocessing.get_context("forkserver")
+    served = "forkserver" in multiprocessing.get_all_start_methods()  # not on Windows
+    context: Any = multiprocessing.get_context("forkserver" if served else "spawn")
+    if served:
         # One server imports the modules and its children share them: n workers cost one import, not n.
         context.set_forkserver_preload(list(preload))
-        # Ctrl-C is for the parent: workers ignore it from their start, finish their piece, and are told to end.
-        # Starting the tracker would lift this block, so the tracker is started first.
-        resource_tracker.ensure_running()
-        heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-        try:
-            forkserver.ensure_running()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
-    else:
-        context = multiprocessing.get_context("spawn")
-    return lambda: ProcessPoolExecutor(workers, mp_context=context, initializer=_follow, initargs=(os.getpid(),))
+
+    def renew() -> Executor:
+        if served:
+            _serve()
+        return ProcessPoolExecutor(workers, mp_context=context, initializer=_follow, initargs=(os.getpid(),))
+
+    return renew
+
+
+def _serve() -> None:
+    """Start the server of the workers, if none runs, deaf to ctrl-C."""
+    from multiprocessing import forkserver, resource_tracker  # which are not there on Windows
+
+    # Ctrl-C is for the parent: workers ignore it from their start, finish their piece, and are told to end.
+    # Starting the tracker would lift this block, so the tracker is started first.
+    resource_tracker.ensure_running()
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 def _follow(parent: int) -> None:
@@ -302,10 +313,14 @@ def _submit(pool: Pool, work: Callable[[Item], Result], item: Item) -> Future[Re
         try:
             return starter.submit(pool.current.submit, work, item).result()
         except (OSError, EOFError) as error:
-            # A worker that was being started when another one died finds the pool's pipes closed.
-            if getattr(pool.current, "_broken", False):
-                raise BrokenExecutor(str(error)) from error
-            raise
+            # A worker that was being started when another one died finds the pool's pipes closed. Its half-made start
+            # ends the server of the workers too (CPython 3.11), and a start just after that finds nobody. The pause
+            # lets the server end, so that the next pool begins a new one.
+            if isinstance(error, (ConnectionError, EOFError)):
+                time.sleep(_PAUSE)
+            elif not getattr(pool.current, "_broken", False):
+                raise
+            raise BrokenExecutor(str(error)) from error
 
 
 @contextmanager

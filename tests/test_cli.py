@@ -79,6 +79,8 @@ def test_flags_and_the_verb_agree(name: str) -> None:
         "throw_nuisances": "thrown",
         "data_from": "samples",
         "paths": "results",
+        # The range of a parameter is given to the verb as its values.
+        "range_": "x",
         "force": None,
         "resume": None,
     }

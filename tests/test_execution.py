@@ -120,6 +120,20 @@ def test_a_piece_that_kills_every_worker_is_named(killers):
         found.extend(imap(pool, killers.always, ["a", "b", "cursed", "c", "d"]))
 
 
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="needs a server of workers")
+def test_a_server_of_workers_that_ends_is_started_again():
+    from multiprocessing import forkserver
+
+    with executor("processes", 2) as pool:
+        assert list(imap(pool, operator.neg, range(4))) == [0, -1, -2, -3]
+    with executor("processes", 2) as pool:
+        # CPython 3.11's server ends when a client goes away before it has sent its pipes. Workers are started after
+        # that: their start fails, once the server is about to end.
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(forkserver._forkserver._forkserver_address)
+        assert list(imap(pool, operator.neg, range(4))) == [0, -1, -2, -3]
+
+
 def test_the_callers_broken_executor_is_not_replaced(killers):
     import multiprocessing
 

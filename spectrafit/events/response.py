@@ -109,12 +109,19 @@ def apply(
         As `check` does.
     """
     check(response)
-    tables = load(response)
+    width_at, widths, efficiency_at, efficiencies, true_edges, reco_edges, shares = load(response)
     t, theta = np.ascontiguousarray(t, dtype=np.float64), np.ascontiguousarray(theta, dtype=np.float64)
     if t.ndim != 1 or t.shape != theta.shape:
         raise ValueError(f"t and theta must be arrays of one length, got shapes {t.shape} and {theta.shape}")
     t_reco, theta_reco, efficiency = np.empty(t.size), np.empty(t.size), np.empty(t.size)
-    _smear(t, theta, _pack(response), *tables, key, first, draws, t_reco, theta_reco, efficiency)
+    parameters, seen = _pack(response), np.empty(0)
+    if width_at.size or true_edges.size:
+        seen = np.empty(t.size)
+        _fill_seen(t, parameters, width_at, widths, true_edges, reco_edges, shares, key, first, draws, seen)
+    _smear(t, theta, parameters, seen, key, first, draws, t_reco, theta_reco, efficiency)
+    if efficiency_at.size:
+        at = t_reco if response.efficiency_of == "reconstructed" else t
+        _multiply(efficiency_at, efficiencies, at / ENERGIES[response.unit], efficiency)
     return t_reco, theta_reco, efficiency
 
 
@@ -185,20 +192,19 @@ def _pack(response: Response) -> Floats:
             response.efficiency_width,
             response.energy_noise,
             ENERGIES[response.unit],
-            float(response.efficiency_of == "reconstructed"),
         ]
     )
 
 
 _COLUMN, _CURVE = Contiguous(types.float64), types.float64[::1]
-# For the loop below; nobody calls them from Python.
+# For the loops below; nobody calls them from Python.
 _NESTED = {**KERNEL, "no_cpython_wrapper": True}
 
 
 @njit(**_NESTED)
 def _place(edges: Any, value: float) -> int:
     """Return the number of the step of increasing `edges` that holds a value, -1 below and the last beyond."""
-    # numba takes 1.3 s to compile np.searchsorted, and every first fit of a smeared sample would wait for it.
+    # numba takes 1.3 s to compile np.searchsorted.
     low, high = 0, edges.size
     while low < high:
         middle = (low + high) // 2
@@ -231,28 +237,61 @@ def _migrated(true_edges: Any, reco_edges: Any, shares: Any, true: float, u: flo
     return reco_edges[column] + part * (reco_edges[column + 1] - reco_edges[column])
 
 
+# The two loops below are apart from `_smear`, since few responses have tables and every first fit of truth-only ntuples
+# would wait for them to compile.
 @loop(
     types.void(
-        *[_COLUMN] * 3,
-        *[_CURVE] * 6,
+        _COLUMN,
+        _COLUMN,
+        *[_CURVE] * 4,
         types.float64[:, ::1],
         Contiguous(types.uint64),
         types.int64,
         types.int64,
-        *[_COLUMN] * 3,
+        _COLUMN,
     )
 )
+def _fill_seen(
+    t: Any,
+    p: Any,
+    width_at: Any,
+    widths: Any,
+    true_edges: Any,
+    reco_edges: Any,
+    shares: Any,
+    key: Any,
+    first: int,
+    draws: int,
+    seen: Any,
+) -> None:
+    """Fill reconstructed energies, in the response's unit, from a matrix or a table of widths."""
+    scale, unit = p[0], p[12]
+    for index in range(t.size):
+        true = t[index] / unit
+        entry, draw = first + index // draws, 2 * (index % draws)
+        if not true > 0.0:
+            seen[index] = math.nan
+        elif true_edges.size > 0:
+            seen[index] = scale * _migrated(true_edges, reco_edges, shares, true, uniforms(key, entry, draw + 1)[1])
+        else:
+            energy = normals(key, entry, draw)[2]
+            seen[index] = max(0.0, scale * true * (1.0 + _between(width_at, widths, true) * energy))
+
+
+@loop(types.void(_CURVE, _CURVE, _COLUMN, _COLUMN))
+def _multiply(at: Any, values: Any, energies: Any, efficiency: Any) -> None:
+    """Multiply efficiencies by a table's value, 0 outside."""
+    for index in range(energies.size):
+        inside = at[0] <= energies[index] <= at[at.size - 1]
+        efficiency[index] = efficiency[index] * _between(at, values, energies[index]) if inside else 0.0
+
+
+@loop(types.void(*[_COLUMN] * 3, _COLUMN, Contiguous(types.uint64), types.int64, types.int64, *[_COLUMN] * 3))
 def _smear(
     t: Any,
     theta: Any,
     p: Any,
-    width_at: Any,
-    widths: Any,
-    efficiency_at: Any,
-    efficiencies: Any,
-    true_edges: Any,
-    reco_edges: Any,
-    shares: Any,
+    given: Any,
     key: Any,
     first: int,
     draws: int,
@@ -260,10 +299,11 @@ def _smear(
     theta_reco: Any,
     efficiency: Any,
 ) -> None:
+    """Smear; `given` has the reconstructed energies of tables, or no elements."""
     scale, stochastic, constant = p[0], p[1], p[2]
     c0, c1, tail_fraction, tail_scale = p[3], p[4], p[5], p[6]
     threshold, plateau, turn_on, width = p[7], p[8], p[9], p[10]
-    noise, unit, of_seen = p[11], p[12], p[13] > 0.0
+    noise, unit = p[11], p[12]
     for index in range(t.size):
         true = t[index] / unit
         if not true > 0.0:
@@ -273,10 +313,8 @@ def _smear(
             continue
         entry, draw = first + index // draws, 2 * (index % draws)
         along, across, energy, _ = normals(key, entry, draw)
-        if true_edges.size > 0:
-            seen = scale * _migrated(true_edges, reco_edges, shares, true, uniforms(key, entry, draw + 1)[1])
-        elif width_at.size > 0:
-            seen = max(0.0, scale * true * (1.0 + _between(width_at, widths, true) * energy))
+        if given.size > 0:
+            seen = given[index]
         else:
             relative = stochastic / math.sqrt(true) + constant
             if noise > 0.0:
@@ -295,8 +333,4 @@ def _smear(
         value = plateau
         if width > 0.0:
             value /= 1.0 + math.exp(-(true - turn_on) / width)
-        if efficiency_at.size > 0:
-            at = seen if of_seen else true
-            inside = efficiency_at[0] <= at <= efficiency_at[efficiency_at.size - 1]
-            value = value * _between(efficiency_at, efficiencies, at) if inside else 0.0
         efficiency[index] = value if seen >= threshold else 0.0
