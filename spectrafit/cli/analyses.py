@@ -198,7 +198,7 @@ def fit(
     ):
         options = limit_options(loaded.limit, pool, workers)
         found = sf.upper_limit(model, **options | {"toys": replace(options["toys"], bank=bank)})
-    folder = sf.report(target, loaded, filled, best, found, model=model, figures=figures)
+    folder = sf.report(target, loaded, filled, best, found, model=model, figures=figures, force=force)
     console = Console()
     console.print(result_table(best, found))
     if validations := validation(model, best):
