@@ -204,7 +204,8 @@ def fit(
     if validations := validation(model, best):
         console.print(validation_table(validations))
     constraints = sf.constraints(model, filled)
-    console.print(constraints_table(constraints))
+    if constraints:
+        console.print(constraints_table(constraints))
     for alarm in alarms(best, model, filled, constraints=constraints):
         console.print(f"note: {alarm}", markup=False, highlight=False, soft_wrap=True)
     typer.echo(f"written to {folder}")

@@ -265,7 +265,7 @@ def _page(
             pictures=fitted,
             tables=(
                 nuisance_table(model, best, impacts),
-                *([] if constraints is None else [constraints_table(constraints)]),
+                *([constraints_table(constraints)] if constraints else []),
                 budget_table(best, impacts),
                 *([origins_table(found)] if (found := sources(templates, best)) else []),
             ),
