@@ -23,22 +23,27 @@ def status(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     Raises
     ------
     DataError
-        There is no result.
+        There is no result, or the only one cannot be read.
     """
     target = Path(path)
     if target.is_dir() and not (target / "result.json").exists():
         inside = sorted(place.parent for place in target.glob("*/result.json"))
         if inside:
-            return [_status(place) for place in inside]
+            return [_one_of_several(place) for place in inside]
     return [_status(target)]
+
+
+def _one_of_several(folder: Path) -> dict[str, Any]:
+    """Return what is known of a result, or what is wrong with it: the others are still worth knowing."""
+    try:
+        return _status(folder)
+    except DataError as error:
+        return {"folder": str(folder), "problem": str(error)}
 
 
 def _status(target: Path) -> dict[str, Any]:
     folder = target if target.is_dir() else target.parent
-    try:
-        found = read_result(target)
-    except DataError as error:
-        return {"folder": str(folder), "problem": str(error)}
+    found = read_result(target)
     provenance, limit = found["provenance"], found["limit"]
     return {
         "folder": str(folder),

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from spectrafit.cli import main
-from spectrafit.errors import ConfigError
+from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.impacts import impacts
 from spectrafit.report.keeping import default_folder, kind_of, refuse_result
 from spectrafit.report.record import record
@@ -40,6 +40,18 @@ def test_a_folder_says_what_it_holds(found, tmp_path, capfd):
     with pytest.raises(SystemExit):
         main(["status", str(tmp_path / "a"), "--json"])
     assert json.loads(capfd.readouterr().out)["results"][0]["title"] == found["title"]
+
+
+def test_a_result_that_is_not_there_is_a_mistake(found, tmp_path):
+    for place, word in (
+        (tmp_path / "nowhere", "No such file"),
+        (put(tmp_path / "b", {"title": "older"}), "run spectrafit fit"),
+    ):
+        with pytest.raises(DataError, match=word):
+            status(place)
+    with pytest.raises(SystemExit) as left:
+        main(["status", str(tmp_path / "nowhere")])
+    assert left.value.code == 2
 
 
 def test_inputs_that_are_newer_or_gone_are_named(found, tmp_path):

@@ -108,7 +108,7 @@ def scaled(
         An exposure that is not positive, a name that nothing has, a simulation that is to grow in a workspace.
     """
     if not exposure > 0:
-        raise ConfigError(f"sensitivity: exposure {exposure:g}: needs a positive multiple")
+        raise ConfigError(f"exposure = {exposure:g}: needs a positive multiple")
     factors = dict(systematics) if isinstance(systematics, Mapping) else {"": float(systematics)}
     constrained = [parameter for parameter in model.parameters if parameter.constraint == "gaussian"]
     known = {
