@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -76,11 +77,15 @@ def pyhf_likelihood(plain: dict[str, Any]) -> Callable[[Mapping[str, float]], fl
 def _pyhf(plain: dict[str, Any]) -> dict[str, float]:
     """Fit with pyhf's numpy backend and Minuit, from pyhf's own start."""
     package, model, data = _pyhf_model(plain)
-    before = package.get_backend()
+    before, log = package.get_backend(), logging.getLogger("pyhf")
     package.set_backend("numpy", package.optimize.minuit_optimizer())
+    # What pyhf logs of a failure, with a traceback, is in the exception too.
+    level = log.level
+    log.setLevel(logging.CRITICAL + 1)
     try:
         best = package.infer.mle.fit(data, model)
     finally:
+        log.setLevel(level)
         package.set_backend(*before)
     return dict(zip(model.config.par_names, (float(value) for value in best), strict=True))
 

@@ -310,7 +310,7 @@ class _Writer:
             # A shapesys of the other part of a raised sample was declared with that part.
             parameters = [self.declare(name, "shapefactor", bin_=place) for place in range(size)]
             return {"name": f"{self.word(name)}_factors", "type": "shapefactor", "parameters": parameters}
-        nominal = sample.get("nominal", sample["data"])
+        nominal: list[float] = sample["nominal"] if "nominal" in sample else sample["data"]
         pairs = zip(nominal, content, strict=True)
         relative = [error / events if events > 0 and error > 0 else 0.0 for events, error in pairs]
         parameters = [

@@ -10,9 +10,11 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,8 @@ from spectrafit.errors import ConfigError
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.interop import workspace as ws
-from spectrafit.interop.bounded import fit_within
+from spectrafit.interop.bounded import effective, fit_within
+from spectrafit.interop.export import write_workspace
 from spectrafit.interop.fitters import FITTERS, ROOT_PYTHON, Fitter, plain_json, pyhf_likelihood
 from spectrafit.interop.pyhf import read_workspace
 
@@ -29,6 +32,8 @@ __all__ = ["Opinion", "Verdict", "referee"]
 
 # A minimum is called lower from this difference of 2NLL on.
 _SAME = 1e-3
+# What a fixed parameter may differ by: rounding.
+_MOVED = 1e-6
 # How many parameters are shown, those that differ most first, and how much of another fitter's message.
 _SHOWN, _SAID = 10, 120
 
@@ -68,11 +73,17 @@ class Verdict:
         Ours; 0 of factors of bins that are profiled.
     absent : tuple of str
         Fitters that are not installed.
+    interest : str
+        The parameter of interest, "" for none.
+    notes : tuple of str
+        What the workspace of a model cannot say of the model.
     """
 
     opinions: tuple[Opinion, ...]
     errors: dict[str, float]
     absent: tuple[str, ...]
+    interest: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def lowest(self) -> Opinion:
@@ -146,7 +157,7 @@ class Verdict:
 
 
 def referee(
-    path: str | os.PathLike[str],
+    subject: Model | str | os.PathLike[str],
     *,
     measurement: str | None = None,
     patch: str | os.PathLike[str] | None = None,
@@ -155,14 +166,25 @@ def referee(
 
     Parameters
     ----------
-    path, measurement, patch
-        As in `spectrafit.interop.pyhf.read_workspace`.
+    subject : path or Model
+        A workspace; or a model made by `assemble`, which is exported as one. What HistFactory cannot say of the model
+        is noted.
+    measurement, patch
+        Of a workspace, as in `spectrafit.interop.pyhf.read_workspace`.
 
     Raises
     ------
     DataError, ConfigError
-        As `read_workspace`.
+        As `read_workspace`, or as `spectrafit.interop.export.write_workspace`.
     """
+    if not isinstance(subject, Model):
+        return _judged(subject, measurement, patch)
+    with tempfile.TemporaryDirectory() as folder:
+        export = write_workspace(subject, Path(folder) / "workspace.json")
+        return dataclasses.replace(_judged(export.path, None, None), notes=export.notes)
+
+
+def _judged(path: str | os.PathLike[str], measurement: str | None, patch: str | os.PathLike[str] | None) -> Verdict:
     spec = ws.load(path, patch=patch)
     place, _ = ws.chosen(spec, measurement, path)
     plain = plain_json(spec, place)
@@ -199,7 +221,7 @@ def referee(
             )
         )
     errors = dict(zip(best.names, best.errors.tolist(), strict=True))
-    return Verdict(opinions=tuple(opinions), errors=errors, absent=tuple(absent))
+    return Verdict(opinions=tuple(opinions), errors=errors, absent=tuple(absent), interest=explicit.poi)
 
 
 def _ours(model: Model) -> Callable[[Mapping[str, float]], float]:
@@ -229,7 +251,21 @@ def _asked(fit: Fitter, plain: dict[str, Any], model: Model) -> tuple[dict[str, 
         missing = [name for name in model.names if name not in values]
         if missing:
             raise ConfigError(f"has no parameter {missing[0]!r}")
+        _keep_to_rules(model, values)
     except Exception as error:
         # Whatever a fitter of others raises is its opinion: that it cannot fit this.
         return {}, f"failed: {' '.join(str(error).split())[:_SAID]}"
     return {name: values[name] for name in model.names}, ""
+
+
+def _keep_to_rules(model: Model, values: Mapping[str, float]) -> None:
+    """Refuse a minimum where the workspace allows none: a fixed parameter was moved, or one lies outside its bounds."""
+    acting = effective(model.components)
+    for each in model.parameters:
+        value = values[each.name]
+        if each.fixed and each.name in acting and abs(value - each.initial) > _MOVED:
+            raise ConfigError(f"moved {each.name}, which the workspace fixes at {each.initial:g}, to {value:.4g}")
+        if not each.fixed and not each.lower - _MOVED <= value <= each.upper + _MOVED:
+            raise ConfigError(
+                f"ended at {each.name} = {value:.4g}, outside its bounds [{each.lower:g}, {each.upper:g}]"
+            )

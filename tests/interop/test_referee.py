@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import math
 import os
 import sys
 
 import pytest
 
+import spectrafit as sf
 from spectrafit.bench.workspaces import make
 from spectrafit.cli import main
 from spectrafit.errors import ConfigError
@@ -15,6 +17,7 @@ from spectrafit.interop import workspace as ws
 from spectrafit.interop.bounded import Bounded, fit_within
 from spectrafit.interop.fitters import FITTERS, ROOT_PYTHON, plain_json, python_with_root
 from spectrafit.interop.referee import referee
+from tests.interop.test_pyhf_export import model
 
 pytest.importorskip("pyhf")
 
@@ -56,20 +59,41 @@ def test_a_fitter_that_stops_early_or_fails_is_told(path, monkeypatch):
         raise ValueError("no minimum at all")
 
     def lost(plain):
-        return dict.fromkeys(FITTERS["pyhf"][1](plain), float("nan"))
+        return dict.fromkeys(FITTERS["pyhf"][1](plain), math.nan)
 
-    others = {"early": (there, early), "broken": (there, broken), "lost": (there, lost)}
+    def far(plain):
+        return FITTERS["pyhf"][1](plain) | {"mu": 10.0}
+
+    real = judge._ours
+    monkeypatch.setattr(judge, "_ours", lambda model: lambda at: math.inf if at["mu"] == 10.0 else real(model)(at))
+    others = {"early": (there, early), "broken": (there, broken), "lost": (there, lost), "far": (there, far)}
     away = {"roofit": (lambda: False, broken)}
     monkeypatch.setattr(judge, "FITTERS", {"pyhf": FITTERS["pyhf"], **others, **away})
     found = referee(path)
     assert found.words.startswith("spectrafit found the lowest minimum: early stopped ")
     assert found.absent == ("roofit",)
     assert "failed: no minimum at all" in str(found)
+    assert "= nan, outside its bounds" in str(found)
     assert "failed: 2NLL is not finite where it stopped" in str(found)
     assert ROOT_PYTHON in str(found)
     name, values = found.differences()[0]
     assert name == "mu"
     assert values[2] - values[1] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(1.2, "moved counted[1], which the workspace fixes at 1, to 1.2"), (1.0, "")],
+)
+def test_a_minimum_that_moves_a_fixed_parameter_is_none(tmp_path, monkeypatch, value, said):
+    path = tmp_path / "all.json"
+    path.write_text(json.dumps(everything()))
+
+    def mover(plain):
+        return FITTERS["pyhf"][1](plain) | {"counted[1]": value}
+
+    monkeypatch.setattr(judge, "FITTERS", {"mover": (there, mover)})
+    assert referee(path).opinions[1].failure == (said and f"failed: {said}")
 
 
 def test_a_lower_minimum_of_others_is_their_win(path, monkeypatch, capsys):
@@ -180,6 +204,14 @@ def test_a_crash_of_root_is_one_line(path, tmp_path, monkeypatch, script, said):
     found = referee(path)
     assert found.opinions[1].failure == said
     assert str(found).count("\n") == 3
+
+
+def test_a_model_is_exported_and_its_notes_are_kept(monkeypatch):
+    monkeypatch.setattr(judge, "FITTERS", {"pyhf": FITTERS["pyhf"]})
+    # Its squares of kappa are fixed at the reference, which a workspace cannot say otherwise.
+    found = sf.referee(model(powers=2))
+    assert any("cannot float together" in note for note in found.notes)
+    assert abs(found.opinions[1].pyhf) < 1e-3
 
 
 def test_the_python_with_root_that_is_none_is_refused(path, monkeypatch, capsys):
