@@ -1,119 +1,35 @@
-"""Answers beside those of others: published intervals, and minima of other fitters."""
+"""What the benchmarks compare is the same work: our kernels and boost-histogram fill the same sums."""
 
-import json
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from spectrafit import bench
-from spectrafit.bench.comparing import OURS, minima, peers, tally
-from spectrafit.bench.published import CABINETRY, FELDMAN_COUSINS, cabinetry, counting, feldman_cousins
-from spectrafit.bench.workspaces import make, two_sided
-from spectrafit.cli import main
-from spectrafit.errors import ConfigError, DataError
-from spectrafit.inference.intervals.limits import upper_limit
-from spectrafit.interop import referee as judge
-from spectrafit.interop.fitters import FITTERS
-
-quiet = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
+from spectrafit.bench import filling, ntuples
+from spectrafit.bench.fitters import FITTERS, installed
+from spectrafit.templates.regions import lay_out
 
 
-@pytest.fixture
-def pyhf_alone(monkeypatch):
-    pytest.importorskip("pyhf")
-    monkeypatch.setattr("spectrafit.bench.comparing._MADE", ())
-    monkeypatch.setattr("spectrafit.bench.comparing._TWO_SIDED", 0)
-    monkeypatch.setattr(judge, "FITTERS", {"pyhf": FITTERS["pyhf"]})
+def test_both_ways_to_fill_give_the_same_sums():
+    events = ntuples.columns(20_000, 3)
+    analysis = ntuples.analysis((Path("events.root"),))
+    axes = lay_out(analysis.regions)[0].axes
+    ours, theirs = filling.add_up(analysis, events), filling.by_histograms(axes, events)
+    assert theirs.shape == (5, ours.shape[0])
+    np.testing.assert_allclose(ours[:, :5].T, theirs, rtol=1e-4, atol=1e-6 * theirs.max())
 
 
-@pytest.mark.parametrize(("case", "ends"), list(FELDMAN_COUSINS.items()))
-def test_intervals_are_those_of_the_published_table(case, ends):
-    limit = upper_limit(counting(*case), level=0.90, method="feldman-cousins", expected=False)
-    # The table was made on a grid of mu in steps of 0.005, and its ends are rounded to 0.01.
-    assert (limit.lower_kappa, limit.kappa) == pytest.approx(ends, abs=0.011)
+def test_the_sums_of_weights_are_numpy_s():
+    events = ntuples.columns(20_000, 4)
+    edges = [np.array(e) for e in ntuples.EDGES]
+    places = events["t_reco"].astype(float), events["t_reco"].astype(float) * events["theta_reco"].astype(float) ** 2
+    wanted, _, _ = np.histogram2d(*places, bins=edges, weights=events["weight"].astype(float))
+    axes = lay_out(ntuples.analysis((Path("events.root"),)).regions)[0].axes
+    # numpy counts the uppermost edge as inside; no event lies there.
+    np.testing.assert_allclose(filling.by_histograms(axes, events)[0], wanted.ravel(), rtol=1e-10)
 
 
-def test_both_ends_of_an_interval_are_rows():
-    rows = feldman_cousins(every=10)
-    assert [row["case"] for row in rows[2:4]] == ["n = 10, b = 0, 90 %, lower end", "n = 10, b = 0, 90 %, upper end"]
-    assert [row["theirs"] for row in rows[2:4]] == [5.50, 16.50]
-    assert all(abs(row["ours"] - row["theirs"]) < 0.011 for row in rows)
-
-
-@quiet
-def test_workspaces_of_a_folder_are_compared_and_others_left_alone(tmp_path, pyhf_alone):
-    (tmp_path / "inside").mkdir()
-    (tmp_path / "inside" / "mine.json").write_text(json.dumps(make(3, 1)))
-    (tmp_path / "schema.json").write_text('{"type": "object"}')
-    (tmp_path / "broken.json").write_text("{")
-    (tmp_path / "wrong.json").write_text(json.dumps(make(3, 1) | {"measurements": []}))
-    rows = [row for row in peers(workspaces=[tmp_path], quick=True) if "above" in row]
-    assert [(row["case"], row["peer"]) for row in rows] == [("mine.json", "pyhf"), ("wrong.json", OURS)]
-    assert abs(rows[0]["above"]) < 1e-2
-    assert rows[0]["theirs"] == pytest.approx(rows[0]["ours"], abs=0.02)
-    assert rows[1]["said"].startswith("refused here: $.measurements")
-
-
-@quiet
-def test_a_file_that_is_named_must_be_a_workspace(tmp_path, pyhf_alone):
-    path = tmp_path / "wrong.json"
-    path.write_text(json.dumps(make(3, 1) | {"measurements": []}))
-    with pytest.raises(ConfigError, match="measurements"):
-        minima(path)
-    path.unlink()
-    with pytest.raises(DataError, match="holds no workspace"):
-        peers(workspaces=[tmp_path], quick=True)
-
-
-@quiet
-def test_pyhf_itself_says_that_our_minimum_of_two_is_the_lower_one(tmp_path, pyhf_alone):
-    path = tmp_path / "two.json"
-    spec = two_sided(14)
-    path.write_text(json.dumps(spec))
-    (row,) = minima(path)
-    assert row["above"] > 0.1
-    # Ours is the lower one on the whole of the plane.
-    ours = judge.referee(path).opinions[0].values
-    value = judge.pyhf_likelihood(spec)
-    walk = [value({"mu": mu / 10, "shape": pull / 10}) for mu in range(31) for pull in range(-50, 51)]
-    assert value(ours) < np.nanmin(walk) < value(ours) + 0.05
-
-
-def test_the_tally_counts_who_is_lower():
-    above = [2.0, 0.5, 5e-4, -5e-7, -2e-6, None]
-    rows = [{"peer": "other", "above": each} for each in above] + [{"peer": "Feldman and Cousins 1998"}]
-    assert tally(rows) == [
-        {
-            "peer": "other",
-            "workspaces": 6,
-            "lower": 2,
-            "same": 2,
-            "higher": 1,
-            "failed": 1,
-            "least": 0.5,
-            "most": 2.0,
-        }
-    ]
-
-
-@quiet
-def test_the_command_ends_with_1_if_another_is_lower(monkeypatch, capsys):
-    rows = [{"case": "w", "peer": "other", "theirs": 1.0, "ours": 2.0, "above": -1.0, "said": "ours is higher"}]
-    monkeypatch.setattr(bench, "peers", lambda **given: rows)
-    with pytest.raises(SystemExit) as left:
-        main(["bench", "peers"])
-    assert left.value.code == 1
-    said = capsys.readouterr().out.splitlines()
-    assert said[0] == "w; other: theirs / ours 1 / 2; ours is higher"
-    assert said[1].startswith("other, 1 workspaces: ours is lower on 0, the same on 0, higher on 1")
-    with pytest.raises(SystemExit):
-        main(["bench", "peers", "--json"])
-    assert json.loads(capsys.readouterr().out)["tally"][0]["higher"] == 1
-
-
-def test_cabinetry_s_example_is_known_by_its_parameters(tmp_path):
-    path = tmp_path / "w.json"
-    path.write_text(json.dumps(make(3, 1)))
-    with pytest.raises(ConfigError, match="not cabinetry's example: it has no parameter 'Signal_norm'"):
-        cabinetry(path)
-    assert CABINETRY["Signal_norm"] == pytest.approx(1.69, abs=0.01)
+@pytest.mark.parametrize("peer", FITTERS)
+def test_a_peer_is_there_if_its_packages_are(peer):
+    assert installed(peer) is all(find_spec(name) for name in FITTERS[peer][1])
