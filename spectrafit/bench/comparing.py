@@ -11,13 +11,15 @@ import json
 import math
 import tempfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from spectrafit.bench.published import cabinetry, feldman_cousins
+from spectrafit.bench.timing import chosen
 from spectrafit.bench.workspaces import make, two_sided
 from spectrafit.errors import ConfigError, DataError
+from spectrafit.interop.fitters import FITTERS
 from spectrafit.interop.referee import referee
 
 __all__ = ["OURS", "minima", "peers", "tally"]
@@ -33,7 +35,11 @@ _LOWER, _HIGHER = 1e-3, 1e-6
 
 
 def peers(
-    *, workspaces: Sequence[Path] = (), cabinetry_example: Path | None = None, quick: bool = False
+    *,
+    workspaces: Sequence[Path] = (),
+    cabinetry_example: Path | None = None,
+    fitters: Collection[str] | None = None,
+    quick: bool = False,
 ) -> list[dict[str, Any]]:
     """Return rows of comparisons.
 
@@ -43,6 +49,8 @@ def peers(
         Files, or folders in which every *.json and *.json.gz that is a workspace is compared, beside those made here.
     cabinetry_example : path, optional
         The workspace that cabinetry makes of its own example.
+    fitters : collection of str, optional
+        Which other fitters to ask; by default all that are installed.
     quick : bool
         Fewer cases.
 
@@ -55,22 +63,23 @@ def peers(
     Raises
     ------
     DataError, ConfigError
-        A path names no file; a file that was named by itself, or the example, cannot be read.
+        A path names no file; a file that was named by itself, or the example, cannot be read; there is no such fitter.
     """
+    chosen(fitters, tuple(FITTERS))
     rows = feldman_cousins(every=5 if quick else 1)
     if cabinetry_example is not None:
         rows += cabinetry(cabinetry_example)
     with tempfile.TemporaryDirectory() as folder:
         made = _made(Path(folder), quick=quick)
         for path, named in [*((path, True) for path in made), *_listed(workspaces)]:
-            rows += minima(path, named=named)
+            rows += minima(path, named=named, fitters=fitters)
     return rows
 
 
-def minima(path: Path, *, named: bool = True) -> list[dict[str, Any]]:
+def minima(path: Path, *, named: bool = True, fitters: Collection[str] | None = None) -> list[dict[str, Any]]:
     """Return a row for each other fitter of a workspace; for one of a folder that is refused here, why."""
     try:
-        found = referee(path)
+        found = referee(path, fitters=fitters)
     except (ConfigError, DataError) as error:
         if named:
             raise

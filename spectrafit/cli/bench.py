@@ -67,6 +67,7 @@ def sensitivity(
 def peers(
     json: Json = False,
     quick: Quick = False,
+    peer: Peer = None,
     workspace: Annotated[
         list[Path] | None, typer.Option(help="a workspace, or a folder of them, to compare too; may be repeated")
     ] = None,
@@ -81,7 +82,7 @@ def peers(
     """
     from spectrafit import bench
 
-    rows = bench.peers(workspaces=workspace or (), cabinetry_example=cabinetry, quick=quick)
+    rows = bench.peers(workspaces=workspace or (), cabinetry_example=cabinetry, fitters=peer, quick=quick)
     counted = bench.tally(rows)
     if json:
         import json as writer

@@ -129,7 +129,9 @@ def _roofit(plain: dict[str, Any]) -> dict[str, float]:
             raise RuntimeError(said[-1].split("=>")[-1] if said else f"ROOT ended with exit code {done.returncode}")
         found = json.loads((folder / "minimum.json").read_text(encoding="utf-8"))
     called = content["misc"].get("spectrafit", {}).get("names", {})
-    return {called.get(word, word): value for word, value in found["values"].items()}
+    # Parameters on which nothing depends are not in ROOT's likelihood.
+    values = {each["name"]: each["value"] for each in content["parameter_points"][0]["parameters"]} | found["values"]
+    return {called.get(word, word): value for word, value in values.items()}
 
 
 def _installed(package: str) -> Callable[[], bool]:

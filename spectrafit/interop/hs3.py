@@ -8,7 +8,6 @@ ROOT (RooJSONFactoryWSTool, 6.40), pyhs3 (0.4.2) and NextStat (0.10.1) read the 
   `uncertainties` for pyhs3; the other samples have the factors alone (shapefactor of the same parameters).
 * ROOT and NextStat want the constraint of each nuisance as a distribution of its own, named by `constraint_name`.
   pyhs3 reads `constraint`.
-
 * A luminosity is a normfactor with a constraint. The errors of a shapesys are relative.
 
 Where powers of kappa must move together, the factors of the higher powers are expressions of the one of kappa.

@@ -13,13 +13,13 @@ import os
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spectrafit.errors import ConfigError
+from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.interop import workspace as ws
@@ -161,6 +161,7 @@ def referee(
     *,
     measurement: str | None = None,
     patch: str | os.PathLike[str] | None = None,
+    fitters: Collection[str] | None = None,
 ) -> Verdict:
     """Fit a workspace with every fitter that is installed, and say who found the lower minimum.
 
@@ -171,20 +172,28 @@ def referee(
         is noted.
     measurement, patch
         Of a workspace, as in `spectrafit.interop.pyhf.read_workspace`.
+    fitters : collection of str, optional
+        Which of `spectrafit.interop.fitters.FITTERS` to ask; by default all that are installed.
 
     Raises
     ------
     DataError, ConfigError
-        As `read_workspace`, or as `spectrafit.interop.export.write_workspace`.
+        As `read_workspace`, or as `spectrafit.interop.export.write_workspace`; there is no fitter of a name.
     """
+    for name in fitters or ():
+        if name not in FITTERS:
+            raise ConfigError(f"no fitter {name!r}, there are {', '.join(FITTERS)}{nearest(name, FITTERS)}")
+    asked = tuple(name for name in FITTERS if fitters is None or name in fitters)
     if not isinstance(subject, Model):
-        return _judged(subject, measurement, patch)
+        return _judged(subject, measurement, patch, asked)
     with tempfile.TemporaryDirectory() as folder:
         export = write_workspace(subject, Path(folder) / "workspace.json")
-        return dataclasses.replace(_judged(export.path, None, None), notes=export.notes)
+        return dataclasses.replace(_judged(export.path, None, None, asked), notes=export.notes)
 
 
-def _judged(path: str | os.PathLike[str], measurement: str | None, patch: str | os.PathLike[str] | None) -> Verdict:
+def _judged(
+    path: str | os.PathLike[str], measurement: str | None, patch: str | os.PathLike[str] | None, fitters: Sequence[str]
+) -> Verdict:
     spec = ws.load(path, patch=patch)
     place, _ = ws.chosen(spec, measurement, path)
     plain = plain_json(spec, place)
@@ -197,11 +206,11 @@ def _judged(path: str | os.PathLike[str], measurement: str | None, patch: str | 
     ours = _ours(explicit)
     theirs = _pyhf(plain)
     zero = ours(mine), theirs(mine)
-    opinions = [
-        Opinion(fitter="spectrafit", values=mine, ours=0.0, pyhf=0.0 * zero[1], seconds=seconds),
-    ]
+    there = math.nan if math.isnan(zero[1]) else 0.0
+    opinions = [Opinion(fitter="spectrafit", values=mine, ours=0.0, pyhf=there, seconds=seconds)]
     absent = []
-    for name, (installed, fit) in FITTERS.items():
+    for name in fitters:
+        installed, fit = FITTERS[name]
         if not installed():
             absent.append(name)
             continue

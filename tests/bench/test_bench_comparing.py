@@ -54,6 +54,11 @@ def test_workspaces_of_a_folder_are_compared_and_others_left_alone(tmp_path, pyh
     assert rows[1]["said"].startswith("refused here: $.measurements")
 
 
+def test_an_unknown_peer_is_refused_before_any_fit():
+    with pytest.raises(ConfigError, match="no peer 'rofit', there are pyhf, nextstat, roofit"):
+        peers(fitters=["rofit"])
+
+
 @quiet
 def test_a_file_that_is_named_must_be_a_workspace(tmp_path, pyhf_alone):
     path = tmp_path / "wrong.json"

@@ -96,6 +96,12 @@ def test_a_minimum_that_moves_a_fixed_parameter_is_none(tmp_path, monkeypatch, v
     assert referee(path).opinions[1].failure == (said and f"failed: {said}")
 
 
+def test_only_the_fitters_named_are_asked(path):
+    assert [each.fitter for each in referee(path, fitters=["pyhf"]).opinions] == ["spectrafit", "pyhf"]
+    with pytest.raises(ConfigError, match="no fitter 'pihf', there are pyhf"):
+        referee(path, fitters=["pihf"])
+
+
 def test_a_lower_minimum_of_others_is_their_win(path, monkeypatch, capsys):
     def stopped(model):
         found = fit_within(model)
