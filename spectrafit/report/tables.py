@@ -100,7 +100,7 @@ def result_table(best: FitResult, limit: Limit) -> Table:
     """Return the table of the result: the limit and its meaning, the best fit and its validity."""
     unit = f" {limit.unit}" if limit.unit else ""
     error = f" ± {limit.error:.1g}" if limit.error > 0 else ""
-    error += f" ± {limit.simulation_error:.1g} (simulation)" if limit.simulation_error > 0 else ""
+    error += f" ± {limit.simulation_error:.1g} ({limit.simulation_error_from})" if limit.simulation_error > 0 else ""
     value = f"{limit.value:.4g}{error}{unit}"
     value = f"none: empty interval, boundary {value}" if limit.empty else value
     rows = [
@@ -294,7 +294,8 @@ def yields_table(expected: Expectation, model: Model, coupling_at: str) -> Table
         return tuple(f"± {math.sqrt(max(float(np.sum(covariance[part, part])), 0.0)):.1f}" for part in inside)
 
     rows.append(("Standard Model", *(f"{expected.total[span.start : span.stop].sum():.1f}" for span in spans)))
-    rows.append(("  statistics of the simulation", *spreads(np.diag(expected.variance))))
+    statistics = "statistics of the simulation" if model.spread == "simulation" else model.spread
+    rows.append((f"  {statistics}", *spreads(np.diag(expected.variance))))
     rows.append(("  nuisance parameters before the fit", *spreads(expected.before)))
     rows.append(("  nuisance parameters after the fit", *spreads(expected.after)))
     rules.append(len(rows))

@@ -168,6 +168,21 @@ mc_statistics = "barlow-beeston"
     for kappa in (2e-4, 1e-3, 3e-3):
         ours = likelihood.two_nll(np.array([kappa])) - likelihood.two_nll(np.array([0.0]))
         assert ours == pytest.approx(profile(kappa) - profile(0.0), abs=1e-5)
+    _is_named_as_given(likelihood.model)
+
+
+def _is_named_as_given(model):
+    """Nothing of the counts with the source off is called simulation."""
+    limit = sf.upper_limit(model, level=0.90, simulation=True)
+    assert limit.simulation_error > 0
+    assert limit.simulation_error_from == "given errors of off"
+    assert "(given errors of off)" in str(limit)
+    best = sf.fit(model)
+    found = {impact.name for impact in sf.impacts(model, best)}
+    assert "given errors of off" in found
+    text = str(sf.breakdown(model))
+    assert "Given errors of sample off divided by the root of 2 would gain" in text
+    assert "simulation" not in text + str(limit) + "".join(found)
 
 
 def test_data_are_read_from_bins_and_from_events(load, tmp_path):
