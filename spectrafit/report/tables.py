@@ -148,8 +148,12 @@ def _origin(found: FitResult | Limit) -> str:
     return "Asimov (the expectation itself)" if found.asimov else "observed"
 
 
-def limits_table(limits: Sequence[Limit]) -> Table:
-    """Return limits by several methods side by side, each with its own error and its expectation."""
+def limits_table(limits: Sequence[Limit], coupling: str = "") -> Table:
+    """Return limits by several methods side by side, each with its own error and its expectation.
+
+    `coupling`, a key of `COUPLINGS`, lets kappa be in the unit that the size of its error asks for.
+    """
+    size, unit_of_kappa = kappa_scaled(coupling, limits[0].best_error if limits else 0.0)
     said = [limit.value for limit in limits]
     expected = [limit.expected.median for limit in limits if limit.expected is not None]
     # An empty interval is given by the boundary: the expectation then says in which power of ten limits are.
@@ -169,7 +173,7 @@ def limits_table(limits: Sequence[Limit]) -> Table:
                 limit.method,
                 limit.sides,
                 f"{100 * limit.level:g} %",
-                f"{limit.kappa:.3g}" if limit.lower_kappa <= 0 else f"{limit.lower_kappa:.3g} to {limit.kappa:.3g}",
+                (f"{size * limit.lower_kappa:.3g} to " if limit.lower_kappa > 0 else "") + f"{size * limit.kappa:.3g}",
                 "empty"
                 if limit.empty
                 else show(limit.value, 3)
@@ -180,7 +184,8 @@ def limits_table(limits: Sequence[Limit]) -> Table:
             )
         )
     unit = " ".join(word for word in (f"1e{power}" if power else "", limits[0].unit if limits else "") if word)
-    columns = ("method", ">sides", ">level", ">kappa", ">limit", ">expected", ">68 %")
+    kappa = f">kappa [{unit_of_kappa}]" if unit_of_kappa else ">kappa"
+    columns = ("method", ">sides", ">level", kappa, ">limit", ">expected", ">68 %")
     origins = dict.fromkeys(f", {_origin(limit)}" for limit in limits if limit.fake is not None)
     title = f"Limits{f' in {unit}' if unit else ''}{''.join(origins)}"
     return Table(title=title, columns=columns, rows=tuple(rows))
