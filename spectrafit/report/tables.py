@@ -184,10 +184,10 @@ def limits_table(limits: Sequence[Limit], coupling: str = "") -> Table:
             )
         )
     unit = " ".join(word for word in (f"1e{power}" if power else "", limits[0].unit if limits else "") if word)
-    kappa = f">kappa [{unit_of_kappa}]" if unit_of_kappa else ">kappa"
-    columns = ("method", ">sides", ">level", kappa, ">limit", ">expected", ">68 %")
+    columns = ("method", ">sides", ">level", ">kappa", ">limit", ">expected", ">68 %")
     origins = dict.fromkeys(f", {_origin(limit)}" for limit in limits if limit.fake is not None)
-    title = f"Limits{f' in {unit}' if unit else ''}{''.join(origins)}"
+    of_kappa = f", kappa in {unit_of_kappa}" if unit_of_kappa else ""
+    title = f"Limits{f' in {unit}' if unit else ''}{of_kappa}{''.join(origins)}"
     return Table(title=title, columns=columns, rows=tuple(rows))
 
 
