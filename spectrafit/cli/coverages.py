@@ -34,7 +34,7 @@ __all__ = ["coverage"]
 def coverage(
     analysis: Subject,
     kappa: Annotated[list[float] | None, typer.Option(help="true kappa; may be repeated")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="may be repeated; default: profile, cls, bayes")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="may be repeated; default: profile, cls")] = None,
     experiments: Annotated[int, typer.Option(help="at each true kappa")] = 1000,
     toys: Annotated[int, typer.Option(help="of the toy methods, in each experiment")] = 199,
     seed: Annotated[int | None, typer.Option(help="of the experiments; --toy says the same")] = None,
@@ -97,7 +97,7 @@ def coverage(
     )
     true, shifts = fake.truth(model, asimov, kappa, thrown=throw_nuisances)
     number = seed if seed is not None else toy if toy is not None else 1
-    kappas, names = true or [0.0, 1.0, 2.0, 4.0], method or ["profile", "cls", "bayes"]
+    kappas, names = true or [0.0, 1.0, 2.0, 4.0], method or ["profile", "cls"]
     level = loaded.limit.level
     key = job_key(
         model,

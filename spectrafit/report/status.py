@@ -114,7 +114,7 @@ def status_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             ("title", row["title"] or ""),
             ("analysis", f"{row['analysis']}, digest {row['configuration_digest'][:12]}"),
             ("made", f"{row['made']} by spectrafit {row['version'] or '?'}"),
-            ("data", f"{row['kind']}: {row['data']}"),
+            ("data", row["data"] if row["data"].startswith(row["kind"]) else f"{row['kind']}: {row['data']}"),
             ("fit", state),
             ("limit", _limit(row)),
             ("holds", ", ".join([*there, f"{row['figures']} figures"])),

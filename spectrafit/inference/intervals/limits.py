@@ -182,7 +182,7 @@ def named(method: str, *, model: Model, where: str = "limit") -> LimitMethod:
     return row
 
 
-@stage("drew the limit")
+@stage("drew the limit ({method})")
 def upper_limit(
     model: Model,
     *,

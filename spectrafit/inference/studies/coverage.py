@@ -32,6 +32,7 @@ from spectrafit.inference.toys.ensemble import ensemble
 from spectrafit.inference.toys.journal import Journal
 from spectrafit.inference.toys.options import ToyOptions
 from spectrafit.inference.toys.simulations import Simulations
+from spectrafit.progress import bar
 from spectrafit.random import normal, stream_key
 from spectrafit.stages import stage
 
@@ -253,9 +254,12 @@ def coverage(
     ]
     done = {} if journal is None else {at: kept for at in range(len(shares)) if (kept := journal.get(str(at)))}
     todo = (share for at, (_, share) in enumerate(shares) if at not in done)
-    with execution.executor(how.executor, how.workers, preload=("spectrafit.inference.studies.coverage",)) as pool:
+    with (
+        execution.executor(how.executor, how.workers, preload=("spectrafit.inference.studies.coverage",)) as pool,
+        bar(experiments * len(values), doing="coverage", unit="experiments") as advance,
+    ):
         fresh = execution.imap(pool, _work, todo)
-        for at, (place, _) in enumerate(shares):
+        for at, (place, share) in enumerate(shares):
             if at in done:
                 accepted, lost, account = _unpacked(done[at])
             else:
@@ -264,6 +268,7 @@ def coverage(
                     journal.put(str(at), [accepted.tolist(), lost, dataclasses.asdict(account)])
             counts[:, place] += accepted
             failed, ledger = failed + lost, ledger + account
+            advance(share.count)
     return Coverage(
         kappas=values,
         methods=tuple(f"{method} ({sides})" for method, sides in tested),
