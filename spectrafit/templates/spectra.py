@@ -198,12 +198,8 @@ def _of_root(path: str, name: str, where: str) -> Spectrum:
     return Spectrum(places=places, values=values, errors=errors)
 
 
-def _text_columns(path: Path, columns: Mapping[str, str | int], where: str) -> dict[str, Floats]:
-    """Return the columns of a text file by what they are."""
-    if not columns:
-        raise ConfigError(
-            f"{where}: which column of {path.name} is what? Say so, as in columns = {{ low = 1, high = 2, value = 3 }}"
-        )
+def _rows(path: Path, where: str) -> tuple[list[str], list[list[str]]]:
+    """Return the headings of a text file, if it has any, and its rows of text."""
     try:
         lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
@@ -215,6 +211,24 @@ def _text_columns(path: Path, columns: Mapping[str, str | int], where: str) -> d
     head: list[str] = []
     if rows and not any(map(_is_number, rows[0])):
         head = rows.pop(0)
+    return head, rows
+
+
+def _by_heading(path: Path, where: str) -> dict[str, str | int]:
+    """Return the columns of a text file whose headings say what they are; ConfigError if they do not."""
+    head, _ = _rows(path, where)
+    for known in (_BINS, _POINTS):
+        if set(known) - {"error"} <= set(head):
+            return {what: what for what in known if what in head}
+    raise ConfigError(
+        f"{where}: which column of {path.name} is what? Its headings ({', '.join(head) or 'none'}) are not low, high"
+        " and value, or x and value; say so, as in columns = { low = 1, high = 2, value = 3 }"
+    )
+
+
+def _text_columns(path: Path, columns: Mapping[str, str | int], where: str) -> dict[str, Floats]:
+    """Return the columns of a text file by what they are."""
+    head, rows = _rows(path, where)
     found = {}
     for what, column in columns.items():
         if isinstance(column, str) and column not in head:
@@ -241,6 +255,7 @@ def _is_number(text: str) -> bool:
 
 
 def _of_text(path: Path, columns: Mapping[str, str | int], where: str) -> Spectrum:
+    columns = columns or _by_heading(path, where)
     known = _POINTS if "x" in columns else _BINS
     if set(columns) - set(known) or not set(known) - {"error"} <= set(columns):
         raise ConfigError(
@@ -268,7 +283,8 @@ def _of_hepdata(path: Path, columns: Mapping[str, str | int], where: str) -> Spe
         given = {str(one["header"]["name"]): one["values"] for one in content["dependent_variables"]}
     except (*DAMAGE, yaml.YAMLError) as error:
         raise DataError(
-            f"{where}: {path}: cannot be read as a table of HEPData ({type(error).__name__}: {error})"
+            f"{where}: {path}: cannot be read as a table of HEPData"
+            f" ({type(error).__name__}: {' '.join(str(error).split())})"
         ) from None
     wanted = columns.get("value", next(iter(given)) if len(given) == 1 else "")
     if wanted not in given:

@@ -168,6 +168,11 @@ def test_files_are_read(tmp_path):
         [3.5, 4.5],
         [0.1, 0.2],
     )
+    (tmp_path / "said.csv").write_text("value;error;low;high\n3.5;0.1;1;2\n4.5;0.2;2;4\n")
+    said = read("said.csv", {}, beside, "here")
+    assert (said.places[0].tolist(), said.values.tolist(), said.errors.tolist()) == ([1, 2, 4], [3.5, 4.5], [0.1, 0.2])
+    (tmp_path / "said.txt").write_text("x value\n1 3.5\n2 4.5\n")
+    assert read("said.txt", {}, beside, "here").points
     found = read("a.txt", {"x": 1, "value": 2}, beside, "here")
     assert (found.places[0].tolist(), found.values.tolist(), found.points) == ([1, 2], [3.5, 4.5], True)
     found = read("a.yaml", {"value": "events"}, beside, "here")
@@ -183,7 +188,8 @@ def test_files_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("name", "columns", "message"),
     [
-        ("a.csv", {}, r"columns has nothing; needs low, high and value, or x and value"),
+        ("a.csv", {}, r"which column of a.csv is what\? Its headings \(T, rate\) are not low, high and value, or x"),
+        ("nan.csv", {}, r"Its headings \(none\) are not"),
         ("a.csv", {"x": 1, "low": 2, "value": 3}, r"columns has x, low, value; needs"),
         ("a.csv", {"x": 1, "value": "ratte"}, r"no column 'ratte'; did you mean 'rate'\? \(there are: T, rate\)"),
         ("a.csv", {"x": 1, "value": 3}, r"line 1 of numbers has no number in column 3: \['1', '2'\]"),
@@ -208,5 +214,6 @@ def test_what_is_no_table_is_refused(tmp_path, name, columns, message):
     with uproot.recreate(tmp_path / "a.root") as file:
         file["one"] = np.histogram([1.5], bins=[1.0, 2.0, 4.0])
         file["text"] = "words"
-    with pytest.raises((ConfigError, DataError), match=message):
+    with pytest.raises((ConfigError, DataError), match=message) as caught:
         read(name, columns, str(tmp_path / "fit.toml"), "here")
+    assert "\n" not in str(caught.value)
