@@ -2,10 +2,10 @@
 
 Most of these models are made inside tests, from the numbers of `validation/`. So the tests are run here, and every
 model is written: with its own data or the first that it is evaluated at, or with one Poisson draw of its expectation
-(`drawn-*`). It is run by a Python that has pyhf and what the tests need; the clone is of the same version::
+(`drawn-*`). It is run by a Python that has the clone's pyhf and what its tests need::
 
-    git clone https://github.com/scikit-hep/pyhf && cd pyhf && git checkout v0.7.6 && cd ..
-    pip install "pyhf[minuit,xmlio]==0.7.6" pytest pytest-mock jsonpatch
+    git clone https://github.com/scikit-hep/pyhf
+    pip install "./pyhf[minuit,xmlio]" jax pytest pytest-console-scripts pytest-mock pytest-socket requests-mock
     python scripts/pyhf_workspaces.py pyhf workspaces
 
 A test that fails, for want of a package, is no loss but its models. Nothing of pyhf is part of spectrafit.

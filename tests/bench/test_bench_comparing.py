@@ -1,6 +1,9 @@
 """Answers beside those of others: published intervals, and minima of other fitters."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ from spectrafit.inference.intervals.limits import upper_limit
 from spectrafit.interop import referee as judge
 from spectrafit.interop.fitters import FITTERS
 
+SCRIPT = Path(__file__).parents[2] / "scripts/pyhf_workspaces.py"
 quiet = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::RuntimeWarning")
 
 
@@ -122,3 +126,39 @@ def test_cabinetry_s_example_is_known_by_its_parameters(tmp_path):
     with pytest.raises(ConfigError, match="not cabinetry's example: it has no parameter 'Signal_norm'"):
         cabinetry(path)
     assert CABINETRY["Signal_norm"] == pytest.approx(1.69, abs=0.01)
+
+
+TESTS = """
+import pyhf
+
+def counts(signal):
+    return pyhf.simplemodels.uncorrelated_background([signal], [50.0], [7.0])
+
+def test_evaluated():
+    model = counts(10.0)
+    model.logpdf(model.config.suggested_init(), [55.0] + model.config.auxdata)
+    model.logpdf(model.config.suggested_init(), [99.0] + model.config.auxdata)
+
+def test_made():
+    assert counts(20.0)
+
+def test_of_a_workspace():
+    spec = {"channels": counts(30.0).spec["channels"], "version": "1.0.0"}
+    spec["observations"] = [{"name": "singlechannel", "data": [66.0]}]
+    pyhf.Workspace(spec | {"measurements": [{"name": "m", "config": {"poi": "mu", "parameters": []}}]})
+"""
+
+
+def test_the_script_collects_what_the_tests_of_a_clone_evaluate(tmp_path):
+    pytest.importorskip("pyhf")
+    (tmp_path / "clone/tests").mkdir(parents=True)
+    (tmp_path / "clone/tests/test_some.py").write_text(TESTS)
+    words = [sys.executable, "-W", "ignore", SCRIPT, "clone", "found"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "3 workspaces in found"
+    found = {path.name: json.loads(path.read_text()) for path in (tmp_path / "found").iterdir()}
+    seen = {name.rsplit("-", 1)[0]: each["observations"][0]["data"][0] for name, each in found.items()}
+    drawn = seen.pop("drawn-test_some-test_made")
+    assert seen == {"test_some-test_evaluated": 55.0, "test_some-test_of_a_workspace": 66.0}
+    assert abs(drawn - 70.0) < 6 * 70**0.5
+    assert {len(each["channels"][0]["samples"]) for each in found.values()} == {2}
