@@ -289,7 +289,6 @@ def templates_of(
             scheduler=scheduler,
             cache=cache,
             skip_bad_files=skip_bad_files,
-            progress=interactive(),
         )
     for inventory in filled.inventories:
         for file, why in inventory["skipped"]:

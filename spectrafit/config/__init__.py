@@ -30,7 +30,7 @@ from spectrafit.config.systematics import (
     Weight,
 )
 from spectrafit.config.tables import DataFile, TableSample
-from spectrafit.config.variants import left_out, varied
+from spectrafit.config.variants import left_out, unit_at, varied
 
 __all__ = [
     "Analysis",
@@ -72,5 +72,6 @@ __all__ = [
     "load",
     "load_samples",
     "schema",
+    "unit_at",
     "varied",
 ]
