@@ -7,6 +7,7 @@ from spectrafit.config.inputs import inputs_of, inputs_of_samples
 from spectrafit.config.loading import digest, limit_options, load, load_samples
 from spectrafit.config.options import Correlation, FitOptions, LimitOptions, Prune
 from spectrafit.config.patterns import chosen
+from spectrafit.config.responses import Response
 from spectrafit.config.samples import (
     Column,
     Detector,
@@ -14,7 +15,6 @@ from spectrafit.config.samples import (
     Friend,
     PotSource,
     Recipe,
-    Response,
     Sample,
     SampleSet,
     Target,
