@@ -9,6 +9,7 @@ import importlib
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,9 +108,13 @@ def python_with_root() -> str:
         `ROOT_PYTHON` names no program.
     """
     named = os.environ.get(ROOT_PYTHON, "")
-    if named and not os.access(named, os.X_OK):
+    if not named:
+        return sys.executable if find_spec("ROOT") else ""
+    program = shutil.which(named)
+    if program is None:
         raise ConfigError(f"{ROOT_PYTHON} is {named!r}, which is no program; give the path of a Python that has ROOT")
-    return named or (sys.executable if find_spec("ROOT") else "")
+    # The program is started in another folder. A link of a venv is not followed: it is what has ROOT.
+    return str(Path(program).absolute())
 
 
 def _roofit(plain: dict[str, Any]) -> dict[str, float]:

@@ -193,8 +193,8 @@ def _choose_role(made: Proposal, fitting: Fitting | None) -> None:
         made.reason = f"{_percent(fitting)} of the entries obey the kinematics of nu-e scattering"
         if _CALLED_BACKGROUND.search(name):
             made.missing.append(
-                f'{name}: the role, for the name says background and the events are nu-e scattering; "signal" stands there,'
-                " which reweights them"
+                f"{name}: the role, for the name says background and the events are nu-e scattering;"
+                ' "signal" stands there, which reweights them'
             )
         if fitting.share < _MOST:
             made.missing.append(

@@ -220,6 +220,18 @@ def test_a_model_is_exported_and_its_notes_are_kept(monkeypatch):
     assert abs(found.opinions[1].pyhf) < 1e-3
 
 
+def test_the_python_with_root_may_be_found_from_here_or_on_the_path(tmp_path, monkeypatch):
+    program = tmp_path / "bin/mine"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(program.parent))
+    for name in ("bin/mine", "mine", str(program)):
+        monkeypatch.setenv(ROOT_PYTHON, name)
+        assert python_with_root() == str(program)
+
+
 def test_the_python_with_root_that_is_none_is_refused(path, monkeypatch, capsys):
     monkeypatch.setenv(ROOT_PYTHON, "/nowhere/python")
     with pytest.raises(SystemExit) as left:
