@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -38,6 +38,10 @@ def coverage(
     experiments: Annotated[int, typer.Option(help="at each true kappa")] = 1000,
     toys: Annotated[int, typer.Option(help="of the toy methods, in each experiment")] = 199,
     seed: Annotated[int | None, typer.Option(help="of the experiments; --toy says the same")] = None,
+    simulation: Annotated[
+        Literal["thrown", "samples", "exact"],
+        typer.Option(help="of every experiment: thrown by bin, thrown by sample and bin, or what it is"),
+    ] = "thrown",
     resume: Resume = False,
     output: Drawn = None,
     json: Json = False,
@@ -61,6 +65,8 @@ def coverage(
 
     With --asimov the true parameters are those, with --throw-nuisances they are thrown anew in every experiment. With
     --data-from the experiments are thrown from the events of another simulation, whose true kappa --kappa says.
+    With --simulation samples every experiment has a simulation of its own, of as many events of each sample: the
+    honest question where a sample has few.
     """
     from spectrafit.inference.studies.coverage import coverage as count
     from spectrafit.inference.toys.options import ToyOptions
@@ -94,7 +100,15 @@ def coverage(
     kappas, names = true or [0.0, 1.0, 2.0, 4.0], method or ["profile", "cls"]
     level = loaded.limit.level
     key = job_key(
-        model, kappas=kappas, methods=names, level=level, truth=shifts, experiments=experiments, toys=toys, seed=number
+        model,
+        kappas=kappas,
+        methods=names,
+        level=level,
+        truth=shifts,
+        simulation=simulation,
+        experiments=experiments,
+        toys=toys,
+        seed=number,
     )
     with (
         crew(executor, workers, scheduler) as pool,
@@ -106,6 +120,7 @@ def coverage(
             methods=names,
             level=level,
             truth=shifts,
+            simulation=simulation,
             expected=model.data if data_from else None,
             experiments=experiments,
             toys=ToyOptions(toys=toys, seed=number, executor=pool, workers=workers or os.cpu_count()),

@@ -17,7 +17,7 @@ from spectrafit.report.tables import Table
 __all__ = ["status", "status_table"]
 
 
-def status(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+def status(results: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Return what is known of the result in a folder, or of each result in the folders inside.
 
     Raises
@@ -25,7 +25,7 @@ def status(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     DataError
         There is no result, or the only one cannot be read.
     """
-    target = Path(path)
+    target = Path(results)
     if target.is_dir() and not (target / "result.json").exists():
         inside = sorted(place.parent for place in target.glob("*/result.json"))
         if inside:

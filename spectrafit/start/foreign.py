@@ -21,9 +21,10 @@ __all__ = ["by_names", "reconstructed_as", "source"]
 _NEUTRINOS = (12, 14, 16)
 # A sample is nu-e scattering if this share of its entries obeys the kinematics.
 _MOST, _SOME = 0.9, 0.1
-_BACKGROUND = re.compile(
-    r"(^|[^a-z])(bkg|bg|background|nc|cc|ncpi0|pi0|cosmics?|rock|dirt|mc|sim)($|[^a-z])", re.IGNORECASE
-)
+_NOT_SIGNAL = "bkg|bg|background|nc|cc|ncpi0|pi0|cosmics?|rock|dirt"
+_CALLED_BACKGROUND = re.compile(rf"(^|[^a-z])({_NOT_SIGNAL})($|[^a-z])", re.IGNORECASE)
+# Simulation that is not known to be signal.
+_BACKGROUND = re.compile(rf"(^|[^a-z])({_NOT_SIGNAL}|mc|sim)($|[^a-z])", re.IGNORECASE)
 _DATA = re.compile(r"(^|[^a-z])(data|observed|beamdata|onbeam)($|[^a-z])", re.IGNORECASE)
 _MASS = {"GeV": "m_e", "MeV": "1000*m_e", "keV": "1e6*m_e"}
 
@@ -190,6 +191,11 @@ def _choose_role(made: Proposal, fitting: Fitting | None) -> None:
     else:
         made.role = "signal"
         made.reason = f"{_percent(fitting)} of the entries obey the kinematics of nu-e scattering"
+        if _CALLED_BACKGROUND.search(name):
+            made.missing.append(
+                f"{name}: the role, for the name says background and the events are nu-e scattering;"
+                ' "signal" stands there, which reweights them'
+            )
         if fitting.share < _MOST:
             made.missing.append(
                 f"{name}: only {_percent(fitting)} of the entries are nu-e events; make columns.pdg 0 for the others,"

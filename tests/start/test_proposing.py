@@ -109,6 +109,15 @@ def test_without_an_angle_a_name_of_a_background_counts(tmp_path):
     assert roles == {"x": "signal", "nc": "background"}
 
 
+@pytest.mark.parametrize(("name", "asked"), [("bkg_elastic", True), ("nue_mc", False), ("signal", False)])
+def test_nue_events_under_a_background_s_name_are_asked_about(tmp_path, name, asked):
+    write(tmp_path / f"{name}.root", events())
+    (found,), _ = group([str(tmp_path / "*.root")], tmp_path)
+    made = by_names(found)
+    assert made.role == "signal"
+    assert any("the name says background" in said for said in made.missing) == asked
+
+
 def test_lists_of_one_length_are_seen_as_weights(tmp_path):
     found = truth(50)
     with uproot.recreate(tmp_path / "x.root") as file:
