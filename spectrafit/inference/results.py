@@ -337,6 +337,8 @@ class Limit(_Shown):
         "feldman-cousins" is its asymptotic form, without toys.
     standing : Standing or None
         The significance of the data's excess or deficit, with the two-sided interval of an excess.
+    parameter : str
+        What kappa is called: of a workspace, the name of its parameter of interest.
     """
 
     value: float
@@ -363,6 +365,7 @@ class Limit(_Shown):
     empty: bool = False
     beside: dict[str, float] = dataclasses.field(default_factory=dict)
     standing: Standing | None = None
+    parameter: str = "kappa"
 
     def summary(self) -> dict[str, Any]:
         """Return what `result.json` keeps: every field but the scan, as plain numbers and strings; None for no end."""
@@ -382,7 +385,7 @@ class Limit(_Shown):
         how = f"{self.method}, {self.sides}-sided, {called(asimov=self.asimov, fake=self.fake)}"
         lines = [
             f"{what} {self.value:.4g}{error} {self.unit} at {100 * self.level:g} % ({how})",
-            f"  kappa {where}, best fit {self.best_kappa:.4g} +- {self.best_error:.3g}",
+            f"  {self.parameter} {where}, best fit {self.best_kappa:.4g} +- {self.best_error:.3g}",
             f"  statistic: {self.statistic}",
             f"  boundary: {self.boundary}",
         ]
