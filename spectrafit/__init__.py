@@ -51,8 +51,11 @@ if TYPE_CHECKING:
     from spectrafit.inference.studies.sensitivity import sensitivity
     from spectrafit.interop.export import write_workspace as export
     from spectrafit.interop.injection import inject
+    from spectrafit.interop.referee import referee
     from spectrafit.report.chart import chart
+    from spectrafit.report.comparing import compare
     from spectrafit.report.inventories import inventory_table as check
+    from spectrafit.report.status import status
     from spectrafit.report.write import write as report
     from spectrafit.templates.build import build
     from spectrafit.templates.refine import fine_cells
@@ -84,6 +87,7 @@ _HOME = {
     "build": "templates.build",
     "chart": "report.chart",
     "check": "report.inventories:inventory_table",
+    "compare": "report.comparing",
     "compare_binnings": "inference.studies.choosing",
     "constraints": "inference.fitting.constraints",
     "contour": "inference.fitting.contours",
@@ -102,12 +106,14 @@ _HOME = {
     "load_samples": "config",
     "optimise": "inference.studies.choosing",
     "profile": "inference.fitting.fit",
+    "referee": "interop.referee",
     "report": "report.write:write",
     "reweight": "events.reweight",
     "reweight_files": "events.reweight_files",
     "scan": "inference.studies.scans",
     "sensitivity": "inference.studies.sensitivity",
     "significance": "inference.intervals.hypotheses",
+    "status": "report.status",
     "upper_limit": "inference.intervals.limits",
     "weights": "events.reweight",
 }
@@ -132,6 +138,7 @@ __all__ = [
     "build",
     "chart",
     "check",
+    "compare",
     "compare_binnings",
     "constraints",
     "contour",
@@ -150,12 +157,14 @@ __all__ = [
     "load_samples",
     "optimise",
     "profile",
+    "referee",
     "report",
     "reweight",
     "reweight_files",
     "scan",
     "sensitivity",
     "significance",
+    "status",
     "upper_limit",
     "weights",
 ]

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from spectrafit.errors import ConfigError, DataError, nearest
 
-__all__ = ["EXECUTORS", "Pool", "bar", "executor", "imap"]
+__all__ = ["EXECUTORS", "Pool", "executor", "imap"]
 
 EXECUTORS = ("serial", "threads", "processes", "dask")
 
@@ -321,18 +321,3 @@ def _submit(pool: Pool, work: Callable[[Item], Result], item: Item) -> Future[Re
             elif not getattr(pool.current, "_broken", False):
                 raise
             raise BrokenExecutor(str(error)) from error
-
-
-@contextmanager
-def bar(total: int, shown: bool, *, doing: str, unit: str) -> Iterator[Callable[[int], None]]:
-    """Yield what is told how much was done, and draws it on the terminal if it is `shown`: "filling 3/10 entries"."""
-    if not shown:
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TextColumn(unit), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as drawn:
-        work = drawn.add_task("", total=total)
-        yield lambda done: drawn.advance(work, done)

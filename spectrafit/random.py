@@ -123,7 +123,7 @@ def normal(key: Any, index: int, draw: int) -> float:
     return math.sqrt(-2.0 * math.log(a)) * math.cos(2.0 * math.pi * b)
 
 
-@kernel(types.float64(*_COUNTER, types.float64))
+@kernel(types.float64(*_COUNTER, types.float64), entry=True)
 def poisson(key: Any, index: int, draw: int, mean: float) -> float:
     """Return a Poisson count of the given mean as a float; 0 for mean 0, NaN for a negative or NaN mean.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 __all__ = ["LOGGER", "stage"]
 
@@ -30,24 +31,35 @@ def stage(what: str) -> Callable[[Callable[Arguments, Result]], Callable[Argumen
     Parameters
     ----------
     what : str
-        What is done, in the past tense: ``filled the templates``.
+        What is done, in the past tense: ``filled the templates``. Arguments of the function may stand in braces:
+        ``drew the limit ({method})``.
     """
 
     def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        signature = inspect.signature(function)
+
+        def named(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+            if "{" not in what:
+                return what
+            given = signature.bind(*args, **kwargs)
+            given.apply_defaults()
+            return what.format_map(given.arguments)
+
         @functools.wraps(function)
         def run(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
             global _open
             with _lock:
                 level = logging.DEBUG if _open else logging.INFO
                 _open += 1
-            LOGGER.debug("begins: %s", what)
+            name = named(args, kwargs)
+            LOGGER.debug("begins: %s", name)
             begun = time.perf_counter()
             try:
                 found = function(*args, **kwargs)
             finally:
                 with _lock:
                     _open -= 1
-            LOGGER.log(level, "%s in %.1f s", what, time.perf_counter() - begun)
+            LOGGER.log(level, "%s in %.1f s", name, time.perf_counter() - begun)
             return found
 
         return run

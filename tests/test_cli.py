@@ -62,6 +62,7 @@ def test_flags_and_the_verb_agree(name: str) -> None:
         "inject",
         "hypotest",
         "significance",
+        "referee",
     ):
         steps += [sf.build, sf.assemble, sf.upper_limit, sf.report, ToyOptions]
     # A workspace has a measurement and a patch.

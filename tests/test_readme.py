@@ -19,16 +19,17 @@ from spectrafit.config import Systematic
 
 PROJECT = Path(__file__).parents[1]
 TEXT = (PROJECT / "README.md").read_text(encoding="utf-8")
+FITS = (PROJECT / "fits/README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", TEXT, re.DOTALL | re.MULTILINE)
+def blocks(language, text=TEXT):
+    found = re.findall(rf"^( *)```{language}\n(.*?)^\1```$", text, re.DOTALL | re.MULTILINE)
     return [re.sub(rf"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
 
 
 @pytest.fixture
 def own(tmp_path):
-    samples, analysis, _ = blocks("toml")
+    samples, analysis = blocks("toml")
     (tmp_path / "beam.toml").write_text(samples)
     (tmp_path / "fit.toml").write_text(analysis)
     for folder, name, shipped in (
@@ -66,10 +67,11 @@ def test_the_binnings_shown_are_made(own, monkeypatch, capsys):
 
 
 def test_an_example_of_every_systematic_is_fitted(own):
-    *_, examples = blocks("toml")
+    examples, *_ = blocks("toml", FITS[FITS.index("## Systematics: an example of each kind") :])
     kinds = {member.__struct_config__.tag for member in get_args(Systematic)}
     assert set(re.findall(r'^kind = "(\w+)"', examples, re.MULTILINE)) == kinds
-    assert {row.strip("`") for row in rows("`kind` of `[[systematics]]`")} == kinds
+    (named,) = re.findall(r"Systematics are of the kinds (.*?)\. ", TEXT, re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", named)) == kinds
     folder, rng = own.parent, np.random.default_rng(4)
     samples, fit = (folder / "beam.toml").read_text(), own.read_text()
     up = samples[samples.index("[[samples]]") : samples.rindex("[[samples]]")].replace('"elastic"', '"elastic_up"')
@@ -131,8 +133,8 @@ def generated(tmp_path_factory):
 
 
 def rows(title):
-    """Return the cells of the table whose head starts with `title`, by their first column."""
-    lines = TEXT[TEXT.index(f"| {title} |") :].split("\n\n")[0].splitlines()[2:]
+    """Return the cells of the table of fits/README.md whose head starts with `title`, by their first column."""
+    lines = FITS[FITS.index(f"| {title} |") :].split("\n\n")[0].splitlines()[2:]
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return {row[0]: row[1:] for row in cells}
 
@@ -143,7 +145,7 @@ def test_limits_of_the_counting_analysis_are_those_of_the_table(generated, colum
     settings = (f"normalise.0.expected={23.78 * purity}", f"counts.0.counts.window=[{23.78 * (1 - purity)}]")
     analysis = sf.load(generated / "fits/nova_counting.toml", overrides=settings)
     model = sf.assemble(analysis, sf.build(analysis), unblind=True)
-    table = {re.match(r"`([\w-]+)`", head)[1]: cells for head, cells in rows("method").items()}
+    table = {re.match(r"`([\w-]+)`", head)[1]: cells for head, cells in rows("method, limit in 10^-9 mu_B").items()}
     assert set(table) == {"profile", "feldman-cousins", "cls", "bayes", "bayes-mu"}
     for method, cells in table.items():
         sides = "one" if method == "profile" else None

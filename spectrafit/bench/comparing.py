@@ -1,117 +1,169 @@
-"""Compares answers with those of others: minima of workspaces with the fitters installed, and published intervals.
+"""Compares answers with those of others: minima of workspaces with the fitters installed, and published numbers.
 
-Nothing of others is shipped: the workspaces are made here, and those of a user are files of theirs, such as the test
-workspaces of pyhf's repository. The published intervals are numbers of a table, with their source.
+Nothing of others is shipped: workspaces are made here, or are files of the user, such as those that
+`scripts/pyhf_workspaces.py` collects from a clone of pyhf's repository.
 """
 
 from __future__ import annotations
 
+import gzip
 import json
+import math
 import tempfile
-from collections.abc import Sequence
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from spectrafit.bench.workspaces import make
-from spectrafit.inference.intervals.limits import upper_limit
-from spectrafit.inference.model import Component, Factor, Model, Parameter, Span
+from spectrafit.bench.published import cabinetry, feldman_cousins
+from spectrafit.bench.timing import chosen
+from spectrafit.bench.workspaces import make, two_sided
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.interop.fitters import FITTERS
 from spectrafit.interop.referee import referee
 
-__all__ = ["FELDMAN_COUSINS", "counting", "peers"]
+__all__ = ["OURS", "minima", "peers", "tally"]
 
-FELDMAN_COUSINS: dict[tuple[float, int], float] = {
-    (3.0, 1): 1.88,
-    (3.0, 2): 3.04,
-    (3.0, 3): 4.42,
-    (3.0, 4): 5.60,
-    (3.0, 5): 6.99,
-    (3.0, 6): 8.47,
-    (3.0, 7): 9.53,
-    (3.0, 8): 10.99,
-    (3.0, 9): 12.30,
-    (3.0, 10): 13.50,
-}
-"""Upper ends of 90 % intervals by background and count: G. J. Feldman, R. D. Cousins, PRD 57, 3873, Table IV.
+OURS = "spectrafit"
+"""The peer of a row that says why a workspace is not fitted here."""
 
-A count of 0 is left out: the paper lengthens its interval, so that limits fall when the background grows.
-"""
-
-# Bins and shapes of the workspaces that are made.
+# Bins and shapes of the workspaces that are made, and how many have two minima.
 _MADE = ((4, 2), (10, 4), (25, 6))
+_TWO_SIDED = 20
+# In 2NLL: ours is lower by more than the first, or higher by more than the second.
+_LOWER, _HIGHER = 1e-3, 1e-6
 
 
-def counting(background: float, seen: int) -> Model:
-    """Return a count of a signal `mu` over a known background."""
-    return Model(
-        parameters=(Parameter(name="mu", kind="interest", initial=0.0, constraint="free"),),
-        components=(
-            Component(sample="signal", start=0, nominal=np.array([1.0]), factors=(Factor(parameter="mu"),)),
-            Component(sample="background", start=0, nominal=np.array([background])),
-        ),
-        regions=(Span(name="count", start=0, stop=1),),
-        data=np.array([float(seen)]),
-        asimov=False,
-        poi="mu",
-        floor=np.zeros(1),
-    )
-
-
-def peers(*, workspaces: Sequence[Path] = (), quick: bool = False) -> list[dict[str, Any]]:
+def peers(
+    *,
+    workspaces: Sequence[Path] = (),
+    cabinetry_example: Path | None = None,
+    fitters: Collection[str] | None = None,
+    quick: bool = False,
+) -> list[dict[str, Any]]:
     """Return rows of comparisons.
 
     Parameters
     ----------
     workspaces : sequence of path
-        Files, or folders in which every *.json and *.json.gz is a workspace, to compare beside those made here.
+        Files, or folders in which every *.json and *.json.gz that is a workspace is compared, beside those made here.
+    cabinetry_example : path, optional
+        The workspace that cabinetry makes of its own example.
+    fitters : collection of str, optional
+        Which other fitters to ask; by default all that are installed.
     quick : bool
         Fewer cases.
 
     Returns
     -------
     list of dict
-        `case`, `peer`, `theirs` and `ours` (values), and `said`: who is lower, or the difference.
+        `case`, `peer`, `theirs` and `ours` (values), and `said`: who is lower, or the difference. Rows of workspaces
+        have `above`: how much 2NLL of the peer's minimum is above ours, evaluated by pyhf where it is installed.
+
+    Raises
+    ------
+    DataError, ConfigError
+        A path names no file; a file that was named by itself, or the example, cannot be read; there is no such fitter.
     """
-    rows: list[dict[str, Any]] = []
-    for (background, seen), published in list(FELDMAN_COUSINS.items())[:: 5 if quick else 1]:
-        limit = upper_limit(counting(background, seen), level=0.90, method="feldman-cousins", expected=False)
-        rows.append(
-            {
-                "case": f"n = {seen}, b = {background:g}, upper end at 90 %",
-                "peer": "Feldman and Cousins 1998",
-                "theirs": published,
-                "ours": limit.kappa,
-                "said": f"apart by {abs(limit.kappa - published):.3f}",
-            }
-        )
+    chosen(fitters, tuple(FITTERS))
+    rows = feldman_cousins(every=5 if quick else 1)
+    if cabinetry_example is not None:
+        rows += cabinetry(cabinetry_example)
     with tempfile.TemporaryDirectory() as folder:
-        files = [_made(Path(folder), bins, shapes) for bins, shapes in _MADE[: 1 if quick else None]]
-        for path in [*files, *_listed(workspaces)]:
-            found = referee(path)
-            rows += [
-                {
-                    "case": path.name,
-                    "peer": each.fitter,
-                    "theirs": None if each.failure else each.ours,
-                    "ours": 0.0,
-                    "said": each.failure or found.words,
-                }
-                for each in found.opinions[1:]
-            ]
+        made = _made(Path(folder), quick=quick)
+        for path, named in [*((path, True) for path in made), *_listed(workspaces)]:
+            rows += minima(path, named=named, fitters=fitters)
     return rows
 
 
-def _made(folder: Path, bins: int, shapes: int) -> Path:
-    path = folder / f"made_{bins}_bins_{shapes}_shapes.json"
-    path.write_text(json.dumps(make(bins, shapes)), encoding="utf-8")
-    return path
+def minima(path: Path, *, named: bool = True, fitters: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """Return a row for each other fitter of a workspace; for one of a folder that is refused here, why."""
+    try:
+        found = referee(path, fitters=fitters)
+    except (ConfigError, DataError) as error:
+        if named:
+            raise
+        said = f"refused here: {str(error).removeprefix(f'{path}: ')}"
+        return [{"case": path.name, "peer": OURS, "theirs": None, "ours": None, "above": None, "said": said}]
+    interest = found.opinions[0].values.get(found.interest, math.nan)
+    rows = []
+    for each in found.opinions[1:]:
+        above = each.pyhf if math.isfinite(each.pyhf) else each.ours
+        row: dict[str, Any] = {"case": path.name, "peer": each.fitter, "theirs": None, "ours": None, "above": None}
+        if each.failure:
+            row["said"] = each.failure
+        else:
+            theirs = each.values.get(found.interest, math.nan)
+            row |= {name: value if math.isfinite(value) else None for name, value in _pair(theirs, interest)}
+            row |= {"above": above, "said": f"{_who(above)} (2NLL {above:+.2g})"}
+        rows.append(row)
+    return rows
 
 
-def _listed(paths: Sequence[Path]) -> list[Path]:
-    """Return the files, with those of folders in place of the folders."""
-    found: list[Path] = []
+def _pair(theirs: float, ours: float) -> Iterator[tuple[str, float]]:
+    yield "theirs", theirs
+    yield "ours", ours
+
+
+def _who(above: float) -> str:
+    """Return who is lower."""
+    return "ours is lower" if above > _LOWER else "ours is higher" if above < -_HIGHER else "the same minimum"
+
+
+def tally(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Count the workspaces of each peer: where ours is lower, the same, higher, and where the peer has no minimum.
+
+    Returns
+    -------
+    list of dict
+        `peer`, `workspaces`, `lower`, `same`, `higher`, `failed`, and `least` and `most`: the range of 2NLL by which
+        ours is lower, None if it never is. Ours is lower from 0.001 on, and higher from 1e-6 on.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        if "above" not in row:
+            continue
+        entry = found.setdefault(row["peer"], {"peer": row["peer"], "workspaces": 0, "lower": 0, "same": 0})
+        for key, start in (("higher", 0), ("failed", 0), ("least", None), ("most", None)):
+            entry.setdefault(key, start)
+        entry["workspaces"] += 1
+        above = row["above"]
+        if above is None:
+            entry["failed"] += 1
+        elif above > _LOWER:
+            entry["lower"] += 1
+            entry["least"] = min(above, entry["least"] or above)
+            entry["most"] = max(above, entry["most"] or above)
+        else:
+            entry["higher" if above < -_HIGHER else "same"] += 1
+    return list(found.values())
+
+
+def _made(folder: Path, *, quick: bool) -> list[Path]:
+    specs = {f"made_{bins}_bins_{shapes}_shapes": make(bins, shapes) for bins, shapes in _MADE[: 1 if quick else None]}
+    specs |= {f"made_two_sided_{seed}": two_sided(seed) for seed in range(_TWO_SIDED // 10 if quick else _TWO_SIDED)}
+    for name, spec in specs.items():
+        (folder / f"{name}.json").write_text(json.dumps(spec), encoding="utf-8")
+    return [folder / f"{name}.json" for name in specs]
+
+
+def _listed(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
+    """Yield files, with the workspaces of folders in place of the folders, and whether each was named by itself."""
     for path in paths:
-        inside = [*path.rglob("*.json"), *path.rglob("*.json.gz")] if path.is_dir() else [path]
-        found += sorted(inside)
-    return found
+        if not path.is_dir():
+            yield path, True
+            continue
+        inside = sorted(each for each in (*path.rglob("*.json"), *path.rglob("*.json.gz")) if _is_workspace(each))
+        if not inside:
+            raise DataError(f"{path}: holds no workspace, a JSON object with channels and observations")
+        yield from ((each, False) for each in inside)
+
+
+def _is_workspace(path: Path) -> bool:
+    """Return whether a file looks like a workspace: a folder also holds schemas, patches and settings."""
+    try:
+        data = path.read_bytes()
+        content = json.loads(gzip.decompress(data) if path.suffix == ".gz" else data)
+    except (OSError, EOFError, ValueError, zlib.error):
+        return False
+    return isinstance(content, dict) and {"channels", "observations"} <= content.keys()

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["load", "make"]
+__all__ = ["load", "make", "two_sided"]
 
 _CHANNEL = "spectrum"
 # Events per 100 bins, and width or slope of the shapes: a peak on three falling backgrounds.
@@ -50,6 +50,32 @@ def make(bins: int, shapes: int, seed: int = 1) -> dict[str, Any]:
     return {
         "channels": [{"name": _CHANNEL, "samples": samples}],
         "observations": [{"name": _CHANNEL, "data": observed.tolist()}],
+        "measurements": [{"name": "bench", "config": {"poi": "mu", "parameters": []}}],
+        "version": "1.0.0",
+    }
+
+
+def two_sided(seed: int) -> dict[str, Any]:
+    """Return a workspace of two bins, whose background grows at both ends of its shape: 2NLL often has two minima.
+
+    One minimum lies on each side of the nominal shape, and a fit that walks downhill from there sees one of them.
+    """
+    rng = np.random.default_rng(seed)
+    low, high, excess = (rng.uniform(*ends, 2).round().tolist() for ends in ((5, 40), (5, 40), (10, 70)))
+    shape = {"lo_data": [100.0 + each for each in low], "hi_data": [100.0 + each for each in high]}
+    signal = {
+        "name": "signal",
+        "data": [10.0, 30.0],
+        "modifiers": [{"name": "mu", "type": "normfactor", "data": None}],
+    }
+    background = {
+        "name": "background",
+        "data": [100.0, 100.0],
+        "modifiers": [{"name": "shape", "type": "histosys", "data": shape}],
+    }
+    return {
+        "channels": [{"name": "two_bins", "samples": [signal, background]}],
+        "observations": [{"name": "two_bins", "data": [100.0 + each for each in excess]}],
         "measurements": [{"name": "bench", "config": {"poi": "mu", "parameters": []}}],
         "version": "1.0.0",
     }

@@ -42,9 +42,11 @@ from spectrafit.cli.arguments import checked
 from spectrafit.cli.compile import compile_
 from spectrafit.cli.examples import EXIT_CODES, epilog
 from spectrafit.cli.lists import lists_of, spread
+from spectrafit.cli.options import interactive
 from spectrafit.cli.spelling import speak_any
 from spectrafit.cli.verbosity import LEVELS, speaking, taken
 from spectrafit.errors import SpectrafitError
+from spectrafit.progress import showing
 
 __all__ = ["app", "main"]
 
@@ -176,7 +178,7 @@ def main(arguments: list[str] | None = None) -> None:
         warnings.showwarning = _teller()
         try:
             rest, level = taken([word for word in words if word != "--debug"])
-            with speaking(level, batch=batch):
+            with speaking(level, batch=batch), showing(interactive()):
                 app(_spread(rest), prog_name="spectrafit")
         except (Exception, _Stopped) as error:
             if debug:

@@ -208,13 +208,14 @@ def fit(
     ):
         options = limit_options(loaded.limit, pool, workers)
         found = sf.upper_limit(model, **options | {"toys": replace(options["toys"], bank=bank)})
-    folder = sf.report(target, loaded, filled, best, found, model=model, figures=figures)
+    folder = sf.report(target, loaded, filled, best, found, model=model, figures=figures, force=force)
     console = Console()
     console.print(result_table(best, found))
     if validations := validation(model, best):
         console.print(validation_table(validations))
     constraints = sf.constraints(model, filled)
-    console.print(constraints_table(constraints))
+    if constraints:
+        console.print(constraints_table(constraints))
     for alarm in alarms(best, model, filled, constraints=constraints):
         console.print(f"note: {alarm}", markup=False, highlight=False, soft_wrap=True)
     typer.echo(f"written to {folder}")
@@ -298,7 +299,6 @@ def templates_of(
             scheduler=scheduler,
             cache=cache,
             skip_bad_files=skip_bad_files,
-            progress=interactive(),
         )
     for inventory in filled.inventories:
         for file, why in inventory["skipped"]:

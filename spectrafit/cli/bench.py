@@ -1,9 +1,9 @@
-"""Commands that measure: bench templates, bench inference, bench sensitivity."""
+"""Commands that measure and compare: bench templates, bench inference, bench sensitivity, bench peers."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -67,22 +67,47 @@ def sensitivity(
 def peers(
     json: Json = False,
     quick: Quick = False,
+    peer: Peer = None,
     workspace: Annotated[
         list[Path] | None, typer.Option(help="a workspace, or a folder of them, to compare too; may be repeated")
     ] = None,
+    cabinetry: Annotated[
+        Path | None,
+        typer.Option(metavar="WORKSPACE.json", help="what cabinetry makes of its own example: published numbers"),
+    ] = None,
 ) -> None:
-    """Compare answers: published Feldman-Cousins intervals, and minima of workspaces with pyhf's and NextStat's."""
+    """Compare answers: published intervals, and minima of workspaces with those of pyhf, NextStat and RooFit.
+
+    Exit code 1: another fitter found a lower minimum.
+    """
     from spectrafit import bench
 
-    rows = bench.peers(workspaces=workspace or (), quick=quick)
+    rows = bench.peers(workspaces=workspace or (), cabinetry_example=cabinetry, fitters=peer, quick=quick)
+    counted = bench.tally(rows)
     if json:
         import json as writer
 
-        typer.echo(writer.dumps(rows, indent=1))
-        return
-    for row in rows:
-        values = "" if row["theirs"] is None else f"{row['theirs']} / {row['ours']}"
-        typer.echo(f"{row['case']}; {row['peer']}: theirs / ours {values}; {row['said']}")
+        typer.echo(writer.dumps({"rows": rows, "tally": counted}, indent=1))
+    else:
+        for row in rows:
+            values = "" if row["theirs"] is None else f" theirs / ours {row['theirs']:.6g} / {row['ours']:.6g};"
+            typer.echo(f"{row['case']}; {row['peer']}:{values} {row['said']}")
+        for one in counted:
+            typer.echo(_counted(one))
+    if any(one["higher"] for one in counted):
+        raise typer.Exit(1)
+
+
+def _counted(one: dict[str, Any]) -> str:
+    """Return a line on all workspaces of one peer."""
+    if one["peer"] == "spectrafit":
+        return f"refused here: {one['workspaces']} workspaces"
+    ends = sorted({f"{one[end]:.3g}" for end in ("least", "most") if one["lower"]}, key=float)
+    by = f" (by {' to '.join(ends)} in 2NLL)" if ends else ""
+    return (
+        f"{one['peer']}, {one['workspaces']} workspaces: ours is lower on {one['lower']}{by}, the same on "
+        f"{one['same']}, higher on {one['higher']}; {one['peer']} has no minimum for {one['failed']}"
+    )
 
 
 def _print(rows: list[Row], title: str, json: bool) -> None:

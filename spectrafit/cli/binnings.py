@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import spectrafit as sf
-from spectrafit.cli.options import AnalysisFile, Cache, Executor, Saved, Scheduler, Set, SkipBad, Workers, interactive
+from spectrafit.cli.options import AnalysisFile, Cache, Executor, Saved, Scheduler, Set, SkipBad, Workers
 from spectrafit.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -268,7 +268,6 @@ def cells_of(
         steps=steps,
         ranges=ranges,
         skip_bad_files=skip_bad_files,
-        progress=interactive(),
         **options,
     )
 

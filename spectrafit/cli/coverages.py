@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -34,10 +34,14 @@ __all__ = ["coverage"]
 def coverage(
     analysis: Subject,
     kappa: Annotated[list[float] | None, typer.Option(help="true kappa; may be repeated")] = None,
-    method: Annotated[list[str] | None, typer.Option(help="may be repeated; default: profile, cls, bayes")] = None,
+    method: Annotated[list[str] | None, typer.Option(help="may be repeated; default: profile, cls")] = None,
     experiments: Annotated[int, typer.Option(help="at each true kappa")] = 1000,
     toys: Annotated[int, typer.Option(help="of the toy methods, in each experiment")] = 199,
     seed: Annotated[int | None, typer.Option(help="of the experiments; --toy says the same")] = None,
+    simulation: Annotated[
+        Literal["thrown", "samples", "exact"],
+        typer.Option(help="of every experiment: thrown by bin, thrown by sample and bin, or what it is"),
+    ] = "thrown",
     resume: Resume = False,
     output: Drawn = None,
     json: Json = False,
@@ -61,6 +65,8 @@ def coverage(
 
     With --asimov the true parameters are those, with --throw-nuisances they are thrown anew in every experiment. With
     --data-from the experiments are thrown from the events of another simulation, whose true kappa --kappa says.
+    With --simulation samples every experiment has a simulation of its own, of as many events of each sample: the
+    honest question where a sample has few.
     """
     from spectrafit.inference.studies.coverage import coverage as count
     from spectrafit.inference.toys.options import ToyOptions
@@ -91,10 +97,18 @@ def coverage(
     )
     true, shifts = fake.truth(model, asimov, kappa, thrown=throw_nuisances)
     number = seed if seed is not None else toy if toy is not None else 1
-    kappas, names = true or [0.0, 1.0, 2.0, 4.0], method or ["profile", "cls", "bayes"]
+    kappas, names = true or [0.0, 1.0, 2.0, 4.0], method or ["profile", "cls"]
     level = loaded.limit.level
     key = job_key(
-        model, kappas=kappas, methods=names, level=level, truth=shifts, experiments=experiments, toys=toys, seed=number
+        model,
+        kappas=kappas,
+        methods=names,
+        level=level,
+        truth=shifts,
+        simulation=simulation,
+        experiments=experiments,
+        toys=toys,
+        seed=number,
     )
     with (
         crew(executor, workers, scheduler) as pool,
@@ -106,6 +120,7 @@ def coverage(
             methods=names,
             level=level,
             truth=shifts,
+            simulation=simulation,
             expected=model.data if data_from else None,
             experiments=experiments,
             toys=ToyOptions(toys=toys, seed=number, executor=pool, workers=workers or os.cpu_count()),

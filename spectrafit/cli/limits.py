@@ -110,7 +110,7 @@ def limit(
             sides = options["sides"] if options["sides"] in METHODS[name].sides else None
             found.append(sf.upper_limit(model, **{**options, "method": name, "sides": sides, "toys": toys}))
     answer = Answer(
-        text=lambda: limits_table(found),
+        text=lambda: limits_table(found, model.coupling),
         summary=lambda: what | {"data": model.called} | limits_summary(found),
         rows=lambda: limit_rows(found),
         notes=[f"{each.method}: {note}" for each in found for note in (*beside(each, model.coupling), *each.notes)],

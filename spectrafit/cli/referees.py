@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import typer
 
+import spectrafit as sf
 from spectrafit.cli.analyses import assembled, refuse_output
 from spectrafit.cli.answers import Answer, Json, Tables, checked_files, give
 from spectrafit.cli.options import Cache, Interest, Measurement, Patch, Saved, Set, SkipBad, Subject, Unblind, Without
@@ -29,23 +27,20 @@ def referee(
     measurement: Measurement = None,
     patch: Patch = None,
 ) -> None:
-    """Fit with pyhf and NextStat too, where they are installed, and say who found the lower minimum.
+    """Fit with pyhf, NextStat and RooFit too, where they are installed, and say who found the lower minimum.
+
+    RooFit may be that of another Python: SPECTRAFIT_PYTHON_WITH_ROOT=/path/of/its/python.
 
     An analysis is exported as a workspace first. What HistFactory cannot say of the analysis is noted.
 
         spectrafit referee workspace.json
     """
-    from spectrafit.interop.referee import referee as compare
-
     targets = checked_files(output)
     for target in targets:
         refuse_output(target, analysis, set_, templates, without, patch)
     if is_workspace(analysis):
-        found = compare(analysis, measurement=measurement, patch=patch)
-        notes: tuple[str, ...] = ()
+        found = sf.referee(analysis, measurement=measurement, patch=patch)
     else:
-        from spectrafit.interop.export import write_workspace
-
         _, model = assembled(
             analysis,
             set_,
@@ -58,11 +53,8 @@ def referee(
             measurement=measurement,
             patch=patch,
         )
-        with tempfile.TemporaryDirectory() as folder:
-            export = write_workspace(model, Path(folder) / "workspace.json")
-            notes = export.notes
-            found = compare(export.path)
-    answer = Answer(text=lambda: str(found), summary=found.summary, rows=found.rows, notes=notes)
+        found = sf.referee(model)
+    answer = Answer(text=lambda: str(found), summary=found.summary, rows=found.rows, notes=found.notes)
     give(answer, json=json, files=targets)
     if found.lowest is not found.opinions[0]:
         raise typer.Exit(1)

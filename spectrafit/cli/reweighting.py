@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import spectrafit as sf
-from spectrafit.cli.options import Executor, Workers, interactive
+from spectrafit.cli.options import Executor, Workers
 from spectrafit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -108,7 +108,6 @@ def reweight(
                 on_bad=on_bad,
                 executor=executor,
                 workers=workers or os.cpu_count(),
-                progress=interactive(),
             )
             said = _shown(found, json)
     for warning in caught:

@@ -26,7 +26,6 @@ from spectrafit.cli.options import (
     Subject,
     Without,
     Workers,
-    interactive,
 )
 from spectrafit.cli.unfinished import Resume
 from spectrafit.cli.workspaces import WorkspaceFile, is_workspace, opened, refuse_elsewhere
@@ -198,7 +197,6 @@ def breakdown(
             factor=factor,
             executor=pool,
             workers=workers,
-            progress=interactive(),
             **limit_options(loaded.limit, pool, workers or os.cpu_count()),
         )
     from spectrafit.report.breakdown import draw_breakdown
@@ -293,7 +291,6 @@ def _scan(
         subject,
         workers=workers or (None if scheduler else os.cpu_count()),
         scheduler=scheduler,
-        progress=interactive(),
         **options,
     )
     from spectrafit.report.scans import draw_scan

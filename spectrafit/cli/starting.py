@@ -61,7 +61,8 @@ def new(
     """Look at your ntuples and write a first analysis of them: beam.toml (samples) and fit.toml.
 
     The files of a job array (nue_0.root, nue_1.root, ...) become one sample. Role, preset or columns with units, POT,
-    friends and edges are proposed from the content; what only you can say stands in the files as MISSING.
+    friends and edges are proposed from the content. What only you can say stands in the files as MISSING or PUT YOURS.
+    Files of one name in two folders are two detectors or two modes of a beam: a sample set and a region each.
 
         spectrafit new mine ntuples/nue_*.root ntuples/nc.root data.root
 
@@ -73,7 +74,10 @@ def new(
     for each in found.proposals:
         count = f"{len(each.group.files)} files" if len(each.group.files) > 1 else "1 file"
         _say(f"{each.name}: {each.role} of {count}, tree {each.group.tree.name}; {each.reason}")
-    _say(f"written: {found.samples} and {found.fit}")
+    for text in found.left_out:
+        _say(f"left out: {text}")
+    *first, last = found.written
+    _say(f"written: {', '.join(str(path) for path in first)} and {last}")
     for text in found.missing:
         _say(f"missing: {text}")
     if found.refused:

@@ -7,6 +7,7 @@ from spectrafit.config.inputs import inputs_of, inputs_of_samples
 from spectrafit.config.loading import digest, limit_options, load, load_samples
 from spectrafit.config.options import Correlation, FitOptions, LimitOptions, Prune
 from spectrafit.config.patterns import chosen
+from spectrafit.config.responses import Response
 from spectrafit.config.samples import (
     Column,
     Detector,
@@ -14,7 +15,6 @@ from spectrafit.config.samples import (
     Friend,
     PotSource,
     Recipe,
-    Response,
     Sample,
     SampleSet,
     Target,
@@ -30,7 +30,7 @@ from spectrafit.config.systematics import (
     Weight,
 )
 from spectrafit.config.tables import DataFile, TableSample
-from spectrafit.config.variants import left_out, varied
+from spectrafit.config.variants import left_out, unit_at, varied
 
 __all__ = [
     "Analysis",
@@ -72,5 +72,6 @@ __all__ = [
     "load",
     "load_samples",
     "schema",
+    "unit_at",
     "varied",
 ]

@@ -65,6 +65,8 @@ class Axis(Keys, frozen=True, kw_only=True):
     unit: str = ""
     label: str = ""
     scale: Literal["", "linear", "log", "broken", "even"] = ""
+    # Filled by `load`: the `unit` of the file, once edges and range are in that of the observable.
+    written_in: str = ""
 
     def __post_init__(self) -> None:
         """Refuse edges that do not increase and axes given twice or not at all."""

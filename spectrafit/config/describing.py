@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from spectrafit.config.analysis import Analysis
+from spectrafit.config.keys import INTERNAL
 from spectrafit.config.samples import SampleSet
 
 __all__ = ["Key", "keys_of", "schema", "schema_of"]
@@ -67,8 +68,7 @@ def schema(kind: type[Analysis] | type[SampleSet]) -> dict[str, Any]:
     found = schema_of(kind)
     properties = found["$defs"][kind.__name__]["properties"]
     for table in found["$defs"].values():
-        # Filled when a file is loaded; no file has them.
-        for internal in ("path", "sample_sets"):
+        for internal in INTERNAL:
             table["properties"].pop(internal, None)
     if kind is Analysis:
         said = properties["data"]

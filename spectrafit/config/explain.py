@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from spectrafit.config.keys import INTERNAL
 from spectrafit.errors import nearest
 
 __all__ = ["explain"]
@@ -149,7 +150,7 @@ def _keys_at(at: str, raw: Any, kind: type) -> list[str]:
         if isinstance(member, msgspec.inspect.StructType)
         and (not isinstance(value, dict) or member.tag is None or value.get("kind") == member.tag)
         for field in member.fields
-        if field.encode_name not in ("path", "sample_sets")
+        if field.encode_name not in INTERNAL
     ]
 
 

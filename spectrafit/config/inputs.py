@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from spectrafit.config.analysis import Analysis
-from spectrafit.config.samples import Response, SampleSet
+from spectrafit.config.responses import Response
+from spectrafit.config.samples import SampleSet
 from spectrafit.config.sources import Table
 from spectrafit.config.tables import DataFile, TableSample
 

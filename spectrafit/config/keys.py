@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-__all__ = ["Keys"]
+__all__ = ["INTERNAL", "Keys"]
+
+INTERNAL = ("path", "sample_sets", "written_in")
+"""Fields that are filled when a file is loaded: no file has them as keys."""
 
 
 class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

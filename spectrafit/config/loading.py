@@ -16,6 +16,7 @@ from spectrafit.config.explain import explain
 from spectrafit.config.including import Written, read
 from spectrafit.config.injected import counts_of
 from spectrafit.config.joining import apart, qualified
+from spectrafit.config.keys import INTERNAL
 from spectrafit.config.numbers import refuse_wild
 from spectrafit.config.options import LimitOptions
 from spectrafit.config.paths import local
@@ -122,7 +123,7 @@ def _read(path: Path, kind: type[Configured], overrides: Sequence[str]) -> tuple
     if kind is Analysis:
         in_own_units(raw, str(path))
     refuse_wild(raw, str(path))
-    for internal in ("path", "sample_sets"):
+    for internal in INTERNAL:
         if internal in raw:
             raise ConfigError(f"{path}: $.{internal}: unknown key")
     try:

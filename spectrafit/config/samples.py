@@ -23,7 +23,6 @@ __all__ = [
     "Keys",
     "PotSource",
     "Recipe",
-    "Response",
     "Role",
     "Sample",
     "SampleSet",

@@ -23,10 +23,12 @@ class _Source(Keys, frozen=True, kw_only=True):
         Example: ``file = "background.csv"``
     columns : number of a column
         Which column of a text file is what, by its heading or its number from 1: `low` and `high` (edges of a bin) or
-        `x` (a point), and `value`, `error`. Of a HEPData table `value` names the dependent variable, where there are
-        several. Example: ``columns = { x = 1, value = "rate" }``
+        `x` (a point), and `value`, `error`; headings of these names need no key. Of a HEPData table `value` names the
+        dependent variable, where there are several; its independent variables are the region's axes in their order.
+        Example: ``columns = { x = 1, value = "rate" }``
     unit
-        The unit of edges and points; without the key, the unit of the region's axis. Example: ``unit = "keV"``
+        The unit of edges and points, of several axes perhaps one each: "MeV, mrad"; without the key, the unit of the
+        region's axis. Example: ``unit = "keV"``
     """
 
     file: str = ""

@@ -8,16 +8,17 @@ from typing import Any
 import msgspec
 
 from spectrafit.config.analysis import Analysis
+from spectrafit.config.axes import of_observable, unit_of
 from spectrafit.config.checks import check, check_samples
 from spectrafit.config.explain import explain
 from spectrafit.config.joining import apart, qualified
 from spectrafit.config.numbers import refuse_wild
 from spectrafit.config.patterns import chosen
-from spectrafit.config.settings import by_set, lay, of_the_samples
+from spectrafit.config.settings import by_set, lay, of_the_samples, place
 from spectrafit.config.systematics import ShiftedSample
 from spectrafit.errors import ConfigError, nearest
 
-__all__ = ["left_out", "varied"]
+__all__ = ["left_out", "unit_at", "varied"]
 
 
 def varied(analysis: Analysis, settings: Mapping[str, Any]) -> Analysis:
@@ -27,7 +28,8 @@ def varied(analysis: Analysis, settings: Mapping[str, Any]) -> Analysis:
     ----------
     analysis : Analysis
     settings : mapping of key to value
-        Keys as `spectrafit.config.settings.lay` takes them, those of a sample set behind ``samples:``.
+        Keys as `spectrafit.config.settings.lay` takes them, those of a sample set behind ``samples:``. Edges and ends
+        of an axis are in its `unit`, as in the file.
 
     Raises
     ------
@@ -40,7 +42,8 @@ def varied(analysis: Analysis, settings: Mapping[str, Any]) -> Analysis:
     for key, value in settings.items():
         (mine, theirs) = of_the_samples((key,))
         if mine:
-            lay(raw, key, value)
+            parent, last = place(raw, key)
+            lay(raw, key, of_observable(parent, last, value, key) if _is_axis(parent) else value)
             continue
         for plain, keys in zip(raw["sample_sets"], by_set(theirs, names), strict=True):
             for inner in keys:
@@ -55,6 +58,18 @@ def varied(analysis: Analysis, settings: Mapping[str, Any]) -> Analysis:
     result = qualified(result)
     check(result, analysis.path)
     return apart(result)
+
+
+def unit_at(analysis: Analysis, key: str) -> str:
+    """Return the unit that `varied` takes the value of a key in, if the key is of the edges of an axis, else ""."""
+    if not key.startswith("regions."):
+        return ""
+    parent, last = place(msgspec.json.decode(msgspec.json.encode(analysis)), key)
+    return unit_of(parent, last) if _is_axis(parent) else ""
+
+
+def _is_axis(table: Any) -> bool:
+    return isinstance(table, dict) and "observable" in table
 
 
 def left_out(analysis: Analysis, patterns: Sequence[str], where: str) -> Analysis:

@@ -74,7 +74,7 @@ def _jagged(values: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """x[i] or x[i][j]: an element of each entry; if an entry has no such element, NaN, or an empty list for a list."""
+    """``x[i]`` or ``x[i][j]``: an element of each entry; without it NaN, or an empty list where a list is meant."""
 
     indices: tuple[int, ...]
 

@@ -237,7 +237,7 @@ def inspect(path: str | Path) -> Inspection:
     common: dict[str, Any] = {"path": file, "size": size, "trees": trees, "objects": objects}
     if chosen is None or chosen.preset is None:
         note = (
-            "no preset reads these trees; name their branches with columns in the sample set"
+            "no preset reads these trees; `spectrafit new FOLDER FILES` proposes columns from their names and values"
             if trees
             else "there is no tree in this file"
         )

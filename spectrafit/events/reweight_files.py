@@ -7,7 +7,6 @@ import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from spectrafit.events.points import Points, Value
 from spectrafit.events.reweight import preset_of, process_of_file
 from spectrafit.output import refuse_inputs
 from spectrafit.physics.constants import SIN2_THETA_W
+from spectrafit.progress import bar
 from spectrafit.stages import stage
 
 __all__ = ["PREFIX", "Reweighted", "reweight_files"]
@@ -133,12 +133,12 @@ def reweight_files(
     kind = "serial" if len(tasks) == 1 else executor
     with (
         execution.executor(kind, workers, preload=("spectrafit.events.friend_file",)) as pool,
-        _bar(len(tasks), progress) as advance,
+        bar(len(tasks), progress, doing="weighing", unit="files") as advance,
         stopping(tasks[0].run),
     ):
         for one in execution.imap(pool, write, tasks):
             made.append(one)
-            advance()
+            advance(1)
     if points.changes and all(one.least == one.most == 1.0 for one in made):
         of = ", ".join(map(str, points.carrying))
         warnings.warn(
@@ -286,18 +286,3 @@ def _targets(kept: Sequence[_One], destination: str | os.PathLike[str] | None) -
     folders = [place.parent for place in places if place.is_absolute()]
     common = Path(os.path.commonpath(folders)) if folders else Path()
     return [target / (place.relative_to(common) if place.is_absolute() else place) for place in places]
-
-
-@contextmanager
-def _bar(total: int, progress: bool) -> Iterator[Any]:
-    """Yield what to call when a file is finished."""
-    if not progress:
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("weighing"), BarColumn(), MofNCompleteColumn(), TextColumn("files"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        work = bar.add_task("", total=total)
-        yield lambda: bar.advance(work)

@@ -14,8 +14,9 @@ from spectrafit.config import Sample, SampleSet
 from spectrafit.errors import ConfigError
 from spectrafit.physics.atoms import SHELLS
 from spectrafit.physics.constants import ATOMIC_MASS, M_E
+from spectrafit.physics.elements import ELEMENTS
 from spectrafit.physics.form_factors import Helm, KleinNystrand
-from spectrafit.physics.isotopes import ELEMENTS, atoms_per_gram, natural_isotopes
+from spectrafit.physics.isotopes import atoms_per_gram, natural_isotopes
 
 __all__ = [
     "Nucleus",

@@ -109,6 +109,7 @@ def assemble(
         ),
         used=np.concatenate([np.full(span.stop - span.start, span.fitted) for span in spans]),
         titles=dict(zip(templates.samples, templates.titles, strict=True)),
+        given=templates.tabulated,
     )
     model = _ruled(analysis, model)
     if counts is not None:

@@ -95,6 +95,9 @@ class Model:
         The bins the rule was applied to, named.
     titles : mapping
         Sample or region name to the text drawn in figures.
+    given : tuple of str
+        Samples known as numbers: `variances` of theirs are errors that were given with the numbers, as of counts with
+        the source off, and no statistics of a simulation.
     """
 
     parameters: tuple[Parameter, ...]
@@ -118,6 +121,7 @@ class Model:
     floor: Floats = dataclasses.field(default_factory=lambda: np.zeros(0))
     zero_bins: tuple[str, ...] = ()
     titles: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    given: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Fill defaults of per-bin arrays, lock them, and refuse what does not fit together."""
@@ -203,6 +207,16 @@ class Model:
     def called(self) -> str:
         """What `data` are called where they are shown."""
         return called(asimov=self.asimov, fake=self.fake)
+
+    @property
+    def spread(self) -> str:
+        """What `variances` come from, in words: the simulation, errors given with numbers, or both."""
+        whose = dict.fromkeys(self.components[variance.first].sample for variance in self.variances)
+        given = [name for name in whose if name in self.given]
+        listed = f"given errors of {', '.join(given)}" if len(given) < 4 else f"given errors of {len(given)} samples"
+        if not given:
+            return "simulation"
+        return listed if len(given) == len(whose) else f"simulation and {listed}"
 
     def index(self, name: str) -> int:
         """Return the position of a parameter; ConfigError with the nearest names if there is none."""

@@ -314,7 +314,10 @@ class Limit(_Shown):
     kappa_error : float
         The same for `kappa`.
     simulation_error : float
-        How far `value` would move with another simulation of the same size; 0 if that was not asked for.
+        How far `value` would move with another simulation of the same size, or other numbers where a sample's numbers
+        were given with errors; 0 if that was not asked for.
+    simulation_error_from : str
+        What `simulation_error` comes from: "simulation", or "given errors of" samples that are known as numbers.
     asimov : bool
         Whether the data were the nominal expectation: then the limit is itself an expected one.
     fake : Asimov, Toy, Simulated, Injected or None
@@ -359,6 +362,7 @@ class Limit(_Shown):
     best_error: float
     fake: Fake | None = None
     simulation_error: float = 0.0
+    simulation_error_from: str = "simulation"
     points: dict[str, Floats] = dataclasses.field(default_factory=dict)
     ledger: Ledger | None = None
     notes: tuple[str, ...] = ()
@@ -378,7 +382,7 @@ class Limit(_Shown):
 
     def __str__(self) -> str:
         error = f" +- {self.error:.1g}" if self.error > 0 else ""
-        error += f" +- {self.simulation_error:.1g} (simulation)" if self.simulation_error > 0 else ""
+        error += f" +- {self.simulation_error:.1g} ({self.simulation_error_from})" if self.simulation_error > 0 else ""
         interval = self.sides == "two" and np.isfinite(self.lower_kappa) and self.lower_kappa != 0
         what = "EMPTY INTERVAL, boundary" if self.empty else "interval's upper end" if interval else "upper limit"
         where = f"in [{self.lower_kappa:.4g}, {self.kappa:.4g}]" if interval else f"< {self.kappa:.4g}"

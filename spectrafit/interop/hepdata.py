@@ -165,7 +165,7 @@ def _tables(result: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any
 
 def _yields(row: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for events, error, simulation in zip(row["events"], row["error"], row["simulation_error"], strict=True):
-        yield _valued(events, {"parameters": error, "simulation": simulation})
+        yield _valued(events, {"parameters": error, "templates": simulation})
 
 
 def _valued(value: float | None, errors: Mapping[str, float | None]) -> dict[str, Any]:

@@ -8,32 +8,34 @@ pyhf's where pyhf is installed. The lowest value is the better minimum, whoever 
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import json
 import math
 import os
+import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
-from importlib.util import find_spec
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
-from spectrafit.errors import ConfigError
+from spectrafit.errors import ConfigError, nearest
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.interop import workspace as ws
-from spectrafit.interop.bounded import fit_within
+from spectrafit.interop.bounded import effective, fit_within
+from spectrafit.interop.export import write_workspace
+from spectrafit.interop.fitters import FITTERS, ROOT_PYTHON, Fitter, plain_json, pyhf_likelihood
 from spectrafit.interop.pyhf import read_workspace
 
-__all__ = ["REFEREES", "Opinion", "Verdict", "referee"]
+__all__ = ["Opinion", "Verdict", "referee"]
 
 # A minimum is called lower from this difference of 2NLL on.
 _SAME = 1e-3
-# How many parameters are shown, those that differ most first.
-_SHOWN = 10
+# What a fixed parameter may differ by: rounding.
+_MOVED = 1e-6
+# How many parameters are shown, those that differ most first, and how much of another fitter's message.
+_SHOWN, _SAID = 10, 120
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,11 +73,17 @@ class Verdict:
         Ours; 0 of factors of bins that are profiled.
     absent : tuple of str
         Fitters that are not installed.
+    interest : str
+        The parameter of interest, "" for none.
+    notes : tuple of str
+        What the workspace of a model cannot say of the model.
     """
 
     opinions: tuple[Opinion, ...]
     errors: dict[str, float]
     absent: tuple[str, ...]
+    interest: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def lowest(self) -> Opinion:
@@ -88,7 +96,7 @@ class Verdict:
         """Who found the lower minimum, in a sentence."""
         others = [each for each in self.opinions[1:] if not each.failure]
         if not others:
-            return "no other fitter gave an opinion: install pyhf or nextstat beside spectrafit"
+            return "no other fitter gave an opinion: install pyhf, nextstat or root beside spectrafit"
         best = self.lowest
         if best is not self.opinions[0]:
             return f"{best.fitter} found the lower minimum, by {self.opinions[0].ours - best.ours:.4g} in 2NLL"
@@ -143,30 +151,52 @@ class Verdict:
             ]
         if self.absent:
             lines.append(f"not installed: {', '.join(self.absent)}")
+        if "roofit" in self.absent:
+            lines.append(f"(RooFit can be that of another Python: {ROOT_PYTHON}=/path/of/its/python)")
         return "\n".join(lines)
 
 
 def referee(
-    path: str | os.PathLike[str],
+    subject: Model | str | os.PathLike[str],
     *,
     measurement: str | None = None,
     patch: str | os.PathLike[str] | None = None,
+    fitters: Collection[str] | None = None,
 ) -> Verdict:
     """Fit a workspace with every fitter that is installed, and say who found the lower minimum.
 
     Parameters
     ----------
-    path, measurement, patch
-        As in `spectrafit.interop.pyhf.read_workspace`.
+    subject : path or Model
+        A workspace; or a model made by `assemble`, which is exported as one. What HistFactory cannot say of the model
+        is noted.
+    measurement, patch
+        Of a workspace, as in `spectrafit.interop.pyhf.read_workspace`.
+    fitters : collection of str, optional
+        Which of `spectrafit.interop.fitters.FITTERS` to ask; by default all that are installed.
 
     Raises
     ------
     DataError, ConfigError
-        As `read_workspace`.
+        As `read_workspace`, or as `spectrafit.interop.export.write_workspace`; there is no fitter of a name.
     """
+    for name in fitters or ():
+        if name not in FITTERS:
+            raise ConfigError(f"no fitter {name!r}, there are {', '.join(FITTERS)}{nearest(name, FITTERS)}")
+    asked = tuple(name for name in FITTERS if fitters is None or name in fitters)
+    if not isinstance(subject, Model):
+        return _judged(subject, measurement, patch, asked)
+    with tempfile.TemporaryDirectory() as folder:
+        export = write_workspace(subject, Path(folder) / "workspace.json")
+        return dataclasses.replace(_judged(export.path, None, None, asked), notes=export.notes)
+
+
+def _judged(
+    path: str | os.PathLike[str], measurement: str | None, patch: str | os.PathLike[str] | None, fitters: Sequence[str]
+) -> Verdict:
     spec = ws.load(path, patch=patch)
     place, _ = ws.chosen(spec, measurement, path)
-    plain = _plain(spec, place)
+    plain = plain_json(spec, place)
     begun = time.perf_counter()
     found = fit_within(read_workspace(path, measurement=measurement, patch=patch))
     seconds = time.perf_counter() - begun
@@ -174,64 +204,33 @@ def referee(
     mine = dict(zip(best.names, best.values.tolist(), strict=True)) | best.gammas
     explicit = read_workspace(path, measurement=measurement, patch=patch, profiled=False)
     ours = _ours(explicit)
-    theirs = _pyhf_likelihood(plain) if find_spec("pyhf") else None
-    zero = ours(mine), math.nan if theirs is None else theirs(mine)
-    opinions = [Opinion(fitter="spectrafit", values=mine, ours=0.0, pyhf=0.0 if theirs else math.nan, seconds=seconds)]
+    theirs = _pyhf(plain)
+    zero = ours(mine), theirs(mine)
+    there = math.nan if math.isnan(zero[1]) else 0.0
+    opinions = [Opinion(fitter="spectrafit", values=mine, ours=0.0, pyhf=there, seconds=seconds)]
     absent = []
-    for name, (package, fit) in REFEREES.items():
-        if not find_spec(package):
+    for name in fitters:
+        installed, fit = FITTERS[name]
+        if not installed():
             absent.append(name)
             continue
         begun = time.perf_counter()
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                values = fit(plain)
-            missing = [each for each in explicit.names if each not in values]
-            if missing:
-                raise ConfigError(f"has no parameter {missing[0]!r}")
-        except Exception as error:
-            # Whatever a fitter of others raises is its opinion: that it cannot fit this.
-            failure = f"failed: {' '.join(str(error).split())[:120]}"
-            opinions.append(
-                Opinion(
-                    fitter=name,
-                    values={},
-                    ours=math.nan,
-                    pyhf=math.nan,
-                    seconds=time.perf_counter() - begun,
-                    failure=failure,
-                )
-            )
-            continue
+        values, failure = _asked(fit, plain, explicit)
         seconds = time.perf_counter() - begun
-        values = {each: values[each] for each in explicit.names}
+        if not failure and not math.isfinite(ours(values)):
+            values, failure = {}, "failed: 2NLL is not finite where it stopped"
         opinions.append(
             Opinion(
                 fitter=name,
                 values=values,
-                ours=ours(values) - zero[0],
-                pyhf=math.nan if theirs is None else theirs(values) - zero[1],
+                ours=math.nan if failure else ours(values) - zero[0],
+                pyhf=math.nan if failure else theirs(values) - zero[1],
                 seconds=seconds,
+                failure=failure,
             )
         )
     errors = dict(zip(best.names, best.errors.tolist(), strict=True))
-    return Verdict(opinions=tuple(opinions), errors=errors, absent=tuple(absent))
-
-
-def _plain(spec: ws.Workspace, place: int) -> dict[str, Any]:
-    """Return pyhf's plain JSON of a workspace with one measurement; keys that were not given stay away."""
-    plain: dict[str, Any] = json.loads(msgspec.json.encode(spec))
-    chosen = plain["measurements"][place]
-    chosen["config"]["parameters"] = [
-        {key: value for key, value in setting.items() if value is not None}
-        for setting in chosen["config"]["parameters"]
-    ]
-    samples = [sample for channel in plain["channels"] for sample in channel["samples"]]
-    names = {modifier["name"] for sample in samples for modifier in sample["modifiers"]}
-    if chosen["config"]["poi"] not in names:
-        chosen["config"]["poi"] = ""
-    return plain | {"measurements": [chosen]}
+    return Verdict(opinions=tuple(opinions), errors=errors, absent=tuple(absent), interest=explicit.poi)
 
 
 def _ours(model: Model) -> Callable[[Mapping[str, float]], float]:
@@ -243,50 +242,39 @@ def _ours(model: Model) -> Callable[[Mapping[str, float]], float]:
     return value
 
 
-def _pyhf_model(plain: dict[str, Any]) -> tuple[Any, Any, Any]:
-    package = importlib.import_module("pyhf")
-    workspace = package.Workspace(plain)
-    settings = {"normsys": {"interpcode": "code4"}, "histosys": {"interpcode": "code4p"}}
-    model = workspace.model(modifier_settings=settings, poi_name=plain["measurements"][0]["config"]["poi"] or None)
-    return package, model, workspace.data(model)
+def _pyhf(plain: dict[str, Any]) -> Callable[[Mapping[str, float]], float]:
+    """Return pyhf's 2NLL; NaN everywhere if pyhf is not installed or refuses the workspace."""
+    try:
+        return pyhf_likelihood(plain) if FITTERS["pyhf"][0]() else lambda values: math.nan
+    except Exception:
+        # Why pyhf refuses is said by its fit, which fails too.
+        return lambda values: math.nan
 
 
-def _pyhf_likelihood(plain: dict[str, Any]) -> Callable[[Mapping[str, float]], float]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        package, model, data = _pyhf_model(plain)
-
-    def value(values: Mapping[str, float]) -> float:
+def _asked(fit: Fitter, plain: dict[str, Any], model: Model) -> tuple[dict[str, float], str]:
+    """Return the parameters of a model that a fitter ends at, and why there are none."""
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = package.infer.mle.twice_nll([values[name] for name in model.config.par_names], data, model)
-        return float(np.ravel(found)[0])
-
-    return value
-
-
-def _pyhf(plain: dict[str, Any]) -> dict[str, float]:
-    """Fit with pyhf's numpy backend and Minuit, from pyhf's own start."""
-    package, model, data = _pyhf_model(plain)
-    before = package.get_backend()
-    package.set_backend("numpy", package.optimize.minuit_optimizer())
-    try:
-        best = package.infer.mle.fit(data, model)
-    finally:
-        package.set_backend(*before)
-    return dict(zip(model.config.par_names, (float(value) for value in best), strict=True))
+            values = fit(plain)
+        missing = [name for name in model.names if name not in values]
+        if missing:
+            raise ConfigError(f"has no parameter {missing[0]!r}")
+        _keep_to_rules(model, values)
+    except Exception as error:
+        # Whatever a fitter of others raises is its opinion: that it cannot fit this.
+        return {}, f"failed: {' '.join(str(error).split())[:_SAID]}"
+    return {name: values[name] for name in model.names}, ""
 
 
-def _nextstat(plain: dict[str, Any]) -> dict[str, float]:
-    """Fit with NextStat."""
-    package = importlib.import_module("nextstat")
-    model = package.from_pyhf(json.dumps(plain))
-    best = package.fit(model)
-    return dict(zip(model.parameter_names(), (float(value) for value in best.bestfit), strict=True))
-
-
-REFEREES: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, float]]]] = {
-    "pyhf": ("pyhf", _pyhf),
-    "nextstat": ("nextstat", _nextstat),
-}
-"""Other fitters by name: the package they need, and a fit of pyhf's plain JSON that returns all parameters."""
+def _keep_to_rules(model: Model, values: Mapping[str, float]) -> None:
+    """Refuse a minimum where the workspace allows none: a fixed parameter was moved, or one lies outside its bounds."""
+    acting = effective(model.components)
+    for each in model.parameters:
+        value = values[each.name]
+        if each.fixed and each.name in acting and abs(value - each.initial) > _MOVED:
+            raise ConfigError(f"moved {each.name}, which the workspace fixes at {each.initial:g}, to {value:.4g}")
+        if not each.fixed and not each.lower - _MOVED <= value <= each.upper + _MOVED:
+            raise ConfigError(
+                f"ended at {each.name} = {value:.4g}, outside its bounds [{each.lower:g}, {each.upper:g}]"
+            )

@@ -6,7 +6,7 @@ charge radii in cm^2, charges in units of the proton's. A flavour is a PDG code 
 antineutrinos). Modules: `constants`, `flavours`, `kinematics`, `cross_sections`, `angular`, `electromagnetic` (charge
 radius, millicharge), `radiative`, `couplings` (the couplings that can be fitted), `weighing` (events to weights),
 `mixing`, `moments`, `naturalness`, `atoms`; for nuclei `nucleus`, `nucleus_totals`, `weighing_nucleus`,
-`form_factors`, `isotopes`, `quenching`; for sources `pion_decay`, `solar`, `reactor`, `reactor_low_energy`,
+`form_factors`, `elements`, `isotopes`, `quenching`; for sources `pion_decay`, `solar`, `reactor`, `reactor_low_energy`,
 `radioactive`, `beta_decay`; for the sky `astrophysics`, `spin_precession`, `bounds`. All their public names are found
 here too.
 
@@ -148,6 +148,7 @@ _MODULES = (
     "couplings",
     "naturalness",
     "mixing",
+    "elements",
     "isotopes",
     "pion_decay",
     "solar",

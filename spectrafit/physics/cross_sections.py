@@ -257,6 +257,8 @@ def t_from_cumulative(pdg: int, e_nu: float, u: float, sin2_theta_w: float) -> f
     sin2_theta_w : array_like of float
         sin^2 theta_W.
 
+    Notes
+    -----
     In y = T/E the cumulative is y (a - b y + c y^2).
     """
     if not known(pdg) or not (0.0 < e_nu < LARGEST and 0.0 <= u <= 1.0):
@@ -300,6 +302,8 @@ def t_from_cumulative_magnetic(e_nu: float, u: float, t_threshold: float) -> flo
         Lower end, GeV, positive (the total diverges); NaN where it is not below ``t_max(e_nu)``: there is nothing to
         draw from.
 
+    Notes
+    -----
     In v = ln(T/T1) the cumulative is v - (T1/E)(e^v - 1): concave, with slope 1 - T/E.
     """
     top = end_point(e_nu)

@@ -288,6 +288,8 @@ def t_of_t_theta2(e_nu: float, t_theta2: float, upper: bool) -> float:
     upper : array_like of bool
         True for the branch above `t_at_max_t_theta2`, False for the one below.
 
+    Notes
+    -----
     With x = T theta^2, k = 2 m E^2/(E + m)^2, b = m (2E + m)/(E + m)^2, w = tan^2 theta and a = atan(sqrt(w))/sqrt(w),
     a root of w (k a^2 - x) = b x.
     """

@@ -43,13 +43,13 @@ class Yield(msgspec.Struct, kw_only=True):
     error : events
         Of each bin, from the parameters.
     simulation_error : events
-        Of each bin, from the statistics of the simulation.
+        Of each bin, from the statistics of the simulation, or given with numbers.
     sum : events
         Over the bins.
     sum_error : events
         Of the sum, from the parameters.
     sum_simulation_error : events
-        Of the sum, from the statistics of the simulation.
+        Of the sum, from the statistics of the simulation, or given with numbers.
     """
 
     sample: str | None

@@ -110,12 +110,12 @@ _NUMBERS = {
 }
 
 
-def compare(paths: Sequence[str | os.PathLike[str]]) -> Comparison:
+def compare(results: Sequence[str | os.PathLike[str]]) -> Comparison:
     """Return two or more saved results side by side.
 
     Parameters
     ----------
-    paths : sequence of path
+    results : sequence of path
         Folders of results, or their `result.json`.
 
     Raises
@@ -125,16 +125,16 @@ def compare(paths: Sequence[str | os.PathLike[str]]) -> Comparison:
     DataError
         There is no result.
     """
-    if len(paths) < 2:
+    if len(results) < 2:
         raise ConfigError("compare: needs two results or more")
-    places = [Path(path).resolve() for path in paths]
+    places = [Path(path).resolve() for path in results]
     places = [place.parent if place.name == "result.json" else place for place in places]
     if len(set(places)) < len(places):
         raise ConfigError("compare: a result is named twice; give different ones")
     names = [place.name for place in places]
     if len(set(names)) < len(names):
-        names = [str(Path(path)) for path in paths]
-    return Comparison(names, [read_result(path) for path in paths])
+        names = [str(Path(path)) for path in results]
+    return Comparison(names, [read_result(path) for path in results])
 
 
 def _at(value: Any, path: Sequence[Any]) -> Any:

@@ -54,7 +54,7 @@ def refuse_other(target: Path, path: str, digest: str, kind: Kind) -> str:
     place = target / "result.json"
     if not place.exists():
         return ""
-    remedy = "give -o another folder, or --force"
+    remedy = "give another folder (-o), or force the change (--force)"
     try:
         found = json.loads(place.read_text(encoding="utf-8"))
         before = found["provenance"]

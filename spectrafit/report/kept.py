@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spectrafit.progress import bar
+
 if TYPE_CHECKING:
     from spectrafit.report.figures import Planned
 
@@ -42,20 +44,22 @@ def save_all(folder: Path, before: Path, planned: Mapping[str, Planned], *, dpi:
     known = _known(before)
     found: dict[str, Saved] = {}
     entries: dict[str, dict[str, Any]] = {}
-    for name, one in planned.items():
-        identity = f"{one.fingerprint} at {dpi} dpi"
-        entry = known.get(name, {})
-        kept = _kept(before, name, entry) if entry.get("from") == identity else None
-        if kept is None:
-            width = _drawn(folder, name, one, dpi)
-        else:
-            width = float(entry["width"])
-            for kind, content in kept.items():
-                (folder / f"{name}.{kind}").write_bytes(content)
-        contents = {kind: (folder / f"{name}.{kind}").read_bytes() for kind in _KINDS}
-        sums = {kind: hashlib.sha256(content).hexdigest() for kind, content in contents.items()}
-        entries[name] = {"from": identity, "width": width, **sums}
-        found[name] = Saved(planned=one, png=contents["png"], width=width, drawn=kept is None)
+    with bar(len(planned), doing="drawing", unit="figures") as advance:
+        for name, one in planned.items():
+            identity = f"{one.fingerprint} at {dpi} dpi"
+            entry = known.get(name, {})
+            kept = _kept(before, name, entry) if entry.get("from") == identity else None
+            if kept is None:
+                width = _drawn(folder, name, one, dpi)
+            else:
+                width = float(entry["width"])
+                for kind, content in kept.items():
+                    (folder / f"{name}.{kind}").write_bytes(content)
+            contents = {kind: (folder / f"{name}.{kind}").read_bytes() for kind in _KINDS}
+            sums = {kind: hashlib.sha256(content).hexdigest() for kind, content in contents.items()}
+            entries[name] = {"from": identity, "width": width, **sums}
+            found[name] = Saved(planned=one, png=contents["png"], width=width, drawn=kept is None)
+            advance(1)
     (folder / DRAWN).write_text(json.dumps(entries, indent=1) + "\n", encoding="utf-8")
     return found
 

@@ -92,7 +92,9 @@ class LimitFound(msgspec.Struct, kw_only=True):
     kappa_error : best_fit.unit_of_kappa
         The same in kappa.
     simulation_error : limit.unit
-        How far `value` would move with another simulation of the same size.
+        How far `value` would move with another simulation of the same size, or other numbers that were given.
+    simulation_error_from
+        What that comes from: "simulation", or "given errors of" samples that are known as numbers.
     asimov
         Whether the data were the expectation itself.
     expected
@@ -132,6 +134,7 @@ class LimitFound(msgspec.Struct, kw_only=True):
     error: Number
     kappa_error: Number
     simulation_error: Number
+    simulation_error_from: str
     asimov: bool
     expected: Bands | None
     best_kappa: Number

@@ -118,8 +118,8 @@ def _logarithmic(values: tuple[float, ...]) -> bool:
     return bool(ratios.std() / ratios.mean() < steps.std() / steps.mean())
 
 
-def _name(key: str) -> str:
-    """Return what an axis says about a key: its last word with the table it is of."""
+def _name(key: str, unit: str = "") -> str:
+    """Return what an axis says about a key: its last word with the table it is of, and the unit of its values."""
     if key in _WORDS:
         return _WORDS[key]
     words = key.removeprefix("samples:").split(".")
@@ -129,8 +129,14 @@ def _name(key: str) -> str:
         return f"{words[-1]} of {'.'.join(words[1:-1])}"
     if "axes" in words[:-2] and words[-1] in ("low", "high"):
         end, shown = ("lowest" if words[-1] == "low" else "highest"), OBSERVABLES.get(words[-2])
-        return f"{end} edge, {shown.label if shown else words[-2]}"
+        label = shown.label.partition(" [")[0] if shown else words[-2]
+        return f"{end} edge, {label}" + (f" [{unit.replace('^2', '$^2$')}]" if unit else "")
     return ".".join(words)
+
+
+def _names(found: Expected) -> list[str]:
+    units = found.units or ("",) * len(found.keys)
+    return [_name(key, unit) for key, unit in zip(found.keys, units, strict=True)]
 
 
 def _curves(figure: Figure, found: Expected) -> tuple[float, float]:
@@ -173,7 +179,7 @@ def _curves(figure: Figure, found: Expected) -> tuple[float, float]:
     axes.set_ylim(max(low - 0.08 * (high - low), 0.0) if low >= 0 else low, high + room * (high - low))
     if len(places) > 1:
         axes.set_xlim(places[0], places[-1])
-    axes.set_xlabel(_name(found.keys[0]))
+    axes.set_xlabel(_names(found)[0])
     axes.set_ylabel(label)
     handles, names = axes.get_legend_handles_labels()
     axes.legend(
@@ -213,8 +219,8 @@ def _plane(figure: Figure, found: Expected) -> tuple[float, float]:
             side.set_minor_formatter(NullFormatter())
     axes.set_xlim(cells[0][0], cells[0][-1])
     axes.set_ylim(cells[1][0], cells[1][-1])
-    axes.set_xlabel(_name(found.keys[0]))
-    axes.set_ylabel(_name(found.keys[1]))
+    axes.set_xlabel(_names(found)[0])
+    axes.set_ylabel(_names(found)[1])
     axes.tick_params(which="both", color="white")
     _bar(figure, drawn, f"median {label}" if found.first.fake is None else label)
     return 0.85 / 6.6, 5.25 / 6.6

@@ -95,6 +95,8 @@ def shifts(model: Model, templates: Templates | None = None) -> Shifts:
     templates : Templates, optional
         Those the model was assembled from; with their cells they give the noise of the changes.
 
+    Notes
+    -----
     A parameter without a prior has no width to move by and is left out, and so is one that changes nothing.
     """
     likelihood = Likelihood(model)

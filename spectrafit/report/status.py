@@ -17,7 +17,7 @@ from spectrafit.report.tables import Table
 __all__ = ["status", "status_table"]
 
 
-def status(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+def status(results: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Return what is known of the result in a folder, or of each result in the folders inside.
 
     Raises
@@ -25,7 +25,7 @@ def status(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     DataError
         There is no result.
     """
-    target = Path(path)
+    target = Path(results)
     if target.is_dir() and not (target / "result.json").exists():
         inside = sorted(place.parent for place in target.glob("*/result.json"))
         if inside:
@@ -117,7 +117,7 @@ def status_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             ("title", row["title"] or ""),
             ("analysis", f"{row['analysis']}, digest {row['configuration_digest'][:12]}"),
             ("made", f"{row['made']} by spectrafit {row['version'] or '?'}"),
-            ("data", f"{row['kind']}: {row['data']}"),
+            ("data", row["data"] if row["data"].startswith(row["kind"]) else f"{row['kind']}: {row['data']}"),
             ("fit", state),
             ("limit", _limit(row)),
             ("holds", ", ".join([*there, f"{row['figures']} figures"])),

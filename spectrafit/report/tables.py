@@ -100,7 +100,7 @@ def result_table(best: FitResult, limit: Limit) -> Table:
     """Return the table of the result: the limit and its meaning, the best fit and its validity."""
     unit = f" {limit.unit}" if limit.unit else ""
     error = f" ± {limit.error:.1g}" if limit.error > 0 else ""
-    error += f" ± {limit.simulation_error:.1g} (simulation)" if limit.simulation_error > 0 else ""
+    error += f" ± {limit.simulation_error:.1g} ({limit.simulation_error_from})" if limit.simulation_error > 0 else ""
     value = f"{limit.value:.4g}{error}{unit}"
     value = f"none: empty interval, boundary {value}" if limit.empty else value
     rows = [
@@ -148,8 +148,12 @@ def _origin(found: FitResult | Limit) -> str:
     return "Asimov (the expectation itself)" if found.asimov else "observed"
 
 
-def limits_table(limits: Sequence[Limit]) -> Table:
-    """Return limits by several methods side by side, each with its own error and its expectation."""
+def limits_table(limits: Sequence[Limit], coupling: str = "") -> Table:
+    """Return limits by several methods side by side, each with its own error and its expectation.
+
+    `coupling`, a key of `COUPLINGS`, lets kappa be in the unit that the size of its error asks for.
+    """
+    size, unit_of_kappa = kappa_scaled(coupling, limits[0].best_error if limits else 0.0)
     said = [limit.value for limit in limits]
     expected = [limit.expected.median for limit in limits if limit.expected is not None]
     # An empty interval is given by the boundary: the expectation then says in which power of ten limits are.
@@ -169,7 +173,7 @@ def limits_table(limits: Sequence[Limit]) -> Table:
                 limit.method,
                 limit.sides,
                 f"{100 * limit.level:g} %",
-                f"{limit.kappa:.3g}" if limit.lower_kappa <= 0 else f"{limit.lower_kappa:.3g} to {limit.kappa:.3g}",
+                (f"{size * limit.lower_kappa:.3g} to " if limit.lower_kappa > 0 else "") + f"{size * limit.kappa:.3g}",
                 "empty"
                 if limit.empty
                 else show(limit.value, 3)
@@ -183,7 +187,8 @@ def limits_table(limits: Sequence[Limit]) -> Table:
     names = dict.fromkeys(limit.parameter for limit in limits)
     columns = ("method", ">sides", ">level", f">{', '.join(names) or 'kappa'}", ">limit", ">expected", ">68 %")
     origins = dict.fromkeys(f", {_origin(limit)}" for limit in limits if limit.fake is not None)
-    title = f"Limits{f' in {unit}' if unit else ''}{''.join(origins)}"
+    of_kappa = f", kappa in {unit_of_kappa}" if unit_of_kappa else ""
+    title = f"Limits{f' in {unit}' if unit else ''}{of_kappa}{''.join(origins)}"
     return Table(title=title, columns=columns, rows=tuple(rows))
 
 
@@ -295,7 +300,8 @@ def yields_table(expected: Expectation, model: Model, coupling_at: str) -> Table
         return tuple(f"± {math.sqrt(max(float(np.sum(covariance[part, part])), 0.0)):.1f}" for part in inside)
 
     rows.append(("Standard Model", *(f"{expected.total[span.start : span.stop].sum():.1f}" for span in spans)))
-    rows.append(("  statistics of the simulation", *spreads(np.diag(expected.variance))))
+    statistics = "statistics of the simulation" if model.spread == "simulation" else model.spread
+    rows.append((f"  {statistics}", *spreads(np.diag(expected.variance))))
     rows.append(("  nuisance parameters before the fit", *spreads(expected.before)))
     rows.append(("  nuisance parameters after the fit", *spreads(expected.after)))
     rules.append(len(rows))

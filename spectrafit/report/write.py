@@ -31,6 +31,7 @@ from spectrafit.report.alarms import alarms
 from spectrafit.report.couplings import couplings_table, monomials_table, profiled, title
 from spectrafit.report.expectation import Expectation, expectation
 from spectrafit.report.headline import beside, headline
+from spectrafit.report.keeping import Kind, refuse_result
 from spectrafit.report.kept import save_all
 from spectrafit.report.origins import origins_table
 from spectrafit.report.page import Picture, Section, page
@@ -73,6 +74,7 @@ def write(
     model: Model | None = None,
     profile: Profile | None = None,
     figures: bool = True,
+    force: bool = False,
 ) -> Path:
     """Write everything a reader of the result needs, and return the folder.
 
@@ -84,6 +86,7 @@ def write(
     model : the model that was fitted; assembled here if not given, which needs its data to be those of `analysis`.
     profile : the profile in kappa; made here if not given.
     figures : off leaves out the figures, in the folder and on the page.
+    force : write over a result of another analysis, or of real data where this is of none, or the other way round.
 
     Returns
     -------
@@ -93,11 +96,14 @@ def write(
     Raises
     ------
     ConfigError
-        The fit belongs to another analysis, other templates or other data, or an input would be overwritten.
+        The fit belongs to another analysis, other templates or other data, or an input or the result of another
+        analysis would be overwritten.
     DataError
         The folder cannot be written; an earlier result in it is still whole.
     """
     target = Path(directory)
+    if not force:
+        refuse_result(target, analysis, _kind(best))
     model = _fitted(analysis, templates, best) if model is None else model
     curve = profile or _profile(model, best, limit)
     impacts = all_impacts(model, best)
@@ -129,6 +135,11 @@ def write(
         (staged / "index.html").write_text(text, encoding="utf-8", errors="surrogateescape")
         (staged / "result.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     return target
+
+
+def _kind(best: FitResult) -> Kind:
+    """Return what the data of a fit are."""
+    return "fake" if best.fake is not None else "Asimov" if best.asimov else "unblinded"
 
 
 def _fitted(analysis: Analysis, templates: Templates, best: FitResult) -> Model:
@@ -254,7 +265,7 @@ def _page(
             pictures=fitted,
             tables=(
                 nuisance_table(model, best, impacts),
-                *([] if constraints is None else [constraints_table(constraints)]),
+                *([constraints_table(constraints)] if constraints else []),
                 budget_table(best, impacts),
                 *([origins_table(found)] if (found := sources(templates, best)) else []),
             ),

@@ -13,6 +13,11 @@ _TRUE = {"mc", "true", "truth", "gen", "genie", "sim"}
 _RECO = {"reco", "rec", "shw", "shower", "meas", "measured", "vis", "smeared", "trk", "prong"}
 _UNITS = {"gev": "GeV", "mev": "MeV", "kev": "keV", "rad": "rad", "mrad": "mrad", "deg": "deg", "degree": "deg"}
 _UNITS |= {"degrees": "deg"}
+# Of several versions of a quantity, which one: says nothing of what it is.
+_VERSION = {"best", "cal", "calib", "calibrated", "corr", "corrected", "final", "fit", "fitted", "val", "value"}
+_VERSION |= {"leading", "main", "primary"}
+# Written together with a quantity: Ereco, ereco, thetatrue.
+_GLUED = re.compile(r"(e|en|energy|t|th|theta|angle|cos|costheta)(reco|rec|true|vis|meas|smeared|gen|sim)")
 _KINDS: dict[str, tuple[str, ...]] = {
     "pdg": ("pdg", "nupdg", "pdgnu", "neutrinopdg", "neu", "nucode", "nuflavour", "nuflavor", "nutype"),
     "e_nu": ("enu", "nue", "nuenergy", "energynu", "neutrinoenergy", "neutrinoe", "eneutrino", "ev", "nuen"),
@@ -70,7 +75,12 @@ class Guess:
 
 
 def _words(name: str) -> list[str]:
-    return [word.lower() for word in _WORDS.findall(re.sub("(G|M|k)eV", lambda unit: f"_{unit[0].lower()}_", name))]
+    spelled = _WORDS.findall(re.sub("(G|M|k)eV", lambda unit: f"_{unit[0].lower()}_", name))
+    words = list[str]()
+    for word in (each.lower() for each in spelled):
+        glued = _GLUED.fullmatch(word)
+        words += glued.groups() if glued else (word,)
+    return words
 
 
 def guess(branch: str) -> Guess | None:
@@ -78,7 +88,7 @@ def guess(branch: str) -> Guess | None:
     words = _words(branch)
     unit = next((_UNITS[word] for word in words if word in _UNITS), "")
     true, reco = bool(_TRUE & {*words}), bool(_RECO & {*words})
-    rest = [word for word in words if word not in _TRUE | _RECO | {*_UNITS}]
+    rest = [word for word in words if word not in _TRUE | _RECO | _VERSION | {*_UNITS}]
     # The record that the branch belongs to says less than its own words: rec.mc.nu.E, el_theta.
     for first in range(len(rest)):
         kind = _OF_NAME.get("".join(rest[first:]))

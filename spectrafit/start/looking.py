@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +12,16 @@ import awkward as ak
 import numpy as np
 
 from spectrafit.arraytypes import Floats
-from spectrafit.config import PotSource
-from spectrafit.errors import DataError
-from spectrafit.events.files import expand
+from spectrafit.config import PotSource, Sample, SampleSet
+from spectrafit.errors import ConfigError, DataError
+from spectrafit.events import read as reading
+from spectrafit.events.exposure import pot_of
+from spectrafit.events.files import REMEDY, expand
 from spectrafit.events.inspect import Inspection, TreeSummary, inspect
 from spectrafit.events.linked import link
 from spectrafit.start.guessing import guess
 
-__all__ = ["Group", "Lists", "group", "lists", "numbers", "pot_source", "stem"]
+__all__ = ["Group", "Lists", "canonical", "exposure", "group", "lists", "numbers", "pot_source", "stem"]
 
 ENTRIES = 20_000
 """How many entries of a file are read."""
@@ -44,6 +47,8 @@ class Group:
         The tree that holds the events.
     friends : tuple of TreeSummary
         Other trees of the same file with as many entries.
+    place : str
+        The folder of the files, where two folders have files of one name: a detector or a mode of the beam.
     """
 
     name: str
@@ -51,6 +56,7 @@ class Group:
     first: Inspection
     tree: TreeSummary
     friends: tuple[TreeSummary, ...] = ()
+    place: str = ""
 
     @property
     def scalars(self) -> tuple[str, ...]:
@@ -72,8 +78,10 @@ class Lists:
     mean: float
 
 
-def group(names: Sequence[str], folder: Path) -> tuple[Group, ...]:
-    """Open ntuples and return them as groups, in the order of their first files.
+def group(names: Sequence[str], folder: Path) -> tuple[tuple[Group, ...], tuple[str, ...]]:
+    """Open ntuples and return them as groups, in the order of their first files, and what is said of files left out.
+
+    The first file of each group is opened. One without a tree, or that cannot be read, is left out.
 
     Parameters
     ----------
@@ -83,29 +91,61 @@ def group(names: Sequence[str], folder: Path) -> tuple[Group, ...]:
     Raises
     ------
     DataError
-        A file is missing, cannot be read, or holds no tree.
+        A file is missing, or none can be used.
     """
     found: dict[str, list[str]] = {}
     for path, _ in expand(tuple(names), folder, "spectrafit new"):
         found.setdefault(stem(path), []).append(path)
-    groups, taken = [], dict[str, int]()
-    for start, files in found.items():
-        first = inspect(files[0])
-        if not first.trees:
-            raise DataError(f"{files[0]}: holds no tree, so there are no events in it; leave it out")
+    usable, refused = list[tuple[str, tuple[str, ...], Inspection]](), list[str]()
+    for start, paths in found.items():
+        files = list(paths)
+        first, said = _first(files)
+        refused += said
+        if first is not None:
+            whole = start if len(files) > 1 else f"{start.rpartition('/')[0]}/{_bare(files[0])}"
+            usable.append((whole, tuple(files), first))
+    if not usable:
+        raise DataError(refused[0])
+    groups, taken = [], Counter[tuple[str, str]]()
+    apart = len({_sample_name(start) for start, _, _ in usable}) < len(usable)
+    for start, paths_of, first in usable:
+        name, place = _sample_name(start), _sample_name(start.rpartition("/")[0]) if apart else ""
         tree = _main(first)
         friends = tuple(t for t in first.trees if t.name != tree.name and t.entries == tree.entries and tree.entries)
-        name = re.sub(r"\W+", "_", start.rpartition("/")[2]).strip("_") or "sample"
-        taken[name] = taken.get(name, 0) + 1
-        name = name if taken[name] == 1 else f"{name}_{taken[name]}"
-        groups.append(Group(name=name, files=tuple(files), first=first, tree=tree, friends=friends))
-    return tuple(groups)
+        taken[place, name] += 1
+        name = name if taken[place, name] == 1 else f"{name}_{taken[place, name]}"
+        groups.append(Group(name=name, files=paths_of, first=first, tree=tree, friends=friends, place=place))
+    return tuple(groups), tuple(refused)
+
+
+def _first(files: list[str]) -> tuple[Inspection | None, list[str]]:
+    """Return the contents of the first file that can be used; take those before it from the list, and say why."""
+    refused = list[str]()
+    while files:
+        try:
+            found = inspect(files[0])
+        except DataError as error:
+            # The remedies of a fit are none here.
+            refused.append(str(error).removesuffix(f"; {REMEDY}"))
+        else:
+            if found.trees:
+                return found, refused
+            refused.append(f"{files[0]}: holds no tree, so there are no events in it")
+        del files[0]
+    return None, refused
+
+
+def _sample_name(path: str) -> str:
+    return re.sub(r"\W+", "_", path.rpartition("/")[2]).strip("_") or "sample"
+
+
+def _bare(path: str) -> str:
+    return path.rpartition("/")[2].partition(".root")[0]
 
 
 def stem(path: str) -> str:
     """Return a file's name without its ending and the number of its job."""
-    head, _, name = path.rpartition("/")
-    bare = name.partition(".root")[0]
+    head, bare = path.rpartition("/")[0], _bare(path)
     short = re.sub(r"[-_.]?\d+$", "", bare)
     return f"{head}/{short or bare}"
 
@@ -130,6 +170,24 @@ def numbers(found: Group, branches: Collection[str]) -> dict[str, Floats]:
     linked = link([(found.files[0], found.tree.name)])
     read = linked.read(wanted, 0, min(ENTRIES, linked.entries))
     return {name: np.asarray(values, dtype=np.float64) for name, values in read.items()}
+
+
+def canonical(found: Group, names: Collection[str]) -> dict[str, Floats]:
+    """Return columns of the first entries of a tree that a preset reads, in GeV and rad, over its nu-e events."""
+    sample = Sample(
+        name=found.name,
+        role="signal",
+        files=found.files[0],
+        tree=found.tree.name,
+        preset=found.first.preset or "",
+        columns={} if found.first.flavours else {"pdg": 1.0},
+        on_bad="drop",
+    )
+    sample_set = SampleSet(samples=(sample,))
+    chunk = reading.scan(sample_set, sample).chunks[0]
+    events, _ = reading.read(chunk, sample_set, sample, columns=("pdg", *names))
+    signal = events["pdg"].to_numpy() != 0
+    return {name: events[name].to_numpy()[signal][:ENTRIES] for name in names}
 
 
 def lists(found: Group, tree: str, branches: Collection[str]) -> tuple[Lists, ...]:
@@ -162,8 +220,24 @@ def pot_source(found: Group) -> tuple[PotSource | None, str]:
             continue
         for branch, kind in tree.branches:
             if _POT.search(branch) and _NUMBER.fullmatch(kind):
-                return PotSource(branch=branch, tree=tree.name), f"{tree.entries} entries of the tree {tree.name}"
+                return PotSource(branch=branch, tree=tree.name), f"in {tree.entries} entries of {tree.name}"
     inside = [branch for branch in found.scalars if _POT.search(branch)]
     if inside:
         return None, f"the branch {inside[0]} stands in the tree of the events, once for each; its sum is no exposure"
     return None, "no histogram and no branch is named POT"
+
+
+def exposure(found: Group, source: PotSource | None) -> float | None:
+    """Return the protons on target of all files of a group, None where the files do not say."""
+    sample = Sample(
+        name=found.name,
+        role="data",
+        files=found.files,
+        tree=found.tree.name,
+        preset=found.first.preset or "",
+        pot=source,
+    )
+    try:
+        return pot_of(SampleSet(samples=(sample,)), sample, found.files, 0)
+    except (ConfigError, DataError):
+        return None

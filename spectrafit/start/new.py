@@ -13,11 +13,11 @@ from spectrafit.report.inventories import inventory_table
 from spectrafit.start.looking import group
 from spectrafit.start.proposal import Proposal
 from spectrafit.start.proposing import propose
-from spectrafit.start.writing import analysis, path_in, sample_set
+from spectrafit.start.writing import analysis, path_in, sample_set, set_names
 
 __all__ = ["New", "new"]
 
-_SAMPLES, _FIT, _SCHEMAS = "beam.toml", "fit.toml", ".schema"
+_FIT, _SCHEMAS = "fit.toml", ".schema"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +26,14 @@ class New:
 
     Attributes
     ----------
-    samples, fit : Path
-        The two files.
+    samples : Path
+        The sample set, the first one if there are several.
+    fit : Path
+        The analysis.
+    written : tuple of Path
+        All of them.
+    left_out : tuple of str
+        What is said of files that cannot be used.
     proposals : tuple of Proposal
     missing : tuple of str
         What only the user can say.
@@ -37,6 +43,8 @@ class New:
 
     samples: Path
     fit: Path
+    written: tuple[Path, ...]
+    left_out: tuple[str, ...]
     proposals: tuple[Proposal, ...]
     missing: tuple[str, ...]
     refused: str
@@ -44,6 +52,9 @@ class New:
 
 def new(folder: Path, files: Sequence[str]) -> New:
     """Look at ntuples and write `beam.toml` and `fit.toml`, a first analysis of them.
+
+    Where two folders have files of one name, each folder is a detector or a mode of the beam. It becomes a sample set
+    of its own, which has the folder's name, with a region of its own.
 
     Parameters
     ----------
@@ -55,24 +66,31 @@ def new(folder: Path, files: Sequence[str]) -> New:
     Raises
     ------
     ConfigError
-        The folder has one of the two files already.
+        The folder has one of the files already.
     DataError
-        A file is missing or cannot be read, or `folder` is a file.
+        A file is missing, or none can be used, or `folder` is a file.
     """
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder}: is a file; the first word names the folder to write to, then come the ntuples")
-    for name in (_SAMPLES, _FIT):
+    if (folder / _FIT).exists():
+        raise _taken(folder / _FIT)
+    groups, left_out = group(files, Path.cwd())
+    sets = set_names([each.place for each in groups])
+    for name in sets.values():
         if (folder / name).exists():
-            raise ConfigError(f"{folder / name}: is there already, and is not overwritten; name another folder")
-    groups = group(files, Path.cwd())
+            raise _taken(folder / name)
     paths = {file: path_in(folder, file) for each in groups for file in each.files}
     found = propose(groups, paths)
-    text, missing = analysis(found, _SAMPLES, f"{_SCHEMAS}/analysis.json")
+    text, missing = analysis(found, sets, f"{_SCHEMAS}/analysis.json")
     (folder / _SCHEMAS).mkdir(parents=True, exist_ok=True)
     for name, kind in (("samples", SampleSet), ("analysis", Analysis)):
         written = json.dumps(schema(kind), indent=1, ensure_ascii=False)
         (folder / _SCHEMAS / f"{name}.json").write_text(written, encoding="utf-8")
-    (folder / _SAMPLES).write_text(sample_set(found, folder, f"{_SCHEMAS}/samples.json"), encoding="utf-8")
+    for place, name in sets.items():
+        mine = [each for each in found if each.group.place == place]
+        beam, asked = sample_set(mine, folder, f"{_SCHEMAS}/samples.json", name)
+        missing += asked
+        (folder / name).write_text(beam, encoding="utf-8")
     (folder / _FIT).write_text(text, encoding="utf-8")
     try:
         inventory_table(load(folder / _FIT))
@@ -80,9 +98,15 @@ def new(folder: Path, files: Sequence[str]) -> New:
     except SpectrafitError as error:
         refused = str(error)
     return New(
-        samples=folder / _SAMPLES,
+        samples=folder / next(iter(sets.values())),
         fit=folder / _FIT,
+        written=(*(folder / name for name in sets.values()), folder / _FIT),
+        left_out=left_out,
         proposals=found,
         missing=(*(text for each in found for text in each.missing), *missing),
         refused=refused,
     )
+
+
+def _taken(path: Path) -> ConfigError:
+    return ConfigError(f"{path}: is there already, and is not overwritten; name another folder, or delete it")

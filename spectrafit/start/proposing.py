@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from spectrafit.config import Column
 from spectrafit.events.presets import PRESETS
-from spectrafit.start.foreign import by_names
+from spectrafit.start.foreign import by_names, reconstructed_as, source
 from spectrafit.start.guessing import is_score, is_weights, match_key
-from spectrafit.start.looking import Group, lists, numbers, pot_source
+from spectrafit.start.looking import Group, canonical, lists, numbers, pot_source
 from spectrafit.start.proposal import Proposal, observables
 
 __all__ = ["propose"]
@@ -29,6 +29,10 @@ def propose(groups: Sequence[Group], paths: dict[str, str]) -> tuple[Proposal, .
     """
     found = [_by_preset(each) if each.first.preset and each.first.entries else by_names(each) for each in groups]
     _share_units(found)
+    for data in (each for each in found if each.role == "data" and not each.preset):
+        for each in found:
+            if each.role != "data" and not each.preset:
+                reconstructed_as(each, data.columns)
     kept = []
     for each in found:
         owner = _owner(each, found)
@@ -89,6 +93,9 @@ def _by_preset(found: Group) -> Proposal:
                 plain.setdefault(name, way.branch)
     read = numbers(found, plain.values())
     values = {name: read[branch] for name, branch in plain.items()}
+    if first.nu_e and "t" not in values:
+        named = [f"{name}{suffix}" for name in ("t", "theta") if preset.columns.get(f"{name}{suffix}")]
+        values = {name.removesuffix("_reco"): read for name, read in canonical(found, named).items()}
     made.values = observables(values.get("t"), values.get("theta"))
     return made
 
@@ -98,16 +105,10 @@ def _share_units(found: Sequence[Proposal]) -> None:
     known: dict[tuple[str, str], str | float | Column] = {}
     for each in found:
         if each.role == "signal":
-            known |= {(key, _branch(said)): said for key, said in each.columns.items() if _branch(said)}
+            known |= {(key, source(said)): said for key, said in each.columns.items() if source(said)}
     for each in found:
         if each.role != "signal":
-            each.columns = {key: known.get((key, _branch(said)), said) for key, said in each.columns.items()}
-
-
-def _branch(said: str | float | Column) -> str:
-    if isinstance(said, Column):
-        return said.branch or said.expression.partition(" - ")[0]
-    return said if isinstance(said, str) else ""
+            each.columns = {key: known.get((key, source(said)), said) for key, said in each.columns.items()}
 
 
 def _owner(made: Proposal, found: Sequence[Proposal]) -> Proposal | None:

@@ -13,7 +13,7 @@ from spectrafit.physics.compiled import interpreted
 from spectrafit.physics.constants import M_E
 from spectrafit.physics.kinematics import t_max, theta
 
-__all__ = ["Fitting", "by_truth", "energy_unit", "settle"]
+__all__ = ["Fitting", "angle_unit", "by_truth", "energy_unit", "settle"]
 
 _TOLERANCE = 0.02
 # An energy of a beam neutrino above this is not in GeV.
@@ -48,6 +48,13 @@ def energy_unit(values: Floats) -> str:
     """Return the unit that energies of a beam probably have, by their size alone."""
     usable = values[np.isfinite(values) & (values > 0)]
     return "MeV" if len(usable) and float(np.median(usable)) > _LARGE else "GeV"
+
+
+def angle_unit(values: Floats) -> str:
+    """Return the unit that angles probably have, by their size alone: rad up to a half turn, then deg, then mrad."""
+    usable = values[np.isfinite(values) & (values >= 0)]
+    high = float(np.quantile(usable, 0.99)) if len(usable) else 0.0
+    return "rad" if high <= np.pi else "deg" if high <= 180.0 else "mrad"
 
 
 def settle(

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from spectrafit.config import Column, PotSource
 from spectrafit.config.paths import is_url
 from spectrafit.start.axes import region
-from spectrafit.start.looking import Group, stem
+from spectrafit.start.looking import Group, exposure
 from spectrafit.start.proposal import Proposal
 
-__all__ = ["analysis", "path_in", "sample_set"]
+__all__ = ["analysis", "path_in", "sample_set", "set_names"]
 
 _ORDER = ("pdg", "e_nu", "t", "theta", "t_reco", "theta_reco", "weight")
 
@@ -33,7 +34,7 @@ def files_of(group: Group, folder: Path) -> str:
         return _quoted(paths[0])
     first = Path(group.files[0])
     if not is_url(group.files[0]):
-        pattern = f"{Path(stem(group.files[0])).name}*{first.suffix}"
+        pattern = f"{re.sub(r'[0-9]+$', '', first.name.partition('.root')[0])}*{first.suffix}"
         if sorted(str(path) for path in first.parent.glob(pattern)) == sorted(group.files):
             return _quoted(f"{Path(paths[0]).parent.as_posix()}/{pattern}")
     return "[\n" + "".join(f"    {_quoted(path)},\n" for path in paths) + "]"
@@ -41,6 +42,10 @@ def files_of(group: Group, folder: Path) -> str:
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _quoted(name)
 
 
 def _value(said: str | float | Column) -> str:
@@ -57,28 +62,41 @@ def _pot(said: PotSource) -> str:
     return f"{{ branch = {_quoted(said.branch)}, tree = {_quoted(said.tree)} }}"
 
 
-def sample_set(found: Sequence[Proposal], folder: Path, schema: str) -> str:
-    """Return the text of the sample set."""
+def set_names(places: Sequence[str]) -> dict[str, str]:
+    """Return the file name of the sample set of each place: beam.toml if there is one place."""
+    found = dict.fromkeys(places)
+    if len(found) < 2:
+        return dict.fromkeys(found, "beam.toml")
+    return {place: f"{'beam_' if place == 'fit' else ''}{place}.toml" for place in found}
+
+
+def sample_set(found: Sequence[Proposal], folder: Path, schema: str, name: str) -> tuple[str, list[str]]:
+    """Return the text of the sample set called `name`, and what is missing in it."""
+    missing: list[str] = []
     lines = [
         f"#:schema {schema}",
         "# Written by `spectrafit new` from a look at the files. Every key: samples/README.md of spectrafit.",
         'title = "My detector"',
     ]
     if any(each.role == "signal" for each in found):
-        lines.append("sin2_theta_w = 0.23863  # what the generator used; another value here makes wrong weights")
+        lines.append("sin2_theta_w = 0.23863  # PUT YOURS: what the generator used; another value makes wrong weights")
+        missing.append(f"{name}: sin2_theta_w, as the generator of the signal had it; 0.23863 stands there for now")
     if any(each.response for each in found):
         lines += [
             "",
-            "[response]  # the files hold truth only: these numbers are an example, put your detector's",
+            "[response]  # PUT YOURS: some files hold truth only; these numbers are an example",
             "energy_stochastic = 0.07  # sigma(T)/T = 0.07 / sqrt(T / GeV) + 0.03",
             "energy_constant = 0.03",
             "angle_constant = 0.004  # rad per projection: 0.004 + 0.009 / (T / GeV)",
             "angle_stochastic = 0.009",
             "efficiency = 0.30",
         ]
+        missing.append(
+            f"{name}: [response], your detector's, because some files hold truth only; an example stands there"
+        )
     for each in found:
         lines += ["", *_sample(each, folder)]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n", missing
 
 
 def _sample(made: Proposal, folder: Path) -> list[str]:
@@ -105,24 +123,64 @@ def _sample(made: Proposal, folder: Path) -> list[str]:
     return lines
 
 
-def analysis(found: Sequence[Proposal], samples: str, schema: str) -> tuple[str, list[str]]:
-    """Return the text of the analysis, and what is missing in it."""
-    missing: list[str] = []
-    nominal = [each for each in found if each.role != "data"]
-    signal = [each for each in nominal if each.role == "signal"] or nominal
+def analysis(found: Sequence[Proposal], sets: Mapping[str, str], schema: str) -> tuple[str, list[str]]:
+    """Return the text of the analysis, and what is missing in it.
+
+    Parameters
+    ----------
+    found : sequence of Proposal
+    sets : mapping of str to str
+        The file of the sample set of each place.
+    schema : str
+        Where the analysis finds its schema.
+    """
+    names = list(sets.values())
     lines = [
         f"#:schema {schema}",
         "# Written by `spectrafit new` from a look at the files. Every key: fits/README.md of spectrafit.",
         'title = "My analysis"',
-        f"samples = {_quoted(samples)}",
+        f"samples = {_quoted(names[0]) if len(names) == 1 else json.dumps(names, ensure_ascii=False)}",
     ]
-    known = [each.group.first.pot or None for each in found if each.role == "data"]
-    if pots := [pot for pot in known if pot]:
-        lines.append(f"pot = {pots[0]:.6g}  # of the first file of the data; put the exposure of all of them")
+    pots = {place: _exposure([each for each in found if each.group.place == place]) for place in sets}
+    missing = list[str]()
+    if all(pots.values()):
+        remark = "of the data"
     else:
-        lines.append("pot = 1e20  # PUT YOURS: the exposure to expect events at, in protons on target")
+        remark = "PUT YOURS: the exposure to expect events at, in protons on target"
         missing.append("fit.toml: pot, the exposure to expect events at; 1e20 stands there for now")
-    lines += ['coupling = "magnetic_moment"', "", "[[regions]]", 'name = "signal"']
+    said = {place: f"{pot or 1e20:.6g}" for place, pot in pots.items()}
+    if len(said) == 1:
+        lines.append(f"pot = {next(iter(said.values()))}  # {remark}")
+    else:
+        each_set = (f"{_key(sets[place].removesuffix('.toml'))} = {pot}" for place, pot in said.items())
+        lines.append(f"pot = {{ {', '.join(each_set)} }}  # {remark}")
+    lines.append('coupling = "magnetic_moment"')
+    if not any(each.role == "signal" for each in found):
+        missing.append(
+            "fit.toml: no sample is a signal, so nothing depends on the coupling; see the roles in the sample set"
+        )
+    columns = set[str]()
+    for place, name in sets.items():
+        mine = [each for each in found if each.group.place == place]
+        text, asked, observables = _region(mine, "" if len(sets) == 1 else name.removesuffix(".toml"))
+        lines += text
+        missing += asked
+        columns |= observables
+    lines += ["", *_systematics(found, sets, columns)]
+    return "\n".join(lines) + "\n", missing
+
+
+def _exposure(found: Sequence[Proposal]) -> float:
+    """Return the protons on target of all data together; 0 if there are no data, or if one of them does not say."""
+    known = [exposure(each.group, each.pot) or 0.0 for each in found if each.role == "data"]
+    return sum(known) if all(known) else 0.0
+
+
+def _region(found: Sequence[Proposal], place: str) -> tuple[list[str], list[str], set[str]]:
+    """Return the lines of a region, what is missing in it, and its observables."""
+    missing: list[str] = []
+    nominal = [each for each in found if each.role != "data"]
+    signal = [each for each in nominal if each.role == "signal"] or nominal
     smeared = any(each.response for each in signal)
     axes = region(
         [each.values["t_reco"] for each in signal if "t_reco" in each.values],
@@ -132,6 +190,10 @@ def analysis(found: Sequence[Proposal], samples: str, schema: str) -> tuple[str,
     everywhere = all(each.response or "theta_reco" in each.columns or each.preset for each in found)
     if "t_theta2_reco" in axes and not everywhere:
         del axes["t_theta2_reco"]
+    lines = ["", "[[regions]]", f"name = {_quoted(place or 'signal')}"]
+    if place:
+        remark = "a detector or mode of the beam; files of one and the same belong into one folder"
+        lines.append(f"samples = [{_quoted(f'{place}/*')}]  # {remark}")
     if not axes:
         missing.append("fit.toml: axes, for no sample has a known energy of the electron to take edges from")
         lines.append("# MISSING: axes = [{ observable = ..., edges = [...] }]")
@@ -144,18 +206,18 @@ def analysis(found: Sequence[Proposal], samples: str, schema: str) -> tuple[str,
         lines.append("]")
     scores = sorted(set.intersection(*({*each.scores} for each in found))) if found else []
     lines += [f'# cut = "{name} > ..."  # a score that all samples have' for name in scores]
-    lines += ["", *_systematics(found, axes)]
-    return "\n".join(lines) + "\n", missing
+    return lines, missing, {*axes}
 
 
-def _systematics(found: Sequence[Proposal], axes: dict[str, tuple[float, ...]]) -> list[str]:
+def _systematics(found: Sequence[Proposal], sets: Mapping[str, str], observables: set[str]) -> list[str]:
     """Return the systematics that the files have weights for, and examples of others as comments."""
     lines: list[str] = []
     listed: dict[str, list[str]] = {}
     lengths: dict[str, int] = {}
     for each in found:
         for name, seen in each.universes if each.role != "data" else ():
-            listed.setdefault(name, []).append(each.name)
+            of_set = "" if len(sets) == 1 else sets[each.group.place].removesuffix(".toml") + "/"
+            listed.setdefault(name, []).append(of_set + each.name)
             lengths[name] = seen.length
     for name, samples in listed.items():
         lines += [
@@ -176,7 +238,7 @@ def _systematics(found: Sequence[Proposal], axes: dict[str, tuple[float, ...]]) 
         '# name = "flux"',
         "# sigma = 0.10",
     ]
-    if "t_reco" in axes:
+    if "t_reco" in observables:
         lines += [
             "#",
             "# [[systematics]]",

@@ -19,8 +19,9 @@ from spectrafit.errors import BadFile, DataError
 from spectrafit.events import exposure
 from spectrafit.events.files import REMEDY
 from spectrafit.events.identity import changed_at
-from spectrafit.execution import Pool, bar, imap
+from spectrafit.execution import Pool, imap
 from spectrafit.execution import executor as open_executor
+from spectrafit.progress import bar
 from spectrafit.stages import stage
 from spectrafit.templates.cells import Cells, EffectCells, SampleCells
 from spectrafit.templates.chunks import ChunkSums, FillTask, run

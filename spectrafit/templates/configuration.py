@@ -65,7 +65,7 @@ def configuration(analysis: Analysis) -> dict[str, Any]:
     for region in plain["regions"]:
         del region["fit"]
         for axis in region["axes"]:
-            del axis["label"], axis["scale"]
+            del axis["label"], axis["scale"], axis["written_in"]
         if not region["partition"]:
             del region["partition"]
     plain["tables"] = tables_of(analysis)

@@ -53,6 +53,8 @@ def principal(deviations: Floats, fraction: float, places: Integers) -> Principa
     places : (M, M) array of int
         Which of the Q products two monomials make.
 
+    Notes
+    -----
     m and n are monomials of the couplings.
     """
     samples, monomials, bins = deviations.shape[1:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import reduce
 
 import boost_histogram as bh
 import numpy as np
@@ -83,8 +84,8 @@ def counts_of(analysis: Analysis, source: DataFile, region: RegionBins, where: s
     if found.points:
         raise ConfigError(f"{where}: data at points are in no bins; give the edges of their bins, as low and high")
     if density:
-        widths = np.diff(found.places[0])
-        found = Spectrum(places=found.places, values=found.values * widths, errors=None)
+        sizes = reduce(np.multiply.outer, [np.diff(place) for place in found.places])
+        found = Spectrum(places=found.places, values=found.values * sizes, errors=None)
     return found.onto([axis.edges for axis in region.axes], where, density=False, zero=False)[0] * scale
 
 
@@ -162,7 +163,14 @@ def _errors(table: TableSample) -> Floats | None:
 
 def _placed(found: Spectrum, unit: str, units: Sequence[str], where: str) -> Spectrum:
     """Return a spectrum whose places are in the units of the region's axes."""
-    return found.scaled([_size(unit, one, where) for one in units[: len(found.places)]]) if unit else found
+    said = [one.strip() for one in unit.split(",")] if unit else []
+    # A table of other axes than the region's is refused where it is brought onto them.
+    if not said or len(found.places) != len(units):
+        return found
+    if len(said) not in (1, len(found.places)):
+        raise ConfigError(f"{where}: unit = {unit!r} has {len(said)} units, and the table {len(found.places)} axes")
+    each = said if len(said) == len(found.places) else said * len(found.places)
+    return found.scaled([_size(one, axis, where) for one, axis in zip(each, units, strict=True)])
 
 
 def _size(unit: str, axis: str, where: str) -> float:

@@ -20,11 +20,10 @@ from spectrafit.arraytypes import Floats
 from spectrafit.config.paths import is_url, local
 from spectrafit.errors import DAMAGE, ConfigError, DataError, nearest
 from spectrafit.events.files import open_file, refusing, stored
+from spectrafit.templates.listed_bins import SAME, grid_of, joined
 
 __all__ = ["Spectrum", "events_of", "read"]
 
-# Edges that differ by less than this part of a bin are the same: files give them with few digits.
-_SAME = 1e-6
 _BINS = ("low", "high", "value", "error")
 _POINTS = ("x", "value", "error")
 
@@ -107,7 +106,7 @@ class Spectrum:
 
 
 def _refuse_further(place: Floats, wanted: Floats, where: str, zero: bool) -> None:
-    near = _SAME * (wanted[-1] - wanted[0])
+    near = SAME * (wanted[-1] - wanted[0])
     if not zero and (wanted[0] < place[0] - near or wanted[-1] > place[-1] + near):
         raise DataError(
             f"{where}: the region reaches from {wanted[0]:g} to {wanted[-1]:g}, the table from {place[0]:g} to"
@@ -117,7 +116,7 @@ def _refuse_further(place: Floats, wanted: Floats, where: str, zero: bool) -> No
 
 def _nested(place: Floats, wanted: Floats, where: str) -> Floats:
     """Return which bins are added up, (B, n) of 0 and 1."""
-    near = _SAME * float(np.min(np.diff(wanted)))
+    near = SAME * float(np.min(np.diff(wanted)))
     for edge in wanted:
         inside = place[0] < edge < place[-1]
         if inside and np.min(np.abs(place - edge)) > near:
@@ -199,12 +198,8 @@ def _of_root(path: str, name: str, where: str) -> Spectrum:
     return Spectrum(places=places, values=values, errors=errors)
 
 
-def _text_columns(path: Path, columns: Mapping[str, str | int], where: str) -> dict[str, Floats]:
-    """Return the columns of a text file by what they are."""
-    if not columns:
-        raise ConfigError(
-            f"{where}: which column of {path.name} is what? Say so, as in columns = {{ low = 1, high = 2, value = 3 }}"
-        )
+def _rows(path: Path, where: str) -> tuple[list[str], list[list[str]]]:
+    """Return the headings of a text file, if it has any, and its rows of text."""
     try:
         lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except (OSError, UnicodeDecodeError) as error:
@@ -216,6 +211,24 @@ def _text_columns(path: Path, columns: Mapping[str, str | int], where: str) -> d
     head: list[str] = []
     if rows and not any(map(_is_number, rows[0])):
         head = rows.pop(0)
+    return head, rows
+
+
+def _by_heading(path: Path, where: str) -> dict[str, str | int]:
+    """Return the columns of a text file whose headings say what they are; ConfigError if they do not."""
+    head, _ = _rows(path, where)
+    for known in (_BINS, _POINTS):
+        if set(known) - {"error"} <= set(head):
+            return {what: what for what in known if what in head}
+    raise ConfigError(
+        f"{where}: which column of {path.name} is what? Its headings ({', '.join(head) or 'none'}) are not low, high"
+        " and value, or x and value; say so, as in columns = { low = 1, high = 2, value = 3 }"
+    )
+
+
+def _text_columns(path: Path, columns: Mapping[str, str | int], where: str) -> dict[str, Floats]:
+    """Return the columns of a text file by what they are."""
+    head, rows = _rows(path, where)
     found = {}
     for what, column in columns.items():
         if isinstance(column, str) and column not in head:
@@ -242,6 +255,7 @@ def _is_number(text: str) -> bool:
 
 
 def _of_text(path: Path, columns: Mapping[str, str | int], where: str) -> Spectrum:
+    columns = columns or _by_heading(path, where)
     known = _POINTS if "x" in columns else _BINS
     if set(columns) - set(known) or not set(known) - {"error"} <= set(columns):
         raise ConfigError(
@@ -252,19 +266,10 @@ def _of_text(path: Path, columns: Mapping[str, str | int], where: str) -> Spectr
     if "x" in found:
         return Spectrum(places=(found["x"],), values=found["value"], errors=found.get("error"), points=True)
     return Spectrum(
-        places=(_joined(found["low"], found["high"], f"{where}: {path}"),),
+        places=(joined(found["low"], found["high"], f"{where}: {path}"),),
         values=found["value"],
         errors=found.get("error"),
     )
-
-
-def _joined(low: Floats, high: Floats, where: str) -> Floats:
-    """Return the edges of bins that follow each other."""
-    gaps = np.flatnonzero(np.abs(high[:-1] - low[1:]) > _SAME * np.abs(high - low)[1:])
-    if gaps.size:
-        at = int(gaps[0])
-        raise DataError(f"{where}: a bin ends at {high[at]:g} and the next begins at {low[at + 1]:g}; bins must join")
-    return np.append(low, high[-1:])
 
 
 def _of_hepdata(path: Path, columns: Mapping[str, str | int], where: str) -> Spectrum:
@@ -278,32 +283,55 @@ def _of_hepdata(path: Path, columns: Mapping[str, str | int], where: str) -> Spe
         given = {str(one["header"]["name"]): one["values"] for one in content["dependent_variables"]}
     except (*DAMAGE, yaml.YAMLError) as error:
         raise DataError(
-            f"{where}: {path}: cannot be read as a table of HEPData ({type(error).__name__}: {error})"
+            f"{where}: {path}: cannot be read as a table of HEPData"
+            f" ({type(error).__name__}: {' '.join(str(error).split())})"
         ) from None
     wanted = columns.get("value", next(iter(given)) if len(given) == 1 else "")
     if wanted not in given:
         raise ConfigError(
             f"{where}: {path.name} has {', '.join(map(repr, given))}; say which, as in columns = {{ value = ... }}"
         )
-    if len(along) != 1:
-        raise DataError(f"{where}: {path}: has {len(along)} independent variables; one is read")
+    if not along:
+        raise DataError(f"{where}: {path}: has no independent variable; a spectrum has one, a grid several")
     try:
-        cells = along[0]["values"]
         numbers = np.array([float(one["value"]) for one in given[wanted]])
         errors = np.array([_error(one.get("errors", ())) for one in given[wanted]])
-        points = all("value" in cell and "low" not in cell for cell in cells)
-        if points:
-            places = np.array([float(cell["value"]) for cell in cells])
+        names = [str(axis.get("header", {}).get("name", number)) for number, axis in enumerate(along, start=1)]
+        points = all("value" in cell and "low" not in cell for axis in along for cell in axis["values"])
+        if points and len(along) == 1:
+            places: tuple[Floats, ...] = (np.array([float(cell["value"]) for cell in along[0]["values"]]),)
         else:
-            low, high = (np.array([float(cell[end]) for cell in cells]) for end in ("low", "high"))
-            places = _joined(low, high, f"{where}: {path}")
+            for name, axis in zip(names, along, strict=True):
+                if len(along) > 1 and any("low" not in cell for cell in axis["values"]):
+                    raise DataError(f"{where}: {path}: {name!r} has points; a table of several axes needs low and high")
+            ends = [
+                (
+                    np.array([float(cell["low"]) for cell in axis["values"]]),
+                    np.array([float(cell["high"]) for cell in axis["values"]]),
+                )
+                for axis in along
+            ]
     except DataError:
         raise
     except DAMAGE as error:
         raise DataError(
             f"{where}: {path}: {wanted!r} holds no numbers in bins ({type(error).__name__}: {error})"
         ) from None
-    return Spectrum(places=(places,), values=numbers, errors=errors if errors.any() else None, points=points)
+    if len(along) == 1 and not points:
+        places = (joined(*ends[0], f"{where}: {path}"),)
+    elif len(along) > 1:
+        for name, (low, _) in zip(names, ends, strict=True):
+            if len(low) != len(numbers):
+                raise DataError(
+                    f"{where}: {path}: {len(numbers)} values of {wanted!r}, and another number of bins of {name!r},"
+                    f" {len(low)}"
+                )
+        places, cells = grid_of(ends, names, f"{where}: {path}")
+        shape = tuple(len(place) - 1 for place in places)
+        gridded = np.zeros((2, *shape))
+        gridded[0][cells], gridded[1][cells] = numbers, errors
+        numbers, errors = gridded
+    return Spectrum(places=places, values=numbers, errors=errors if errors.any() else None, points=points)
 
 
 def _error(listed: Sequence[Mapping[str, Any]]) -> float:

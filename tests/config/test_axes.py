@@ -2,7 +2,7 @@
 
 import pytest
 
-from spectrafit.config import load
+from spectrafit.config import load, unit_at, varied
 from spectrafit.config.axes import UNITS_OF, in_own_units
 from spectrafit.errors import ConfigError
 from spectrafit.templates.observables import OBSERVABLES
@@ -20,7 +20,8 @@ def test_edges_are_brought_to_the_unit_of_the_observable():
     ):
         raw = regions(observable="t_reco", **given)
         in_own_units(raw, "fit.toml")
-        assert raw == regions(observable="t_reco", **expected)
+        unit = {"written_in": given["unit"]} if "unit" in given else {}
+        assert raw == regions(observable="t_reco", **unit, **expected)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +42,14 @@ def test_settings_are_in_the_unit_of_the_file(tmp_path):
         'axes = [{ observable = "t_reco", unit = "keV", bins = 2, range = [1, 2] }]\n'
         '[[tables]]\nname = "b"\nvalues = [1.0, 2.0]\n'
     )
-    analysis = load(tmp_path / "fit.toml", overrides=["regions.er.axes.t_reco.high=3"])
-    assert analysis.regions[0].axes[0].edges == (1e-6, 1.5e-6, 2e-6, 3e-6)
+    loaded = load(tmp_path / "fit.toml")
+    high = "regions.er.axes.t_reco.high"
+    for analysis in (load(tmp_path / "fit.toml", overrides=[f"{high}=3"]), varied(loaded, {high: 3.0})):
+        assert analysis.regions[0].axes[0].edges == (1e-6, 1.5e-6, 2e-6, 3e-6)
+    assert varied(loaded, {"regions.er.axes.t_reco.range": [1, 30.1]}).regions[0].axes[0].range == (1e-6, 3.01e-5)
+    assert varied(loaded, {"regions.er.axes.t_reco.bins": 5}).regions[0].axes[0].bins == 5
+    assert unit_at(loaded, high) == "keV"
+    assert unit_at(loaded, "regions.er.axes.t_reco.bins") == unit_at(loaded, "pot") == ""
 
 
 def test_the_units_of_a_file_are_those_of_the_labels():

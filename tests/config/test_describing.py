@@ -11,9 +11,9 @@ import pytest
 
 from spectrafit.config import Analysis, SampleSet, schema
 from spectrafit.config.describing import Key, keys_of
+from spectrafit.config.keys import INTERNAL
 
 PROJECT = Path(__file__).parents[2]
-INTERNAL = ("path", "sample_sets")
 
 
 def structs(kind: type) -> dict[str, type]:

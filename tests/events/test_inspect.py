@@ -105,7 +105,7 @@ def test_several_trees_and_one_asked_for(write_tree: Write) -> None:
     ]
     other = inspect(f"{path}:ana/other")
     assert (other.preset, other.nu_e) == (None, 0)
-    assert "no preset reads these trees; name their branches with columns" in str(other)
+    assert "no preset reads these trees; `spectrafit new FOLDER FILES` proposes columns" in str(other)
     _, _, skeleton = str(other).partition("[[samples]]")
     filled = tomllib.loads("[[samples]]" + skeleton.replace("= ...", '= "x"'))["samples"][0]
     assert {"pdg", "e_nu", "t", "theta", "t_reco", "theta_reco"} == set(filled.pop("columns"))

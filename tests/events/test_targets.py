@@ -42,8 +42,9 @@ def test_nuclei_have_codes_and_masses():
     assert z.tolist() == [32] * 5
     assert a.tolist() == [70, 72, 73, 74, 76]
     np.testing.assert_allclose(masses_of(z, a), [one.mass for one in nuclei], rtol=1e-15)
-    # Gold is not in the table: 197 atomic mass units, less 79 electrons; in truth 196.9666 u.
-    assert masses_of(np.array([79]), np.array([197])) == pytest.approx(183.432, rel=3e-4)
+    # Gold, 196.96657 u less 79 electrons; plutonium is not in the table: 239 atomic mass units, in truth 239.0522 u.
+    assert masses_of(np.array([79]), np.array([197])) == pytest.approx(183.4329, rel=1e-6)
+    assert masses_of(np.array([94]), np.array([239])) == pytest.approx(222.628, rel=3e-4)
 
 
 def test_bound_electrons_scatter_from_their_binding_energy_on():

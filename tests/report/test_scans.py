@@ -1,6 +1,7 @@
 """Scans as CSV, JSON and figures: the numbers of the table, and something drawn at every point."""
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
@@ -43,6 +44,13 @@ def test_every_kind_of_scan_is_drawn(tmp_path: Path, limits, name: str) -> None:
     image = imread(target)[..., :3]
     assert image.std() > 0.05
     assert np.unique(image.reshape(-1, 3), axis=0).shape[0] > 50
+
+
+def test_the_ends_of_an_axis_are_drawn_with_their_unit(tmp_path: Path, limits) -> None:
+    found = dataclasses.replace(study(limits[:2], *STUDIES["curves"][:2]), units=("keV",))
+    text = draw_scan(tmp_path / "scan.svg", found).read_text()
+    assert "[keV]" in text
+    assert "[GeV]" not in text
 
 
 def test_files_hold_the_numbers_of_the_table(tmp_path: Path, limits) -> None:

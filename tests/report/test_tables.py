@@ -70,6 +70,14 @@ def test_limits_stand_side_by_side_with_their_errors(case):
     assert table.rows[1] == ("feldman-cousins", "two", "90 %", "0.1 to 0.556", "7.457 ± 0.120", "", "")
 
 
+def test_kappa_of_limits_is_in_the_unit_that_its_error_asks_for(case):
+    small = dataclasses.replace(case.limit, kappa=0.00189, best_error=0.0012)
+    table = tables.limits_table([small], "magnetic_moment")
+    assert table.title.endswith(", kappa in (1e-11 mu_B)²")
+    assert table.rows[0][3] == "18.9"
+    assert tables.limits_table([case.limit], "magnetic_moment").title.endswith(", kappa in (1e-9 mu_B)²")
+
+
 def test_beside_an_empty_interval_the_expectation_keeps_its_digits(case):
     table = tables.limits_table([dataclasses.replace(case.limit, value=0.0, kappa=0.0, empty=True)])
     assert table.title == "Limits in 1e-10 mu_B"

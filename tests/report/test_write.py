@@ -6,6 +6,7 @@ import inspect
 import json
 import re
 
+import msgspec
 import numpy as np
 import pytest
 import uproot
@@ -132,6 +133,19 @@ def test_numbers_that_are_not_finite_become_null(case, tmp_path):
     result = strict(tmp_path / "result.json")
     assert result["limit"]["error"] is None
     assert result["limit"]["kappa_error"] is None
+
+
+def test_a_result_of_another_analysis_or_of_real_data_is_not_overwritten(case, tmp_path):
+    put(case, tmp_path, figures=False)
+    before = (tmp_path / "result.json").read_bytes()
+    other = msgspec.structs.replace(case.analysis, path=str(tmp_path / "other.toml"), pot=2.0 * case.analysis.pot)
+    real = dataclasses.replace(case.best, asimov=False)
+    for analysis, best, word in ((other, case.best, "another analysis"), (case.analysis, real, "unblinded")):
+        with pytest.raises(ConfigError, match=f"{word}.*give another folder"):
+            write(tmp_path, analysis, case.templates, best, case.limit, model=case.model, figures=False)
+    assert (tmp_path / "result.json").read_bytes() == before
+    write(tmp_path, other, case.templates, case.best, case.limit, model=case.model, figures=False, force=True)
+    assert (tmp_path / "result.json").read_bytes() != before
 
 
 def test_the_room_is_its_verb(case, tmp_path):

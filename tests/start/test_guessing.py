@@ -5,7 +5,7 @@ import pytest
 
 from spectrafit.start.axes import edges, region
 from spectrafit.start.guessing import guess, is_score, is_weights, match_key
-from spectrafit.start.units import by_truth, energy_unit, settle
+from spectrafit.start.units import angle_unit, by_truth, energy_unit, settle
 from tests.events.ntuples import M_E, truth
 
 
@@ -29,6 +29,11 @@ from tests.events.ntuples import M_E, truth
         ("reco/angle_mrad", "theta", True, "mrad"),
         ("evtwgt", "weight", None, ""),
         ("nu_pdg", "pdg", None, ""),
+        ("Ereco", "energy", True, ""),
+        ("ereco_MeV", "energy", True, "MeV"),
+        ("thetaTrue", "theta", False, ""),
+        ("showerEnergyBest", "energy", True, ""),
+        ("bestAngle", "theta", None, ""),
     ],
 )
 def test_a_name_says_what_a_branch_holds(branch, kind, reco, unit):
@@ -79,6 +84,8 @@ def test_reconstructed_values_have_the_unit_nearest_to_the_truth():
     assert by_truth(57.3 * events["theta"] * rng.normal(1, 0.1, 500), events["theta"], "theta_reco") == "deg"
     assert (energy_unit(np.array([200.0, 900.0])), energy_unit(np.array([0.4, 3.0]))) == ("MeV", "GeV")
     assert by_truth(np.full(3, np.nan), np.ones(3), "t_reco") == "GeV"
+    sizes = [np.array([0.1, 2.0, np.nan]), np.array([-999.0, 5.0, 90.0]), np.array([20.0, 900.0]), np.zeros(0)]
+    assert [angle_unit(values) for values in sizes] == ["rad", "deg", "mrad", "rad"]
 
 
 def test_bins_are_few_round_and_filled():

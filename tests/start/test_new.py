@@ -76,7 +76,7 @@ def test_roles_columns_and_units_are_those_that_the_files_were_made_with(made):
         "beam": "data",
     }
     run = samples["run"]
-    assert run["files"] == "../ntuples/run*.root"
+    assert run["files"] == "../ntuples/run_*.root"
     assert run["tree"] == "ana/nue"
     assert run["pot"] == {"branch": "pot_good", "tree": "meta"}
     assert run["columns"] == {
@@ -168,7 +168,68 @@ def test_truth_alone_gets_a_response_and_a_known_layout_its_preset(tmp_path, mon
     assert said["response"]["energy_constant"] > 0
     assert "pot" not in sample
     assert found.refused == ""
-    assert "put your detector's" in found.samples.read_text()
+    assert "[response]  # PUT YOURS" in found.samples.read_text()
+    assert any(text.startswith("beam.toml: [response]") for text in found.missing)
+    # Edges are those of the truth: no quantity is missing.
+    assert [axis["observable"] for axis in tomllib.loads(found.fit.read_text())["regions"][0]["axes"]] == [
+        "t_reco",
+        "t_theta2_reco",
+    ]
+
+
+def test_edges_of_a_genie_tree_are_those_of_its_electrons(tmp_path):
+    events = truth(1500)
+    t, theta = events["t"], events["theta"]
+    momentum, still = np.sqrt((t + M_E) ** 2 - M_E**2), np.zeros(1500)
+    with uproot.recreate(tmp_path / "x.gst.root") as file:
+        file["gst"] = {
+            **{"neu": events["pdg"].astype(np.int32), "fspl": np.full(1500, 11, np.int32), "wght": np.ones(1500)},
+            **{"nuel": np.ones(1500, bool), "Ev": events["e_nu"], "El": t + M_E},
+            **{"pxv": still, "pyv": still, "pzv": events["e_nu"]},
+            **{"pxl": momentum * np.sin(theta), "pyl": still, "pzl": momentum * np.cos(theta)},
+        }
+    found = new(tmp_path / "mine", [str(tmp_path / "x.gst.root")])
+    (axis, _) = tomllib.loads(found.fit.read_text())["regions"][0]["axes"]
+    assert axis["edges"][0] == pytest.approx(np.quantile(t, 0.05), rel=0.1)
+    assert axis["edges"][-1] == pytest.approx(np.quantile(t, 0.99), rel=0.1)
+
+
+def test_two_detectors_become_two_sets_with_a_region_each_and_are_fitted(tmp_path):
+    for place, pot in (("nd", 1e20), ("fd", 2e20)):
+        (tmp_path / place).mkdir()
+        write(tmp_path / place / "nue.root", foreign(2000, 3), pot=pot)
+        data = {name: values[:100] for name, values in foreign(2000, 9).items() if name.startswith(("shw", "bdt"))}
+        write(tmp_path / place / "beamdata.root", data, pot=pot / 10)
+    found = new(tmp_path / "mine", [str(tmp_path / "*/*.root")])
+    assert [path.name for path in found.written] == ["fd.toml", "nd.toml", "fit.toml"]
+    said = tomllib.loads(found.fit.read_text())
+    assert said["samples"] == ["fd.toml", "nd.toml"]
+    # The data say their exposure, in a tree of runs: nothing is left for the user to say of it.
+    assert said["pot"] == {"fd": pytest.approx(2e19), "nd": pytest.approx(1e19)}
+    assert not [text for text in found.missing if "pot" in text]
+    assert [(region["name"], region["samples"]) for region in said["regions"]] == [("fd", ["fd/*"]), ("nd", ["nd/*"])]
+    (universes,) = said["systematics"]
+    assert universes["samples"] == ["fd/nue", "nd/nue"]
+    assert found.refused == ""
+    assert sf.build(sf.load(found.fit)).counts.sum() > 0
+
+
+def test_names_that_data_settle_and_units_that_nothing_settles(tmp_path):
+    events = foreign(800, 4)
+    simulated = {"nuE": events["mc_enu"], "nu_pdg": events["nu_pdg"], "eleE": events["mc_E"] - 1e3 * M_E}
+    simulated |= {"eleTheta": np.radians(events["mc_theta"])}
+    seen = {"showerEnergyBest": events["shw_T"], "bestAngle": events["shw_theta"]}
+    write(tmp_path / "sig.root", simulated | seen)
+    write(tmp_path / "run_data.root", {name: values[:200] for name, values in seen.items()})
+    found = new(tmp_path / "mine", [str(tmp_path / "*.root")])
+    samples = {each["name"]: each for each in tomllib.loads(found.samples.read_text())["samples"]}
+    assert samples["run_data"]["role"] == "data"
+    for name in ("sig", "run_data"):
+        assert samples[name]["columns"]["t_reco"] == {"branch": "showerEnergyBest", "unit": "MeV"}
+        assert samples[name]["columns"]["theta_reco"] == {"branch": "bestAngle", "unit": "deg"}
+    assert "response" not in samples["sig"]
+    assert [text for text in found.missing if "run_data: the unit of columns.theta_reco; deg" in text]
+    assert found.refused == ""
 
 
 def test_what_only_the_user_can_say_stands_in_the_files(tmp_path, capsys, monkeypatch):

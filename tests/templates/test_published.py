@@ -1,5 +1,6 @@
 """Analyses made of tables alone: sums by hand, the ON/OFF likelihood by scipy, and HistFactory's by pyhf."""
 
+import json
 import re
 from pathlib import Path
 
@@ -167,6 +168,21 @@ mc_statistics = "barlow-beeston"
     for kappa in (2e-4, 1e-3, 3e-3):
         ours = likelihood.two_nll(np.array([kappa])) - likelihood.two_nll(np.array([0.0]))
         assert ours == pytest.approx(profile(kappa) - profile(0.0), abs=1e-5)
+    _is_named_as_given(likelihood.model)
+
+
+def _is_named_as_given(model):
+    """Nothing of the counts with the source off is called simulation."""
+    limit = sf.upper_limit(model, level=0.90, simulation=True)
+    assert limit.simulation_error > 0
+    assert limit.simulation_error_from == "given errors of off"
+    assert "(given errors of off)" in str(limit)
+    best = sf.fit(model)
+    found = {impact.name for impact in sf.impacts(model, best)}
+    assert "given errors of off" in found
+    text = str(sf.breakdown(model))
+    assert "Given errors of sample off divided by the root of 2 would gain" in text
+    assert "simulation" not in text + str(limit) + "".join(found)
 
 
 def test_data_are_read_from_bins_and_from_events(load, tmp_path):
@@ -299,3 +315,32 @@ def test_events_of_a_region_with_two_axes_are_refused(load):
     (region,) = lay_out(analysis.regions)
     with pytest.raises(ConfigError, match=r"here: a list of events has one column, event, and a region with one axis"):
         counts_of(analysis, analysis.data["er"], region, "here")
+
+
+def grid_of_two(path, name, values):
+    """Write a HEPData table of T (keV) and theta (mrad), 2 x 2 cells."""
+    places = [(t, theta) for t in ((1, 2), (2, 4)) for theta in ((0, 20), (20, 100))]
+    axes = [
+        {"header": {"name": word}, "values": [{"low": place[at][0], "high": place[at][1]} for place in places]}
+        for at, word in enumerate(("T", "theta"))
+    ]
+    dependent = [{"header": {"name": name}, "values": [{"value": value} for value in values]}]
+    path.write_text(json.dumps({"independent_variables": axes, "dependent_variables": dependent}))
+
+
+def test_a_hepdata_grid_is_a_sample_and_data_of_two_axes(load, tmp_path):
+    grid_of_two(tmp_path / "two.yaml", "rate", [5.0, 6.0, 7.0, 8.0])
+    second = '{ observable = "theta_reco", edges = [0.0, 0.02, 0.1] }'
+    text = FIT.replace(", 8e-6] }]", f"] }}, {second}]")
+    table = '[[tables]]\nname = "kr"\nrole = "background"\nfile = "two.yaml"\nunit = "keV, mrad"\n'
+    templates = sf.build(load(text + table))
+    assert templates.counts[0, 0, 0].tolist() == [5.0, 6.0, 7.0, 8.0]
+    analysis = load(text + table + '[data]\ner = { file = "two.yaml", unit = "keV, mrad", per = "keV mrad" }\n')
+    (region,) = lay_out(analysis.regions)
+    # Per keV and mrad: cells of 1 x 20, 1 x 80, 2 x 20 and 2 x 80.
+    counts = counts_of(analysis, analysis.data["er"], region, "here")
+    assert counts == pytest.approx([100.0, 480.0, 280.0, 1280.0])
+    with pytest.raises(ConfigError, match=r"unit = 'keV, mrad, s' has 3 units, and the table 2 axes"):
+        sf.build(load(text + table.replace("keV, mrad", "keV, mrad, s")))
+    with pytest.raises(DataError, match=r"the table has 2 axes, the region 1"):
+        sf.build(load(FIT + table))

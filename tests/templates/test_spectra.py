@@ -1,6 +1,7 @@
 """Published spectra in the bins of a region: quadrature and hand-made files as oracles."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -88,6 +89,70 @@ dependent_variables:
 """
 
 
+def hepdata_of_cells(cells, second="theta"):
+    """Return a table of two independent variables, of (low, high) of both and a value per cell, with 10 % error."""
+    first = [{"low": low, "high": high} for (low, high), _, _ in cells]
+    other = [{"low": low, "high": high} for _, (low, high), _ in cells]
+    values = [{"value": value, "errors": [{"symerror": 0.1 * value}]} for _, _, value in cells]
+    return json.dumps(
+        {
+            "independent_variables": [
+                {"header": {"name": "T", "units": "MeV"}, "values": first},
+                {"header": {"name": second, "units": "mrad"}, "values": other},
+            ],
+            "dependent_variables": [{"header": {"name": "events"}, "values": values}],
+        }
+    )
+
+
+T_BINS, THETA_BINS = ((100, 200), (200, 500), (500, 1000)), ((0, 10), (10, 40))
+CELLS = [(t, theta, 10.0 * i + j + 1) for i, t in enumerate(T_BINS) for j, theta in enumerate(THETA_BINS)]
+
+
+def test_a_hepdata_table_of_two_variables_is_a_grid(tmp_path):
+    beside = str(tmp_path / "fit.toml")
+    expected = np.array([[1.0, 2.0], [11.0, 12.0], [21.0, 22.0]])
+    # HEPData lists cells in any order: by the first variable, by the second, or mixed.
+    for name, order in (("first", [0, 1, 2, 3, 4, 5]), ("second", [0, 2, 4, 1, 3, 5]), ("mixed", [3, 5, 0, 4, 2, 1])):
+        (tmp_path / f"{name}.yaml").write_text(hepdata_of_cells([CELLS[at] for at in order]))
+        found = read(f"{name}.yaml", {}, beside, "here")
+        assert [place.tolist() for place in found.places] == [[100, 200, 500, 1000], [0, 10, 40]]
+        np.testing.assert_array_equal(found.values, expected)
+        np.testing.assert_allclose(found.errors, 0.1 * expected)
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (CELLS[:-1], r"no grid of 3 x 2: the cell with T from 500 to 1000, theta from 10 to 40 is missing"),
+        ([*CELLS, CELLS[0]], r"no grid of 3 x 2: the cell with T from 100 to 200, theta from 0 to 10 is listed more"),
+        ([(t, th, v) for t, th, v in CELLS if t[0] != 200], r"'T': a bin ends at 200 and the next begins at 500"),
+        ([*CELLS, ((150, 300), (0, 10), 1.0)], r"'T': a bin ends at 200 and the next begins at 150; bins must join"),
+    ],
+)
+def test_cells_that_are_no_grid_are_refused(tmp_path, cells, message):
+    (tmp_path / "a.yaml").write_text(hepdata_of_cells(cells))
+    with pytest.raises(DataError, match=message):
+        read("a.yaml", {}, str(tmp_path / "fit.toml"), "here")
+
+
+def test_points_of_two_variables_and_other_lengths_are_refused(tmp_path):
+    beside, content = str(tmp_path / "fit.toml"), json.loads(hepdata_of_cells(CELLS))
+    content["independent_variables"][1]["values"] = [{"value": 1.0}] * 6
+    (tmp_path / "points.yaml").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"points.yaml: 'theta' has points; a table of several axes needs low and high"):
+        read("points.yaml", {}, beside, "here")
+    content = json.loads(hepdata_of_cells(CELLS))
+    content["independent_variables"][1]["values"].pop()
+    (tmp_path / "short.yaml").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"short.yaml: 6 values of 'events', and another number of bins of 'theta'"):
+        read("short.yaml", {}, beside, "here")
+    content["independent_variables"] = []
+    (tmp_path / "none.yaml").write_text(json.dumps(content))
+    with pytest.raises(DataError, match=r"none.yaml: has no independent variable"):
+        read("none.yaml", {}, beside, "here")
+
+
 def test_files_are_read(tmp_path):
     beside = str(tmp_path / "fit.toml")
     (tmp_path / "a.csv").write_text("# a comment\nlow, high, rate, err\n1, 2, 3.5, 0.1\n2, 4, 4.5, 0.2\n")
@@ -103,6 +168,11 @@ def test_files_are_read(tmp_path):
         [3.5, 4.5],
         [0.1, 0.2],
     )
+    (tmp_path / "said.csv").write_text("value;error;low;high\n3.5;0.1;1;2\n4.5;0.2;2;4\n")
+    said = read("said.csv", {}, beside, "here")
+    assert (said.places[0].tolist(), said.values.tolist(), said.errors.tolist()) == ([1, 2, 4], [3.5, 4.5], [0.1, 0.2])
+    (tmp_path / "said.txt").write_text("x value\n1 3.5\n2 4.5\n")
+    assert read("said.txt", {}, beside, "here").points
     found = read("a.txt", {"x": 1, "value": 2}, beside, "here")
     assert (found.places[0].tolist(), found.values.tolist(), found.points) == ([1, 2], [3.5, 4.5], True)
     found = read("a.yaml", {"value": "events"}, beside, "here")
@@ -118,7 +188,8 @@ def test_files_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("name", "columns", "message"),
     [
-        ("a.csv", {}, r"columns has nothing; needs low, high and value, or x and value"),
+        ("a.csv", {}, r"which column of a.csv is what\? Its headings \(T, rate\) are not low, high and value, or x"),
+        ("nan.csv", {}, r"Its headings \(none\) are not"),
         ("a.csv", {"x": 1, "low": 2, "value": 3}, r"columns has x, low, value; needs"),
         ("a.csv", {"x": 1, "value": "ratte"}, r"no column 'ratte'; did you mean 'rate'\? \(there are: T, rate\)"),
         ("a.csv", {"x": 1, "value": 3}, r"line 1 of numbers has no number in column 3: \['1', '2'\]"),
@@ -143,5 +214,6 @@ def test_what_is_no_table_is_refused(tmp_path, name, columns, message):
     with uproot.recreate(tmp_path / "a.root") as file:
         file["one"] = np.histogram([1.5], bins=[1.0, 2.0, 4.0])
         file["text"] = "words"
-    with pytest.raises((ConfigError, DataError), match=message):
+    with pytest.raises((ConfigError, DataError), match=message) as caught:
         read(name, columns, str(tmp_path / "fit.toml"), "here")
+    assert "\n" not in str(caught.value)

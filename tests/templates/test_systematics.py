@@ -1,6 +1,7 @@
 import itertools
 
 import boost_histogram as bh
+import msgspec
 import numpy as np
 import pytest
 import uproot
@@ -228,6 +229,33 @@ def test_flux_correlations_are_those_asked_for(ntuples, tmp_path):
     np.save(ntuples.folder / "flux.npy", matrix)
     again = made(ntuples, 'kind = "flux"\nname = "flux"\nvariance = 1.0\ncovariance = "flux.npy"')
     np.testing.assert_allclose(covariance(again), expected, rtol=1e-6, atol=1e-9 * expected.max())
+
+
+def test_fluxes_of_root_with_their_covariance(ntuples):
+    """TH1 of two flavours with other bins each, and the TH2 over all of them, which has no structure to lean on."""
+    edges = {14: np.array([0.0, 1.0, 2.5, 7.0]), 12: np.array([0.0, 3.0, 7.0])}
+    rows = np.random.default_rng(7).normal(0.0, 0.08, (4, 5))
+    with uproot.recreate(ntuples.folder / "flux.root") as file:
+        for pdg, name in ((14, "numu"), (12, "nue")):
+            file[name] = (np.linspace(5.0, 1.0, edges[pdg].size - 1), edges[pdg])
+        file["covariance"] = (rows.T @ rows, np.arange(6.0), np.arange(6.0))
+    bins = []
+    for pdg, places in edges.items():
+        for low, high in itertools.pairwise(places):
+            moved = np.zeros(27)
+            for name in EXPOSURE:
+                columns = ntuples.columns[name]
+                inside = (columns["nu_pdg"] == pdg) & (columns["e_nu"] >= low) & (columns["e_nu"] < high)
+                moved += brute(columns, name, inside.astype(float))[0]
+            bins.append(moved)
+    expected = np.array(bins).T @ (rows.T @ rows) @ np.array(bins)
+    assert expected.max() > 0
+    said = '[[systematics]]\nkind = "flux"\nname = "flux"\nvariance = 1.0\ncovariance = "flux.root:covariance"\n'
+    analysis = ntuples.analysis(said)
+    (sample_set,) = analysis.sample_sets
+    of_root = msgspec.structs.replace(sample_set, flux={"numu": "flux.root:numu", "nue": "flux.root:nue"})
+    templates = build(msgspec.structs.replace(analysis, sample_sets=(of_root,)))
+    np.testing.assert_allclose(covariance(templates), expected, rtol=1e-6, atol=1e-9 * expected.max())
 
 
 @pytest.mark.parametrize("kind", ["csv", "npy", "root"])

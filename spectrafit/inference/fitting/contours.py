@@ -19,6 +19,7 @@ from spectrafit.inference.fitting.fit import sweep
 from spectrafit.inference.fitting.minimum import Minimum, Problem
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Contour
+from spectrafit.progress import bar
 from spectrafit.stages import stage
 
 __all__ = ["contour"]
@@ -146,17 +147,19 @@ class _Surface:
         before = self.delta, self.valid, self.values
         delta, valid = np.empty((len(x), len(y))), np.empty((len(x), len(y)), np.bool_)
         values = np.empty((*delta.shape, len(self.best.values)))
-        for row, at in enumerate(x):
-            new = [column for column, other in enumerate(y) if (at, other) not in known]
-            start = self.best.values.copy()
-            start[first] = at
-            minima = sweep(self.problem, start, float(self.best.values[second]), second, y[new], self.free)
-            for column, found in zip(new, minima, strict=True):
-                delta[row, column] = found.two_nll - self.best.two_nll
-                valid[row, column], values[row, column] = found.converged, found.values
-            for column in set(range(len(y))).difference(new):
-                place = known[at, y[column]]
-                delta[row, column], valid[row, column], values[row, column] = (part[place] for part in before)
+        with bar(len(x), doing="fitting", unit="columns of the plane") as advance:
+            for row, at in enumerate(x):
+                new = [column for column, other in enumerate(y) if (at, other) not in known]
+                start = self.best.values.copy()
+                start[first] = at
+                minima = sweep(self.problem, start, float(self.best.values[second]), second, y[new], self.free)
+                for column, found in zip(new, minima, strict=True):
+                    delta[row, column] = found.two_nll - self.best.two_nll
+                    valid[row, column], values[row, column] = found.converged, found.values
+                for column in set(range(len(y))).difference(new):
+                    place = known[at, y[column]]
+                    delta[row, column], valid[row, column], values[row, column] = (part[place] for part in before)
+                advance(1)
         self.x, self.y, self.delta, self.valid, self.values = x, y, delta, valid, values
 
     def grown(self, *, grow: tuple[bool, bool]) -> tuple[Floats, Floats] | None:
@@ -197,10 +200,13 @@ class _Surface:
         touched = np.zeros(delta.shape, np.bool_)
         for row, column in np.argwhere(near):
             touched[row * times : (row + 1) * times + 1, column * times : (column + 1) * times + 1] = True
-        for row, column in np.argwhere(touched):
-            start = starts[row, column]
-            start[first], start[second] = fine[0][row], fine[1][column]
-            found = self.problem.minimum(start, self.free)
-            delta[row, column] = found.two_nll - self.best.two_nll
-            valid[row, column] = found.converged
+        points = np.argwhere(touched)
+        with bar(len(points), doing="fitting", unit="points near the regions") as advance:
+            for row, column in points:
+                start = starts[row, column]
+                start[first], start[second] = fine[0][row], fine[1][column]
+                found = self.problem.minimum(start, self.free)
+                delta[row, column] = found.two_nll - self.best.two_nll
+                valid[row, column] = found.converged
+                advance(1)
         self.x, self.y, self.delta, self.valid = fine[0], fine[1], delta, valid

@@ -93,7 +93,9 @@ def _groups(model: Model, problem: Problem, result: FitResult, poi: int) -> list
     exact = Problem(plain, problem.observed.counts).hessian(result.values)
     if model.variances or model.gammas is not None or model.residual.size:
         size = float(np.sqrt(max(total - variance(exact, moving), 0.0)))
-        found.append(Impact(name="MC statistics", size=size, group=True))
+        found.append(
+            Impact(name="MC statistics" if model.spread == "simulation" else model.spread, size=size, group=True)
+        )
     alone = np.zeros_like(moving)
     alone[poi] = True
     found.append(Impact(name="data statistics", size=float(np.sqrt(variance(exact, alone))), group=True))

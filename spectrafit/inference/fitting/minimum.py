@@ -105,6 +105,9 @@ class Problem:
         engine = Minuit(self.value, start, grad=self.gradient, name=self.model.names, **options)
         engine.errors = self.likelihood.lone_errors(start, work=self.work) if steps is None else steps
         engine.errordef = Minuit.LEAST_SQUARES
+        # Minuit's own lines, as of a matrix that is not positive definite, go to the terminal past Python. They are no
+        # verdict: every caller judges the fit by its EDM and counts those that did not converge.
+        engine.print_level = -1
         # MIGRAD stops at an EDM of 0.002 tol.
         engine.tol = TOLERANCE / 0.002
         for place, name in enumerate(self.model.names):

@@ -182,7 +182,7 @@ def named(method: str, *, model: Model, where: str = "limit") -> LimitMethod:
     return row
 
 
-@stage("drew the limit")
+@stage("drew the limit ({method})")
 def upper_limit(
     model: Model,
     *,
@@ -228,7 +228,9 @@ def upper_limit(
     side = "two" if limit.sides == "two" else "one"
     kappa = limit.kappa if method == "profile" else profiled(scan, level, side, cls=False, expected=False).kappa
     error = error_of_simulation(scan, kappa, sides=side)
-    return dataclasses.replace(limit, simulation_error=_converted(model, kappa, error))
+    return dataclasses.replace(
+        limit, simulation_error=_converted(model, kappa, error), simulation_error_from=model.spread
+    )
 
 
 def bare_limit(

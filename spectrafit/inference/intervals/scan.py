@@ -26,6 +26,8 @@ __all__ = ["UNBOUNDED", "Outcome", "Scan", "beyond", "crossing", "ending", "open
 
 # How often the distance is doubled in which an end is looked for: 10^12 errors.
 _DOUBLINGS = 40
+# An error smaller than this part of that of the data is none.
+_NO_ERROR = 1e-9
 
 UNBOUNDED = "none: both signs of kappa are physical"
 
@@ -176,7 +178,9 @@ class Scan:
         reference = self.asimov()
         target = (2.0 + math.sqrt(2.0) * float(erfinv(level))) ** 2
         origin = 0.0 if self.lower is None else self.lower
-        above = beyond(lambda k: target - reference.statistic(k, sides), origin, reference.error)
+        # Without background, data of no events have no curvature: their error is 0.
+        step = reference.error if reference.error > _NO_ERROR * self.error else self.error
+        above = beyond(lambda k: target - reference.statistic(k, sides), origin, step)
         high = beyond(lambda k: target - self.statistic(k, sides), max(self.kappa, origin), self.error)
         return ending(self, max(above, high))
 

@@ -6,25 +6,22 @@ partial derivative, since 2NLL does not change with the fitted parameters there.
 
     dkappa = - sum_i (dt / dT_i) dT_i / (dt / dkappa),   t = 2NLL(limit) - 2NLL(best fit),
 
-and the variance of dkappa follows from the covariance of the templates' bins. `rethrown` makes other simulations, so
-that tests can compute limits anew and compare.
+and the variance of dkappa follows from the covariance of the templates' bins. `toys.simulations` makes other
+simulations, from which tests compute limits anew and compare.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 
 import numpy as np
 
 from spectrafit.arraytypes import Floats
-from spectrafit.errors import ConfigError
 from spectrafit.inference.intervals import asymptotic
 from spectrafit.inference.intervals.scan import Scan
-from spectrafit.inference.model import Model
-from spectrafit.random import normal, stream_key
+from spectrafit.inference.toys.simulations import covariances, relative
 
-__all__ = ["rethrown", "simulation_error"]
+__all__ = ["simulation_error"]
 
 
 def simulation_error(scan: Scan, kappa: float, *, sides: str) -> float:
@@ -46,9 +43,9 @@ def simulation_error(scan: Scan, kappa: float, *, sides: str) -> float:
         far - near for far, near in zip(_by_ratio(scan, scan.at(kappa).values), _by_ratio(scan, least), strict=True)
     ]
     variance = 0.0
-    for group, covariance in _covariances(scan.problem.model):
+    for group, covariance in covariances(scan.problem.model):
         slopes = np.stack(
-            [_relative(change[place], scan.problem.model.components[place].nominal) for place in group], axis=1
+            [relative(change[place], scan.problem.model.components[place].nominal) for place in group], axis=1
         )
         variance += float(np.einsum("bi,bij,bj->", slopes, covariance, slopes))
     slope = scan.slope(kappa)
@@ -84,65 +81,3 @@ def _widening(scan: Scan, kappa: float, sides: str) -> float:
     by_asimov = float(p(t, q_a + step) - p(t, max(q_a - step, 0.0))) / (step + min(step, q_a))
     slope = scan.slope(kappa)
     return 1.0 + by_asimov * reference.slope(kappa) / (by_t * slope) if by_t * slope else 1.0
-
-
-def _relative(values: Floats, nominal: Floats) -> Floats:
-    return np.divide(values, nominal, out=np.zeros_like(values), where=nominal != 0)
-
-
-def _covariances(model: Model) -> list[tuple[list[int], Floats]]:
-    """Return the groups of components that are made of the same events, and the (n, g, g) covariance of their bins."""
-    pairs = {(variance.first, variance.second): variance.values for variance in model.variances}
-    found = []
-    for group in _groups(model):
-        covariance = np.zeros((len(model.components[group[0]].nominal), len(group), len(group)))
-        for row, first in enumerate(group):
-            for column, second in enumerate(group):
-                values = pairs.get((min(first, second), max(first, second)))
-                if values is not None:
-                    # The variance of a pair is twice its covariance.
-                    covariance[:, row, column] = values if row == column else 0.5 * values
-        found.append((group, covariance))
-    return found
-
-
-def rethrown(model: Model, number: int, *, seed: int = 1) -> Model:
-    """Return the model as another simulation of the same size would have made it.
-
-    The bins of the components fluctuate as their variances say. Two components whose events are the same, paired by a
-    variance, fluctuate together. Morphs keep their ratio to the nominal. `residual` follows no component and stays.
-    """
-    if not model.variances:
-        raise ConfigError("simulation: the model has no MC statistics to throw; mc_statistics = 'barlow-beeston-lite'")
-    shifts = [np.zeros(len(component.nominal)) for component in model.components]
-    key = stream_key(seed, "simulation")
-    for group, covariance in _covariances(model):
-        size = len(covariance)
-        eigenvalues, vectors = np.linalg.eigh(covariance)
-        roots = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))[:, None, :]
-        start = sum(len(component.nominal) for component in model.components[: group[0]])
-        draws = np.array(
-            [[normal(key, number, (start + place) * 8 + row) for row in range(len(group))] for place in range(size)]
-        )
-        for row, place in enumerate(group):
-            shifts[place] = np.einsum("bj,bj->b", roots[:, row, :], draws)
-    components = []
-    for component, shift in zip(model.components, shifts, strict=True):
-        ratio = np.maximum(1.0 + _relative(shift, component.nominal), 0.01)
-        morphs = tuple(dataclasses.replace(morph, templates=morph.templates * ratio) for morph in component.morphs)
-        components.append(dataclasses.replace(component, nominal=component.nominal * ratio, morphs=morphs))
-    return dataclasses.replace(model, components=tuple(components))
-
-
-def _groups(model: Model) -> list[list[int]]:
-    """Return the components whose simulations are the same events: joined by a variance."""
-    group = list(range(len(model.components)))
-    for variance in model.variances:
-        old, new = group[variance.second], group[variance.first]
-        group = [new if one == old else one for one in group]
-    found: dict[int, list[int]] = {}
-    used = {place for variance in model.variances for place in (variance.first, variance.second)}
-    for place, number in enumerate(group):
-        if place in used:
-            found.setdefault(number, []).append(place)
-    return list(found.values())

@@ -61,8 +61,10 @@ class Breakdown:
     parts : tuple of Part
         Groups of systematics and the simulation's statistics, the one whose freezing gains most first.
     more : mapping of sample to Limit
-        With `factor` times the simulation of that sample; "" for all samples.
+        With `factor` times the simulation of that sample, or its given variances divided by it; "" for all samples.
     factor : float
+    given : tuple of str
+        Of the samples in `more`, those known as numbers with errors.
     coupling : str
         Key of `physics.couplings.COUPLINGS`, or "".
     """
@@ -72,6 +74,7 @@ class Breakdown:
     parts: tuple[Part, ...]
     more: Mapping[str, Limit]
     factor: float = 2.0
+    given: tuple[str, ...] = ()
     coupling: str = ""
 
     def gain(self, limit: Limit) -> float:
@@ -84,7 +87,14 @@ class Breakdown:
         for part in self.parts:
             listed += [("frozen", part.name, part.frozen), ("alone", part.name, part.alone)]
         listed.append(("statistics only", "", self.statistics))
-        listed += [(f"simulation x {self.factor:g}", name or "all samples", limit) for name, limit in self.more.items()]
+        listed += [
+            (
+                f"{'given variances /' if name in self.given else 'simulation x'} {self.factor:g}",
+                name or "all samples",
+                limit,
+            )
+            for name, limit in self.more.items()
+        ]
         names = ("minus_2_sigma", "minus_1_sigma", "median", "plus_1_sigma", "plus_2_sigma")
         return [
             {
@@ -113,11 +123,16 @@ class Breakdown:
         """Return what more simulation of each sample would gain, the most useful first, in words."""
         times = "Twice" if self.factor == 2.0 else f"{self.factor:g} times"
         order = sorted(self.more, key=lambda name: -self.gain(self.more[name]))
-        return [
-            f"{times} the simulation of {f'sample {name}' if name else 'all samples'} would gain"
-            f" {_percent(self.gain(self.more[name]))}."
-            for name in order
-        ]
+        return [f"{self._less(name, times)} would gain {_percent(self.gain(self.more[name]))}." for name in order]
+
+    def _less(self, name: str, times: str) -> str:
+        """Return what makes the error of a sample, or of all, smaller."""
+        whose = f"sample {name}" if name else "all samples"
+        of_numbers = name in self.given if name else set(self.more) - {""} <= set(self.given)
+        if of_numbers:
+            return f"Given errors of {whose} divided by the root of {self.factor:g}"
+        more = f" and given errors divided by the root of {self.factor:g}" if not name and self.given else ""
+        return f"{times} the simulation of {whose}{more}"
 
     def __str__(self) -> str:
         first = self.whole
@@ -186,7 +201,7 @@ def breakdown(
     members = _members(model, groups)
     systematics = [name for names in members.values() for name in names]
     samples = _samples(model)
-    simulated = SIMULATION if model.gammas is None else BINS
+    simulated = BINS if model.gammas is not None else SIMULATION if model.spread == "simulation" else model.spread
     uncertain = bool(samples) or model.gammas is not None or bool(model.residual.size)
 
     def without(names: Sequence[str], *, simulation: bool) -> Model:
@@ -237,6 +252,7 @@ def breakdown(
         parts=tuple(sorted(parts, key=lambda part: _median(part.frozen))),
         more={name: limit for (what, name), limit in found.items() if what == "more"},
         factor=factor,
+        given=tuple(name for name in samples if name in model.given),
         coupling=model.coupling,
     )
 

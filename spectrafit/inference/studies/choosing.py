@@ -19,6 +19,7 @@ from spectrafit.inference.studies.optimise import optimise as search
 from spectrafit.inference.studies.partition import Partition, best_partition
 from spectrafit.inference.studies.rating import Rated, Rater, side_by_side
 from spectrafit.inference.toys.options import ToyOptions
+from spectrafit.stages import stage
 from spectrafit.templates.cells import Cells
 from spectrafit.templates.merging import Edges as NamedEdges
 from spectrafit.templates.merging import merged_regions
@@ -28,6 +29,7 @@ from spectrafit.templates.regions import lay_out
 __all__ = ["compare_binnings", "optimise"]
 
 
+@stage("compared the binnings")
 def compare_binnings(
     analysis: Analysis,
     cells: Cells,
@@ -105,6 +107,7 @@ def _bins(analysis: Analysis, grid: Grid) -> list[list[int]]:
     ]
 
 
+@stage("looked for the best edges")
 def optimise(
     cells: Cells,
     *,

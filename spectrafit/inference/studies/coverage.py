@@ -1,8 +1,9 @@
 """Coverage: how often each method's interval holds the truth, counted in thrown experiments, with binomial bands.
 
-Experiments are thrown from true parameters. Auxiliary measurements are thrown too, and optionally the simulation. For
-each experiment the method says whether it accepts the true kappa. Feldman-Cousins and CLs throw their own toys in every
-experiment, from the experiment's own fit.
+Experiments are thrown from true parameters. Auxiliary measurements are thrown too, and optionally the simulation: as
+the likelihood describes it, or sample by sample, whatever the likelihood says. For each experiment the method says
+whether it accepts the true kappa. Feldman-Cousins and CLs throw their own toys in every experiment, from the
+experiment's own fit.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from spectrafit.inference.toys import ensemble as toys
 from spectrafit.inference.toys.ensemble import ensemble
 from spectrafit.inference.toys.journal import Journal
 from spectrafit.inference.toys.options import ToyOptions
+from spectrafit.inference.toys.simulations import Simulations
+from spectrafit.progress import bar
 from spectrafit.random import normal, stream_key
 from spectrafit.stages import stage
 
@@ -37,6 +40,13 @@ __all__ = ["Coverage", "coverage"]
 
 
 _CHUNK = 25
+
+Simulation = Literal["thrown", "samples", "exact"]
+_SAID: dict[str, str] = {
+    "thrown": "fluctuates around the truth, one factor in each bin",
+    "samples": "thrown anew, each sample by its number of events",
+    "exact": "exact",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -139,6 +149,7 @@ class _Share:
     level: float
     shifts: Mapping[str, float] | None
     expected: Floats | None
+    simulation: Simulation
     toys: ToyOptions
     first: int
     count: int
@@ -156,7 +167,7 @@ def coverage(
     level: float = 0.90,
     sides: Literal["one", "two"] = "one",
     truth: Mapping[str, float] | Literal["thrown"] | None = None,
-    simulation: Literal["thrown", "exact"] = "thrown",
+    simulation: Simulation = "thrown",
     expected: npt.ArrayLike | None = None,
     experiments: int = 500,
     toys: int | ToyOptions = 199,
@@ -177,8 +188,12 @@ def coverage(
     truth : mapping, "thrown" or None
         True nuisances: their nominal values shifted as the mapping says, thrown anew from their constraints in every
         experiment (coverage on average), or nominal.
-    simulation : {"thrown", "exact"}
-        Whether the analyser's templates fluctuate around the truth as their MC variance says, or are the truth.
+    simulation : {"thrown", "samples", "exact"}
+        "thrown": in each bin the simulation of all samples together comes out a Gaussian factor away from the truth.
+        ``mc_statistics = "barlow-beeston-lite"`` takes just this for true, so its coverage is flattered. "samples": the
+        model's templates are the truth, and in every experiment the analyser has another simulation of the same size,
+        with a Poisson number of events of each sample in each bin (`toys.simulations`). This is honest where a sample
+        has few events. "exact": the templates are the truth, and the analyser has them.
     expected : (B,) array_like, optional
         Expectation to throw the counts from in place of the model's own, as of another simulation: whether intervals
         hold a kappa that is true there.
@@ -193,7 +208,8 @@ def coverage(
     Raises
     ------
     ConfigError
-        A method or parameter is unknown, or 1 - level is no multiple of 1 / (toys + 1).
+        A method or parameter is unknown, or 1 - level is no multiple of 1 / (toys + 1), or the model has no MC
+        statistics to throw by samples.
     """
     how = toys if isinstance(toys, ToyOptions) else ToyOptions(toys=toys)
     rows = [named(method, model=model, where="coverage") for method in methods]
@@ -216,7 +232,7 @@ def coverage(
     ledger, failed = Ledger(), 0
 
     # Workers throw toys by themselves: the options sent to them name no executor.
-    inner = dataclasses.replace(how, mc=simulation == "thrown", executor="serial", workers=None)
+    inner = dataclasses.replace(how, mc=simulation != "exact", executor="serial", workers=None)
     shares = [
         (
             place,
@@ -227,6 +243,7 @@ def coverage(
                 level=level,
                 shifts=shifts,
                 expected=given,
+                simulation=simulation,
                 toys=inner,
                 first=first,
                 count=min(_CHUNK, experiments - first),
@@ -237,9 +254,12 @@ def coverage(
     ]
     done = {} if journal is None else {at: kept for at in range(len(shares)) if (kept := journal.get(str(at)))}
     todo = (share for at, (_, share) in enumerate(shares) if at not in done)
-    with execution.executor(how.executor, how.workers, preload=("spectrafit.inference.studies.coverage",)) as pool:
+    with (
+        execution.executor(how.executor, how.workers, preload=("spectrafit.inference.studies.coverage",)) as pool,
+        bar(experiments * len(values), doing="coverage", unit="experiments") as advance,
+    ):
         fresh = execution.imap(pool, _work, todo)
-        for at, (place, _) in enumerate(shares):
+        for at, (place, share) in enumerate(shares):
             if at in done:
                 accepted, lost, account = _unpacked(done[at])
             else:
@@ -248,6 +268,7 @@ def coverage(
                     journal.put(str(at), [accepted.tolist(), lost, dataclasses.asdict(account)])
             counts[:, place] += accepted
             failed, ledger = failed + lost, ledger + account
+            advance(share.count)
     return Coverage(
         kappas=values,
         methods=tuple(f"{method} ({sides})" for method, sides in tested),
@@ -255,7 +276,7 @@ def coverage(
         accepted=counts[0],
         experiments=counts[1],
         truth=thrown,
-        simulation="fluctuates around the truth" if simulation == "thrown" else "exact",
+        simulation=_SAID[simulation],
         ledger=ledger,
         failed=failed,
     )
@@ -271,9 +292,10 @@ def _work(task: _Share) -> tuple[Integers, int, Ledger]:
     """Return (accepted, experiments) of each method, failed experiments, and the ledger of the toys."""
     counts = np.zeros((2, len(task.methods)), dtype=np.int64)
     failed, ledger = 0, Ledger()
+    simulations = Simulations(task.model, task.toys.seed) if task.simulation == "samples" else None
     for number in range(task.first, task.first + task.count):
         try:
-            inside, account = _Experiment(task, number).accepts()
+            inside, account = _Experiment(task, number, simulations).accepts()
         except DataError:
             failed += 1
             continue
@@ -285,7 +307,7 @@ def _work(task: _Share) -> tuple[Integers, int, Ledger]:
 class _Experiment:
     """One thrown experiment, and the tests of its true kappa."""
 
-    def __init__(self, task: _Share, number: int) -> None:
+    def __init__(self, task: _Share, number: int, simulations: Simulations | None) -> None:
         model = task.model
         self.task = task
         key = stream_key(task.toys.seed, "coverage")
@@ -297,12 +319,13 @@ class _Experiment:
                 values[place] += task.shifts.get(parameter.name, 0.0)
         values[model.index(model.poi)] = task.kappa
         # The counts come from the true prediction; the simulation that the analyser has is thrown around the truth.
-        truth = ensemble(model, values, mc=task.toys.mc, seed=task.toys.seed)
+        truth = ensemble(model, values, mc=task.simulation == "thrown", seed=task.toys.seed)
         mean = Likelihood(model).predict(values).mean if task.expected is None else task.expected
         at = truth.truth._replace(fitted=np.maximum(mean, 0.0), gamma=np.ones(model.n_bins))
         arrays, measured = Likelihood(model).arrays, toys.scratch(model)
         toys.throw(arrays, at, key, number, measured, workspace(arrays))
-        self.scan = Scan(model, smallest(model), measured=measured)
+        theirs = model if simulations is None else simulations.thrown(number)
+        self.scan = Scan(theirs, smallest(theirs), measured=measured)
 
     def accepts(self) -> tuple[Integers, Ledger]:
         """Return for each method whether the true kappa is in the interval."""

@@ -28,6 +28,8 @@ class Expected:
         What is scanned: none, one or two.
     values : tuple of tuples of float
         Of every key.
+    units : tuple of str
+        Of the values of every key, where the key is of the edges of an axis; "" elsewhere.
     variants : (V,) tuple of str
         Names of the analyses.
     limits : tuple of Limit or None
@@ -52,6 +54,13 @@ class Expected:
     simulation: str = "fixed"
     fills: int = 0
     seconds: float = 0.0
+    units: tuple[str, ...] = ()
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """The keys, with the unit of their values."""
+        units = self.units or ("",) * len(self.keys)
+        return tuple(f"{key} [{unit}]" if unit else key for key, unit in zip(self.keys, units, strict=True))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -111,6 +120,7 @@ class Expected:
         first = self.first
         return {
             "over": dict(zip(self.keys, (list(values) for values in self.values), strict=True)),
+            "units_of_keys": dict(zip(self.keys, self.units or ("",) * len(self.keys), strict=True)),
             "variants": list(self.variants),
             "method": first.method,
             "sides": first.sides,
@@ -139,19 +149,19 @@ class Expected:
         """Return heads and rows of a table: medians for two keys or variants, medians with bands otherwise."""
         quantiles = self.quantiles
         if len(self.keys) == 2:
-            heads = (f"{self.keys[0]} \\ {self.keys[1]}", *(f"{value:g}" for value in self.values[1]))
+            heads = (" \\ ".join(self.heads), *(f"{value:g}" for value in self.values[1]))
             grid = [
                 (f"{value:g}", *map(_number, row))
                 for value, row in zip(self.values[0], quantiles[0, ..., 2], strict=True)
             ]
             return heads, grid
         if len(self.keys) == 1 and len(self.variants) > 1:
-            heads = (self.keys[0], *self.variants)
+            heads = (*self.heads, *self.variants)
             columns = quantiles[:, :, 2].T
             return heads, [
                 (f"{value:g}", *map(_number, row)) for value, row in zip(self.values[0], columns, strict=True)
             ]
-        heads = ((self.keys or ("",))[0], "median", "1 sigma", "2 sigma")
+        heads = ((self.heads or ("",))[0], "median", "1 sigma", "2 sigma")
         names = [f"{value:g}" for value in self.values[0]] if self.keys else list(self.variants)
         rows = quantiles.reshape(-1, len(_QUANTILES))
         if self.first.fake is not None:

@@ -19,6 +19,7 @@ from spectrafit.inference.studies.grid import Edges, Grid, same_cells
 from spectrafit.inference.studies.judgement import Judgement, judge
 from spectrafit.inference.studies.rules import Rules
 from spectrafit.inference.studies.searching import COARSE, Found, Search
+from spectrafit.progress import bar
 
 __all__ = ["Optimum", "Rules", "optimise"]
 
@@ -123,7 +124,11 @@ def optimise(
 def _refined(search: Search, trail: Sequence[Found], starts: int, rounds: int) -> Found | None:
     """Return the best binning that several starts lead to, None without one that is allowed."""
     begun = (*_apart(search, trail, starts), *map(search.coarse, range(min(starts, len(COARSE)))))
-    found = [search.refined(start, rounds) for start in begun]
+    found = []
+    with bar(len(begun), doing="moving edges", unit="starts") as advance:
+        for start in begun:
+            found.append(search.refined(start, rounds))
+            advance(1)
     return min((one for one in found if one.allowed), key=lambda one: one.score, default=None)
 
 

@@ -21,6 +21,7 @@ from spectrafit.inference.model import BinGammas, Model
 from spectrafit.inference.results import Bands, Ledger, Limit
 from spectrafit.inference.toys.journal import Journal
 from spectrafit.inference.toys.options import ToyOptions
+from spectrafit.progress import bar
 from spectrafit.templates.templates import Templates
 
 __all__ = ["LimitRule", "Point", "expected_limits", "of_systematic", "scaled"]
@@ -228,7 +229,7 @@ def expected_limits(
     found: list[Limit | str] = []
     with (
         execution.executor("serial" if throws else executor, None if throws else workers, preload=(__name__,)) as pool,
-        execution.bar(len(points), progress, doing="limits", unit="points") as advance,
+        bar(len(points), progress, doing="limits", unit="points") as advance,
     ):
         done = {} if journal is None else {at: kept for at in range(len(points)) if (kept := journal.get(str(at)))}
         fresh = execution.imap(pool, _work, _tasks([point for at, point in enumerate(points) if at not in done], alone))

@@ -157,6 +157,7 @@ def scan(
         simulation=simulation,
         fills=filled.fills,
         seconds=time.perf_counter() - begun,
+        units=tuple(config.unit_at(analysis, key) for key in axes),
     )
 
 

@@ -36,6 +36,7 @@ from spectrafit.inference.kernels.throw import BEST, BOUND, ERROR, KAPPA, TESTED
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import Ledger
+from spectrafit.progress import bar
 from spectrafit.random import stream_key
 
 __all__ = [
@@ -287,8 +288,12 @@ def run(
             yield Batch(ensemble=of, kappas=tested, first=begin, count=count)
 
     rows, ledger = [np.empty((0, TESTED + tested.size))], Ledger()
-    with execution.executor(executor, workers, preload=("spectrafit.inference.toys.ensemble",)) as pool:
+    with (
+        execution.executor(executor, workers, preload=("spectrafit.inference.toys.ensemble",)) as pool,
+        bar(toys, doing="throwing and fitting", unit="toys") as advance,
+    ):
         for part, account in execution.imap(pool, throw_and_fit, tasks()):
             rows.append(part)
             ledger = ledger + account
+            advance(len(part))
     return np.concatenate(rows), ledger

@@ -31,6 +31,7 @@ from spectrafit.inference.kernels.densities import fill_log_densities, throw_row
 from spectrafit.inference.kernels.fields import Truth, workspace
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.toys.ensemble import Ensemble, scratch
+from spectrafit.progress import bar
 from spectrafit.random import stream_key
 
 __all__ = ["LEAST_EFFECTIVE", "MOST_SHARE", "TIE", "Mixture", "distance", "log_densities"]
@@ -103,8 +104,15 @@ def log_densities(
                 count = min(_CHUNK, len(run) - begin)
                 yield _Weighing(ensemble=of, truths=tuple(truths), first=int(run[begin]), count=count)
 
-    with execution.executor(executor, workers, preload=("spectrafit.inference.toys.mixture",)) as pool:
-        return np.concatenate([np.empty((0, len(truths))), *execution.imap(pool, _weigh, tasks())])
+    parts = [np.empty((0, len(truths)))]
+    with (
+        execution.executor(executor, workers, preload=("spectrafit.inference.toys.mixture",)) as pool,
+        bar(len(numbers), doing="weighing", unit="toys") as advance,
+    ):
+        for part in execution.imap(pool, _weigh, tasks()):
+            parts.append(part)
+            advance(len(part))
+    return np.concatenate(parts)
 
 
 def distance(of: Ensemble, other: Ensemble) -> float:

@@ -57,6 +57,8 @@ def spectrum(
     data_label : what the legend calls them.
     left, right : text above the frame.
 
+    Notes
+    -----
     The legend has the events of every sample. Samples too small to be seen are drawn and named as one. The bands are
     the uncertainty of the sum, with the simulation's statistics: before the fit around the expectation of the priors,
     after the fit around that of the fitted nuisance parameters.

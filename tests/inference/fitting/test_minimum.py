@@ -91,3 +91,13 @@ def test_a_prediction_without_counts_runs_to_where_it_ends():
     )
     assert found.two_nll < least + 1e-7
     assert found.values[0] == pytest.approx(end, rel=0.02)
+
+
+def test_minuit_prints_nothing_of_its_own(capfd):
+    model = spectrum(bins=4, shapes=1)
+    problem = Problem(model)
+    # At level 0 Minuit prints its complaints past Python; they are no verdict on a fit, which its EDM is.
+    assert problem.minuit(model.initial, problem.free).print_level == -1
+    assert problem.migrad(model.initial, problem.free, simplex=True).converged
+    assert not problem.migrad(model.initial + 3.0, problem.free, calls=1).converged
+    assert capfd.readouterr() == ("", "")

@@ -6,8 +6,9 @@ import pytest
 from spectrafit.errors import ConfigError
 from spectrafit.inference.intervals.profile_limit import profiled
 from spectrafit.inference.intervals.scan import Scan
-from spectrafit.inference.intervals.simulation import rethrown, simulation_error
+from spectrafit.inference.intervals.simulation import simulation_error
 from spectrafit.inference.likelihood import Likelihood
+from spectrafit.inference.toys.simulations import Simulations
 from tests.inference.models import spectrum
 
 
@@ -15,11 +16,14 @@ def test_simulations_thrown_anew_have_the_variance_they_claim():
     model = spectrum(bins=6, shapes=1, mc=0.5)
     kappa = model.initial
     kappa[0] = 2.0
-    means = np.array([Likelihood(rethrown(model, i)).predict(kappa).mean for i in range(600)])
+    simulations = Simulations(model)
+    means = np.array([Likelihood(simulations.thrown(i)).predict(kappa).mean for i in range(600)])
     at = Likelihood(model).predict(kappa)
     np.testing.assert_allclose(means.mean(axis=0), at.mean, rtol=0.02)
     np.testing.assert_allclose(means.var(axis=0), at.variance, rtol=0.25)
-    assert np.array_equal(Likelihood(rethrown(model, 3)).predict().mean, Likelihood(rethrown(model, 3)).predict().mean)
+    assert np.array_equal(
+        Likelihood(simulations.thrown(3)).predict().mean, Likelihood(simulations.thrown(3)).predict().mean
+    )
 
 
 def limit_of(model, data, sides):
@@ -31,7 +35,8 @@ def test_the_error_is_the_spread_of_limits_computed_anew(sides):
     model = dataclasses.replace(spectrum(bins=10, shapes=1, mc=0.4), couplings={"kappa": "magnetic_moment"})
     scan = Scan(model, 0.0)
     limit = profiled(scan, 0.9, sides, cls=False, expected=False).kappa
-    others = [limit_of(rethrown(model, i), model.data, sides) for i in range(120)]
+    simulations = Simulations(model)
+    others = [limit_of(simulations.thrown(i), model.data, sides) for i in range(120)]
     # 120 limits know their spread to 7 %; the rest is what the linear formula leaves out.
     assert simulation_error(scan, limit, sides=sides) == pytest.approx(np.std(others, ddof=1), rel=0.2)
 
@@ -44,4 +49,4 @@ def test_the_error_falls_with_the_simulations_size():
     large, less = (simulation_error(Scan(m, 0.0), 2.0, sides="one") for m in (model, small))
     assert less == pytest.approx(large / 100, rel=0.3)
     with pytest.raises(ConfigError, match="no MC statistics to throw"):
-        rethrown(dataclasses.replace(model, variances=()), 0)
+        Simulations(dataclasses.replace(model, variances=()))

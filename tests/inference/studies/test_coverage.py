@@ -3,9 +3,13 @@ import pytest
 from scipy.stats import beta
 
 from spectrafit.errors import ConfigError
+from spectrafit.inference.intervals.acceptance import Question
+from spectrafit.inference.intervals.limits import METHODS
+from spectrafit.inference.intervals.scan import Scan
+from spectrafit.inference.model import Component, Factor, Model, Span, Variance
 from spectrafit.inference.studies.coverage import coverage
 from spectrafit.inference.toys.options import ToyOptions
-from tests.inference.models import counting, spectrum
+from tests.inference.models import KAPPA, counting, spectrum
 
 
 def test_intervals_cover():
@@ -72,3 +76,63 @@ def test_bands_are_clopper_and_pearsons():
 def test_mistakes(options, message):
     with pytest.raises(ConfigError, match=message):
         coverage(counting(), **options)
+
+
+# 400 background events in 12 bins, made of 10 simulated ones in each, under a signal of many events.
+SHAPE = np.exp(-4.0 * (np.arange(12) + 0.5) / 12)
+BACKGROUND, MODERN, MOMENT = np.full(12, 400.0 / 12), 4.0 * SHAPE, 50.0 * SHAPE / SHAPE.sum()
+
+
+def few_events(treatment, events=None):
+    """Return the model of the mean, or of a simulation that had so many background events in each bin."""
+    had = np.full(12, 10.0) if events is None else events
+    background = BACKGROUND * had / 10.0
+    factor = (Factor(parameter="kappa"),)
+    return Model(
+        parameters=(KAPPA,),
+        components=(
+            Component(sample="background", nominal=background),
+            Component(sample="signal", nominal=MODERN),
+            Component(sample="signal", monomial=(("kappa", 1),), nominal=MOMENT, factors=factor),
+        ),
+        regions=(Span(name="nd", start=0, stop=12),),
+        data=background + MODERN,
+        couplings={"kappa": "magnetic_moment"},
+        mc_statistics=treatment,
+        variances=(
+            Variance(first=0, second=0, values=had * (BACKGROUND / 10.0) ** 2),
+            Variance(first=1, second=1, values=1e-4 * MODERN),
+            Variance(first=2, second=2, values=1e-4 * MOMENT),
+        ),
+    )
+
+
+def test_few_events_of_a_background_cover_too_little_with_a_factor_for_all_samples():
+    options = {"methods": ["profile"], "sides": "two", "experiments": 400}
+    shares = {
+        (treatment, simulation): coverage(few_events(treatment), [0.0], simulation=simulation, **options).fraction[0, 0]
+        for treatment in ("barlow-beeston-lite", "barlow-beeston")
+        for simulation in ("thrown", "samples")
+    }
+    # 400 experiments: one standard deviation is 1.5 %. A simulation thrown as the lite factors say hides what it costs.
+    assert shares["barlow-beeston-lite", "thrown"] > 0.87
+    assert shares["barlow-beeston-lite", "samples"] < 0.86
+    assert shares["barlow-beeston", "samples"] == pytest.approx(0.90, abs=0.04)
+    # The same with numpy's random numbers: simulated events by bin, models made of them, one experiment each.
+    rng, held = np.random.default_rng(8), 0
+    for _ in range(400):
+        scan = Scan(
+            few_events("barlow-beeston-lite", rng.poisson(10.0, 12).astype(float)),
+            0.0,
+            rng.poisson(BACKGROUND + MODERN).astype(float),
+        )
+        question = Question(scan=scan, kappa=0.0, level=0.9, sides="two", toys=ToyOptions())
+        held += METHODS["profile"].acceptance(question)[0]
+    assert shares["barlow-beeston-lite", "samples"] == pytest.approx(held / 400, abs=0.08)
+
+
+def test_a_simulation_by_samples_says_so_and_needs_one():
+    found = coverage(few_events("barlow-beeston"), [1.0], methods=["profile"], simulation="samples", experiments=5)
+    assert found.simulation == "thrown anew, each sample by its number of events"
+    with pytest.raises(ConfigError, match="no MC statistics to throw"):
+        coverage(counting(), simulation="samples", methods=["profile"], experiments=5)

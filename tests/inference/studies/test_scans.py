@@ -27,6 +27,7 @@ def by_hand(folder: Path, *edits: tuple[str, str], samples: tuple[str, str] = ("
     return np.array(limit.expected.values)
 
 
+EDGES_IN_MEV = 'unit = "MeV", edges = [200, 400, 700, 1200, 2000]'
 CUT = ("[0.2, 0.4, 0.7, 1.2, 2.0]", "[0.4, 0.7, 1.2, 2.0]")
 
 
@@ -43,6 +44,19 @@ def test_what_acts_on_filled_cells_needs_no_fill(analysis, templates, folder, ov
     assert found.fills == 0
     np.testing.assert_allclose(found.quantiles[0, 1], by_hand(folder, edit), rtol=1e-6)
     np.testing.assert_allclose(found.quantiles[0, 0], by_hand(folder), rtol=1e-6)
+
+
+def test_ends_of_an_axis_are_in_the_unit_of_the_file(analysis, templates, folder):
+    (folder / "mev.toml").write_text(FIT.replace("edges = [0.2, 0.4, 0.7, 1.2, 2.0]", EDGES_IN_MEV))
+    written = sf.load(folder / "mev.toml")
+    found = sf.scan(written, ["regions.nd.axes.t_reco.low=200,400"], templates=templates, executor="serial")
+    assert found.fills == 0
+    np.testing.assert_allclose(found.quantiles[0, 1], by_hand(folder, CUT), rtol=1e-6)
+    assert "regions.nd.axes.t_reco.low [MeV]" in str(found)
+    assert found.summary()["units_of_keys"] == {"regions.nd.axes.t_reco.low": "MeV"}
+    same = sf.scan(analysis, ["regions.nd.axes.t_reco.low=0.2,0.4"], templates=templates, executor="serial")
+    np.testing.assert_array_equal(same.quantiles, found.quantiles)
+    assert "regions.nd.axes.t_reco.low [GeV]" in str(same)
 
 
 def test_another_response_and_finer_edges_are_filled_once_for_each_value(analysis, templates, folder):
