@@ -163,9 +163,19 @@ def fit(
     """
     data = fake.choice(asimov, toy, throw_nuisances, auxiliary, data_from, unblind=unblind)
     if is_workspace(analysis):
-        fake.refuse(analysis, data, without)
+        only = {"--templates": templates, "--cache": cache, "--without": without, "--skip-bad-files": skip_bad_files}
         fit_workspace_file(
-            analysis, measurement, patch, json, output=output, overrides=set_, interest=interest, figures=figures
+            analysis,
+            measurement,
+            patch,
+            json,
+            data=data,
+            output=output,
+            overrides=set_,
+            interest=interest,
+            figures=figures,
+            force=force,
+            analysis_only=only | {"--resume": resume},
         )
         return
     if json or measurement or patch:

@@ -42,6 +42,7 @@ def export(
 
         spectrafit export results/nova_nd_fhc --form hepdata -o record.zip
     """
+    from spectrafit.interop.edges import labelled_axes
     from spectrafit.interop.export import check_name, write_workspace
     from spectrafit.interop.hs3 import axes_of
 
@@ -63,7 +64,8 @@ def export(
     loaded = sf.load(analysis, overrides=set_ or (), without=without or (), interest=interest)
     filled = templates_of(loaded, templates, "threads", None, None, cache, skip_bad_files)
     model = sf.assemble(loaded, filled, unblind=unblind)
-    typer.echo(write_workspace(model, output, kappa=kappa, form=form, axes=axes_of(filled)))
+    axes = axes_of(filled) if form == "hs3" else labelled_axes(filled)
+    typer.echo(write_workspace(model, output, kappa=kappa, form=form, axes=axes))
 
 
 def _export_result(result: Path, output: Path, given: list[str]) -> None:

@@ -30,7 +30,6 @@ __all__ = [
     "choice",
     "inputs",
     "parsed",
-    "refuse",
     "truth",
     "with_data",
 ]
@@ -132,16 +131,6 @@ def choice(
     else:
         of = sf.Asimov(parsed(asimov or []), "follow" if auxiliary == "follow" else "stay")
     return of if toy is None else sf.Toy(toy, of, throw_nuisances)
-
-
-def refuse(path: Path, data: Fake | None, without: list[str] | None) -> None:
-    """Refuse fake data and systematics left out for the fit of a workspace, which has its own."""
-    if data is not None:
-        raise ConfigError(
-            f"{path}: fake data ({data.label}) are made for an analysis; a workspace holds its own counts"
-        )
-    if without:
-        raise ConfigError(f"{path}: --without is for an analysis; take the systematic out with --patch")
 
 
 def truth(

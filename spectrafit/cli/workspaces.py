@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from spectrafit.config import LimitOptions
     from spectrafit.inference.fake import Fake
     from spectrafit.inference.model import Model
+    from spectrafit.report.keeping import Kind
+    from spectrafit.report.workspace_record import Source
 
 __all__ = ["WorkspaceFile", "fit_workspace_file", "held", "is_workspace", "opened", "refuse_elsewhere", "refuse_over"]
 
@@ -150,63 +153,128 @@ def fit_workspace_file(
     patch: Path | None,
     json: bool,
     *,
+    data: Fake | None = None,
     output: Path | None = None,
     overrides: list[str] | None = None,
     interest: str | None = None,
     figures: bool = True,
+    force: bool = False,
+    analysis_only: Mapping[str, object] | None = None,
 ) -> None:
-    """Fit a workspace, print the fit, and write its result to a folder; with `json` only if one is named.
+    """Fit a workspace, print the fit and the limit, and write the result; with `json` only if a folder is named.
 
-    Exits with 1 if the fit is not valid.
+    A workspace without a parameter of interest has neither a limit nor a result. Exits with 1 if the fit is not valid.
     """
-    from spectrafit.interop.pyhf import fit_workspace
+    from spectrafit.interop.pyhf import fit_read
 
-    if interactive():
-        announce(sys.stderr)
-    result = fit_workspace(path, measurement=measurement, patch=patch)
+    loaded, model = opened(
+        path,
+        overrides=overrides,
+        interest=interest,
+        data=data,
+        measurement=measurement,
+        patch=patch,
+        analysis_only=analysis_only,
+        interested=output is not None,
+    )
+    target = None
+    if model.poi and (output is not None or not json):
+        target = _target(loaded, model, output, measurement, patch, force)
+    explicit = functools.cache(lambda: _explicit(path, model, measurement, patch))
+    result = fit_read(model, explicit)
     if json:
         import json as writer
 
         typer.echo(writer.dumps(result))
     else:
-        typer.echo(f"2 NLL: {result['statistic_at_start']:.6f} at the start, {result['statistic']:.6f} at the minimum")
-        for name, value in result["parameters"].items():
-            error = f" +- {result['errors'][name]:.3g}" if result["errors"].get(name) else ""
-            typer.echo(f"  {name}  {value:.6g}{error}{'  at its bound' if name in result['at_limit'] else ''}")
-        verdict = "valid" if result["valid"] else f"NOT VALID: {result['message']}"
-        if result["valid"] and result["at_limit"]:
-            verdict = f"valid, at the bounds of {', '.join(result['at_limit'])}"
-        for note in result["notes"]:
-            typer.echo(f"note: {note}")
-        typer.echo(f"{verdict}; {result['seconds']:.3f} s")
-    if output is not None:
-        folder = _write_folder(path, measurement, patch, output, overrides, interest, figures)
-        typer.echo(f"written to {folder}", err=json)
+        _tell(result)
+    if target is not None:
+        source, folder = target
+        _write_folder(source, folder, model, explicit(), result["parameters"], figures=figures, shown=not json)
+    elif not json:
+        typer.echo("no limit and no result are made: no parameter is of interest; choose one with --interest")
     if not result["valid"]:
         raise typer.Exit(1)
 
 
-def _write_folder(
-    path: Path,
+def _explicit(path: Path, model: Model, measurement: str | None, patch: Path | None) -> Model:
+    """Return the same model with the factors of bins as parameters, and with the same data."""
+    from spectrafit.interop.pyhf import read_workspace
+
+    found = read_workspace(path, measurement=measurement, patch=patch, profiled=False)
+    found = found if found.poi == model.poi else found.with_interest(model.poi)
+    centres = {each.name: each.centre for each in model.parameters}
+    parameters = tuple(
+        dataclasses.replace(each, centre=centres.get(each.name, each.centre)) for each in found.parameters
+    )
+    return dataclasses.replace(found, parameters=parameters, data=model.data, fake=model.fake)
+
+
+def _target(
+    loaded: WorkspaceFile,
+    model: Model,
+    output: Path | None,
     measurement: str | None,
     patch: Path | None,
-    output: Path,
-    overrides: list[str] | None,
-    interest: str | None,
+    force: bool,
+) -> tuple[Source, Path]:
+    """Return what a result is of and its folder; refuse a folder that holds another one, before the work."""
+    from spectrafit.interop.patch import split
+    from spectrafit.output import refuse_inputs, slug
+    from spectrafit.report.keeping import refuse_other
+    from spectrafit.report.workspace_record import Source
+
+    source = Source.of(loaded.path, model.poi, loaded.limit, measurement=measurement, patch=patch)
+    # Results of other measurements, patches and data stand side by side.
+    parts = [loaded.path.name.removesuffix(".gz").removesuffix(".json"), *([measurement] if measurement else [])]
+    if patch is not None:
+        file, name = split(patch)
+        parts.append(name or file.stem)
+    parts += ["fake"] if model.fake is not None else []
+    folder = Path("results") / slug("-".join(parts)) if output is None else output
+    refuse_inputs(folder / "result.json", source.inputs)
+    kind: Kind = "unblinded" if model.fake is None else "fake"
+    if not force and (note := refuse_other(folder, source.path, source.digest, kind)):
+        typer.echo(f"note: {note}", err=True)
+    return source, folder
+
+
+def _tell(result: Mapping[str, Any]) -> None:
+    """Print a fit: 2NLL, every parameter, and what a reader must know."""
+    typer.echo(f"2 NLL: {result['statistic_at_start']:.6f} at the start, {result['statistic']:.6f} at the minimum")
+    for name, value in result["parameters"].items():
+        error = f" +- {result['errors'][name]:.3g}" if result["errors"].get(name) else ""
+        typer.echo(f"  {name}  {value:.6g}{error}{'  at its bound' if name in result['at_limit'] else ''}")
+    verdict = "valid" if result["valid"] else f"NOT VALID: {result['message']}"
+    if result["valid"] and result["at_limit"]:
+        verdict = f"valid, at the bounds of {', '.join(result['at_limit'])}"
+    for note in result["notes"]:
+        typer.echo(f"note: {note}")
+    typer.echo(f"{verdict}; {result['seconds']:.3f} s")
+
+
+def _write_folder(
+    source: Source,
+    folder: Path,
+    model: Model,
+    explicit: Model,
+    start: Mapping[str, float],
+    *,
     figures: bool,
-) -> Path:
-    """Fit with the factors of bins as parameters, draw the limit, and write the folder."""
+    shown: bool,
+) -> None:
+    """Draw the limit, fit with the factors of bins as parameters, write the folder, and print what it holds."""
     import spectrafit as sf
     from spectrafit.interop.bounded import fit_within
-    from spectrafit.interop.pyhf import read_workspace
+    from spectrafit.report.tables import result_table
     from spectrafit.report.workspace_page import write_workspace_result
 
-    loaded, model = opened(path, overrides=overrides, interest=interest, measurement=measurement, patch=patch)
-    explicit = read_workspace(path, measurement=measurement, patch=patch, profiled=False)
-    explicit = explicit if explicit.poi == model.poi else explicit.with_interest(model.poi)
-    said = loaded.limit
+    said = source.limit
     limit = sf.upper_limit(model, level=said.level, method=said.method, sides=said.sides, toys=said.toys)
-    found = fit_within(explicit)
-    return write_workspace_result(
-        output, path, explicit, found, limit, measurement=measurement, patch=patch, figures=figures
-    )
+    found = fit_within(explicit, start=start)
+    if shown:
+        from rich.console import Console
+
+        Console().print(result_table(found.best, limit))
+    written = write_workspace_result(folder, source, explicit, found, limit, figures=figures)
+    typer.echo(f"written to {written}", err=not shown)

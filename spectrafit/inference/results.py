@@ -301,8 +301,7 @@ class Limit(_Shown):
     ----------
     value, unit : float, str
         The limit in the coupling's reported unit (mu_B for the magnetic moment).
-    kappa : float
-        The same in kappa's internal unit.
+    kappa : the same in kappa's internal unit.
     lower, lower_kappa : float
         Lower end of the interval, in the reported unit and in kappa; the boundary (or -inf where there is none) for an
         upper limit.
@@ -311,8 +310,7 @@ class Limit(_Shown):
         The statistic in words, and how kappa >= 0 entered.
     error : float
         Uncertainty of `value` from the method itself (finite toys, integration); 0 if it has none.
-    kappa_error : float
-        The same for `kappa`.
+    kappa_error : the same for `kappa`.
     simulation_error : float
         How far `value` would move with another simulation of the same size, or other numbers where a sample's numbers
         were given with errors; 0 if that was not asked for.
@@ -340,6 +338,7 @@ class Limit(_Shown):
         "feldman-cousins" is its asymptotic form, without toys.
     standing : Standing or None
         The significance of the data's excess or deficit, with the two-sided interval of an excess.
+    parameter : "kappa", or of a workspace the name of its parameter of interest.
     """
 
     value: float
@@ -367,6 +366,7 @@ class Limit(_Shown):
     empty: bool = False
     beside: dict[str, float] = dataclasses.field(default_factory=dict)
     standing: Standing | None = None
+    parameter: str = "kappa"
 
     def summary(self) -> dict[str, Any]:
         """Return what `result.json` keeps: every field but the scan, as plain numbers and strings; None for no end."""
@@ -386,7 +386,7 @@ class Limit(_Shown):
         how = f"{self.method}, {self.sides}-sided, {called(asimov=self.asimov, fake=self.fake)}"
         lines = [
             f"{what} {self.value:.4g}{error} {self.unit} at {100 * self.level:g} % ({how})",
-            f"  kappa {where}, best fit {self.best_kappa:.4g} +- {self.best_error:.3g}",
+            f"  {self.parameter} {where}, best fit {self.best_kappa:.4g} +- {self.best_error:.3g}",
             f"  statistic: {self.statistic}",
             f"  boundary: {self.boundary}",
         ]

@@ -26,6 +26,8 @@ class Standing:
         The two-sided interval at the limit's level, in kappa and in the reported unit, if it does not hold the null: an
         excess that this level resolves.
     level : float
+    parameter : str
+        What kappa is called.
     """
 
     null: float
@@ -34,6 +36,7 @@ class Standing:
     interval: tuple[float, float] | None
     reported: tuple[float, float] | None
     level: float
+    parameter: str = "kappa"
 
     @property
     def lower_tail(self) -> float:
@@ -42,10 +45,10 @@ class Standing:
 
     def __str__(self) -> str:
         if self.significance < 0:
-            below = f"{-self.significance:.2f} sigma below kappa = {self.null:g}"
+            below = f"{-self.significance:.2f} sigma below {self.parameter} = {self.null:g}"
             return f"{below}; without a signal {100 * self.lower_tail:.2g} % of experiments are as low or lower"
-        said = f"{self.significance:.2f} sigma above kappa = {self.null:g}, p = {self.p_value:.2g}"
+        said = f"{self.significance:.2f} sigma above {self.parameter} = {self.null:g}, p = {self.p_value:.2g}"
         if self.interval is None:
             return said
         low, high = self.interval
-        return f"{said}; two-sided {100 * self.level:g} % interval of kappa {low:.4g} to {high:.4g}"
+        return f"{said}; two-sided {100 * self.level:g} % interval of {self.parameter} {low:.4g} to {high:.4g}"

@@ -32,6 +32,7 @@ from spectrafit.arraytypes import Floats, Integers
 from spectrafit.errors import ConfigError
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Component, Factor, Model, Morph, Parameter, Span
+from spectrafit.interop.edges import settings_of
 from spectrafit.interop.hs3 import Axis, to_hs3
 from spectrafit.output import replacing
 
@@ -76,7 +77,7 @@ def write_workspace(
     form : "pyhf" or "hs3"
         JSON as pyhf defines it, or as HS3 does and ROOT, pyhs3 and NextStat read it.
     axes : mapping of region to axes, optional
-        Names and edges of the axes of each region, for HS3; see `spectrafit.interop.hs3.axes_of`.
+        Names and edges of the axes of each region; see `spectrafit.interop.hs3.axes_of` and `spectrafit.interop.edges`.
 
     Raises
     ------
@@ -98,6 +99,12 @@ def write_workspace(
             bounds = [[-10.0, 10.0]]
             workspace["measurements"][0]["config"]["parameters"].append({"name": STRENGTH, "bounds": bounds})
         content = to_hs3(workspace, axes=axes, tied=tied)
+    else:
+        for channel in workspace["channels"]:
+            kept = settings_of(
+                channel["name"], (axes or {}).get(channel["name"], ()), len(channel["samples"][0]["data"])
+            )
+            workspace["measurements"][0]["config"]["parameters"] += kept
     text = msgspec.json.format(msgspec.json.encode(content), indent=1)
     with replacing(target) as part:
         # No time in the gzip header: equal models make equal files.

@@ -5,9 +5,14 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from spectrafit.errors import nearest
 from spectrafit.interop import workspace as ws
+from spectrafit.interop.edges import edges_of
+
+if TYPE_CHECKING:
+    from spectrafit.interop.hs3 import Axis
 
 __all__ = ["About", "described"]
 
@@ -30,6 +35,8 @@ class About:
         Which of several measurements is taken, in words.
     unknown : str
         That no modifier has the parameter of interest, in words; "" if one has.
+    axes : mapping of channel to axes
+        Labels and edges of the bins, where the workspace keeps them (`spectrafit.interop.edges`).
     """
 
     where: str
@@ -39,6 +46,7 @@ class About:
     modifiers: dict[str, int]
     notes: tuple[str, ...]
     unknown: str
+    axes: dict[str, list[Axis]]
 
 
 def described(
@@ -76,4 +84,9 @@ def described(
         modifiers=dict(Counter(str(modifier.__struct_config__.tag) for modifier in modifiers)),
         notes=notes,
         unknown=unknown,
+        axes=edges_of(
+            chosen.config.parameters,
+            {channel.name: len(channel.samples[0].data) if channel.samples else 0 for channel in spec.channels},
+            f"{os.fspath(path)}: $.measurements[{position}].config.parameters",
+        ),
     )

@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from spectrafit.interop.bounded import effective, fit_within
 from spectrafit.interop.channels import Part, divide
 from spectrafit.interop.modifiers import GAMMA, Set, collect, configure
 
-__all__ = ["fit_workspace", "read_workspace"]
+__all__ = ["fit_read", "fit_workspace", "read_workspace"]
 
 
 def read_workspace(
@@ -238,14 +239,28 @@ def fit_workspace(
     """
     begun = time.perf_counter()
     model = read_workspace(path, measurement=measurement, patch=patch)
+    found = fit_read(model, lambda: read_workspace(path, measurement=measurement, patch=patch, profiled=False))
+    return found | {"seconds": time.perf_counter() - begun}
+
+
+def fit_read(model: Model, explicit: Callable[[], Model]) -> dict[str, Any]:
+    """Fit a model of a workspace; returns what `fit_workspace` does, with the seconds of the fit.
+
+    Parameters
+    ----------
+    model : Model
+        From `read_workspace`.
+    explicit : callable
+        Returns the same model with the factors of bins as parameters; called if the fit needs them.
+    """
+    begun = time.perf_counter()
     start = Likelihood(model).two_nll(gammas=np.ones(model.n_bins))
     found = fit_within(model)
     if not found.best.valid and model.gammas is not None:
         # A factor that is profiled has a kink where it meets its limit, and a Hessian across the kink means nothing.
         # As a parameter, the factor is held at its limit, and the minimum can be judged along it.
-        explicit = read_workspace(path, measurement=measurement, patch=patch, profiled=False)
         values = dict(zip(found.best.names, found.best.values.tolist(), strict=True)) | found.best.gammas
-        judged = fit_within(explicit, start=values)
+        judged = fit_within(explicit(), start=values)
         if judged.best.valid and judged.best.two_nll < found.best.two_nll + 1e-4:
             found = judged
     best = found.best

@@ -17,11 +17,11 @@ from spectrafit.inference.assemble import as_fitted
 from spectrafit.inference.likelihood import Likelihood
 from spectrafit.inference.model import Model
 from spectrafit.inference.results import FitResult
-from spectrafit.report.expectation import by_sample, moving, prior_covariance
+from spectrafit.report.expectation import by_sample, moving, prior_covariance, prior_width
 from spectrafit.templates.regions import RegionBins
 from spectrafit.templates.templates import Templates
 
-__all__ = ["Contents", "axes_of", "contents"]
+__all__ = ["Contents", "axes_of", "contents", "expected_at"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,9 +96,9 @@ def contents(analysis: Analysis, templates: Templates, model: Model, best: FitRe
     for name in {model.poi, *model.couplings} - {""}:
         start[model.index(name)] = 0.0
     places = moving(model, best)
-    before = _at(fitted, model, start, places, prior_covariance(model, best, places), best)
+    before = _simulated(fitted, model, start, expected_at(model, start, places, best, before=True))
     free = [place for place in range(len(best.errors)) if best.errors[place] > 0]
-    after = _at(fitted, model, best.values, free, best.covariance[np.ix_(free, free)], best)
+    after = _simulated(fitted, model, best.values, expected_at(model, best.values, free, best))
     found = []
     for region, span in zip(templates.regions, model.regions, strict=True):
         bins = slice(span.start, span.stop)
@@ -125,17 +125,17 @@ def axes_of(region: RegionBins) -> list[dict[str, Any]]:
     ]
 
 
-def _at(
-    templates: Templates, model: Model, values: Floats, places: list[int], covariance: Floats, best: FitResult
-) -> Contents:
-    """Return the expectation at `values`, moved by the parameters at `places`."""
+def expected_at(model: Model, values: Floats, places: list[int], best: FitResult, *, before: bool = False) -> Contents:
+    """Return the expectation at `values`, moved by the parameters at `places`; samples without simulation's variance.
+
+    The parameters vary as the fit allows, or `before` it as their priors do.
+    """
     counts = by_sample(model, values)
     samples = tuple(counts)
     events = np.array(list(counts.values()))
     slopes = np.zeros((len(places), *events.shape))
     for row, place in enumerate(places):
-        parameter = model.parameters[place]
-        width = parameter.width if parameter.constraint == "gaussian" else float(best.errors[place])
+        width = prior_width(model.parameters[place]) or float(best.errors[place])
         step = np.zeros_like(values)
         step[place] = width
         up, down = (np.array(list(by_sample(model, values + sign * step).values())) for sign in (1.0, -1.0))
@@ -144,10 +144,16 @@ def _at(
         samples=samples,
         counts=events,
         slopes=slopes,
-        covariance=covariance,
-        variance=_variance(templates, model, values, samples, events),
+        covariance=prior_covariance(model, best, places) if before else best.covariance[np.ix_(places, places)],
+        variance=np.zeros_like(events),
         simulation=Likelihood(model).predict(values).variance,
     )
+
+
+def _simulated(templates: Templates, model: Model, values: Floats, found: Contents) -> Contents:
+    """Return an expectation with the variance of each sample's simulation."""
+    variance = _variance(templates, model, values, found.samples, found.counts)
+    return dataclasses.replace(found, variance=variance)
 
 
 def _variance(templates: Templates, model: Model, values: Floats, samples: tuple[str, ...], events: Floats) -> Floats:

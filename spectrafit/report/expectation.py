@@ -9,10 +9,10 @@ import numpy as np
 from spectrafit.arraytypes import Floats
 from spectrafit.inference.fitting.fit import fit
 from spectrafit.inference.likelihood import Likelihood
-from spectrafit.inference.model import Model
+from spectrafit.inference.model import Model, Parameter
 from spectrafit.inference.results import FitResult
 
-__all__ = ["Expectation", "by_sample", "expectation", "moving", "prior_covariance", "spread"]
+__all__ = ["Expectation", "by_sample", "expectation", "moving", "prior_covariance", "prior_width", "spread"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ def spread(model: Model, best: FitResult, values: Floats) -> tuple[Floats, Float
     slopes = np.zeros((len(places), model.n_bins))
     for row, at in enumerate(places):
         parameter = model.parameters[at]
-        width = parameter.width if parameter.constraint == "gaussian" else float(best.errors[at])
+        width = prior_width(parameter) or float(best.errors[at])
         step = np.zeros_like(values)
         step[at] = width
         slopes[row] = (
@@ -119,13 +119,17 @@ def moving(model: Model, best: FitResult) -> list[int]:
     ]
 
 
+def prior_width(parameter: Parameter) -> float:
+    """Return how wide a parameter's prior is, 0 without one; that of a Poisson constraint by its auxiliary events."""
+    if parameter.constraint == "poisson":
+        return float(np.sqrt(max(parameter.centre, 0.0)) / parameter.width)
+    return parameter.width if parameter.constraint == "gaussian" else 0.0
+
+
 def prior_covariance(model: Model, best: FitResult, places: list[int]) -> Floats:
     """Return the (K, K) covariance of parameters before the fit; one without a prior counts with its fitted error."""
     names = [model.parameters[at].name for at in places]
-    widths = [
-        model.parameters[at].width if model.parameters[at].constraint == "gaussian" else float(best.errors[at])
-        for at in places
-    ]
+    widths = [prior_width(model.parameters[at]) or float(best.errors[at]) for at in places]
     prior = np.diag(np.square(np.array(widths, dtype=np.float64)))
     for first, second, rho in model.correlations:
         if first in names and second in names:

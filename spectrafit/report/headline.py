@@ -37,19 +37,19 @@ def beside(limit: Limit, coupling: str) -> list[str]:
     ----------
     limit : Limit
     coupling : str
-        Key of `COUPLINGS`; empty for a workspace, whose parameter of interest is named `kappa` here.
+        Key of `COUPLINGS`; empty for a workspace.
     """
     found = limit.standing
     if found is None:
         return []
     kind = COUPLINGS[coupling] if coupling else None
-    symbol, unit = (kind.symbol, kind.unit) if kind else ("kappa", "")
+    symbol, unit = (kind.symbol, kind.unit) if kind else (limit.parameter, "")
     if limit.beside:
         instead = "; ".join(f"{name}: {symbol} < {value:.4g} {unit}".rstrip() for name, value in limit.beside.items())
         expected = f" Expected without a signal: {limit.expected.median:.4g} {unit}".rstrip() if limit.expected else ""
         return [
             f"A deficit made this limit {'empty' if limit.empty else 'small'}: the data lie {-found.significance:.1f} "
-            f"sigma below kappa = {found.null:g}. Quote instead (here without toys) {instead}."
+            f"sigma below {limit.parameter} = {found.null:g}. Quote instead (here without toys) {instead}."
             + (f"{expected}." if expected else "")
         ]
     if found.reported is None:
@@ -58,8 +58,9 @@ def beside(limit: Limit, coupling: str) -> list[str]:
     side = "above" if found.significance > 0 else "below"
     name = "Excess" if found.significance > 0 else "Deficit"
     return [
-        f"{name} of {abs(found.significance):.1f} sigma {side} kappa = {found.null:g} (p = {found.p_value:.2g}): the "
-        f"two-sided {100 * found.level:g} % interval is {low:.4g} to {high:.4g} {unit}".rstrip()
+        f"{name} of {abs(found.significance):.1f} sigma {side} {limit.parameter} = {found.null:g} "
+        f"(p = {found.p_value:.2g}): the two-sided {100 * found.level:g} % interval is {low:.4g} to "
+        f"{high:.4g} {unit}".rstrip()
         + "."
     ]
 

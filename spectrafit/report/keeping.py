@@ -13,7 +13,7 @@ from spectrafit.errors import ConfigError
 if TYPE_CHECKING:
     from spectrafit.config import Analysis
 
-__all__ = ["Kind", "default_folder", "kind_of", "refuse_result"]
+__all__ = ["Kind", "default_folder", "kind_of", "refuse_other", "refuse_result"]
 
 Kind = Literal["Asimov", "fake", "unblinded"]
 
@@ -46,6 +46,11 @@ def refuse_result(target: Path, analysis: Analysis, kind: Kind) -> str:
         The folder holds a result of another analysis, or real data are in one of the two results alone, or what is
         there cannot be read.
     """
+    return refuse_other(target, str(analysis.path), digest(analysis), kind)
+
+
+def refuse_other(target: Path, path: str, digest: str, kind: Kind) -> str:
+    """Do what `refuse_result` does, for the result of a file that has a digest: an analysis or a workspace."""
     place = target / "result.json"
     if not place.exists():
         return ""
@@ -56,8 +61,8 @@ def refuse_result(target: Path, analysis: Analysis, kind: Kind) -> str:
         digest_before, path_before = before["configuration_digest"], before["configuration"]["path"]
     except (OSError, ValueError, KeyError, TypeError):
         raise ConfigError(f"{place}: is no result of spectrafit fit, and would be overwritten; {remedy}") from None
-    same = digest_before == digest(analysis)
-    if not same and Path(path_before).resolve() != Path(analysis.path).resolve():
+    same = digest_before == digest
+    if not same and Path(path_before).resolve() != Path(path).resolve():
         title = found.get("title") or Path(path_before).stem
         raise ConfigError(f"{target}: holds the result of another analysis, {path_before} ({title}); {remedy}")
     if (kind_of(found) == "unblinded") != (kind == "unblinded"):

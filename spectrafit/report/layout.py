@@ -113,6 +113,8 @@ class LimitFound(msgspec.Struct, kw_only=True):
         Whether no physical value is allowed: then `value` is the boundary and no limit.
     beside
         Limits by other methods, where a deficit made this one small or empty.
+    parameter
+        What kappa is called: of a workspace, the name of its parameter of interest.
     symbol
         Of the coupling.
     points
@@ -142,6 +144,7 @@ class LimitFound(msgspec.Struct, kw_only=True):
     notes: list[str]
     empty: bool
     beside: dict[str, Any]
+    parameter: str = "kappa"
     symbol: str
     points: dict[str, Numbers]
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.results import FitResult, Impact, Limit, Profile
     from spectrafit.templates.templates import Templates
 
-__all__ = ["record"]
+__all__ = ["provenance_of", "record"]
 
 # Packages on whose versions the numbers can depend.
 _PACKAGES = (
@@ -140,6 +140,36 @@ def record(
 
 
 def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
+    found = provenance_of(
+        digest=digest(analysis),
+        templates=templates.digest,
+        configuration=msgspec.to_builtins(analysis),
+        seeds={
+            "limit": analysis.limit.seed,
+            **{sample_set.name: sample_set.seed for sample_set in analysis.sample_sets},
+        },
+    )
+    return found | {
+        "inputs": templates.inventories,
+        "components": templates.components,
+        "pruned": templates.pruned,
+        "build": templates.provenance,
+    }
+
+
+def provenance_of(
+    *, digest: str, templates: str, configuration: dict[str, Any], seeds: dict[str, int]
+) -> dict[str, Any]:
+    """Return where a result comes from: the time, the machine, the versions, and what is given; no inputs and no build.
+
+    Parameters
+    ----------
+    digest, templates : str
+        Of the configuration and of the templates.
+    configuration : dict
+        In plain values.
+    seeds : mapping of str to int
+    """
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -150,15 +180,12 @@ def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": platform.platform(),
         "versions": versions,
-        "configuration_digest": digest(analysis),
-        "templates_digest": templates.digest,
-        "inputs": templates.inventories,
-        "components": templates.components,
-        "pruned": templates.pruned,
-        "seeds": {
-            "limit": analysis.limit.seed,
-            **{sample_set.name: sample_set.seed for sample_set in analysis.sample_sets},
-        },
-        "build": templates.provenance,
-        "configuration": msgspec.to_builtins(analysis),
+        "configuration_digest": digest,
+        "templates_digest": templates,
+        "inputs": [],
+        "components": {},
+        "pruned": [],
+        "seeds": seeds,
+        "build": {},
+        "configuration": configuration,
     }

@@ -87,11 +87,14 @@ def _newer(provenance: Mapping[str, Any]) -> list[str]:
     said = provenance["configuration"]
     texts = [said["path"], *(each["path"] for each in said.get("sample_sets", ()))]
     # The time of a result is kept in whole seconds.
+    texts += [said["patch"]] if said.get("patch") else []
     return changed + [text for text in texts if Path(text).is_file() and Path(text).stat().st_mtime > made + 1.0]
 
 
 def _missing(provenance: Mapping[str, Any]) -> list[str]:
-    return [path for path in _files(provenance) if not Path(path).exists()]
+    path = provenance["configuration"]["path"]
+    known = [*_files(provenance), *([] if provenance["inputs"] else [path])]
+    return [each for each in known if not Path(each).exists()]
 
 
 def _limit(row: Mapping[str, Any]) -> str:

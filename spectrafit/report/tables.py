@@ -112,7 +112,7 @@ def result_table(best: FitResult, limit: Limit) -> Table:
     ]
     if limit.expected is not None:
         low2, low1, median, high1, high2 = limit.expected.values
-        rows.append(("expected at kappa = 0", f"{median:.4g}{unit} ({limit.expected.how})"))
+        rows.append((f"expected at {limit.parameter} = 0", f"{median:.4g}{unit} ({limit.expected.how})"))
         rows.append(("68 %, 95 % of experiments", f"{low1:.3g} to {high1:.3g}, {low2:.3g} to {high2:.3g}{unit}"))
     rows += [("note", note) for note in limit.notes]
     if limit.standing is not None and not limit.asimov:
@@ -184,7 +184,8 @@ def limits_table(limits: Sequence[Limit], coupling: str = "") -> Table:
             )
         )
     unit = " ".join(word for word in (f"1e{power}" if power else "", limits[0].unit if limits else "") if word)
-    columns = ("method", ">sides", ">level", ">kappa", ">limit", ">expected", ">68 %")
+    names = dict.fromkeys(limit.parameter for limit in limits)
+    columns = ("method", ">sides", ">level", f">{', '.join(names) or 'kappa'}", ">limit", ">expected", ">68 %")
     origins = dict.fromkeys(f", {_origin(limit)}" for limit in limits if limit.fake is not None)
     of_kappa = f", kappa in {unit_of_kappa}" if unit_of_kappa else ""
     title = f"Limits{f' in {unit}' if unit else ''}{of_kappa}{''.join(origins)}"
@@ -274,7 +275,7 @@ def budget_table(best: FitResult, impacts: Sequence[Impact]) -> Table:
     ]
     total = ("all", f"{size * best.kappa_error:.3g}", "100 %")
     return Table(
-        title=f"Error of {best.poi} in {unit}" if unit else "Error of kappa",
+        title=f"Error of {best.poi} in {unit}" if unit else f"Error of {best.poi}",
         columns=("from", ">size", ">of the whole"),
         rows=(*groups, total),
         rules=(len(groups),),

@@ -16,6 +16,9 @@ from spectrafit.inference.results import FitResult, Impact
 
 __all__ = ["impacts"]
 
+# Steps of a refit, and the EDM in 2NLL at which it ends.
+_STEPS, _NEAR = 30, 1e-9
+
 
 def impacts(model: Model, best: FitResult | None = None, *, data: npt.ArrayLike | None = None) -> tuple[Impact, ...]:
     """Return how far the parameter of interest moves with every nuisance, then with every group, largest first.
@@ -33,15 +36,40 @@ def impacts(model: Model, best: FitResult | None = None, *, data: npt.ArrayLike 
             continue
         moves = []
         for side in (1.0, -1.0):
-            values = result.values.copy()
-            values[place] += side * result.errors[place]
-            moves.append(float(problem.minimum(values, problem.held(place)).values[poi] - result.values[poi]))
+            moves.append(float(_held(problem, result, place, side)[poi] - result.values[poi]))
         singles.append(Impact(name=name, size=max(map(abs, moves)), up=moves[0], down=moves[1]))
     groups = _groups(model, problem, result, poi)
     return (
         *sorted(singles, key=lambda impact: -impact.size),
         *sorted(groups, key=lambda impact: -impact.size),
     )
+
+
+def _held(problem: Problem, result: FitResult, place: int, side: float) -> Floats:
+    """Return the minimum with one parameter held one fitted error (`side` of them) away, all others refitted.
+
+    Steps are those of the fit's own covariance, with the parameter known: a parabola would need one, and a step costs a
+    gradient. The minimisation of all fits takes over where steps do not end, and where a limit is in reach.
+    """
+    error, matrix = result.errors[place], result.covariance
+    known = matrix - np.outer(matrix[:, place], matrix[:, place]) / error**2
+    held = result.values[place] + side * error
+    values: Floats = result.values + side * matrix[:, place] / error
+    lower, upper = problem.arrays.lower, problem.arrays.upper
+    for _ in range(_STEPS if not result.at_limit else 0):
+        values[place] = held
+        if np.any((values <= lower) | (values >= upper)):
+            break
+        gradient = problem.gradient(values)
+        step = 0.5 * known @ gradient
+        if not np.isfinite(step).all():
+            break
+        if 0.5 * abs(float(gradient @ step)) < _NEAR:
+            return values
+        values = values - step
+    values = result.values.copy()
+    values[place] = held
+    return problem.minimum(values, problem.held(place)).values
 
 
 def _groups(model: Model, problem: Problem, result: FitResult, poi: int) -> list[Impact]:

@@ -50,8 +50,15 @@ def standing(scan: Scan, level: float, convert: Callable[[float], float]) -> Sta
         found = profiled(scan, level, "two", cls=False, expected=False, points=False)
         interval = (found.lower, found.kappa)
     reported = None if interval is None else (convert(interval[0]), convert(interval[1]))
+    model = scan.problem.model
     return Standing(
-        null=null, significance=significance, p_value=p_value, interval=interval, reported=reported, level=level
+        null=null,
+        significance=significance,
+        p_value=p_value,
+        interval=interval,
+        reported=reported,
+        level=level,
+        parameter="kappa" if model.coupling else model.poi,
     )
 
 

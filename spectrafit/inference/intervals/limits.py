@@ -328,4 +328,5 @@ def _reported(
         empty=outcome.empty,
         beside={method: convert(kappa) for method, kappa in {**outcome.beside, **beside}.items()},
         standing=found,
+        parameter="kappa" if coupling else model.poi,
     )

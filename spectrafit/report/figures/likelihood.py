@@ -237,6 +237,8 @@ def kappa_label(coupling: Coupling, name: str = "", powers: int = 0) -> str:
     if coupling.reference:
         shift = rf"$({latex(coupling.symbol)} - {coupling.reference:g})\,/\,{scale:g}$"
         return f"{shift} ({short(name)})" if name else shift
+    if not unit and scale == 1.0:
+        return symbol(coupling, name)
     return rf"{symbol(coupling, name)} $[{power}\;{unit}]$"
 
 
@@ -266,5 +268,6 @@ def symbol(coupling: Coupling, name: str = "") -> str:
 
 
 def short(name: str, most: int = 26) -> str:
-    """Return a name that is cut to `most` letters."""
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+    """Return a name of at most `most` letters: of a longer one the first and last, where names of bins differ."""
+    first = most // 2
+    return name if len(name) <= most else f"{name[:first]}…{name[first + 1 - most :]}"

@@ -21,7 +21,7 @@ from spectrafit.report.figures.scales import Scale, drawn, is_logarithmic, lay, 
 from spectrafit.report.figures.style import COLOURS, SIGNAL, frame, mathtext, tag
 from spectrafit.templates.regions import RegionBins
 
-__all__ = ["events_text", "spectrum"]
+__all__ = ["events_text", "points", "spectrum", "stack"]
 
 _PALE, _BEFORE, _AFTER, _HATCH = "#F6CFB6", "#E4E4E4", "#B9B9B9", COLOURS["ink"]
 _REST = "#C9C9C9"
@@ -91,10 +91,10 @@ def spectrum(
             strict=True,
         )
     )
-    stack = _stack(names, counts, total / width, width)
+    layers = stack(names, counts, total / width, width)
     base = np.zeros_like(total)
     stacked: list[Any] = []
-    for members, events in stack:
+    for members, events in layers:
         colour = fills[members[0]] if len(members) == 1 else _REST
         upper.stairs((base + events) / width, edges, baseline=base / width, fill=True, color=colour, lw=0)
         upper.stairs((base + events) / width, edges, baseline=None, color="white", lw=0.4)
@@ -112,7 +112,7 @@ def spectrum(
         upper.hlines(edge / width, edges[:-1], edges[1:], color=COLOURS["ink"], lw=1.0, ls=(0, (1, 1)))
     at = lay(upper, edges, kind)
     centres = at(0.5 * (drawn(edges, kind)[1:] + drawn(edges, kind)[:-1]))
-    handles: list[Any] = [] if observed is None else [_points(upper, centres, observed, width, data_label)]
+    handles: list[Any] = [] if observed is None else [points(upper, centres, observed, width, data_label)]
     handles.append(
         Patch(facecolor=_PALE, edgecolor=SIGNAL, label=f"{signal}: {events_text(float(extra.sum()), sign=True)}")
     )
@@ -141,7 +141,7 @@ def spectrum(
     lower.stairs((total + extra) / safe, edges, baseline=None, color=SIGNAL, lw=1.5)
     reach = float(np.nanmax(np.abs([extra / safe, bands[0] / safe + np.abs(prior / safe - 1)]), initial=0.05))
     if observed is not None:
-        _points(lower, centres, observed, safe)
+        points(lower, centres, observed, safe)
         reach = max(reach, float(np.nanmax(np.abs(observed / safe - 1) + np.sqrt(observed) / safe, initial=0.05)))
     reach = 1.12 * reach
     low_end, high_end = 1 - min(reach, 1.0), 1 + min(reach, 2.5)
@@ -156,9 +156,7 @@ def spectrum(
     return figure
 
 
-def _stack(
-    names: Sequence[str], counts: Floats, heights: Floats, width: Floats
-) -> list[tuple[tuple[str, ...], Floats]]:
+def stack(names: Sequence[str], counts: Floats, heights: Floats, width: Floats) -> list[tuple[tuple[str, ...], Floats]]:
     """Return what the stack is made of, from below: the samples, those too small to be seen as one.
 
     Samples without events are left out.
@@ -236,7 +234,7 @@ def _place_legend(axes: Axes, handles: list[Any], place: Floats, heights: Floats
     axes.legend(handles=handles, loc=corner, ncols=columns)
 
 
-def _points(axes: Axes, centres: Floats, observed: Floats, width: Floats, label: str = "data") -> Any:
+def points(axes: Axes, centres: Floats, observed: Floats, width: Floats, label: str = "data") -> Any:
     """Draw counts with central 68.3 % Poisson intervals (Garwood)."""
     from scipy.special import gammaincinv
 

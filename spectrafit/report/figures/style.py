@@ -132,7 +132,9 @@ _LATEX = {
 
 def latex(name: str) -> str:
     """Return the symbol of a coupling or unit, as the inside of mathtext."""
-    return _LATEX.get(name, rf"\mathrm{{{name}}}" if name else "")
+    # A name of a workspace's parameter has underscores, and they are no subscripts.
+    plain = name.replace("_", r"\_")
+    return _LATEX.get(name, rf"\mathrm{{{plain}}}" if name else "")
 
 
 _WORDS = {
