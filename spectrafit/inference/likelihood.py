@@ -71,8 +71,10 @@ class Prediction:
     ----------
     mean : (B,) array
         Events, before any bin's gamma.
-    variance : (B,) array
-        Variance of the simulation.
+    shared : (B,) array
+        The part of them that the bin's gamma multiplies.
+    variance, noise : (B,) array
+        Variance of the simulation, and of that part of it.
     fitted : (B,) array
         Events with the bins' gammas (MC statistics) at their best fit to the data.
     gamma : (B,) array
@@ -82,10 +84,23 @@ class Prediction:
     """
 
     mean: Floats
+    shared: Floats
     variance: Floats
+    noise: Floats
     fitted: Floats
     gamma: Floats
     components: tuple[Floats, ...]
+
+    def simulated(self) -> tuple[Floats, Floats, Floats]:
+        """Return the events that are true if the fit is, with the gamma and its spread that toys throw: (B,) each.
+
+        Of the distance from the mean to the fitted events each part of the prediction has the share of its variance.
+        That of the couplings is left out: if a gamma carried it, a background would be scaled by the signal's noise.
+        """
+        thrown = (self.shared > 0) & (self.noise > 0)
+        shared, variance = np.where(thrown, self.shared, 1.0), np.where(thrown, self.variance, 1.0)
+        shift = np.where(thrown, (self.fitted - self.mean) * self.noise / variance, 0.0)
+        return self.mean + shift, 1.0 + shift / shared, np.where(thrown, np.sqrt(self.noise) / shared, 0.0)
 
 
 class Likelihood:
@@ -146,7 +161,20 @@ class Likelihood:
         components = tuple(
             w.yields[place : place + size].copy() for place, size in zip(arrays.place, arrays.size, strict=True)
         )
-        return Prediction(mean=w.mean, variance=w.variance, fitted=w.fitted, gamma=gamma, components=components)
+        noise = w.variance.copy()
+        for one, other, place in zip(arrays.pair_first, arrays.pair_second, arrays.pair_place, strict=True):
+            if not (arrays.shared[one] and arrays.shared[other]):
+                bins = slice(arrays.start[one], arrays.start[one] + arrays.size[one])
+                noise[bins] -= arrays.pairs[place : place + arrays.size[one]] * components[one] * components[other]
+        return Prediction(
+            mean=w.mean,
+            shared=w.shared,
+            variance=w.variance,
+            noise=np.maximum(noise, 0.0),
+            fitted=w.fitted,
+            gamma=gamma,
+            components=components,
+        )
 
     def two_nll(
         self,

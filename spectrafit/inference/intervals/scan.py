@@ -167,9 +167,10 @@ class Scan:
         centre = values.copy()
         centre[arrays.auxiliary] = values[arrays.auxiliary] * arrays.auxiliary_scale
         profiled = model.statistic == "poisson"
-        counts = np.maximum(at.fitted if profiled else at.mean, 0.0)
-        relative = np.where(at.mean > 0, counts / np.where(at.mean > 0, at.mean, 1.0), 1.0)
-        gammas = np.where(arrays.gamma_kind == 0, relative, at.gamma)
+        expected, factor, _ = at.simulated()
+        own = arrays.gamma_kind == 0
+        counts = np.maximum(np.where(own, expected, at.fitted) if profiled else at.mean, 0.0)
+        gammas = np.where(own, factor if profiled else 1.0, at.gamma)
         gammas = np.where(arrays.gamma_kind == 2, arrays.gamma_width * gammas, gammas)
         return Scan(model, self.lower, measured=Observed(counts, centre, gammas))
 

@@ -15,8 +15,8 @@ For many simulated events this is Barlow-Beeston-lite.
 
 y_s and V_s follow the parameters, kappa included: the signal's effective count is that of its events as they are
 weighed at this kappa. A sample that counts less than a quarter of an event, which happens where interference cancels,
-is part of delta. In toys that throw the simulation, the samples of a bin come out higher or lower together, by a
-Gaussian of the bin's variance, as in Barlow-Beeston-lite.
+is part of delta. In toys that throw the simulation, all of a bin that does not depend on a coupling comes out higher or
+lower together, by a Gaussian of the bin's variance, as in Barlow-Beeston-lite.
 
 `a` holds the model's arrays, `d` what was measured, `w` scratch space. c is a component of the model, i one of its
 bins, b a bin of the prediction, v a pair of components whose yields y, at places p and q, make the variance v of a bin.
@@ -107,7 +107,7 @@ def fill_per_sample(a: Any, d: Any, w: Any) -> Any:
     for c in range(a.start.size):
         s, first, p = a.sample[c], a.start[c], a.place[c]
         for i in range(a.size[c]):
-            means[s, first + i] += w.yields[p + i]
+            means[s, first + i] += w.yields[p + i] * (d.gamma_centre[first + i] if a.shared[c] else 1.0)
     for v in range(a.pair_first.size):
         one, other, at = a.pair_first[v], a.pair_second[v], a.pair_place[v]
         s, first, p, q = a.sample[one], a.start[one], a.place[one], a.place[other]
@@ -119,7 +119,6 @@ def fill_per_sample(a: Any, d: Any, w: Any) -> Any:
         w.gamma[b], w.fitted[b] = centre, w.mean[b]
         rest, left, heaviest = 0.0, w.variance[b], 0.0
         for s in range(samples):
-            means[s, b] *= centre
             y, v = means[s, b], variances[s, b]
             if v > 0.0 and y > 0.0 and y * y > _FEWEST * v:
                 left -= v
@@ -137,7 +136,7 @@ def fill_per_sample(a: Any, d: Any, w: Any) -> Any:
             total += value
             w.by_mean[b], w.curvature[b], w.fitted[b] = slope, second, max(rest, max(a.floor[b], WALL))
             for s in range(samples):
-                means[s, b], variances[s, b], gammas[s, b] = slope * centre, 0.0, centre
+                means[s, b], variances[s, b], gammas[s, b] = slope, 0.0, 1.0
             continue
         u = _root(w, b, n, rest, left, heaviest)
         t = n / (1.0 - u) if n > 0.0 else max(_expected(w, b, rest, left, u), 0.0)
@@ -149,12 +148,12 @@ def fill_per_sample(a: Any, d: Any, w: Any) -> Any:
                 weight = v / y
                 gamma, excess = 1.0 / (1.0 + weight * u), _excess(weight * u)
                 total += 2.0 * y / weight * excess
-                means[s, b] = (2.0 * u * gamma + 4.0 * excess / weight) * centre
+                means[s, b] = 2.0 * u * gamma + 4.0 * excess / weight
                 variances[s, b] = -2.0 * excess / (weight * weight)
-                gammas[s, b] = gamma * centre
+                gammas[s, b] = gamma
                 spread += v * gamma * gamma
             else:
-                means[s, b], variances[s, b], gammas[s, b] = 2.0 * u * centre, -u * u, centre
+                means[s, b], variances[s, b], gammas[s, b] = 2.0 * u, -u * u, 1.0
         w.by_mean[b], w.by_variance[b], w.fitted[b] = 2.0 * u, -u * u, t
         if expected:
             w.curvature[b] = 2.0 / (t + spread)
@@ -169,7 +168,7 @@ def fill_adjoints(a: Any, w: Any) -> None:
     for c in range(a.start.size):
         s, first, p = a.sample[c], a.start[c], a.place[c]
         for i in range(a.size[c]):
-            w.adjoint[p + i] = w.sample_mean[s, first + i]
+            w.adjoint[p + i] = w.sample_mean[s, first + i] * (w.gamma[first + i] if a.shared[c] else 1.0)
     for v in range(a.pair_first.size):
         one, other, at = a.pair_first[v], a.pair_second[v], a.pair_place[v]
         s, first, p, q = a.sample[one], a.start[one], a.place[one], a.place[other]
@@ -186,4 +185,4 @@ def fill_weights(a: Any, c: int, w: Any) -> None:
     s, first, p = a.sample[c], a.start[c], a.place[c]
     weight, gamma = view(w.adjoint, p, a.size[c]), w.sample_gamma
     for i in range(a.size[c]):
-        weight[i] = gamma[s, first + i]
+        weight[i] = gamma[s, first + i] * (w.gamma[first + i] if a.shared[c] else 1.0)

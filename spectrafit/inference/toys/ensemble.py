@@ -107,16 +107,16 @@ def ensemble(
     theta = np.array(values, dtype=np.float64)
     seen = Likelihood(model).observed() if measured is None else measured
     at = Likelihood(model).predict(theta, measured=seen)
-    mean = np.where(at.mean > 0, at.mean, 1.0)
+    expected, factor, noise = at.simulated()
     gaussian = arrays.gamma_kind == 1
     poissonian = arrays.gamma_kind == 2
-    spread = np.where(gaussian, arrays.gamma_width, np.where(at.mean > 0, np.sqrt(at.variance) / mean, 0.0))
-    gamma = np.where(gaussian | poissonian, at.gamma, np.where(at.mean > 0, at.fitted / mean, 1.0))
+    spread = np.where(gaussian, arrays.gamma_width, noise)
+    gamma = np.where(gaussian | poissonian, at.gamma, factor)
     truth = Truth(
         theta=theta,
         centre=seen.centre.copy(),
         gamma_centre=seen.gamma_centre.copy(),
-        fitted=np.maximum(at.fitted if mc else at.mean, 0.0),
+        fitted=np.maximum(np.where(gaussian | poissonian, at.fitted, expected) if mc else at.mean, 0.0),
         gamma=gamma if mc else np.ones_like(gamma),
         spread=np.where(poissonian, 0.0, spread),
         root=_root(model),

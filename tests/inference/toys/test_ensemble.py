@@ -12,6 +12,7 @@ from spectrafit.errors import ConfigError, DataError
 from spectrafit.inference.fitting.minimum import Problem
 from spectrafit.inference.kernels.fields import Observed, workspace
 from spectrafit.inference.likelihood import Likelihood
+from spectrafit.inference.model import Component, Factor, Model, Parameter, Span, Variance
 from spectrafit.inference.toys import bank as banks
 from spectrafit.inference.toys import ensemble as toys
 from spectrafit.inference.toys.bank import Bank, merge
@@ -40,12 +41,43 @@ def test_profiled_toys_throw_counts_and_auxiliary_measurements():
     values = truth_of(model)
     counts, centres, local = thrown(toys.ensemble(model, values), 4000)
     at = Likelihood(model).predict(values)
-    np.testing.assert_allclose(counts.mean(axis=0), at.fitted, rtol=0.02)
-    np.testing.assert_allclose(counts.var(axis=0), at.fitted, rtol=0.1)
+    # The simulation's noise is thrown for what does not depend on kappa: what is left at kappa = 0.
+    without = Likelihood(model).predict(np.append(0.0, values[1:]))
+    noise, noisy = without.variance, without.mean
+    assert np.all(noisy < at.mean)
+    shift = (at.fitted - at.mean) * noise / at.variance
+    np.testing.assert_allclose(counts.mean(axis=0), at.mean + shift, rtol=0.02)
+    np.testing.assert_allclose(counts.var(axis=0), at.mean + shift, rtol=0.1)
     np.testing.assert_allclose(centres.mean(axis=0)[1:], values[1:], atol=0.06)
     np.testing.assert_allclose(centres.std(axis=0)[1:], 1.0, atol=0.05)
-    np.testing.assert_allclose(local.mean(axis=0), at.fitted / at.mean, atol=0.01)
-    np.testing.assert_allclose(local.std(axis=0), np.sqrt(at.variance) / at.mean, rtol=0.06)
+    np.testing.assert_allclose(local.mean(axis=0), 1.0 + shift / noisy, atol=0.01)
+    np.testing.assert_allclose(local.std(axis=0), np.sqrt(noise) / noisy, rtol=0.06)
+
+
+@pytest.mark.parametrize("factors", ["barlow-beeston-lite", "barlow-beeston"])
+def test_the_noise_of_a_background_does_not_bias_the_signal(factors):
+    """If the noise scaled the signal too, the mean best kappa of these toys would be more than one error too low."""
+    background = np.full(12, 12.5)
+    parameters = (
+        Parameter(name="kappa", kind="interest", initial=0.0, constraint="free"),
+        Parameter(name="rate", initial=1.0, centre=1.0, width=0.3, constraint="gaussian"),
+    )
+    shapes = {"kappa": np.linspace(8.0, 0.5, 12), "rate": background}
+    model = Model(
+        parameters=parameters,
+        components=tuple(
+            Component(sample=name, start=0, nominal=shape, factors=(Factor(parameter=name, values=(1.0,)),))
+            for name, shape in shapes.items()
+        ),
+        regions=(Span(name="r", start=0, stop=12),),
+        data=background,
+        # Five simulated events in each bin of the background.
+        variances=(Variance(first=1, second=1, values=background**2 / 5.0),),
+        mc_statistics=factors,
+    )
+    rows, _ = toys.run(toys.ensemble(model, model.initial, lower=-10.0), toys=400)
+    kappas = rows[:, toys.KAPPA]
+    assert abs(kappas.mean()) < 3.5 * kappas.std() / np.sqrt(len(kappas)) + 0.05 * kappas.std()
 
 
 def test_prior_toys_vary_the_truth_and_nothing_measured():
