@@ -114,12 +114,16 @@ def _channels(
         off = sum(without.values(), np.zeros(span.stop - span.start))
         added = {name: sum(found[bins] for found in events[name].values()) - off for name in ("on", "limit")}
         before, after = channel["before"][-1], channel["after"][-1]
+        signal = (
+            f", with the {added['on'].sum():+.3g} of {model.poi} = {best.kappa:.3g} on top; dashed: at the limit of"
+            f" {limit.kappa:.3g}"
+        )
         said = (
             f"Channel {span.name}: {after['sum']:.5g} ± {after['sum_error']:.2g} events after the fit "
-            f"({before['sum']:.5g} ± {before['sum_error']:.2g} before), samples stacked, with the "
-            f"{added['on'].sum():+.3g} of {model.poi} = {best.kappa:.3g} on top; dashed: at the limit of "
-            f"{limit.kappa:.3g}. Dotted lines and the light band: uncertainty before the fit; hatched and dark: after "
-            f"it. The points are {channel['data'].sum():.6g} events{'' if model.fake is None else ', NOT measured'}."
+            f"({before['sum']:.5g} ± {before['sum_error']:.2g} before), samples "
+            f"stacked{signal if np.any(added['limit']) else ''}. Dotted lines and the light band: uncertainty before the "
+            f"fit; hatched and dark: after it. The points are {channel['data'].sum():.6g} events"
+            f"{'' if model.fake is None else ', NOT measured'}."
         )
         yield _planned(
             f"channel_{span.name}",
