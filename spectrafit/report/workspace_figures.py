@@ -121,8 +121,8 @@ def _channels(
         said = (
             f"Channel {span.name}: {after['sum']:.5g} ± {after['sum_error']:.2g} events after the fit "
             f"({before['sum']:.5g} ± {before['sum_error']:.2g} before), samples "
-            f"stacked{signal if np.any(added['limit']) else ''}. Dotted lines and the light band: uncertainty before the "
-            f"fit; hatched and dark: after it. The points are {channel['data'].sum():.6g} events"
+            f"stacked{signal if np.any(added['limit']) else ''}. Dotted lines and the light band: uncertainty before "
+            f"the fit; hatched and dark: after it. The points are {channel['data'].sum():.6g} events"
             f"{'' if model.fake is None else ', NOT measured'}."
         )
         yield _planned(
