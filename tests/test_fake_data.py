@@ -1,7 +1,6 @@
 """Fake data from the shell: every command that takes them says so wherever it shows a result."""
 
 import json
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -10,7 +9,6 @@ import uproot
 
 import spectrafit as sf
 from spectrafit.cli import fake, main
-from spectrafit.errors import ConfigError
 from spectrafit.report.expectation import expectation
 from spectrafit.report.figures import draw, look
 from spectrafit.report.scans import write_scan
@@ -266,6 +264,4 @@ def test_an_output_is_no_input_of_the_other_simulation(folder, saved, tmp_path, 
 
 def test_names_may_hold_commas():
     assert fake.parsed(["kappa=2,flux, odd=+1", " nc =-0.5"]) == {"kappa": 2.0, "flux, odd": 1.0, "nc": -0.5}
-    with pytest.raises(ConfigError, match="a workspace holds its own counts"):
-        fake.refuse(Path("w.json"), sf.Toy(1), None)
     assert np.isclose(fake.parsed(["a=b=2"])["a=b"], 2.0)

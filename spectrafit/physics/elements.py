@@ -131,7 +131,10 @@ def _element(row: str) -> tuple[str, tuple[int, tuple[tuple[int, float, float], 
     head, _, isotopes = row.partition(":")
     protons, symbol = head.split()
     listed = [isotope.split() for isotope in isotopes.split(",")]
-    return symbol, (int(protons), tuple((int(a), float(percent), float(mass)) for a, percent, mass in listed))
+    return symbol, (
+        int(protons),
+        tuple((int(nucleons), float(percent), float(mass)) for nucleons, percent, mass in listed),
+    )
 
 
 ELEMENTS: Final[dict[str, tuple[int, tuple[tuple[int, float, float], ...]]]] = dict(

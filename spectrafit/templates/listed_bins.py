@@ -61,7 +61,8 @@ def grid_of(
     if np.any(count != 1):
         at = np.unravel_index(int(np.argmax(count != 1)), shape)
         cell = ", ".join(
-            f"{name} from {place[k]:g} to {place[k + 1]:g}" for name, place, k in zip(names, places, at, strict=True)
+            f"{name} from {place[step]:g} to {place[step + 1]:g}"
+            for name, place, step in zip(names, places, at, strict=True)
         )
         listed = "is missing" if count[np.ravel_multi_index(at, shape)] == 0 else "is listed more than once"
         raise DataError(

@@ -125,7 +125,7 @@ class Simulations:
 def _decomposed(covariance: Floats, nominal: Floats) -> tuple[Floats, Floats]:
     """Return the effective events that all components of a group share, (n,), and the root of what is left, (n, g, g).
 
-    With R the relative covariance of a bin, the largest c for which R - c has no negative eigenvalue, c in every
+    With R the relative covariance of a bin (r), the largest c for which R - c has no negative eigenvalue, c in every
     element, is c = 1 / sum R^-1, and 1 / c is the number of events. It is 0 where the group has no error.
     """
     size = np.where(nominal != 0, nominal, np.inf)
