@@ -186,5 +186,5 @@ def pyhf_limit(workspace: dict[str, Any], kappa: float) -> float:
         _, median = hypotest(strength, data, model, test_stat="qtilde", return_expected=True)
         return float(median) - 0.10
 
-    # The median alone, without the bands and without the observed limit: less than what ours finds.
+    # pyhf finds the median alone; ours finds the bands and the observed limit too.
     return float(brentq(excess, 0.5, 5.0, xtol=5e-3)) * kappa

@@ -1,6 +1,6 @@
 """Compares answers with those of others: minima of workspaces with the fitters installed, and published numbers.
 
-Nothing of others is shipped: workspaces are made here, or are files of the user, such as those that
+No file of another project is shipped. The workspaces are made here, or the user gives them: for example those that
 `scripts/pyhf_workspaces.py` collects from a clone of pyhf's repository.
 """
 

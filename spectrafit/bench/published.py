@@ -108,7 +108,7 @@ def cabinetry(path: str | Path) -> list[dict[str, Any]]:
     Raises
     ------
     DataError, ConfigError
-        The file is no workspace, or that of another analysis.
+        The file is no workspace, or it is the workspace of another analysis.
     """
     model = read_workspace(path)
     best = fit_within(model).best

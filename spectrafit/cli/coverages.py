@@ -40,7 +40,9 @@ def coverage(
     seed: Annotated[int | None, typer.Option(help="of the experiments; --toy says the same")] = None,
     simulation: Annotated[
         Literal["thrown", "samples", "exact"],
-        typer.Option(help="of every experiment: thrown by bin, thrown by sample and bin, or what it is"),
+        typer.Option(
+            help="how an experiment gets its simulation: a factor per bin, events per sample and bin, or unchanged"
+        ),
     ] = "thrown",
     resume: Resume = False,
     output: Drawn = None,

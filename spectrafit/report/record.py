@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from spectrafit.inference.results import FitResult, Impact, Limit, Profile
     from spectrafit.templates.templates import Templates
 
-__all__ = ["provenance_of", "record"]
+__all__ = ["fit_summary", "provenance_of", "record"]
 
 # Packages on whose versions the numbers can depend.
 _PACKAGES = (
@@ -102,20 +102,9 @@ def record(
         "smoothing": templates.smoothing,
         "error_budget": {impact.name: impact.size for impact in impacts if impact.group},
         "correlation": {"parameters": list(best.names), "matrix": best.correlation},
-        "fit": {
-            "valid": best.valid,
-            "message": best.message,
-            "two_nll": best.two_nll,
-            "edm": best.edm,
-            "calls": best.calls,
-            "seconds": best.seconds,
-            "at_limit": best.at_limit,
-            "fixed": best.fixed,
-            "goodness": best.goodness,
-            "statistic": model.statistic,
-            "terms": model.terms,
+        "fit": fit_summary(best, model)
+        | {
             "mc_statistics": analysis.fit.mc_statistics,
-            "bins": int(model.used.sum()),
             "dropped_bins": model.zero_bins,
         },
         "profile": {
@@ -137,6 +126,24 @@ def record(
     }
     result: dict[str, Any] = plain(content)
     return result
+
+
+def fit_summary(best: FitResult, model: Model) -> dict[str, Any]:
+    """Return what `result.json` says of every fit, of an analysis or of a workspace."""
+    return {
+        "valid": best.valid,
+        "message": best.message,
+        "two_nll": best.two_nll,
+        "edm": best.edm,
+        "calls": best.calls,
+        "seconds": best.seconds,
+        "at_limit": best.at_limit,
+        "fixed": best.fixed,
+        "goodness": best.goodness,
+        "statistic": model.statistic,
+        "terms": model.terms,
+        "bins": int(model.used.sum()),
+    }
 
 
 def _provenance(analysis: Analysis, templates: Templates) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from spectrafit.report.contents import expected_at
 from spectrafit.report.expectation import moving
 from spectrafit.report.layout import LAYOUT
 from spectrafit.report.plain import plain
-from spectrafit.report.record import provenance_of
+from spectrafit.report.record import fit_summary, provenance_of
 from spectrafit.report.tables import nuisance_rows
 
 if TYPE_CHECKING:
@@ -179,20 +179,10 @@ def workspace_record(
                 "smoothing": [],
                 "error_budget": {impact.name: impact.size for impact in impacts if impact.group},
                 "correlation": {"parameters": list(best.names), "matrix": best.correlation},
-                "fit": {
-                    "valid": best.valid,
-                    "message": best.message,
-                    "two_nll": best.two_nll,
-                    "edm": best.edm,
-                    "calls": best.calls,
-                    "seconds": best.seconds,
+                "fit": fit_summary(best, model)
+                | {
                     "at_limit": found.at_limit,
-                    "fixed": best.fixed,
-                    "goodness": best.goodness,
-                    "statistic": model.statistic,
-                    "terms": model.terms,
                     "mc_statistics": "histfactory",
-                    "bins": int(model.used.sum()),
                     "dropped_bins": [],
                 },
                 "profile": {
